@@ -1,0 +1,82 @@
+"""Bytes to messages and back; every fault says what was expected and what came."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from contracts.envelope import MESSAGE_BYTES_MAX, Envelope
+from contracts.errors import InvalidMessageError, UnknownMessageError
+from contracts.messages import MESSAGES, Message
+
+__all__ = ["decode", "encode", "envelope", "message_of"]
+
+
+def envelope(
+    message: Message,
+    *,
+    store_id: str,
+    device_id: str,
+    boot_id: str,
+    sequence: int,
+    monotonic_us: int,
+    config_revision: int,
+    time: datetime,
+) -> Envelope:
+    """Wraps a message; the id is made of device, boot and sequence, so that it is stable."""
+    return Envelope(
+        id=f"{device_id}:{boot_id}:{sequence}",
+        source=f"/stores/{store_id}/devices/{device_id}",
+        type=message.TYPE,
+        time=time,
+        storeid=store_id,
+        deviceid=device_id,
+        bootid=boot_id,
+        sequence=sequence,
+        monotonicus=monotonic_us,
+        configrevision=config_revision,
+        data=message.model_dump(mode="json", exclude_defaults=True),
+    )
+
+
+def encode(item: Envelope | Message) -> bytes:
+    """JSON bytes; InvalidMessageError above MESSAGE_BYTES_MAX."""
+    if isinstance(item, Envelope):
+        payload = item.model_dump_json().encode()
+    else:
+        payload = item.model_dump_json(exclude_defaults=True).encode()
+    if len(payload) > MESSAGE_BYTES_MAX:
+        raise InvalidMessageError(
+            f"expected at most {MESSAGE_BYTES_MAX} bytes, got {len(payload)}; split the message"
+        )
+    return payload
+
+
+def decode(payload: bytes) -> Envelope:
+    """An envelope from bytes; InvalidMessageError tells what is wrong with it."""
+    if len(payload) > MESSAGE_BYTES_MAX:
+        raise InvalidMessageError(f"expected at most {MESSAGE_BYTES_MAX} bytes, got {len(payload)}")
+    try:
+        return Envelope.model_validate_json(payload)
+    except ValidationError as error:
+        raise InvalidMessageError(f"expected a CloudEvents envelope: {_short(error)}") from error
+
+
+def message_of(item: Envelope) -> Message:
+    """The message inside an envelope, by its type."""
+    kind = MESSAGES.get(item.type)
+    if kind is None:
+        raise UnknownMessageError(f"expected one of {sorted(MESSAGES)}, got {item.type!r}")
+    try:
+        return kind.model_validate(item.data)
+    except ValidationError as error:
+        raise InvalidMessageError(f"expected {item.type}: {_short(error)}") from error
+
+
+def _short(error: ValidationError) -> str:
+    faults = [
+        f"{'.'.join(str(part) for part in fault['loc']) or 'document'}: {fault['msg']}"
+        for fault in error.errors()[:5]
+    ]
+    return "; ".join(faults)

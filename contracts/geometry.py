@@ -1,0 +1,147 @@
+"""Frames of reference and the shapes that store file, node configuration and messages share.
+
+World frame: metres, right-handed; x along the far wall, y from the gate wall to the far wall,
+z up, the floor at z = 0.
+
+Bay frame (u, v, z): the front plane of a shelf is the vertical plane through `origin_m`.
+u runs along the front plane to the right of a person who faces the shelf, v runs from the front
+plane into the shelf, z is the world's z. With the outward normal n = (cos a, sin a), where
+a = `facing_deg`, the world point of (u, v, z) is
+
+    x = origin.x - u * sin a - v * cos a
+    y = origin.y + u * cos a - v * sin a
+
+Camera frame (OpenCV): x right, y down, z forward, pixels from the centre of the top left pixel.
+`up` is the world direction that points to the top of the picture; with f = look_at - position,
+right = f x up, down = f x right (each normalised), a world point P has the camera coordinates
+(right, down, f) . (P - position) and the pixel (cx + fx X / Z, cy + fy Y / Z).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from contracts.base import Contract
+from contracts.ids import BayId, BoardId, CameraId, GateId, PlateId
+from contracts.units import Finite, Metres, PointM, PositiveMetres, Vector3M
+
+__all__ = ["Bay", "Board", "Camera", "Gate", "Intrinsics", "Plate", "Pose"]
+
+
+class Board(Contract):
+    """One horizontal board of a bay."""
+
+    board_id: BoardId
+    z_m: Annotated[Metres, Field(ge=0, description="height of the board's upper face")]
+    clearance_m: Annotated[PositiveMetres, Field(description="free height above the board")]
+
+
+class Bay(Contract):
+    """One bay of a gondola: a front plane and its boards, all as wide and deep as the bay."""
+
+    bay_id: BayId
+    origin_m: Annotated[PointM, Field(description="floor point of the front plane at u = 0")]
+    facing_deg: Annotated[
+        float,
+        Field(ge=-360, le=360, description="direction of the outward normal, from +x to +y"),
+    ]
+    width_m: PositiveMetres
+    depth_m: PositiveMetres
+    height_m: PositiveMetres
+    boards: Annotated[tuple[Board, ...], Field(min_length=1, max_length=12)]
+
+    @model_validator(mode="after")
+    def _boards_rise(self) -> Bay:
+        heights = [board.z_m for board in self.boards]
+        if heights != sorted(heights) or len(set(heights)) != len(heights):
+            raise ValueError(f"expected boards from the lowest to the highest, got z_m {heights}")
+        return self
+
+
+class Intrinsics(Contract):
+    """A pinhole camera without distortion; focal lengths and centre in pixels."""
+
+    width: Annotated[int, Field(ge=16, le=7680)]
+    height: Annotated[int, Field(ge=16, le=4320)]
+    fx: Annotated[Finite, Field(gt=0)]
+    fy: Annotated[Finite, Field(gt=0)]
+    cx: Finite
+    cy: Finite
+
+
+class Pose(Contract):
+    """Where a camera hangs and where it looks."""
+
+    position_m: Vector3M
+    look_at_m: Vector3M
+    up: tuple[Finite, Finite, Finite]
+
+    @model_validator(mode="after")
+    def _looks_somewhere(self) -> Pose:
+        f = [b - a for a, b in zip(self.position_m, self.look_at_m, strict=True)]
+        u = self.up
+        cross = (
+            f[1] * u[2] - f[2] * u[1],
+            f[2] * u[0] - f[0] * u[2],
+            f[0] * u[1] - f[1] * u[0],
+        )
+        if sum(c * c for c in cross) < 1e-9:
+            raise ValueError(
+                f"expected `up` not along the line of sight, got up {self.up} for a camera that "
+                f"looks along {tuple(f)}"
+            )
+        return self
+
+
+class Camera(Contract):
+    """A camera and what it is for."""
+
+    camera_id: CameraId
+    role: Literal["shelf", "ceiling"]
+    bay_id: Annotated[BayId | None, Field(description="the bay a shelf camera watches")] = None
+    fps: Annotated[float, Field(gt=0, le=120)]
+    intrinsics: Intrinsics
+    pose: Pose
+    uri: Annotated[
+        str,
+        Field(description="where frames come from: shm://, file:, rtsp://, usb:", max_length=512),
+    ] = ""
+
+    @model_validator(mode="after")
+    def _shelf_has_bay(self) -> Camera:
+        if (self.role == "shelf") != (self.bay_id is not None):
+            raise ValueError(
+                f"expected a bay_id for a shelf camera and none for a ceiling camera, got role "
+                f"{self.role} and bay_id {self.bay_id}"
+            )
+        return self
+
+
+class Plate(Contract):
+    """A weighing plate: a stretch of one board, as deep as the bay."""
+
+    plate_id: PlateId
+    bay_id: BayId
+    board_id: BoardId
+    u0_m: Metres
+    u1_m: Metres
+
+    @model_validator(mode="after")
+    def _has_width(self) -> Plate:
+        if not self.u0_m < self.u1_m:
+            raise ValueError(f"expected u0_m < u1_m, got {self.u0_m} and {self.u1_m}")
+        return self
+
+
+class Gate(Contract):
+    """An entry or exit: the line crossed on the floor and the zone a scanning shopper stands in."""
+
+    gate_id: GateId
+    kind: Literal["entry", "exit"]
+    line_m: tuple[PointM, PointM]
+    zone_m: Annotated[
+        tuple[PointM, ...],
+        Field(min_length=3, max_length=16, description="polygon on the floor, in order"),
+    ]

@@ -1,0 +1,288 @@
+"""The store file: one YAML document that says what a store is made of.
+
+The file is the seed: the hub's database owns the configuration afterwards. `load_store_file`
+validates it and names file, line and field of every fault.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from contracts.base import Contract
+from contracts.errors import StoreFileError
+from contracts.geometry import Bay, Camera, Gate, Plate
+from contracts.ids import BayId, BoardId, DeviceId, Gtin, SlotId, StoreId
+from contracts.money import AMOUNT_MINOR_MAX, Currency, VatRate
+from contracts.units import Grams, Metres, PositiveMetres
+
+__all__ = [
+    "Floor",
+    "Node",
+    "Packaging",
+    "Product",
+    "Slot",
+    "StoreFile",
+    "Wallet",
+    "load_store_file",
+    "parse_store_file",
+]
+
+STORE_FILE_BYTES_MAX = 4_000_000
+
+Rgb = tuple[
+    Annotated[int, Field(ge=0, le=255)],
+    Annotated[int, Field(ge=0, le=255)],
+    Annotated[int, Field(ge=0, le=255)],
+]
+
+
+class Floor(Contract):
+    """The sales floor: a rectangle from (0, 0) to (width, depth)."""
+
+    width_m: PositiveMetres
+    depth_m: PositiveMetres
+    ceiling_m: PositiveMetres
+
+
+class Packaging(Contract):
+    """How a product looks: enough for the simulator to draw it, ignored by the hub."""
+
+    shape: Literal["box", "can", "bottle"]
+    width_m: Annotated[PositiveMetres, Field(le=0.6)]
+    depth_m: Annotated[PositiveMetres, Field(le=0.6)]
+    height_m: Annotated[PositiveMetres, Field(le=0.6)]
+    base_rgb: Rgb
+    accent_rgb: Rgb
+    motif: Literal["plain", "stripes", "dots", "rings", "leaf", "star", "wave", "checks"] = "plain"
+    cap_rgb: Rgb | None = None
+
+
+class Product(Contract):
+    """An article of the store. `weight_g` is the gross weight a plate sees."""
+
+    gtin: Gtin
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    brand: Annotated[str, Field(min_length=1, max_length=40)]
+    size_label: Annotated[str, Field(min_length=1, max_length=20)]
+    weight_g: Annotated[Grams, Field(gt=0)]
+    weight_sd_g: Annotated[Grams, Field(ge=0)]
+    price_minor: Annotated[int, Field(ge=0, le=AMOUNT_MINOR_MAX)]
+    vat: Annotated[str, Field(description="a key of vat_rates")]
+    packaging: Packaging
+
+
+class Slot(Contract):
+    """A stretch of one board that holds one product: the planogram's line."""
+
+    slot_id: SlotId
+    bay_id: BayId
+    board_id: BoardId
+    u0_m: Metres
+    u1_m: Metres
+    gtin: Gtin
+    facings: Annotated[int, Field(ge=1, le=60, description="items side by side")]
+    deep: Annotated[int, Field(ge=1, le=30, description="items one behind the other")]
+
+
+class Node(Contract):
+    """Which sensors one edge node serves. Exactly one node has the role `floor`."""
+
+    node_id: DeviceId
+    floor: bool = False
+    bays: tuple[BayId, ...] = ()
+    gates: bool = False
+
+
+class Wallet(Contract):
+    """What a shopper's wallet is asked for at entry."""
+
+    hold_minor: Annotated[int, Field(gt=0, le=AMOUNT_MINOR_MAX)]
+
+
+class StoreFile(Contract):
+    """A whole store. Every cross reference is checked."""
+
+    schema_version: Literal[1]
+    store_id: StoreId
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    currency: Currency
+    vat_rates: dict[str, VatRate]
+    wallet: Wallet
+    floor: Floor
+    bays: Annotated[tuple[Bay, ...], Field(min_length=1, max_length=500)]
+    plates: Annotated[tuple[Plate, ...], Field(max_length=5000)] = ()
+    cameras: Annotated[tuple[Camera, ...], Field(max_length=500)] = ()
+    gates: Annotated[tuple[Gate, ...], Field(min_length=2, max_length=50)]
+    nodes: Annotated[tuple[Node, ...], Field(min_length=1, max_length=200)]
+    products: Annotated[tuple[Product, ...], Field(min_length=1, max_length=100_000)]
+    slots: Annotated[tuple[Slot, ...], Field(min_length=1, max_length=100_000)]
+
+    def product(self, gtin: str) -> Product:
+        """The product of a GTIN; KeyError if the store does not sell it."""
+        for product in self.products:
+            if product.gtin == gtin:
+                return product
+        raise KeyError(f"expected a GTIN of store {self.store_id}, got {gtin}")
+
+    def vat_rate(self, product: Product) -> Decimal:
+        """The VAT rate of a product."""
+        return self.vat_rates[product.vat]
+
+    @model_validator(mode="after")
+    def _references_hold(self) -> StoreFile:
+        faults = [*_unique_faults(self), *_reference_faults(self), *_layout_faults(self)]
+        if faults:
+            raise ValueError("; ".join(faults[:20]))
+        return self
+
+
+def _unique_faults(store: StoreFile) -> list[str]:
+    faults = []
+    named: tuple[tuple[str, list[str]], ...] = (
+        ("bays.bay_id", [bay.bay_id for bay in store.bays]),
+        ("plates.plate_id", [plate.plate_id for plate in store.plates]),
+        ("cameras.camera_id", [camera.camera_id for camera in store.cameras]),
+        ("gates.gate_id", [gate.gate_id for gate in store.gates]),
+        ("nodes.node_id", [node.node_id for node in store.nodes]),
+        ("products.gtin", [product.gtin for product in store.products]),
+        ("slots.slot_id", [slot.slot_id for slot in store.slots]),
+    )
+    for field, values in named:
+        twice = sorted({value for value in values if values.count(value) > 1})
+        if twice:
+            faults.append(f"{field}: expected each once, got {', '.join(twice)} more than once")
+    return faults
+
+
+def _reference_faults(store: StoreFile) -> list[str]:
+    boards = {(bay.bay_id, board.board_id) for bay in store.bays for board in bay.boards}
+    bays = {bay.bay_id for bay in store.bays}
+    gtins = {product.gtin for product in store.products}
+    faults = []
+    for index, product in enumerate(store.products):
+        if product.vat not in store.vat_rates:
+            faults.append(
+                f"products.{index}.vat: expected one of {sorted(store.vat_rates)}, "
+                f"got {product.vat!r}"
+            )
+    for index, slot in enumerate(store.slots):
+        if slot.gtin not in gtins:
+            faults.append(f"slots.{index}.gtin: unknown GTIN {slot.gtin}; add it to products")
+        if (slot.bay_id, slot.board_id) not in boards:
+            faults.append(f"slots.{index}.board_id: no board {slot.board_id} in bay {slot.bay_id}")
+    for index, plate in enumerate(store.plates):
+        if (plate.bay_id, plate.board_id) not in boards:
+            faults.append(
+                f"plates.{index}.board_id: no board {plate.board_id} in bay {plate.bay_id}"
+            )
+    for index, camera in enumerate(store.cameras):
+        if camera.bay_id is not None and camera.bay_id not in bays:
+            faults.append(f"cameras.{index}.bay_id: no bay {camera.bay_id}")
+    return faults
+
+
+def _layout_faults(store: StoreFile) -> list[str]:
+    faults = []
+    widths = {bay.bay_id: bay.width_m for bay in store.bays}
+    for index, slot in enumerate(store.slots):
+        width_m = widths.get(slot.bay_id)
+        if not slot.u0_m < slot.u1_m or (width_m is not None and slot.u1_m > width_m + 1e-6):
+            faults.append(
+                f"slots.{index}.u1_m: expected {slot.u0_m} < u1_m <= {width_m}, got {slot.u1_m}"
+            )
+    floors = [node.node_id for node in store.nodes if node.floor]
+    if len(floors) != 1:
+        faults.append(f"nodes.floor: expected exactly one node with floor: true, got {floors}")
+    if not any(node.gates for node in store.nodes):
+        faults.append("nodes.gates: expected a node with gates: true, got none")
+    served = [bay_id for node in store.nodes for bay_id in node.bays]
+    expected = sorted(bay.bay_id for bay in store.bays)
+    if sorted(served) != expected:
+        faults.append(
+            f"nodes.bays: expected each bay in exactly one node, {expected}, got {sorted(served)}"
+        )
+    for kind in ("entry", "exit"):
+        if not any(gate.kind == kind for gate in store.gates):
+            faults.append(f"gates.kind: expected at least one {kind} gate, got none")
+    return faults
+
+
+def load_store_file(path: Path) -> StoreFile:
+    """Reads and validates a store file; StoreFileError names file, line and field."""
+    try:
+        size = path.stat().st_size
+        if size > STORE_FILE_BYTES_MAX:
+            raise StoreFileError(
+                f"{path}: expected at most {STORE_FILE_BYTES_MAX} bytes, got {size}"
+            )
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise StoreFileError(f"{path}: cannot be read ({error.strerror}); give a YAML file") from (
+            error
+        )
+    except UnicodeDecodeError as error:
+        raise StoreFileError(f"{path}: expected UTF-8 text, got bytes that are not") from error
+    return parse_store_file(text, name=str(path))
+
+
+def parse_store_file(text: str, *, name: str) -> StoreFile:
+    """Validates the text of a store file; `name` stands in the error messages."""
+    try:
+        document = yaml.safe_load(text)
+        nodes = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark is not None else ""
+        problem = getattr(error, "problem", None) or str(error)
+        raise StoreFileError(f"{name}{line}: not YAML: {problem}") from error
+    if not isinstance(document, dict):
+        raise StoreFileError(
+            f"{name}:1: expected a mapping with schema_version: 1, got {type(document).__name__}"
+        )
+    try:
+        return StoreFile.model_validate(document)
+    except ValidationError as error:
+        faults = [_fault(name, nodes, fault) for fault in error.errors()[:20]]
+        raise StoreFileError("\n".join(faults)) from error
+
+
+def _fault(name: str, root: yaml.Node | None, fault: Any) -> str:
+    path = list(fault["loc"])
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    if not path:
+        path = _path_in_message(message)
+    line = _line_of(root, path)
+    field = ".".join(str(part) for part in path) or "document"
+    got = fault.get("input")
+    shown = "" if isinstance(got, dict | list | tuple) else f", got {got!r}"
+    return f"{name}:{line}: {field}: {message}{shown}"
+
+
+def _path_in_message(message: str) -> list[str | int]:
+    head = message.split(":", 1)[0]
+    return [int(part) if part.isdigit() else part for part in head.split(".")]
+
+
+def _line_of(node: yaml.Node | None, path: list[str | int]) -> int:
+    """The line of the deepest node of the path that the document has."""
+    line = 1
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if key.value == str(part)]
+            if not found:
+                return line
+            line = found[0][0].start_mark.line + 1
+            node = found[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            if part >= len(node.value):
+                return line
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            return line
+    return line

@@ -1,0 +1,1 @@
+"""Ports to the physical world (cameras, scales, gates) and their drivers."""

@@ -1,0 +1,1 @@
+"""Commerce: visits, carts, attribution, wallets, receipts, pages."""

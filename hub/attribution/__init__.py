@@ -1,0 +1,1 @@
+"""Who took what: pure joint inference over reaches, tracks, planogram and carts."""

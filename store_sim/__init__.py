@@ -1,0 +1,1 @@
+"""The simulated store: world, shoppers, renderer, plates, recordings, truth."""
