@@ -1,0 +1,5 @@
+"""The command line, the supervisor and the demo: the one place that may import everything."""
+
+__all__ = ["VERSION"]
+
+VERSION = "0.1.0"

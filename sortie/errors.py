@@ -1,0 +1,38 @@
+"""Errors of the command line.
+
+SortieError
+├── UsageError          an argument cannot be used: says what was expected
+├── PortTakenError      another program listens where the store wants to
+├── ProcessFailedError  a supervised process ended by itself
+└── MissingPartError    a system package or weight file is missing: says how to mend it
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "MissingPartError",
+    "PortTakenError",
+    "ProcessFailedError",
+    "SortieError",
+    "UsageError",
+]
+
+
+class SortieError(Exception):
+    """Something a user can mend; printed without a traceback, exit status 1."""
+
+
+class UsageError(SortieError):
+    """An argument cannot be used: says what was expected."""
+
+
+class PortTakenError(SortieError):
+    """Another program listens where the store wants to."""
+
+
+class ProcessFailedError(SortieError):
+    """A supervised process ended by itself."""
+
+
+class MissingPartError(SortieError):
+    """A system package or weight file is missing: says how to mend it."""
