@@ -1,0 +1,190 @@
+"""Starts, watches and stops the store's processes, the broker among them.
+
+A child that ends by itself is started again after a growing pause; one that ends
+RESTARTS_MAX times within RESTART_WINDOW_S stops the store with its last words. Children get their
+own process group, so that a Ctrl-C in the terminal reaches only the supervisor, which then stops
+them in the reverse order of their start.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sortie.errors import PortTakenError, ProcessFailedError
+
+__all__ = ["Child", "Supervisor", "check_port_free", "free_port", "wait_for_port"]
+
+RESTARTS_MAX = 5
+RESTART_WINDOW_S = 60.0
+PAUSE_S_MAX = 5.0
+STOP_TIMEOUT_S = 8.0
+POLL_S = 0.2
+LAST_WORDS_BYTES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One process to keep alive. `ready` answers whether it serves; None means at once."""
+
+    name: str
+    command: list[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    ready: Callable[[], bool] | None = None
+    ready_timeout_s: float = 90.0
+
+
+@dataclass(slots=True)
+class _Running:
+    child: Child
+    process: subprocess.Popen[bytes]
+    log: Path
+    starts: list[float] = field(default_factory=list)
+    restart_at: float | None = None
+
+
+class Supervisor:
+    """Keeps children alive until told to stop; logs go to one file a child in `log_dir`."""
+
+    def __init__(self, log_dir: Path, *, say: Callable[[str], None] = print) -> None:
+        self._log_dir = log_dir
+        self._say = say
+        self._running: dict[str, _Running] = {}
+        self._stopping = False
+        log_dir.mkdir(parents=True, exist_ok=True)
+
+    def start(self, child: Child) -> None:
+        """Starts a child and waits until it is ready; ProcessFailedError with its last words."""
+        log = self._log_dir / f"{child.name}.log"
+        log.unlink(missing_ok=True)
+        running = _Running(child=child, process=self._spawn(child, log), log=log)
+        running.starts.append(time.monotonic())
+        self._running[child.name] = running
+        self._wait_ready(running)
+
+    def pid(self, name: str) -> int:
+        """The process id of a running child."""
+        return self._running[name].process.pid
+
+    def request_stop(self) -> None:
+        """Makes `watch` return; safe in a signal handler."""
+        self._stopping = True
+
+    def watch(self, *, until: Callable[[], bool] = lambda: False) -> None:
+        """Watches and restarts until a stop is requested or `until` says so."""
+        while not self._stopping and not until():
+            self.poll()
+            time.sleep(POLL_S)
+
+    def poll(self) -> None:
+        """One look at all children: starts again what has ended."""
+        for running in self._running.values():
+            if running.process.poll() is None:
+                continue
+            now = time.monotonic()
+            if running.restart_at is None:
+                running.restart_at = now + self._pause_s(running, now)
+            if now >= running.restart_at:
+                self._restart(running, now)
+
+    def stop(self) -> None:
+        """Stops the children, the last started first; kills what does not end in time."""
+        for running in reversed(self._running.values()):
+            if running.process.poll() is None:
+                running.process.send_signal(signal.SIGTERM)
+                try:
+                    running.process.wait(STOP_TIMEOUT_S)
+                except subprocess.TimeoutExpired:
+                    self._say(f"{running.child.name} did not stop in time and is killed")
+                    running.process.kill()
+                    running.process.wait(STOP_TIMEOUT_S)
+        self._running.clear()
+
+    def _spawn(self, child: Child, log: Path) -> subprocess.Popen[bytes]:
+        with log.open("ab") as sink:
+            return subprocess.Popen(
+                child.command,
+                env={**os.environ, **child.env},
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _wait_ready(self, running: _Running) -> None:
+        child = running.child
+        deadline = time.monotonic() + child.ready_timeout_s
+        while child.ready is not None and not child.ready():
+            if running.process.poll() is not None:
+                raise ProcessFailedError(
+                    f"{child.name} ended with status {running.process.returncode} before it was "
+                    f"ready; its last words:\n{_tail(running.log)}"
+                )
+            if time.monotonic() > deadline:
+                raise ProcessFailedError(
+                    f"expected {child.name} to serve within {child.ready_timeout_s:.0f} s, it does "
+                    f"not; its last words:\n{_tail(running.log)}"
+                )
+            time.sleep(POLL_S)
+
+    def _pause_s(self, running: _Running, now: float) -> float:
+        recent = [t for t in running.starts if now - t < RESTART_WINDOW_S]
+        if len(recent) >= RESTARTS_MAX:
+            raise ProcessFailedError(
+                f"{running.child.name} ended {RESTARTS_MAX} times in {RESTART_WINDOW_S:.0f} s; "
+                f"its last words:\n{_tail(running.log)}"
+            )
+        pause_s = min(PAUSE_S_MAX, 0.25 * 2 ** (len(recent) - 1))
+        self._say(
+            f"{running.child.name} ended with status {running.process.returncode}; "
+            f"starting it again in {pause_s:.1f} s"
+        )
+        return pause_s
+
+    def _restart(self, running: _Running, now: float) -> None:
+        running.process = self._spawn(running.child, running.log)
+        running.starts = [t for t in running.starts if now - t < RESTART_WINDOW_S] + [now]
+        running.restart_at = None
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def check_port_free(host: str, port: int, *, option: str) -> None:
+    """PortTakenError naming the option to change if something listens there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortTakenError(
+                f"expected port {port} on {host} to be free, but it is not ({error.strerror}); "
+                f"stop the other program or choose another with {option}"
+            ) from error
+
+
+def wait_for_port(port: int) -> Callable[[], bool]:
+    """A readiness probe: whether something accepts connections on a loopback port."""
+
+    def ready() -> bool:
+        with socket.socket() as probe:
+            probe.settimeout(0.5)
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    return ready
+
+
+def _tail(log: Path) -> str:
+    data = log.read_bytes() if log.exists() else b""
+    return data[-LAST_WORDS_BYTES:].decode("utf-8", errors="replace").strip() or "(none)"
