@@ -1,0 +1,1 @@
+"""The edge node: a pure core and the drivers around it."""

@@ -1,0 +1,50 @@
+"""Errors of the edge package.
+
+EdgeError
+├── NodeConfigError          a configuration that this node cannot serve
+├── SnapshotError            a saved state that does not fit this node or is damaged
+├── OutboxError              the disk outbox cannot be read or written
+│   └── OutboxFullError      its bound is reached: nothing more can be promised
+├── EvidenceError            a clip or picture could not be kept or handed out
+└── BrokerError              the broker cannot be reached or refuses this node
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BrokerError",
+    "EdgeError",
+    "EvidenceError",
+    "NodeConfigError",
+    "OutboxError",
+    "OutboxFullError",
+    "SnapshotError",
+]
+
+
+class EdgeError(Exception):
+    """A node cannot do its work."""
+
+
+class NodeConfigError(EdgeError):
+    """A configuration that this node cannot serve."""
+
+
+class SnapshotError(EdgeError):
+    """A saved state that does not fit this node or is damaged."""
+
+
+class OutboxError(EdgeError):
+    """The disk outbox cannot be read or written."""
+
+
+class OutboxFullError(OutboxError):
+    """The outbox reached its bound: nothing more can be promised."""
+
+
+class EvidenceError(EdgeError):
+    """A clip or picture could not be kept or handed out."""
+
+
+class BrokerError(EdgeError):
+    """The broker cannot be reached or refuses this node."""
