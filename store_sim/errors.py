@@ -1,0 +1,44 @@
+"""Errors of the simulator.
+
+SimulatorError
+├── UnknownScenarioError     no scenario of that name; the message lists the names there are
+├── ScenarioError            a scenario asks for what the store does not have
+├── WorldError               the world was driven wrongly (backwards in time, unknown shopper)
+├── RenderError              a picture cannot be drawn
+└── RecordingError           a recording is missing, torn or of another version
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "RecordingError",
+    "RenderError",
+    "ScenarioError",
+    "SimulatorError",
+    "UnknownScenarioError",
+    "WorldError",
+]
+
+
+class SimulatorError(Exception):
+    """The simulator cannot do what was asked."""
+
+
+class UnknownScenarioError(SimulatorError):
+    """No scenario of that name; the message lists the names there are."""
+
+
+class ScenarioError(SimulatorError):
+    """A scenario asks for what the store does not have."""
+
+
+class WorldError(SimulatorError):
+    """The world was driven wrongly (backwards in time, unknown shopper)."""
+
+
+class RenderError(SimulatorError):
+    """A picture cannot be drawn."""
+
+
+class RecordingError(SimulatorError):
+    """A recording is missing, torn or of another version."""

@@ -1,0 +1,1 @@
+"""The store's world: bodies, shoppers, shelves, and time."""
