@@ -140,7 +140,7 @@ class Supervisor:
                 f"{running.child.name} ended {RESTARTS_MAX} times in {RESTART_WINDOW_S:.0f} s; "
                 f"its last words:\n{_tail(running.log)}"
             )
-        pause_s = min(PAUSE_S_MAX, 0.25 * 2 ** (len(recent) - 1))
+        pause_s: float = min(PAUSE_S_MAX, 0.25 * 2.0 ** (len(recent) - 1))
         self._say(
             f"{running.child.name} ended with status {running.process.returncode}; "
             f"starting it again in {pause_s:.1f} s"

@@ -1,0 +1,1 @@
+"""Compares truth, event log and ledger. Shares no code with the hub."""
