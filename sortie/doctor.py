@@ -138,7 +138,7 @@ def _weights() -> Finding:
     try:
         manifests = list_manifests()
         for manifest in manifests:
-            verify(manifest)
+            verify(manifest.name, manifest)
     except ModelError as error:
         return Finding("weights", "missing", str(error), "git checkout models/weights")
     return Finding("weights", "ok", ", ".join(manifest.name for manifest in manifests))
