@@ -1,0 +1,263 @@
+"""The story of one change: who came, when it changed, who left, what is seen now.
+
+`Judge.judge` looks back over the film's recent moments at one still, compact stretch that
+differs from the reference, and says whether that is an item taken or put back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.change import Look, look_at, similarity
+from vision.verdict import carried_match, weigh
+
+__all__ = ["MOMENT_SCALE", "Judge", "Moment", "Suspect", "Verdict", "grown", "overlapping"]
+
+F32 = NDArray[np.float32]
+Mask = NDArray[np.uint8]
+
+MOMENT_SCALE = 80.0
+"""Grey value of the scene's mean in a remembered picture: three times the mean still fits."""
+AREA_SHARE_MIN, AREA_SHARE_MAX = 4e-4, 0.2
+"""Smaller is a speck, larger a body or a scene; shares of the picture."""
+THICKNESS_MIN_PX = 3.0
+"""Half of the least width, on the half-size mask, that is not an edge of shadow or a nudge."""
+SOLIDITY_MIN = 0.45
+ASPECT_MAX = 8.0
+PUSH_SHARE = 0.3
+"""A thing found again within this share of its own size was pushed, not taken."""
+PUSH_PX_MAX = 6
+PUSHED_ALIKE_MIN = 0.75
+VISITOR_SHARE = 0.25
+"""A visitor who reaches in from the border covers at least this share of the stretch's area
+beside it."""
+BODY_SHARE = 1.2
+"""A visitor who is all in the picture is at least this many times the stretch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One remembered frame at half of the work size: `picture` (h, w, 3) uint8 in units of MOMENT_SCALE,
+    `active` the packed bits of the 0/1 mask (h, w) of what differed or moved."""
+
+    t_s: float
+    picture: NDArray[np.uint8]
+    active: NDArray[np.uint8]
+
+    def mask(self) -> Mask:
+        """The mask unpacked."""
+        height, width = self.picture.shape[:2]
+        return np.unpackbits(self.active, count=height * width).reshape(height, width)
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A stretch that differs and is still: `mask` at half size, the looks of the whole picture
+    before and after, since when the reference there is valid, and the present."""
+
+    mask: Mask
+    before: Look
+    after: Look
+    t_from_s: float
+    t_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a suspect. `came`: somebody was seen to come to it. `pushed`: the same thing
+    a little aside. `box` in half-size pixels."""
+
+    event: bool
+    came: bool
+    pushed: bool = False
+    t_s: float = 0.0
+    action: Literal["pick", "put_back"] = "pick"
+    confidence: float = 0.0
+    box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    why: str = ""
+
+
+class Judge:
+    """Stateless but for its noise floor (variance of structure that is noise)."""
+
+    def __init__(self, *, floor: float) -> None:
+        self._floor = floor
+
+    def judge(self, suspect: Suspect, history: Iterable[Moment]) -> Verdict:
+        """See the module."""
+        moments = [moment for moment in history if moment.t_s >= suspect.t_from_s - 1e-6]
+        if len(moments) < 4:
+            return Verdict(False, True, why="too early")
+        unfit = _shape_fault(suspect.mask)
+        crossing = self._crossing(suspect, moments)
+        came, left_s = _visits(suspect.mask, moments, moments[crossing].t_s)
+        if unfit:
+            return Verdict(False, came, why=unfit)
+        if not came or left_s is None:
+            return Verdict(False, came, why="nobody came" if not came else "nobody left")
+        if self._pushed(suspect):
+            return Verdict(False, came, pushed=True, why="pushed aside")
+        return self._event(suspect, moments, crossing, left_s)
+
+    def _crossing(self, suspect: Suspect, moments: Sequence[Moment]) -> int:
+        """Index of the moment from which on the stretch looks as it does now: the split that best
+        tells moments like before from moments like after."""
+        x0, y0, x1, y1 = _bounds(suspect.mask, 4)
+        inside = suspect.mask[y0:y1, x0:x1] > 0
+        before, after = (
+            look_at(_half(look.image)[y0:y1, x0:x1], 5) for look in (suspect.before, suspect.after)
+        )
+        gains = []
+        for moment in moments:
+            part = moment.picture[y0:y1, x0:x1].astype(np.float32) * np.float32(1.0 / MOMENT_SCALE)
+            now = look_at(part, 5)
+            like = similarity(now, before, self._floor) - similarity(now, after, self._floor)
+            gains.append(float(like[inside].mean()))
+        head = np.concatenate([[0.0], np.cumsum(gains)])
+        split = int(np.argmax(2 * head - head[-1]))
+        return min(split, len(moments) - 1)
+
+    def _pushed(self, suspect: Suspect) -> bool:
+        """Whether the look before is found again close by in the look after: the share of the
+        structure of both that a small shift explains."""
+        x0, y0, x1, y1 = _bounds(suspect.mask, 0)
+        reach = min(PUSH_PX_MAX, max(2, round(PUSH_SHARE * min(x1 - x0, y1 - y0))))
+        before, after = (_half(look.image) for look in (suspect.before, suspect.after))
+        now = look_at(after[y0:y1, x0:x1], 5)
+        inside = suspect.mask[y0:y1, x0:x1] > 0
+        height, width = suspect.mask.shape
+        best = 0.0
+        for dy in range(-reach, reach + 1):
+            for dx in range(-reach, reach + 1):
+                if y0 + dy < 0 or x0 + dx < 0 or y1 + dy > height or x1 + dx > width:
+                    continue
+                then = look_at(before[y0 + dy : y1 + dy, x0 + dx : x1 + dx], 5)
+                both = (then.energy + now.energy)[inside].sum() + self._floor
+                apart = similarity(then, now, self._floor) * (
+                    then.energy + now.energy + self._floor
+                )
+                best = max(best, float((apart - self._floor)[inside].sum() / both))
+        return best > PUSHED_ALIKE_MIN
+
+    def _event(
+        self, suspect: Suspect, moments: Sequence[Moment], crossing: int, left_s: float
+    ) -> Verdict:
+        x0, y0, x1, y1 = _bounds(suspect.mask, 0)
+        size = (suspect.after.image.shape[1], suspect.after.image.shape[0])
+        full = cv2.resize(suspect.mask, size, interpolation=cv2.INTER_NEAREST)
+        inside = full > 0
+        energies = [float(look.energy[inside].mean()) for look in (suspect.before, suspect.after)]
+        evidence = weigh(
+            suspect.before.image, suspect.after.image, full, energies=(energies[0], energies[1]),
+            carried=self._carried(suspect, moments, crossing), floor=math.sqrt(self._floor),
+        )  # fmt: skip
+        picked = evidence.log_odds > 0
+        t_x = moments[crossing].t_s
+        return Verdict(
+            True,
+            True,
+            t_s=t_x if picked else (t_x + max(t_x, left_s)) / 2.0,
+            action="pick" if picked else "put_back",
+            confidence=1.0 / (1.0 + math.exp(-abs(evidence.log_odds))),
+            box=(float(x0), float(y0), float(x1), float(y1)),
+            why=f"{evidence}",
+        )
+
+    def _carried(self, suspect: Suspect, moments: Sequence[Moment], crossing: int) -> float:
+        x0, y0, x1, y1 = _bounds(suspect.mask, 0)
+        t_x = moments[crossing].t_s
+        home = (x0, y0)
+        floor = math.sqrt(self._floor / 3.0)
+        matches = []
+        spans = ((t_x, t_x + 1.5), (t_x - 1.5, t_x))
+        for look, (begin, end) in zip((suspect.before, suspect.after), spans, strict=True):
+            grey = cv2.cvtColor(_half(look.image), cv2.COLOR_RGB2GRAY)
+            frames = [
+                (cv2.cvtColor(moment.picture, cv2.COLOR_RGB2GRAY).astype(np.float32) / MOMENT_SCALE,
+                 moment.mask())
+                for moment in moments if begin <= moment.t_s <= end
+            ]  # fmt: skip
+            patch = np.ascontiguousarray(grey[y0:y1, x0:x1])
+            matches.append(carried_match(patch, frames, home, floor))
+        return matches[0] - matches[1]
+
+
+def _visits(mask: Mask, moments: Sequence[Moment], t_x: float) -> tuple[bool, float | None]:
+    """Whether somebody reached the stretch before it changed, and when somebody was last there
+    after it had changed (None: nobody was)."""
+    area = int(mask.sum())
+    near = grown(mask, 4)
+    beside = grown(mask, 3) == 0
+    came = False
+    left_s: float | None = None
+    for moment in moments:
+        count, labels = cv2.connectedComponents(np.maximum(moment.mask(), 0), connectivity=8)
+        if count < 2:
+            continue
+        touching = np.unique(labels[near > 0])
+        group = np.isin(labels, touching[touching > 0]) & beside
+        size = int(group.sum())
+        reaches_in = size >= VISITOR_SHARE * area and touches_border(group)
+        if not (reaches_in or size >= BODY_SHARE * area):
+            continue
+        if moment.t_s <= t_x:
+            came = True
+        if moment.t_s >= t_x:
+            left_s = moment.t_s
+    return came, left_s
+
+
+def _shape_fault(mask: Mask) -> str:
+    height, width = mask.shape
+    area = int(mask.sum())
+    if not AREA_SHARE_MIN <= area / (height * width) <= AREA_SHARE_MAX:
+        return f"area {area}"
+    if touches_border(mask > 0):
+        return "touches the border"
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    hull = cv2.contourArea(cv2.convexHull(np.concatenate(contours)))
+    if area < SOLIDITY_MIN * hull:
+        return "not compact"
+    _, (side_a, side_b), _ = cv2.minAreaRect(np.concatenate(contours))
+    if max(side_a, side_b) > ASPECT_MAX * max(1.0, min(side_a, side_b)):
+        return "a thin line"
+    if float(cv2.distanceTransform(mask, cv2.DIST_L2, 3).max()) < THICKNESS_MIN_PX:
+        return "thin"
+    return ""
+
+
+def touches_border(mask: NDArray[np.bool_]) -> bool:
+    """Whether the mask reaches the picture's border."""
+    return bool(mask[:2].any() or mask[-2:].any() or mask[:, :2].any() or mask[:, -2:].any())
+
+
+def grown(mask: Mask, pixels: int) -> Mask:
+    """The mask with `pixels` more on every side."""
+    size = 2 * pixels + 1
+    return np.asarray(cv2.dilate(mask, np.ones((size, size), np.uint8)), np.uint8)
+
+
+def overlapping(a: Mask, b: Mask) -> bool:
+    """Whether two masks share a pixel."""
+    return bool(np.any(a & b))
+
+
+def _bounds(mask: Mask, margin: int) -> tuple[int, int, int, int]:
+    ys, xs = np.nonzero(mask)
+    height, width = mask.shape
+    return (
+        max(0, int(xs.min()) - margin), max(0, int(ys.min()) - margin),
+        min(width, int(xs.max()) + 1 + margin), min(height, int(ys.max()) + 1 + margin),
+    )  # fmt: skip
+
+
+def _half(image: F32) -> F32:
+    size = (image.shape[1] // 2, image.shape[0] // 2)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
