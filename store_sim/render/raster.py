@@ -1,0 +1,522 @@
+"""The simulator's camera: a scene becomes RGB, an id mask and depth.
+
+The static store and the goods on its shelves are drawn once per camera and shelf version and kept;
+a frame puts back what the last frame drew over and draws only what moves. When the goods change,
+only the part of the picture around the changed goods is drawn again. The bytes are the same as
+those of a full redraw, in every process.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.geometry import Camera
+from contracts.store_file import StoreFile
+from store_sim.errors import RenderError
+from store_sim.render.bodies import body_model, pose_body
+from store_sim.render.kernels import (
+    FAR_M,
+    NEAR_M,
+    add_grain,
+    blur_binomial,
+    cast_shadow,
+    develop,
+    draw,
+    place,
+    shade_vertices,
+    world_points,
+)
+from store_sim.render.looks import Light, Look, Optics
+from store_sim.render.mesh import Bank, Mesh
+from store_sim.render.packaging import ProductModel, product_model
+from store_sim.render.static import bay_rows, store_bank, store_mesh
+from store_sim.scene import ITEM_ID_BASE, JOINTS, PART_STRIDE, BodyPose, ItemPose, Scene
+
+__all__ = [
+    "Rendered",
+    "SceneRenderer",
+    "StoreModel",
+    "camera_array",
+    "project_points",
+    "store_model",
+]
+
+Floats = NDArray[np.float64]
+Rect = tuple[int, int, int, int]
+
+_NOISE_TABLE = 1 << 19
+_ROW = {name: row for row, name in enumerate(JOINTS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One picture: `rgb` (H, W, 3) uint8, `ids` (H, W) int32, `depth` (H, W) float32 metres.
+
+    The arrays belong to the renderer and change with its next call. `cover` counts, per id, the
+    pixels of the picture that the thing would fill if nothing stood before it.
+    """
+
+    rgb: NDArray[np.uint8]
+    ids: NDArray[np.int32]
+    depth: NDArray[np.float32]
+    cover: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreModel:
+    """What cameras of one store share: the static mesh, its textures, the products."""
+
+    mesh: Mesh
+    bank: Bank
+    bays: Floats
+    products: dict[str, ProductModel]
+
+
+def store_model(store: StoreFile, look: Look) -> StoreModel:
+    """The model of a store, to be shared by its cameras."""
+    return StoreModel(
+        mesh=store_mesh(store, look),
+        bank=store_bank(look),
+        bays=bay_rows(store),
+        products={product.gtin: product_model(product) for product in store.products},
+    )
+
+
+def camera_array(camera: Camera) -> Floats:
+    """(16,): right, down, forward, position, fx, fy, cx, cy, as contracts.geometry defines."""
+    position = np.array(camera.pose.position_m)
+    f = np.array(camera.pose.look_at_m) - position
+    f /= math.sqrt(f[0] ** 2 + f[1] ** 2 + f[2] ** 2)
+    up = camera.pose.up
+    right = np.array(
+        [f[1] * up[2] - f[2] * up[1], f[2] * up[0] - f[0] * up[2], f[0] * up[1] - f[1] * up[0]]
+    )
+    right /= math.sqrt(right[0] ** 2 + right[1] ** 2 + right[2] ** 2)
+    down = np.array(
+        [
+            f[1] * right[2] - f[2] * right[1],
+            f[2] * right[0] - f[0] * right[2],
+            f[0] * right[1] - f[1] * right[0],
+        ]
+    )
+    lens = camera.intrinsics
+    return np.concatenate([right, down, f, position, [lens.fx, lens.fy, lens.cx, lens.cy]])
+
+
+def project_points(cam: Floats, points: Floats) -> tuple[Floats, Floats]:
+    """Pixels (N, 2) and depths (N,) of world points (N, 3); pixels are NaN behind the camera."""
+    away = np.asarray(points, np.float64).reshape(-1, 3) - cam[9:12]
+    x, y, z = (
+        away[:, 0] * cam[3 * k] + away[:, 1] * cam[3 * k + 1] + away[:, 2] * cam[3 * k + 2]
+        for k in range(3)
+    )
+    pixels = np.full((len(z), 2), np.nan)
+    ahead = z >= NEAR_M
+    pixels[ahead, 0] = cam[14] + cam[12] * x[ahead] / z[ahead]
+    pixels[ahead, 1] = cam[15] + cam[13] * y[ahead] / z[ahead]
+    return pixels, z
+
+
+class SceneRenderer:
+    """Draws scenes of one store as one camera sees them."""
+
+    def __init__(
+        self,
+        store: StoreFile,
+        camera: Camera,
+        *,
+        seed: int,
+        light: Light | None = None,
+        look: Look | None = None,
+        optics: Optics | None = None,
+        model: StoreModel | None = None,
+        incremental: bool = True,
+    ) -> None:
+        """`seed` is the noise's; cameras of one store share a `model` (see `store_model`);
+        `incremental=False` draws all goods anew when any changed."""
+        self.camera = camera
+        self.light = light or Light()
+        self.optics = optics or Optics()
+        self._model = model or store_model(store, look or Look())
+        self._cam = camera_array(camera)
+        self._packed = self.light.packed()
+        self._tint = np.array(self.light.tint, np.float64)
+        self._lean = np.array(self.light.lean, np.float64)
+        self._seed = seed
+        self._incremental = incremental
+        w, h = camera.intrinsics.width, camera.intrinsics.height
+        self._size = (w, h)
+        self._back = _Layers.empty(w, h)
+        self._front = _Layers.empty(w, h)
+        self._static = _Layers.empty(w, h)
+        self._world = np.empty((h, w, 3), np.float32)
+        self._out = np.empty((h, w, 3), np.uint8)
+        self._blurred = np.empty((h, w, 3), np.uint8)
+        self._scratch = np.empty((h, w, 3), np.uint16)
+        self._dirty: list[Rect] = []
+        self._shelf: dict[int, ItemPose] | None = None
+        self._shelf_version: int | None = None
+        self._curve = self.optics.curve()
+        self._vignette = _vignette(w, h, self.optics.vignette)
+        self._noise = _noise_table(seed, self.optics.noise, w)
+        self._cover = np.zeros(PART_STRIDE, np.int64)
+        self._touched = np.empty(4, np.int64)
+        self._draw_static()
+
+    @property
+    def static_depth(self) -> NDArray[np.float32]:
+        """Depth of store and shelf goods without what moves, (H, W) float32 metres."""
+        return self._back.depth
+
+    def project(self, points: Floats) -> tuple[Floats, Floats]:
+        """Pixels (N, 2) and depths (N,) of world points (N, 3)."""
+        return project_points(self._cam, points)
+
+    def render(
+        self,
+        scene: Scene,
+        *,
+        out: NDArray[np.uint8] | None = None,
+        hand_rolls: dict[int, tuple[float, float]] | None = None,
+    ) -> Rendered:
+        """Draws a scene; `out` (H, W, 3) uint8 receives the picture when given.
+
+        `hand_rolls` turns the hands of a person by (left, right) radians about the forearm.
+        Raises RenderError for an item whose GTIN the store does not know.
+        """
+        self._sync_shelf(scene)
+        self._restore()
+        self._shadows(scene)
+        cover: dict[int, int] = {}
+        rolls = hand_rolls or {}
+        for body in scene.bodies:
+            self._draw_body(body, rolls.get(body.person_index, (0.0, 0.0)), cover)
+        for item in scene.loose_items:
+            if item.state != "bag":
+                self._draw_item(item, self._front, self._full(), self._dirty, cover)
+        target = self._out if out is None else out
+        self._develop(scene.t_s, target)
+        return Rendered(rgb=target, ids=self._front.ids, depth=self._front.depth, cover=cover)
+
+    def _full(self) -> NDArray[np.int64]:
+        return np.array([0, 0, *self._size], np.int64)
+
+    def _draw_static(self) -> None:
+        layers, mesh = self._static, self._model.mesh
+        layers.clear()
+        self._draw_mesh(
+            mesh.pos, mesh.normal, mesh, 0, self._model.bank, layers, self._full(), smooth=True
+        )
+
+    def _sync_shelf(self, scene: Scene) -> None:
+        if self._shelf is not None and scene.shelf_version == self._shelf_version:
+            return
+        now = {item.item_index: item for item in scene.shelf_items}
+        before = self._shelf
+        full = (0, 0, *self._size)
+        rect: Rect | None = full
+        if before is not None and self._incremental:
+            changed = [i for k, i in now.items() if not _same(before.get(k), i)]
+            changed += [i for k, i in before.items() if not _same(now.get(k), i)]
+            rect = self._items_rect(changed)
+        self._shelf, self._shelf_version = now, scene.shelf_version
+        if rect is None:
+            return
+        self._back.copy_from(self._static, rect)
+        scissor = np.array(rect, np.int64)
+        for index in sorted(now):
+            if self._incremental and before is not None:
+                bounds = self._items_rect([now[index]])
+                if bounds is None or not _overlap(bounds, rect):
+                    continue
+            self._draw_item(now[index], self._back, scissor, None, None)
+        world_points(self._back.depth, self._cam, scissor, self._world)
+        self._dirty.append(rect)
+
+    def _items_rect(self, items: list[ItemPose]) -> Rect | None:
+        """The part of the picture that holds the items, generously; None when out of sight."""
+        rect: Rect | None = None
+        for item in items:
+            model = self._product(item)
+            reach = model.radius_m + 0.01
+            centre = item.base_m + item.rotation[:, 2] * (model.product.packaging.height_m / 2)
+            found = self._ball_rect(centre, reach)
+            rect = found if rect is None else _union(rect, found) if found is not None else rect
+        return rect
+
+    def _ball_rect(self, centre: Floats, radius: float) -> Rect | None:
+        """Bounds of a ball in the picture, or None when it is wholly outside."""
+        w, h = self._size
+        away = centre - self._cam[9:12]
+        x, y, z = (
+            float(away[0] * self._cam[3 * k] + away[1] * self._cam[3 * k + 1]
+                  + away[2] * self._cam[3 * k + 2])
+            for k in range(3)
+        )  # fmt: skip
+        if z + radius < NEAR_M:
+            return None
+        if z - radius < 2 * NEAR_M:
+            return (0, 0, w, h)
+        near = z - radius
+        # The ball lies between the pictures of its box's faces at the near and the far side.
+        xs = [(x + s * radius) / d for s in (-1, 1) for d in (near, z + radius)]
+        ys = [(y + s * radius) / d for s in (-1, 1) for d in (near, z + radius)]
+        x0 = max(0, math.floor(self._cam[14] + self._cam[12] * min(xs)) - 1)
+        x1 = min(w, math.ceil(self._cam[14] + self._cam[12] * max(xs)) + 2)
+        y0 = max(0, math.floor(self._cam[15] + self._cam[13] * min(ys)) - 1)
+        y1 = min(h, math.ceil(self._cam[15] + self._cam[13] * max(ys)) + 2)
+        return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+
+    def _restore(self) -> None:
+        for rect in _merged(self._dirty):
+            self._front.copy_from(self._back, rect)
+        self._dirty.clear()
+
+    def _product(self, item: ItemPose) -> ProductModel:
+        model = self._model.products.get(item.gtin)
+        if model is None:
+            raise RenderError(
+                f"expected an item of a product of the store, got GTIN {item.gtin} for item "
+                f"{item.item_index}; add the product to the store file"
+            )
+        return model
+
+    def _shadows(self, scene: Scene) -> None:
+        strength = self.light.shadow
+        if strength <= 0.0:
+            return
+        for body in scene.bodies:
+            joints = body.joints_m
+            k = body.appearance.stature_m / 1.72
+            blobs = [
+                (joints[_ROW["pelvis"]], 0.21 * k, 0.75 * strength, 1.3),
+                (joints[_ROW["chest"]], 0.22 * k, 0.55 * strength, 1.9),
+                (0.5 * (joints[_ROW["l_ankle"]] + joints[_ROW["r_ankle"]]), 0.2 * k,
+                 0.6 * strength, 0.3),
+            ]  # fmt: skip
+            trunk = joints[_ROW["pelvis"]]
+            for side in ("l", "r"):
+                tip, wrist = joints[_ROW[f"{side}_fingertip"]], joints[_ROW[f"{side}_wrist"]]
+                elbow = joints[_ROW[f"{side}_elbow"]]
+                if float(((tip - trunk)[:2] ** 2).sum()) < 0.09:
+                    continue
+                blobs.append((0.4 * tip + 0.6 * wrist, 0.075 * k, 0.85 * strength, 0.6))
+                blobs.append((0.5 * (elbow + wrist), 0.075 * k, 0.6 * strength, 0.6))
+            for at, radius, amount, reach in blobs:
+                self._shadow(at, radius, amount, reach)
+        for item in scene.loose_items:
+            if item.state in ("hand", "floor"):
+                look = self._product(item).product.packaging
+                radius = 0.5 * max(look.width_m, look.depth_m) + 0.01
+                self._shadow(item.base_m + np.array([0, 0, 0.02]), radius, 0.7 * strength, 0.6)
+
+    def _shadow(self, at: Floats, radius: float, amount: float, reach: float) -> None:
+        reach = min(reach, float(at[2]) + 0.01)
+        if reach <= 0.0:
+            return
+        wide = radius + 0.4 * reach
+        middle = at - np.array([0.0, 0.0, 0.5 * reach])
+        middle[:2] += self._lean * (0.5 * reach)
+        lean = 0.5 * reach * float(abs(self.light.lean[0]) + abs(self.light.lean[1]))
+        rect = self._column_rect(at, reach, wide, lean, middle)
+        if rect is None:
+            return
+        blob = np.array([at[0], at[1], at[2], radius, amount, reach])
+        cast_shadow(self._front.rgb, self._world, np.array(rect), blob, self._lean)
+        self._dirty.append(rect)
+
+    def _column_rect(
+        self, at: Floats, reach: float, wide: float, lean: float, middle: Floats
+    ) -> Rect | None:
+        """Bounds of the column a shadow falls in: two rings, wide at the bottom."""
+        corners = []
+        for drop, radius in ((0.0, wide), (reach, wide)):
+            for sx in (-1.0, 1.0):
+                for sy in (-1.0, 1.0):
+                    corners.append(
+                        (
+                            at[0] + self._lean[0] * drop + sx * radius,
+                            at[1] + self._lean[1] * drop + sy * radius,
+                            at[2] - drop,
+                        )
+                    )
+        pixels, depth = self.project(np.array(corners))
+        w, h = self._size
+        if (depth < 2 * NEAR_M).any():
+            return self._ball_rect(middle, math.hypot(0.5 * reach, wide) + lean)
+        x0 = max(0, math.floor(float(pixels[:, 0].min())))
+        x1 = min(w, math.ceil(float(pixels[:, 0].max())) + 1)
+        y0 = max(0, math.floor(float(pixels[:, 1].min())))
+        y1 = min(h, math.ceil(float(pixels[:, 1].max())) + 1)
+        return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+
+    def _draw_body(self, body: BodyPose, roll: tuple[float, float], cover: dict[int, int]) -> None:
+        centre = 0.5 * (body.joints_m.min(axis=0) + body.joints_m.max(axis=0))
+        span = body.joints_m.max(axis=0) - body.joints_m.min(axis=0)
+        radius = 0.5 * math.sqrt(float((span * span).sum())) + 0.25
+        if self._ball_rect(centre, radius) is None:
+            return
+        model = body_model(body.appearance)
+        pos, normal = pose_body(model, body, roll)
+        mesh = Mesh(pos, normal, model.uv, model.tris, model.mats, model.parts)
+        first = body.person_index * PART_STRIDE + 1
+        rect = self._draw_mesh(pos, normal, mesh, first, model.bank, self._front, self._full())
+        if rect is not None:
+            self._dirty.append(rect)
+            for part in range(PART_STRIDE - 1):
+                if self._cover[part]:
+                    cover[first + part] = cover.get(first + part, 0) + int(self._cover[part])
+
+    def _draw_item(
+        self,
+        item: ItemPose,
+        layers: _Layers,
+        scissor: NDArray[np.int64],
+        dirty: list[Rect] | None,
+        cover: dict[int, int] | None,
+    ) -> None:
+        model = self._product(item)
+        mesh = model.mesh
+        pos, normal = np.empty_like(mesh.pos), np.empty_like(mesh.normal)
+        rotation = np.ascontiguousarray(item.rotation, np.float64)
+        place(mesh.pos, rotation, np.ascontiguousarray(item.base_m, np.float64), pos)
+        place(mesh.normal, rotation, np.zeros(3), normal)
+        key = ITEM_ID_BASE + item.item_index
+        rect = self._draw_mesh(
+            pos, normal, mesh, key, model.bank, layers, scissor, smooth=dirty is None
+        )
+        if rect is not None and dirty is not None:
+            dirty.append(rect)
+        if cover is not None and self._cover[0]:
+            cover[key] = int(self._cover[0])
+
+    def _draw_mesh(
+        self,
+        pos: Floats,
+        normal: Floats,
+        mesh: Mesh,
+        first_id: int,
+        bank: Bank,
+        layers: _Layers,
+        scissor: NDArray[np.int64],
+        *,
+        smooth: bool = False,
+    ) -> Rect | None:
+        """Draws and returns the bounds of what was drawn; fills self._cover."""
+        shade = np.empty(len(pos))
+        shade_vertices(pos, normal, self._packed, self._model.bays, shade)
+        self._cover[:] = 0
+        self._touched[:] = (1 << 30, 1 << 30, 0, 0)
+        draw(
+            pos, shade, mesh.uv, mesh.tris, mesh.mats, mesh.parts, first_id, bank.texels,
+            bank.levels, self._cam, self._tint, scissor, smooth, layers.rgb, layers.ids,
+            layers.depth, self._cover, self._touched,
+        )  # fmt: skip
+        x0, y0, x1, y1 = (int(v) for v in self._touched)
+        return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+
+    def _develop(self, t_s: float, out: NDArray[np.uint8]) -> None:
+        """The sensor: blur, curve, vignette and noise that depends on seed and time only."""
+        source = self._front.rgb
+        for _ in range(self.optics.blur):
+            blur_binomial(source, self._blurred, self._scratch)
+            source = self._blurred
+        plain = self.optics == Optics(noise=self.optics.noise, blur=self.optics.blur)
+        if plain and self.optics.noise <= 0.0:
+            np.copyto(out, source)
+            return
+        w, h = self._size
+        rng = np.random.Generator(np.random.PCG64([self._seed, round(t_s * 1e6) & (2**63 - 1)]))
+        starts = rng.integers(0, len(self._noise) - 3 * w, h)
+        if plain and out.flags.c_contiguous:
+            flat = (h, 3 * w)
+            add_grain(source.reshape(flat), self._noise, starts, out.reshape(flat))
+            return
+        develop(source, self._noise, starts, self._curve, self._vignette, out)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layers:
+    """Colour, ids and depth of one picture."""
+
+    rgb: NDArray[np.uint8]
+    ids: NDArray[np.int32]
+    depth: NDArray[np.float32]
+
+    @classmethod
+    def empty(cls, width: int, height: int) -> _Layers:
+        layers = cls(
+            np.empty((height, width, 3), np.uint8),
+            np.empty((height, width), np.int32),
+            np.empty((height, width), np.float32),
+        )
+        layers.clear()
+        return layers
+
+    def clear(self) -> None:
+        self.rgb[:] = (28, 28, 30)
+        self.ids[:] = 0
+        self.depth[:] = FAR_M
+
+    def copy_from(self, other: _Layers, rect: Rect) -> None:
+        x0, y0, x1, y1 = rect
+        at = (slice(y0, y1), slice(x0, x1))
+        self.rgb[at] = other.rgb[at]
+        self.ids[at] = other.ids[at]
+        self.depth[at] = other.depth[at]
+
+
+def _same(a: ItemPose | None, b: ItemPose) -> bool:
+    return a is b or (
+        a is not None
+        and a.gtin == b.gtin
+        and bool((a.base_m == b.base_m).all())
+        and bool((a.rotation == b.rotation).all())
+    )
+
+
+def _merged(rects: list[Rect]) -> list[Rect]:
+    """Fewer rectangles that hold the same pixels: pairs join where that copies less."""
+    kept: list[Rect] = []
+    for rect in rects:
+        joined = rect
+        again = True
+        while again:
+            again = False
+            for other in kept:
+                both = _union(joined, other)
+                if _area(both) <= _area(joined) + _area(other):
+                    kept.remove(other)
+                    joined, again = both, True
+                    break
+        kept.append(joined)
+    return kept
+
+
+def _area(rect: Rect) -> int:
+    return (rect[2] - rect[0]) * (rect[3] - rect[1])
+
+
+def _union(a: Rect, b: Rect) -> Rect:
+    return (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
+
+
+def _overlap(a: Rect, b: Rect) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _vignette(width: int, height: int, amount: float) -> NDArray[np.int32]:
+    if amount <= 0.0:
+        return np.zeros((0, 0), np.int32)
+    y, x = np.mgrid[0:height, 0:width]
+    r2 = ((x - width / 2) / (width / 2)) ** 2 + ((y - height / 2) / (height / 2)) ** 2
+    return np.asarray(np.rint(4096 * (1 - amount * r2 / 2)), np.int32)
+
+
+def _noise_table(seed: int, sigma: float, width: int) -> NDArray[np.int16]:
+    rng = np.random.Generator(np.random.PCG64([seed, 0x6A05]))
+    return np.rint(rng.normal(0.0, sigma * 16.0, _NOISE_TABLE + 3 * width)).astype(np.int16)
