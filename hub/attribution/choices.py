@@ -1,0 +1,295 @@
+"""The explanations of one reach: who moved what, with what the sensors and habits say of each.
+
+What depends on carts and on what stands where is not weighed here but in hub.attribution.joint,
+because it differs between joint hypotheses.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from hub.attribution.chances import NEVER, log_sum
+from hub.attribution.evidence import Evidence, Line
+from hub.attribution.settings import AttributionSettings
+from hub.attribution.stock import Layout, Move, Place
+
+__all__ = ["Choice", "Whereabouts", "explain"]
+
+PLACES_MAX = 6
+"""Places of a bay that are looked at for one reach."""
+LINES_PER_PLACE_MAX = 6
+"""Lines weighed in full per place and direction."""
+LINES_MAX = 14
+"""Single lines that are combined with owners."""
+PAIRED_MAX = 7
+"""Single lines that are combined into pairs."""
+NAMED_MAX = 2
+"""Products named by a picture that are tried where nothing else puts them."""
+
+Who = Mapping[str | None, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One explanation: its moves (none for nothing) and its log-score but for carts and stock."""
+
+    moves: tuple[Move, ...]
+    score: float
+
+
+class Whereabouts(Protocol):
+    """What may be where, over all that is still believed possible."""
+
+    def strays_at(self, place: int) -> list[str]:
+        """Articles that may stand at a place where the planogram does not have them."""
+        ...
+
+    def may_hold(self, owner: str) -> list[tuple[str, int]]:
+        """Articles an owner may hold, with the most pieces of each."""
+        ...
+
+
+def explain(
+    layout: Layout,
+    settings: AttributionSettings,
+    evidence: Evidence,
+    who: Mapping[int, Who],
+    whereabouts: Whereabouts,
+    t_s: float,
+) -> tuple[Choice, ...]:
+    """All explanations worth keeping, best first. `who` gives the owners of each hand."""
+    return _Explainer(layout, settings, evidence, who, whereabouts, t_s).choices()
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    line: Line
+    owners: tuple[str | None, ...]
+    shelf: float
+    best: float
+
+
+class _Explainer:
+    def __init__(
+        self,
+        layout: Layout,
+        settings: AttributionSettings,
+        evidence: Evidence,
+        who: Mapping[int, Who],
+        whereabouts: Whereabouts,
+        t_s: float,
+    ) -> None:
+        self._layout = layout
+        self._habits = settings.habits
+        self._limits = settings.limits
+        self._evidence = evidence
+        self._who = who
+        self._whereabouts = whereabouts
+        self._t_s = t_s
+        self._hands = tuple(sorted(who))
+        self._owners = sorted({o for w in who.values() for o in w if o is not None})
+
+    def choices(self) -> tuple[Choice, ...]:
+        nothing = Choice((), math.log(self._habits.nothing_p) + self._evidence.nothing)
+        singles = self._single_lines()
+        found = [nothing]
+        for scored in singles[:LINES_MAX]:
+            found.extend(self._owned(scored))
+        if self._worth_pairing(singles):
+            found.extend(self._pairs(singles))
+        found.sort(key=lambda choice: (-choice.score, _order(choice)))
+        least = found[0].score - self._limits.choices_nats
+        kept = [choice for choice in found if choice.score >= least]
+        kept = kept[: self._limits.choices_max]
+        if nothing not in kept:
+            kept.append(nothing)
+        return tuple(kept)
+
+    # ------------------------------------------------------------ single lines
+
+    def _single_lines(self) -> list[_Scored]:
+        scored: list[_Scored] = []
+        named = self._named()
+        holders = [(owner, self._whereabouts.may_hold(owner)) for owner in self._owners]
+        for rank, place in enumerate(self._evidence.likely_places(PLACES_MAX)):
+            for line in self._screened(place, self._picks(place, named)):
+                scored.append(self._score(line, (*self._owners, None)))
+            puts = self._put_backs(place, named if rank < NAMED_MAX else [], holders)
+            for line in self._screened(place, puts):
+                holding = tuple(
+                    owner
+                    for owner, held in holders
+                    if any(g == line.gtin and n >= -line.quantity for g, n in held)
+                )
+                scored.append(self._score(line, (*holding, None)))
+        scored.sort(key=lambda s: (-s.best, s.line))
+        return scored
+
+    def _named(self) -> list[str]:
+        """Products that pictures name most clearly."""
+        best: dict[str, float] = {}
+        reach = self._evidence.reach
+        for scores in [c.products for c in reach.changes] + [h.products for h in reach.hands]:
+            for entry in scores.top:
+                above = entry.log_likelihood - scores.other
+                if above > best.get(entry.gtin, 1.0) and entry.gtin in self._layout.articles:
+                    best[entry.gtin] = above
+        return sorted(best, key=lambda gtin: (-best[gtin], gtin))[:NAMED_MAX]
+
+    def _picks(self, place: Place, named: Iterable[str]) -> list[Line]:
+        key = (place.bay_id, place.board_id)
+        gtins = [place.gtin, *self._whereabouts.strays_at(place.index)]
+        for other in self._layout.by_board[key]:
+            gtins.append(other.gtin)
+            gtins.extend(self._whereabouts.strays_at(other.index))
+        gtins.extend(named)
+        return [Line(g, k, place.index) for g in dict.fromkeys(gtins) for k in (1, 2, 3)]
+
+    def _put_backs(
+        self,
+        place: Place,
+        named: Iterable[str],
+        holders: Sequence[tuple[str, list[tuple[str, int]]]],
+    ) -> list[Line]:
+        most: dict[str, int] = {place.gtin: 1}
+        for gtin in named:
+            most[gtin] = 1
+        for _, held in holders:
+            for gtin, count in held:
+                most[gtin] = max(most.get(gtin, 0), min(count, 3))
+        return [Line(g, -k, place.index) for g, n in most.items() for k in range(1, n + 1)]
+
+    def _screened(self, place: Place, lines: list[Line]) -> list[Line]:
+        """The lines that fit the grams of a place best; those that do not can hardly win."""
+        if len(lines) <= LINES_PER_PLACE_MAX:
+            return lines
+        found_g = self._evidence.step_total_g(place)
+        weighed = self._evidence.reach.plates_ok or found_g != 0.0
+
+        def misfit(line: Line) -> tuple[float, int, int]:
+            weight_g = line.quantity * self._layout.articles[line.gtin].weight_g
+            off = abs(found_g + weight_g) / (8.0 + 0.05 * abs(weight_g)) if weighed else 0.0
+            return (min(off, 12.0), abs(line.quantity), int(line.gtin != place.gtin))
+
+        return sorted(lines, key=misfit)[:LINES_PER_PLACE_MAX]
+
+    def _score(self, line: Line, owners: tuple[str | None, ...]) -> _Scored:
+        shelf = self._evidence.of_shelf((line,)) + self._prior(line)
+        best = shelf + max(self._evidence.of_hand(hand, (line,)) for hand in self._hands)
+        return _Scored(line, owners, shelf, best)
+
+    def _prior(self, line: Line) -> float:
+        """Habits: how often this is done at all, were everything at hand."""
+        habits = self._habits
+        places = max(len(self._evidence.places), 1)
+        total = math.log(habits.quantity_p[min(abs(line.quantity), 3) - 1])
+        if line.quantity > 0:
+            return total + math.log(habits.pick_p / places)
+        homes = sum(place.gtin == line.gtin for place in self._evidence.places)
+        chance = (1.0 - habits.home_p) / places
+        if self._layout.places[line.place].gtin == line.gtin:
+            chance += habits.home_p / homes
+        return total + math.log(habits.put_back_p * chance)
+
+    # ------------------------------------------------------------ owners
+
+    def _owned(self, scored: _Scored) -> list[Choice]:
+        by_hand = {hand: self._evidence.of_hand(hand, (scored.line,)) for hand in self._hands}
+        choices = []
+        for owner in scored.owners:
+            score = scored.shelf + log_sum(
+                fit + self._chance(hand, owner, scored.line) for hand, fit in by_hand.items()
+            )
+            choices.append(Choice((self._move(owner, scored.line),), score))
+        return choices
+
+    def _chance(self, hand: int, owner: str | None, line: Line) -> float:
+        """Log-probability that a hand is the owner's.
+
+        None also takes the put-backs by a body that was never seen taking the article.
+        """
+        who = self._who[hand]
+        if owner is None and line.quantity < 0:
+            foreign = self._habits.foreign_p
+            none = math.exp(who[None])
+            return math.log(none + foreign * (1.0 - none))
+        return who.get(owner, NEVER)
+
+    def _move(self, owner: str | None, line: Line) -> Move:
+        return Move(self._t_s, owner, line.gtin, line.quantity, line.place)
+
+    # ------------------------------------------------------------ pairs
+
+    def _worth_pairing(self, singles: Sequence[_Scored]) -> bool:
+        """Whether something is left that one line does not explain."""
+        reach = self._evidence.reach
+        if not singles:
+            return False
+        if len(reach.hands) > 1 or self._evidence.weighed_places() > 1 or len(reach.changes) > 1:
+            return True
+        best = singles[0].line
+        found_g = self._evidence.step_total_g(self._layout.places[best.place])
+        if found_g == 0.0:
+            return False
+        weight_g = best.quantity * self._layout.articles[best.gtin].weight_g
+        return abs(found_g + weight_g) > 12.0 + 0.1 * abs(weight_g)
+
+    def _pairs(self, singles: Sequence[_Scored]) -> list[Choice]:
+        found: list[Choice] = []
+        extra = math.log(self._habits.two_articles_p)
+        tops = self._pairable(singles)
+        for index, first in enumerate(tops):
+            for second in tops[index + 1 :]:
+                a, b = first.line, second.line
+                if a.place == b.place and a.gtin == b.gtin:
+                    continue
+                shelf = self._evidence.of_shelf((a, b)) + self._prior(a) + self._prior(b) + extra
+                found.extend(self._owned_pair(first, second, shelf))
+        found.sort(key=lambda choice: (-choice.score, _order(choice)))
+        return found[: self._limits.choices_max]
+
+    def _pairable(self, singles: Sequence[_Scored]) -> list[_Scored]:
+        """The best lines, no more than two per place and direction, so that others get a turn."""
+        kept: list[_Scored] = []
+        counts: dict[tuple[int, bool], int] = {}
+        for scored in singles:
+            key = (scored.line.place, scored.line.quantity > 0)
+            if counts.get(key, 0) >= 2:
+                continue
+            counts[key] = counts.get(key, 0) + 1
+            kept.append(scored)
+            if len(kept) == PAIRED_MAX:
+                break
+        return kept
+
+    def _owned_pair(self, first: _Scored, second: _Scored, shelf: float) -> list[Choice]:
+        """Both lines by one hand, or each by its own hand."""
+        a, b = first.line, second.line
+        scores: dict[tuple[str | None, str | None], list[float]] = {}
+        for hand_a in self._hands:
+            for hand_b in self._hands:
+                if hand_a == hand_b:
+                    fit = self._evidence.of_hand(hand_a, (a, b))
+                    for owner in first.owners:
+                        if owner in second.owners:
+                            chance = self._chance(hand_a, owner, a)
+                            scores.setdefault((owner, owner), []).append(fit + chance)
+                    continue
+                fit = self._evidence.of_hand(hand_a, (a,)) + self._evidence.of_hand(hand_b, (b,))
+                for owner_a in first.owners:
+                    for owner_b in second.owners:
+                        chance = self._chance(hand_a, owner_a, a)
+                        chance += self._chance(hand_b, owner_b, b)
+                        scores.setdefault((owner_a, owner_b), []).append(fit + chance)
+        return [
+            Choice((self._move(owner_a, a), self._move(owner_b, b)), shelf + log_sum(terms))
+            for (owner_a, owner_b), terms in scores.items()
+        ]
+
+
+def _order(choice: Choice) -> tuple[tuple[str, str, int, int], ...]:
+    """A total order on choices of one reach, so that ties fall the same way every time."""
+    return tuple((move.owner or "", move.gtin, move.quantity, move.place) for move in choice.moves)

@@ -1,0 +1,270 @@
+"""From joint hypotheses to decisions: what is clear enough to charge, and why.
+
+A pick is certain when the probability that the visit took (at least) that many pieces is above a
+bar; if only fewer pieces are clear, fewer are charged. A put-back is believed above a lower bar,
+because to overcharge is the worse fault. Where a doubtful put-back makes it unclear whether the
+piece is still in the cart, the pick becomes uncertain again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
+
+from hub.attribution.joint import Group, Live, is_visit
+from hub.attribution.model import Alternative, Decision
+from hub.attribution.settings import AttributionSettings
+from hub.attribution.stock import Layout, Move
+
+__all__ = ["Verdict", "cart_chances", "clear_count", "demote", "verdicts_of"]
+
+ALTERNATIVES_MAX = 5
+"""Alternatives told with an uncertain decision."""
+
+Item = tuple[str | None, str, int]
+"""Visit (None for nobody known), article, signed quantity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A decision but for its revision."""
+
+    reach_id: str
+    line: int
+    t_s: float
+    best: Alternative
+    certain: bool
+    alternatives: tuple[Alternative, ...]
+    why: str
+
+    def revised(self, revision: int) -> Decision:
+        """The decision to tell."""
+        return Decision(
+            reach_id=self.reach_id,
+            line=self.line,
+            revision=revision,
+            t_s=self.t_s,
+            best=self.best,
+            certain=self.certain,
+            alternatives=self.alternatives,
+            why=self.why,
+        )
+
+
+def verdicts_of(
+    group: Group,
+    index: int,
+    layout: Layout,
+    settings: AttributionSettings,
+    gone: Container[str],
+) -> list[Verdict]:
+    """The verdicts on one reach, a line for each article; at least one. `gone` visits are final."""
+    return _Judge(group, index, layout, settings, gone).verdicts()
+
+
+class _Judge:
+    def __init__(
+        self,
+        group: Group,
+        index: int,
+        layout: Layout,
+        settings: AttributionSettings,
+        gone: Container[str],
+    ) -> None:
+        self._live = group.lives[index]
+        self._layout = layout
+        self._beliefs = settings.beliefs
+        self._gone = gone
+        self._chances = group.chances(index)
+        self._explained: dict[tuple[Item, ...], float] = {}
+        self._slots: dict[Item, dict[int, float]] = {}
+        for chosen, chance in sorted(self._chances.items()):
+            moves = self._live.choices[chosen].moves
+            items = tuple(sorted((_item(move) for move in moves), key=_by_name))
+            self._explained[items] = self._explained.get(items, 0.0) + chance
+            for move in moves:
+                slots = self._slots.setdefault(_item(move), {})
+                slots[move.place] = slots.get(move.place, 0.0) + chance
+
+    def verdicts(self) -> list[Verdict]:
+        best = max(self._explained, key=lambda items: (self._explained[items], -len(items)))
+        alternatives = self._alternatives()
+        if not best:
+            return [self._nothing(alternatives)]
+        return [self._verdict(n, item, alternatives) for n, item in enumerate(best)]
+
+    def _verdict(self, line: int, item: Item, alternatives: tuple[Alternative, ...]) -> Verdict:
+        visit, gtin, quantity = item
+        if visit is None:
+            chance = 1.0 - self._charging()
+            certain = chance >= self._beliefs.nothing_p
+            best = self._alternative(item, self._probability(item))
+        else:
+            bar = self._beliefs.certain_p if quantity > 0 else self._beliefs.put_back_p
+            clear, chance = self._clear_quantity(visit, gtin, quantity, bar)
+            certain = clear != 0 and visit not in self._gone
+            told = clear if certain else quantity
+            best = self._alternative(
+                (visit, gtin, told),
+                chance if certain else self._probability(item),
+                place=self._place(item),
+            )
+        why = reason(self._live, best, self._layout)
+        return Verdict(
+            self._live.reach_id, line, self._live.t_s, best, certain,
+            () if certain else alternatives, why,
+        )  # fmt: skip
+
+    def _nothing(self, alternatives: tuple[Alternative, ...]) -> Verdict:
+        chance = 1.0 - self._charging()
+        certain = chance >= self._beliefs.nothing_p
+        best = Alternative(None, None, 0, None, self._explained.get((), 0.0))
+        why = reason(self._live, best, self._layout)
+        return Verdict(
+            self._live.reach_id, 0, self._live.t_s, best, certain,
+            () if certain else alternatives, why,
+        )  # fmt: skip
+
+    def _charging(self) -> float:
+        """Probability that some visit's cart is touched at all."""
+        return sum(
+            chance
+            for items, chance in self._explained.items()
+            if any(visit is not None for visit, _, _ in items)
+        )
+
+    def _clear_quantity(
+        self, visit: str, gtin: str, quantity: int, bar: float
+    ) -> tuple[int, float]:
+        """The most pieces that are clear at the bar, signed, and how clear; 0 if none are."""
+        sign = 1 if quantity > 0 else -1
+        for pieces in range(abs(quantity), 0, -1):
+            chance = sum(
+                share
+                for items, share in self._explained.items()
+                if sum(q for v, g, q in items if v == visit and g == gtin) * sign >= pieces
+            )
+            if chance >= bar:
+                return sign * pieces, chance
+        return 0, 0.0
+
+    def _probability(self, item: Item) -> float:
+        return sum(share for items, share in self._explained.items() if item in items)
+
+    def _place(self, item: Item) -> int:
+        slots = self._slots[item]
+        return max(sorted(slots), key=lambda place: slots[place])
+
+    def _alternative(self, item: Item, probability: float, place: int | None = None) -> Alternative:
+        visit, gtin, quantity = item
+        where = self._place(item) if place is None else place
+        slot_id = self._layout.places[where].slot_id
+        return Alternative(visit, gtin, quantity, slot_id, min(probability, 1.0))
+
+    def _alternatives(self) -> tuple[Alternative, ...]:
+        found = [self._alternative(item, self._probability(item)) for item in self._slots]
+        if () in self._explained:
+            found.append(Alternative(None, None, 0, None, min(self._explained[()], 1.0)))
+        found.sort(key=lambda a: (-a.probability, a.visit_id or "", a.gtin or "", a.quantity))
+        return tuple(a for a in found[:ALTERNATIVES_MAX] if a.probability >= 0.005)
+
+
+def _item(move: Move) -> Item:
+    return (move.owner if is_visit(move.owner) else None, move.gtin, move.quantity)
+
+
+def _by_name(item: Item) -> tuple[str, str, int]:
+    return (item[0] or "", item[1], item[2])
+
+
+# ---------------------------------------------------------------- carts
+
+
+def cart_chances(groups: Iterable[Group], visit: str, gtin: str, settled: int) -> dict[int, float]:
+    """Distribution of the pieces of an article in a cart; groups are independent."""
+    chances = {settled: 1.0}
+    for group in groups:
+        if not any((visit, gtin) in live.takes or (visit, gtin) in live.puts
+                   for live in group.lives):  # fmt: skip
+            continue
+        moved: dict[int, float] = {}
+        for hypothesis in group.hypotheses:
+            pieces = sum(
+                m.quantity for m in hypothesis.moves if m.owner == visit and m.gtin == gtin
+            )
+            moved[pieces] = moved.get(pieces, 0.0) + math.exp(hypothesis.score)
+        joint: dict[int, float] = {}
+        for have, chance in chances.items():
+            for pieces, share in moved.items():
+                joint[have + pieces] = joint.get(have + pieces, 0.0) + chance * share
+        chances = joint
+    return chances
+
+
+def clear_count(chances: dict[int, float], bar: float) -> int:
+    """The most pieces that are in the cart with at least the bar's probability."""
+    total = 0.0
+    for pieces in sorted(chances, reverse=True):
+        total += chances[pieces]
+        if total >= bar:
+            return max(pieces, 0)
+    return 0
+
+
+def demote(verdict: Verdict, why: str) -> Verdict:
+    """The same verdict, no longer certain."""
+    return Verdict(
+        verdict.reach_id, verdict.line, verdict.t_s, verdict.best, False,
+        verdict.alternatives or (verdict.best,), f"{verdict.why}; {why}",
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------- reasons
+
+
+def reason(live: Live, best: Alternative, layout: Layout) -> str:
+    """A short readable account of which evidence spoke and how."""
+    parts = []
+    reach = live.evidence.reach
+    place = next((p for p in live.evidence.places if p.slot_id == best.slot_id), None)
+    if reach.grams:
+        found_g = (
+            live.evidence.step_total_g(place)
+            if place is not None
+            else sum(step.delta_g for step in reach.grams)
+        )
+        text = f"plates {found_g:+.0f} g"
+        if best.gtin is not None:
+            expected_g = -best.quantity * layout.articles[best.gtin].weight_g
+            text += f" against {expected_g:+.0f} g"
+        parts.append(text)
+    elif reach.plates_ok:
+        parts.append("plates still")
+    if reach.changes:
+        change = max(reach.changes, key=lambda c: max(c.action.pick, c.action.put_back))
+        said = max(
+            (change.action.pick, "taken"),
+            (change.action.put_back, "put back"),
+            (change.action.nothing, "unchanged"),
+        )[1]
+        parts.append(f"shelf looks {said} at {0.5 * (change.u0_m + change.u1_m):.2f} m")
+    if reach.hands:
+        held_in = max(hand.held_in for hand in reach.hands)
+        held_out = max(hand.held_out for hand in reach.hands)
+        parts.append(f"hand full {held_in:.0%} in, {held_out:.0%} out")
+    if best.quantity != 0:
+        owners = max(
+            (math.exp(chance), owner or "")
+            for who in live.who.values()
+            for owner, chance in who.items()
+            if (owner if is_visit(owner) else None) == best.visit_id
+        ) if any(
+            (owner if is_visit(owner) else None) == best.visit_id
+            for who in live.who.values()
+            for owner in who
+        ) else (0.0, "")  # fmt: skip
+        name = "the visit" if best.visit_id is not None else "nobody known"
+        parts.append(f"hand is {name}'s {owners[0]:.0%}")
+    parts.append(f"in all {best.probability:.0%}")
+    return ", ".join(parts)

@@ -1,0 +1,377 @@
+"""How well one reach's sensors fit what may have happened at the shelf, whoever did it.
+
+An explanation is a set of lines: so many pieces of an article out of (or into) a place. Each
+sensor adds a log-likelihood; absent sensors add nothing. Places are weighed against a uniform
+density over the bay, so that a sharp place speaks for the slots it names and against the others,
+and not for something having happened.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from contracts.messages import FacingChange, GramStep, HandSeen, ProductScores, ReachClosed
+from hub.attribution.chances import NEVER, boxed, clip, normal, with_floor
+from hub.attribution.settings import AttributionSettings
+from hub.attribution.stock import Layout, Place
+
+__all__ = ["UNSEEN_HAND", "Evidence", "Line"]
+
+UNSEEN_HAND = -1
+"""Index of the hand that no camera saw."""
+
+
+class Line(NamedTuple):
+    """`quantity` > 0 pieces were taken from a place, < 0 put there."""
+
+    gtin: str
+    quantity: int
+    place: int
+
+
+class Evidence:
+    """The likelihoods of one reach; all methods are pure functions of the reach."""
+
+    def __init__(
+        self, layout: Layout, settings: AttributionSettings, reach: ReachClosed, t_sd_s: float
+    ) -> None:
+        self.reach = reach
+        self._layout = layout
+        self._plates = settings.plates
+        self._camera = settings.camera
+        self._habits = settings.habits
+        self._t_sd_s = t_sd_s
+        self.places = layout.by_bay[reach.bay_id]
+        self._bay = layout.bays[reach.bay_id]
+        self._steps = self._steps_by_board()
+        self._null: dict[str, float] = {board: self._noise(board) for board in self._steps}
+        self._board_areas = self._bay.width_m * len(self._bay.boards)
+        self.nothing = self.of_shelf(())
+        self._idle = [self._hand_acts(hand, takes=False, puts=False) for hand in reach.hands]
+
+    def _steps_by_board(self) -> dict[str, list[tuple[float, float, float, GramStep]]]:
+        """Board to (middle, half width, variance, step), the steps of a plate added up."""
+        summed: dict[str, GramStep] = {}
+        for step in self.reach.grams:
+            plate = self._layout.plates.get(step.plate_id)
+            if plate is None or plate.bay_id != self.reach.bay_id:
+                continue
+            known = summed.get(step.plate_id)
+            if known is not None:
+                step = step.model_copy(
+                    update={
+                        "delta_g": known.delta_g + step.delta_g,
+                        "sd_g": math.hypot(known.sd_g, step.sd_g),
+                        "t_start_s": min(known.t_start_s, step.t_start_s),
+                        "t_end_s": max(known.t_end_s, step.t_end_s),
+                    }
+                )
+            summed[step.plate_id] = step
+        boards: dict[str, list[tuple[float, float, float, GramStep]]] = {}
+        for plate_id in sorted(summed):
+            plate, step = self._layout.plates[plate_id], summed[plate_id]
+            middle_m = 0.5 * (plate.u0_m + plate.u1_m)
+            half_m = 0.5 * (plate.u1_m - plate.u0_m)
+            boards.setdefault(plate.board_id, []).append((middle_m, half_m, step.sd_g**2, step))
+        return boards
+
+    # ------------------------------------------------------------ the shelf
+
+    def of_shelf(self, lines: Sequence[Line]) -> float:
+        """Log-likelihood of grams and of changes of the shelf under an explanation."""
+        return self.of_grams(lines) + self.of_changes(lines)
+
+    def of_grams(self, lines: Sequence[Line]) -> float:
+        """Log-likelihood of all plates of the bay."""
+        moved: dict[str, list[Line]] = {}
+        for line in lines:
+            moved.setdefault(self._layout.places[line.place].board_id, []).append(line)
+        total = sum(null for board, null in self._null.items() if board not in moved)
+        for board, board_lines in moved.items():
+            total += self._of_board(board, board_lines)
+        return total
+
+    def _noise(self, board: str) -> float:
+        """A board on which nothing moved: wobble, echoes and stray steps."""
+        steps = self._steps[board]
+        largest_g = max(abs(step.delta_g) for _, _, _, step in steps)
+        return sum(self._stray(step.delta_g, variance, largest_g) for _, _, variance, step in steps)
+
+    def _stray(self, delta_g: float, variance: float, largest_g: float) -> float:
+        trust = self._plates
+        spread = variance + trust.wobble_sd_g**2 + (trust.echo_share * largest_g) ** 2
+        return with_floor(normal(delta_g, spread), trust.stray_p, trust.flat_per_g)
+
+    def _of_board(self, board: str, lines: Sequence[Line]) -> float:
+        if (self.reach.bay_id, board) not in self._layout.weighed:
+            return 0.0
+        steps = self._steps.get(board, [])
+        groups: dict[int, list[Line]] = {}
+        for line in lines:
+            groups.setdefault(line.place, []).append(line)
+        bearing: dict[int, list[tuple[float, float, GramStep]]] = {place: [] for place in groups}
+        largest_g = max((abs(step.delta_g) for _, _, _, step in steps), default=0.0)
+        total = 0.0
+        for middle_m, half_m, variance, step in steps:
+            place = self._bearer(middle_m, half_m, groups)
+            if place is None:
+                total += self._stray(step.delta_g, variance, largest_g)
+            else:
+                bearing[place].append((middle_m, variance, step))
+        for index, group in groups.items():
+            total += self._of_group(self._layout.places[index], group, bearing[index])
+        return total
+
+    def _bearer(self, middle_m: float, half_m: float, groups: dict[int, list[Line]]) -> int | None:
+        """The place, of those in question, that a plate bears at least a part of."""
+        best: int | None = None
+        best_m = half_m + 0.01
+        for index in groups:
+            place = self._layout.places[index]
+            away_m = max(place.u0_m - middle_m, middle_m - place.u1_m, 0.0)
+            if away_m < best_m:
+                best, best_m = index, away_m
+        return best
+
+    def _of_group(
+        self, place: Place, lines: Sequence[Line], steps: list[tuple[float, float, GramStep]]
+    ) -> float:
+        """Total, shares and centroid of the plates that bear one place."""
+        trust = self._plates
+        expected_g, variance = 0.0, trust.base_sd_g**2
+        for line in lines:
+            article = self._layout.articles[line.gtin]
+            expected_g -= line.quantity * article.weight_g
+            variance += abs(line.quantity) * article.weight_sd_g**2
+        moved_g = sum(
+            abs(line.quantity) * self._layout.articles[line.gtin].weight_g for line in lines
+        )
+        variance += (trust.cross_talk_share * moved_g) ** 2
+        if not steps:
+            return self._unnoticed(expected_g)
+        outlier_p = trust.outlier_p if self.reach.plates_ok else trust.outlier_partial_p
+        found_g = sum(step.delta_g for _, _, step in steps)
+        variance += sum(own for _, own, _ in steps)
+        total = with_floor(normal(found_g - expected_g, variance), outlier_p, trust.flat_per_g)
+        main = max(range(len(steps)), key=lambda i: abs(steps[i][2].delta_g))
+        largest_g = abs(steps[main][2].delta_g)
+        shared = 1.0 / (moved_g + 50.0)
+        for index, (_, own, step) in enumerate(steps):
+            if index != main:
+                echo = own + trust.wobble_sd_g**2 + (trust.echo_share * largest_g) ** 2
+                total += with_floor(normal(step.delta_g, echo), trust.share_p, shared)
+        return total + self._of_centroid(place, steps, largest_g)
+
+    def _of_centroid(
+        self, place: Place, steps: list[tuple[float, float, GramStep]], largest_g: float
+    ) -> float:
+        trust = self._plates
+        least_g = trust.active_share * largest_g
+        weight = sum(abs(s.delta_g) for _, _, s in steps if abs(s.delta_g) >= least_g)
+        if weight <= 0.0:
+            return 0.0
+        centre_m = sum(u * abs(s.delta_g) for u, _, s in steps if abs(s.delta_g) >= least_g)
+        centre_m /= weight
+        noise_m = 0.25 * math.sqrt(sum(own for _, own, _ in steps)) / weight
+        density = boxed(centre_m, place.u0_m, place.u1_m, math.hypot(trust.place_sd_m, noise_m))
+        return with_floor(density * self._board_areas, trust.place_outlier_p, 1.0)
+
+    def _unnoticed(self, expected_g: float) -> float:
+        """A place that was to change weight, and no plate says so."""
+        trust = self._plates
+        if not self.reach.plates_ok:
+            return 0.0
+        hidden = math.exp(-((expected_g / trust.least_g) ** 2))
+        return math.log(trust.miss_p + (1.0 - trust.miss_p) * hidden)
+
+    def of_changes(self, lines: Sequence[Line]) -> float:
+        """Log-likelihood of the stretches of shelf that looked different afterwards."""
+        trust = self._camera
+        total = 0.0
+        seen = [False] * len(lines)
+        for change in self.reach.changes:
+            best = math.log(trust.spurious_p) + self._spurious_product(change)
+            found: int | None = None
+            for index, line in enumerate(lines):
+                match = self._match(change, line)
+                if match > best:
+                    best, found = match, index
+            total += best
+            if found is not None:
+                seen[found] = True
+        if self.reach.camera_ok:
+            for was_seen in seen:
+                total += math.log(trust.seen_p if was_seen else 1.0 - trust.seen_p)
+        return total
+
+    def _spurious_product(self, change: FacingChange) -> float:
+        """What stands there by the planogram also looks like itself when nothing happened."""
+        middle_m = 0.5 * (change.u0_m + change.u1_m)
+        place = self._layout.nearest(self.reach.bay_id, change.board_id, middle_m)
+        return 0.0 if place is None else self._product(change.products, place.gtin)
+
+    def _match(self, change: FacingChange, line: Line) -> float:
+        """Log ratio of a change under a line to the same under nothing, place included."""
+        place = self._layout.places[line.place]
+        if place.board_id != change.board_id:
+            return NEVER
+        trust = self._camera
+        middle_m = 0.5 * (change.u0_m + change.u1_m)
+        density = boxed(middle_m, place.u0_m, place.u1_m, trust.place_sd_m)
+        total = with_floor(density * self._board_areas, trust.place_outlier_p, 1.0)
+        act = change.action.pick if line.quantity > 0 else change.action.put_back
+        limit = trust.action_limit
+        total += trust.temper * clip(act - change.action.nothing, -limit, limit)
+        total += self._pieces(change, abs(line.quantity))
+        return total + self._product(change.products, line.gtin)
+
+    def _pieces(self, change: FacingChange, quantity: int) -> float:
+        """Log ratio of a quantity to what quantities usually look like."""
+        pieces = change.pieces
+        if not pieces:
+            return 0.0
+        trust = self._camera
+        least = min(pieces) - 2.0
+        usual = [
+            p * math.exp(clip((pieces[k] if k < len(pieces) else least) - pieces[0], -50, 50))
+            for k, p in enumerate(self._habits.quantity_p)
+        ]
+        fit = pieces[quantity - 1] if quantity <= len(pieces) else least
+        ratio = fit - pieces[0] - math.log(sum(usual))
+        return trust.temper * clip(ratio, -trust.pieces_limit, trust.pieces_limit)
+
+    def _product(self, scores: ProductScores, gtin: str) -> float:
+        """Log ratio of an article to the average article of the store."""
+        if not scores.top:
+            return 0.0
+        trust = self._camera
+        best = max(scores.other, max(entry.log_likelihood for entry in scores.top))
+        rest = max(len(self._layout.articles) - len(scores.top), 0)
+        mass = rest * math.exp(scores.other - best)
+        fit = scores.other
+        for entry in scores.top:
+            mass += math.exp(entry.log_likelihood - best)
+            if entry.gtin == gtin:
+                fit = entry.log_likelihood
+        ratio = fit - best - math.log(mass / max(len(self._layout.articles), 1))
+        return trust.temper * clip(ratio, -trust.product_limit, trust.product_limit)
+
+    # ------------------------------------------------------------ the hands
+
+    def of_hand(self, hand: int, lines: Sequence[Line]) -> float:
+        """Log ratio of a hand having done these lines to its having done nothing."""
+        trust = self._camera
+        if hand == UNSEEN_HAND:
+            if not self.reach.hands or not self.reach.camera_ok:
+                return 0.0
+            return math.log(trust.hand_missed_p)
+        seen = self.reach.hands[hand]
+        takes = any(line.quantity > 0 for line in lines)
+        puts = any(line.quantity < 0 for line in lines)
+        total = self._hand_acts(seen, takes=takes, puts=puts) - self._idle[hand]
+        for line in lines:
+            total += self._hand_place(seen, self._layout.places[line.place])
+            total += self._product(seen.products, line.gtin)
+            total += self._hand_time(seen, line)
+        return total
+
+    def _hand_acts(self, hand: HandSeen, *, takes: bool, puts: bool) -> float:
+        """What was in the hand before and after, given what it did."""
+        trust = self._camera
+        sure = trust.held_certainty
+        held_in = clip(hand.held_in, 1.0 - sure, sure)
+        held_out = clip(hand.held_out, 1.0 - sure, sure)
+        again = trust.held_again_p
+        if takes and puts:
+            joint = held_in * held_out
+        elif takes:
+            joint = ((1.0 - again) * (1.0 - held_in) + again * held_in) * held_out
+        elif puts:
+            joint = held_in * ((1.0 - again) * (1.0 - held_out) + again * held_out)
+        else:
+            joint = 0.7 * (1.0 - held_in) * (1.0 - held_out) + 0.3 * held_in * held_out
+        # A probability of one half says nothing: four is the inverse of that joint.
+        return trust.temper * math.log(4.0 * joint)
+
+    def _hand_place(self, hand: HandSeen, place: Place) -> float:
+        trust = self._camera
+        along = boxed(hand.u_m, place.u0_m, place.u1_m, math.hypot(hand.sd_u_m, trust.hand_u_sd_m))
+        up = boxed(hand.z_m, place.z0_m, place.z1_m, math.hypot(hand.sd_z_m, trust.hand_z_sd_m))
+        ratio = along * up * self._bay.width_m * self._bay.height_m
+        return with_floor(ratio, trust.hand_outlier_p, 1.0)
+
+    def _hand_time(self, hand: HandSeen, line: Line) -> float:
+        """Steps and changes at the place happen while the hand is in, or soon after."""
+        trust = self._camera
+        place = self._layout.places[line.place]
+        slack_s = trust.late_s + self._t_sd_s
+        spans = [
+            (step.t_start_s, step.t_end_s)
+            for u_m, _, _, step in self._steps.get(place.board_id, ())
+            if place.u0_m <= u_m <= place.u1_m and step.delta_g * line.quantity < 0.0
+        ]
+        spans += [
+            (change.t_before_s, change.t_after_s)
+            for change in self.reach.changes
+            if change.board_id == place.board_id
+            and change.u0_m < place.u1_m
+            and change.u1_m > place.u0_m
+        ]
+        late = any(
+            start_s > hand.t_out_s + slack_s or end_s < hand.t_in_s - slack_s
+            for start_s, end_s in spans
+        )
+        return -trust.late_nats if late else 0.0
+
+    # ------------------------------------------------------------ where to look
+
+    def step_total_g(self, place: Place) -> float:
+        """What the plates that bear a place say in all, for the reader's sake."""
+        return sum(
+            step.delta_g
+            for u_m, half_m, _, step in self._steps.get(place.board_id, ())
+            if place.u0_m - half_m < u_m < place.u1_m + half_m
+        )
+
+    def weighed_places(self) -> int:
+        """How many places saw a step that is no echo and no wobble."""
+        found = set()
+        for board, steps in self._steps.items():
+            largest_g = max(abs(step.delta_g) for _, _, _, step in steps)
+            for u_m, _, _, step in steps:
+                if abs(step.delta_g) < max(
+                    3.0 * step.sd_g, self._plates.least_g, self._plates.active_share * largest_g
+                ):
+                    continue
+                place = self._layout.nearest(self.reach.bay_id, board, u_m)
+                if place is not None:
+                    found.add(place.index)
+        return len(found)
+
+    def likely_places(self, count: int) -> list[Place]:
+        """Places of the bay in the order in which the sensors point at them, at most `count`."""
+        pointed = [(-self._points_at(place), place.index, place) for place in self.places]
+        pointed.sort(key=lambda entry: entry[:2])
+        return [place for _, _, place in pointed[:count]]
+
+    def _points_at(self, place: Place) -> float:
+        score = 0.0
+        for u_m, half_m, _, step in self._steps.get(place.board_id, ()):
+            away_m = max(place.u0_m - u_m, u_m - place.u1_m, 0.0)
+            if away_m <= half_m + 0.01:
+                score += min(abs(step.delta_g) / self._plates.wobble_sd_g, 20.0) / (
+                    1.0 + 10.0 * away_m
+                )
+        for change in self.reach.changes:
+            if change.board_id == place.board_id:
+                middle_m = 0.5 * (change.u0_m + change.u1_m)
+                away_m = max(place.u0_m - middle_m, middle_m - place.u1_m, 0.0)
+                score += 12.0 / (1.0 + 20.0 * away_m)
+        for hand in self.reach.hands:
+            score += self._hand_place(hand, place) + math.log(1.0 / self._camera.hand_outlier_p)
+        if not self.reach.hands:
+            away_m = max(place.u0_m - self.reach.u_m, self.reach.u_m - place.u1_m, 0.0)
+            score += 2.0 / (1.0 + away_m / self.reach.sd_u_m)
+        return score
