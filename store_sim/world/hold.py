@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 FINGER_THICKNESS_M = 0.011
+PALM_SPAN_M = 0.20
 PALM_SHARE = 0.62
 """Where along the hand, from wrist to fingertip, a thing is held."""
 CROOK_PLACES = 4
@@ -102,8 +103,8 @@ def rotation_z(angle_rad: float) -> NDArray[np.float64]:
 
 
 def _half_width_m(packaging: Packaging) -> float:
-    """Half of what lies between the fingers; nobody's palm spans a wide box."""
-    return 0.5 * min(packaging.width_m, 0.11)
+    """Half of what lies between fingers and thumb; a wider thing is held at its edge."""
+    return 0.5 * min(packaging.width_m, PALM_SPAN_M)
 
 
 def _palm_normal(direction: Vec, hand: str, heading: Vec) -> Vec:

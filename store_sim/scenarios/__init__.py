@@ -1,0 +1,14 @@
+"""Scenarios by name.
+
+>>> from pathlib import Path
+>>> from contracts.store_file import load_store_file
+>>> store = load_store_file(Path("store_sim/stores/demo.yaml"))
+>>> build("easy", store, seed=7, shoppers=12).at_most
+4
+"""
+
+from __future__ import annotations
+
+from store_sim.scenarios.registry import SCENARIOS, Entry, build
+
+__all__ = ["SCENARIOS", "Entry", "build"]

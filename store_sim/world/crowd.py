@@ -1,0 +1,222 @@
+"""How shoppers walk without running into each other.
+
+Every walker looks a second ahead along a fan of directions and takes the one that brings it
+furthest at the least risk; a step that would come nearer than PERSONAL_SPACE_M to anybody is not
+made. Steps are made one walker after another, so the bound holds whatever the others do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from contracts.store_file import StoreFile
+from store_sim.world.shopper import Shopper
+
+__all__ = ["ARRIVED_M", "PERSONAL_SPACE_M", "SIDESTEP_M", "Ground", "step_walkers", "wrapped"]
+
+PERSONAL_SPACE_M = 0.54
+"""No step brings two bodies' middles nearer than this."""
+COMFORT_M = 0.72
+LOOK_AHEAD_S = 1.1
+NOTICE_M = 2.2
+ARRIVED_M = 0.015
+TURN_RAD_S = 3.6
+ACCELERATION_M_S2 = 1.8
+STUCK_S = 2.5
+DETOUR_S = 1.4
+GATE_MARGIN_M = 0.42
+"""Who shops keeps this far off the walls, so that nobody strays over a gate's line."""
+SIDESTEP_M = 0.75
+"""Shorter ways than this are stepped sideways, without turning."""
+
+_FAN = (0.0, -0.35, 0.35, -0.75, 0.75, -1.2, 1.2, -1.65, 1.65)
+
+
+class Ground:
+    """Where people can walk: before the shelves, in the store, and outside the gates."""
+
+    def __init__(self, store: StoreFile) -> None:
+        self._width_m = store.floor.width_m
+        self._depth_m = store.floor.depth_m
+        self._fronts = []
+        for bay in store.bays:
+            angle = math.radians(bay.facing_deg)
+            normal = (math.cos(angle), math.sin(angle))
+            offset = bay.origin_m[0] * normal[0] + bay.origin_m[1] * normal[1]
+            along = (-normal[1], normal[0])
+            start = bay.origin_m[0] * along[0] + bay.origin_m[1] * along[1]
+            self._fronts.append((normal, offset, along, start, bay.width_m, bay.depth_m))
+
+    def clear(self, x: float, y: float) -> bool:
+        """Whether a body can stand here: a hand's breadth off shelves and side walls."""
+        if not 0.25 <= x <= self._width_m - 0.25:
+            return False
+        for normal, offset, along, start, width, depth in self._fronts:
+            ahead = x * normal[0] + y * normal[1] - offset
+            aside = x * along[0] + y * along[1] - start
+            if -depth - 0.3 < ahead < 0.36 and -0.3 < aside < width + 0.3:
+                return False
+        return True
+
+    def indoors(self, x: float, y: float) -> bool:
+        """Whether a point is on the sales floor, clear of the gates' lines."""
+        edge = GATE_MARGIN_M
+        return edge <= x <= self._width_m - edge and edge <= y <= self._depth_m - edge
+
+    def near_front(self, x: float, y: float) -> tuple[float, float] | None:
+        """The outward normal of the front plane that a body stands before, if any."""
+        for normal, offset, along, start, width, _ in self._fronts:
+            ahead = x * normal[0] + y * normal[1] - offset
+            aside = x * along[0] + y * along[1] - start
+            if 0.0 < ahead < 0.9 and -0.4 < aside < width + 0.4:
+                return normal
+        return None
+
+
+def step_walkers(shoppers: Sequence[Shopper], ground: Ground, dt_s: float) -> None:
+    """One tick of walking and turning for everybody."""
+    for shopper in shoppers:
+        if shopper.goal is None:
+            shopper.speed = max(0.0, shopper.speed - 3.0 * ACCELERATION_M_S2 * dt_s)
+            shopper.vx = shopper.vy = 0.0
+            if shopper.goal_heading is not None:
+                _turn(shopper, shopper.goal_heading, TURN_RAD_S * 0.8, dt_s)
+            continue
+        _walk(shopper, shoppers, ground, dt_s)
+
+
+def _walk(shopper: Shopper, shoppers: Sequence[Shopper], ground: Ground, dt_s: float) -> None:
+    assert shopper.goal is not None
+    x, y = shopper.detour if shopper.detour is not None else shopper.goal
+    dx, dy = x - shopper.x, y - shopper.y
+    left_m = math.hypot(dx, dy)
+    if left_m < ARRIVED_M and shopper.detour is None:
+        shopper.x, shopper.y = x, y
+        shopper.goal = None
+        shopper.stuck_s = 0.0
+        return
+    wish = math.atan2(dy, dx)
+    top = 0.55 if shopper.sidesteps else shopper.pace_m_s
+    braking = math.sqrt(2 * 0.8 * ACCELERATION_M_S2 * max(0.0, left_m - 0.5 * ARRIVED_M))
+    course = _course(shopper, shoppers, wish, min(top, max(0.12, braking)))
+    speed = 0.0
+    if course is not None:
+        off = abs(wrapped(course - shopper.heading))
+        # Nobody walks sideways at full pace; turning comes first.
+        freedom = 1.0 if shopper.sidesteps else max(0.12, math.cos(min(off, 1.45)))
+        wanted = min(top * freedom, max(0.06, braking))
+        speed = min(wanted, shopper.speed + ACCELERATION_M_S2 * dt_s)
+        if not shopper.sidesteps:
+            _turn(shopper, course, TURN_RAD_S, dt_s)
+    if shopper.sidesteps and shopper.goal_heading is not None:
+        _turn(shopper, shopper.goal_heading, TURN_RAD_S * 0.8, dt_s)
+    moved = 0.0
+    if course is not None and speed > 0.0:
+        moved = _move(shopper, shoppers, ground, course, min(speed * dt_s, left_m), dt_s)
+    shopper.speed = moved / dt_s
+    _unstick(shopper, ground, moved, dt_s)
+
+
+def _course(
+    shopper: Shopper, shoppers: Sequence[Shopper], wish: float, speed: float
+) -> float | None:
+    """The direction to walk in, or None to wait."""
+    near = [
+        other
+        for other in shoppers
+        if other is not shopper
+        and abs(other.x - shopper.x) < NOTICE_M
+        and abs(other.y - shopper.y) < NOTICE_M
+    ]
+    if not near:
+        return wish
+    best, best_score = None, -0.25
+    for turn in _FAN:
+        angle = wish + turn
+        vx, vy = speed * math.cos(angle), speed * math.sin(angle)
+        risk = 0.0
+        for other in near:
+            risk = max(risk, _risk(other.x - shopper.x, other.y - shopper.y,
+                                   vx - other.vx, vy - other.vy))  # fmt: skip
+        score = math.cos(turn) - 0.04 * turn - 2.2 * risk
+        if score > best_score:
+            best, best_score = angle, score
+    return best
+
+
+def _risk(dx: float, dy: float, vx: float, vy: float) -> float:
+    """0 when the nearest approach within LOOK_AHEAD_S is comfortable, 1 when bodies would meet."""
+    square = vx * vx + vy * vy
+    along = dx * vx + dy * vy
+    if along <= 0.0 or square < 1e-9:
+        return 0.0
+    t = min(LOOK_AHEAD_S, along / square)
+    nearest = math.hypot(dx - vx * t, dy - vy * t)
+    if nearest >= COMFORT_M:
+        return 0.0
+    return (COMFORT_M - nearest) / COMFORT_M * (1.0 - 0.4 * t / LOOK_AHEAD_S) * 2.0
+
+
+def _move(
+    shopper: Shopper,
+    shoppers: Sequence[Shopper],
+    ground: Ground,
+    course: float,
+    length_m: float,
+    dt_s: float,
+) -> float:
+    """Makes the step if nobody's space is entered and the floor is free; returns its length."""
+    dx, dy = length_m * math.cos(course), length_m * math.sin(course)
+    x, y = shopper.x + dx, shopper.y + dy
+    shopper.vx = shopper.vy = 0.0
+    for other in shoppers:
+        if other is shopper:
+            continue
+        now = math.hypot(other.x - shopper.x, other.y - shopper.y)
+        then = math.hypot(other.x - x, other.y - y)
+        if then < PERSONAL_SPACE_M and then < now:
+            return 0.0
+    if not ground.clear(x, y) and ground.clear(shopper.x, shopper.y):
+        return 0.0
+    if shopper.roams and not ground.indoors(x, y) and ground.indoors(shopper.x, shopper.y):
+        return 0.0
+    shopper.x, shopper.y = x, y
+    shopper.vx, shopper.vy = dx / dt_s, dy / dt_s
+    return length_m
+
+
+def _unstick(shopper: Shopper, ground: Ground, moved_m: float, dt_s: float) -> None:
+    """Who has stood too long on the way steps aside for a moment, each to a place of its own."""
+    if shopper.detour is not None:
+        shopper.detour_s -= dt_s
+        assert shopper.detour is not None
+        near = math.hypot(shopper.detour[0] - shopper.x, shopper.detour[1] - shopper.y) < 0.1
+        if shopper.detour_s <= 0.0 or near:
+            shopper.detour = None
+        return
+    shopper.stuck_s = shopper.stuck_s + dt_s if moved_m < 0.15 * dt_s else 0.0
+    if shopper.stuck_s < STUCK_S:
+        return
+    shopper.stuck_s = 0.0
+    for _ in range(8):
+        angle = float(shopper.rng.uniform(-math.pi, math.pi))
+        x, y = shopper.x + 0.7 * math.cos(angle), shopper.y + 0.7 * math.sin(angle)
+        if ground.clear(x, y) and (ground.indoors(x, y) or not shopper.roams):
+            shopper.detour, shopper.detour_s = (x, y), DETOUR_S
+            return
+
+
+def _turn(shopper: Shopper, towards: float, rate_rad_s: float, dt_s: float) -> None:
+    off = wrapped(towards - shopper.heading)
+    # Proportional near the end, so that a turn does not stop with a jerk.
+    step = min(rate_rad_s * dt_s, abs(off) * min(1.0, 7.0 * dt_s))
+    if abs(off) < 1e-3:
+        shopper.heading = wrapped(towards)
+    else:
+        shopper.heading = wrapped(shopper.heading + math.copysign(step, off))
+
+
+def wrapped(angle: float) -> float:
+    """An angle in -pi..pi."""
+    return (angle + math.pi) % (2 * math.pi) - math.pi
