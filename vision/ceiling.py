@@ -1,0 +1,379 @@
+"""A ceiling camera: heads and hands of one frame, put on the floor plan.
+
+    eye = CeilingCamera(camera, detector)
+    seen = eye.step(frame)               # frame.t_s, frame.rgb (H, W, 3) uint8 RGB
+
+A head is taken to hang `head_z_m` above the floor point that is looked for; how far off that can
+be with real statures grows with the angle to the vertical and is told as `sd_m`. A person whose
+head is not seen (cut by the border of the picture, or missed) is placed by its box, less surely.
+An empty floor costs no detection: a small copy of the picture is compared with the background.
+Positions are in the world frame of contracts.geometry.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from contracts.base import Contract
+from contracts.geometry import Camera
+from vision.observations import CeilingObservation, Detections
+
+__all__ = ["CEILING_CLASSES", "BoxDetector", "CeilingCamera", "CeilingSettings", "Picture"]
+
+CEILING_CLASSES = ("head", "person", "hand")
+"""Classes of the ceiling detector that this module knows; others are ignored."""
+
+_GRID = 8  # every eighth pixel makes the small copy
+_HEADS_MAX = 64
+
+
+class Picture(Protocol):
+    """What a frame must have: hardware.ports.Frame does."""
+
+    @property
+    def t_s(self) -> float:
+        """When it was taken, monotonic seconds."""
+        ...
+
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(H, W, 3) RGB."""
+        ...
+
+
+class BoxDetector(Protocol):
+    """What a detector must do: models.detector.Detector does."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, by index."""
+        ...
+
+    def detect(self, rgb: NDArray[np.uint8], score_min: float = 0.25) -> Any:
+        """Boxes with `boxes_px` (N, 4), `scores` (N,), `classes` (N,)."""
+        ...
+
+
+class CeilingSettings(Contract):
+    """Assumed heights, thresholds of the gate, and when a picture cannot be judged."""
+
+    score_min: Annotated[float, Field(ge=0, le=1, description="weakest detection kept")] = 0.15
+    person_score_min: Annotated[
+        float, Field(ge=0, le=1, description="weakest person placed without a head")
+    ] = 0.35
+    head_z_m: Annotated[float, Field(ge=0.5, le=2.2, description="height of a head's centre")] = (
+        1.62
+    )
+    head_z_sd_m: Annotated[float, Field(gt=0, le=0.5, description="spread of statures")] = 0.11
+    wrist_z_m: Annotated[float, Field(ge=0.2, le=2.2)] = 1.2
+    wrist_z_sd_m: Annotated[float, Field(gt=0, le=1)] = 0.3
+    point_sd_m: Annotated[float, Field(gt=0, le=0.5, description="spread right below")] = 0.05
+    person_sd_m: Annotated[float, Field(gt=0, le=2, description="placed by a whole box")] = 0.3
+    cut_sd_m: Annotated[float, Field(gt=0, le=2, description="placed by a cut box")] = 0.45
+    border_px: Annotated[int, Field(ge=0, le=64, description="a box so near is cut")] = 3
+    same_head_m: Annotated[float, Field(ge=0, le=1, description="closer heads are one")] = 0.18
+    motion_levels: Annotated[float, Field(gt=0, le=255, description="change that counts")] = 12.0
+    motion_cells: Annotated[int, Field(ge=1, le=10_000)] = 4
+    awake_s: Annotated[float, Field(ge=0, le=60, description="awake after somebody")] = 3.0
+    still_every: Annotated[
+        int, Field(ge=1, le=100, description="frames per detection while nothing moves")
+    ] = 4
+    black_mean: Annotated[float, Field(ge=0, le=255)] = 10.0
+    flat_sd: Annotated[float, Field(ge=0, le=255, description="a covered lens shows less")] = 6.0
+    covered_s: Annotated[float, Field(ge=0, le=60)] = 1.5
+    frozen_s: Annotated[float, Field(gt=0, le=600, description="bit by bit the same")] = 20.0
+
+
+class _Ground:
+    """Pixels of one camera to points on a level plane, by the ray through the pixel."""
+
+    def __init__(self, camera: Camera) -> None:
+        pose, lens = camera.pose, camera.intrinsics
+        self.position = np.array(pose.position_m)
+        ahead = np.array(pose.look_at_m) - self.position
+        ahead /= np.linalg.norm(ahead)
+        right = np.cross(ahead, np.array(pose.up))
+        right /= np.linalg.norm(right)
+        self.axes = np.stack([right, np.cross(ahead, right), ahead])
+        self.centre = np.array([lens.cx, lens.cy])
+        self.focal = np.array([lens.fx, lens.fy])
+
+    def at(
+        self, pixels: NDArray[np.float64], z_m: NDArray[np.float64] | float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Points (N, 2) in metres where pixels (N, 2) meet the height `z_m`, and the tangent of
+        the angle to the vertical (N,): NaN and inf where the ray does not go down to it."""
+        rays = np.ones((len(pixels), 3))
+        rays[:, :2] = (pixels - self.centre) / self.focal
+        world = rays @ self.axes
+        drop = np.where(world[:, 2] < -1e-6, -world[:, 2], np.nan)
+        far = (self.position[2] - z_m) / drop
+        points = self.position[:2] + world[:, :2] * far[:, None]
+        tangent = np.hypot(world[:, 0], world[:, 1]) / drop
+        return points, np.where(np.isnan(tangent), np.inf, tangent)
+
+
+class CeilingCamera:
+    """One ceiling camera's pipeline. ValueError if the camera or the detector does not fit."""
+
+    def __init__(
+        self, camera: Camera, detector: BoxDetector, settings: CeilingSettings | None = None
+    ) -> None:
+        if camera.role != "ceiling":
+            raise ValueError(f"expected a ceiling camera, got {camera.camera_id} ({camera.role})")
+        if "head" not in detector.classes:
+            raise ValueError(f"expected a detector of {CEILING_CLASSES}, got {detector.classes}")
+        self._camera = camera
+        self._detector = detector
+        self._set = settings or CeilingSettings()
+        self._ground = _Ground(camera)
+        self._class = {
+            name: detector.classes.index(name)
+            for name in CEILING_CLASSES
+            if name in detector.classes
+        }
+        self._scene: NDArray[np.float32] | None = None
+        self._previous: NDArray[np.float32] | None = None
+        self._same_since_s: float | None = None
+        self._dark_since_s: float | None = None
+        self._awake_until_s = -np.inf
+        self._still_frames = 0
+        self._latest: CeilingObservation | None = None
+
+    def step(self, frame: Picture) -> CeilingObservation:
+        """What is seen in the frame. ValueError if its size is not the camera's."""
+        rgb, t_s = frame.rgb, frame.t_s
+        lens = self._camera.intrinsics
+        if rgb.shape != (lens.height, lens.width, 3):
+            raise ValueError(
+                f"expected frames of {self._camera.camera_id} of shape "
+                f"({lens.height}, {lens.width}, 3), got {rgb.shape}; correct the store file"
+            )
+        small = rgb[_GRID // 2 :: _GRID, _GRID // 2 :: _GRID].astype(np.float32)
+        grey = small.mean(axis=2)
+        previous, self._previous = self._previous, grey
+        blind = self._blind(grey, previous, t_s)
+        if blind is not None:
+            self._latest = None
+            return self._nothing(t_s, blind)
+        moves, foreground = self._gate(grey, previous)
+        if moves or np.count_nonzero(foreground) > self._set.motion_cells:
+            self._awake_until_s = max(self._awake_until_s, t_s + 0.5)
+        if t_s > self._awake_until_s:
+            self._learn_scene(grey, 0.05)
+            self._latest = None
+            return self._nothing(t_s, None)
+        self._still_frames = 0 if moves else self._still_frames + 1
+        if self._latest is not None and self._still_frames % self._set.still_every:
+            seen = self._again(self._latest, t_s)
+        else:
+            seen = self._look(rgb, small, foreground, t_s)
+        self._latest = seen
+        if len(seen.heads):
+            self._awake_until_s = max(self._awake_until_s, t_s + self._set.awake_s)
+        elif not moves:
+            self._learn_scene(grey, 0.2)
+        return seen
+
+    # ------------------------------------------------------------ gate and blindness
+
+    def _blind(
+        self, grey: NDArray[np.float32], previous: NDArray[np.float32] | None, t_s: float
+    ) -> str | None:
+        if previous is None or not np.array_equal(previous, grey):
+            self._same_since_s = t_s
+        flat = float(grey.std()) < self._set.flat_sd
+        if not flat:
+            self._dark_since_s = None
+        elif self._dark_since_s is None:
+            self._dark_since_s = t_s
+        if flat and float(grey.mean()) < self._set.black_mean:
+            return "black picture"
+        if self._dark_since_s is not None and t_s - self._dark_since_s >= self._set.covered_s:
+            return "covered lens: nothing but one shade"
+        if self._same_since_s is not None and t_s - self._same_since_s >= self._set.frozen_s:
+            return f"frozen picture: no pixel changed for {self._set.frozen_s:g} s"
+        return None
+
+    def _gate(
+        self, grey: NDArray[np.float32], previous: NDArray[np.float32] | None
+    ) -> tuple[bool, NDArray[np.bool_]]:
+        """Whether something moves between two frames, and what differs from the empty scene.
+
+        A change of the light shifts all cells alike and is taken out by the median.
+        """
+        if self._scene is None:
+            self._scene = grey.copy()
+            return True, np.zeros(grey.shape, bool)
+        apart = grey - self._scene
+        apart -= np.median(apart[::2, ::2])
+        foreground = np.abs(apart) > self._set.motion_levels
+        if previous is None:
+            return True, foreground
+        step = grey - previous
+        step -= np.median(step[::2, ::2])
+        cells = int(np.count_nonzero(np.abs(step) > self._set.motion_levels))
+        return cells >= self._set.motion_cells, foreground
+
+    def _learn_scene(self, grey: NDArray[np.float32], share: float) -> None:
+        if self._scene is not None:
+            self._scene += share * (grey - self._scene)
+
+    def _nothing(self, t_s: float, blind: str | None) -> CeilingObservation:
+        return CeilingObservation(
+            camera_id=self._camera.camera_id,
+            t_s=t_s,
+            heads=np.zeros((0, 4)),
+            wrists=np.zeros((0, 4)),
+            colours=np.zeros((0, 3), np.float32),
+            blind=blind,
+        )
+
+    def _again(self, seen: CeilingObservation, t_s: float) -> CeilingObservation:
+        """Nothing moved: the same, now."""
+        return CeilingObservation(
+            camera_id=seen.camera_id,
+            t_s=t_s,
+            heads=seen.heads,
+            wrists=seen.wrists,
+            colours=seen.colours,
+            detections=seen.detections,
+        )
+
+    # ------------------------------------------------------------ detection
+
+    def _look(
+        self,
+        rgb: NDArray[np.uint8],
+        small: NDArray[np.float32],
+        foreground: NDArray[np.bool_],
+        t_s: float,
+    ) -> CeilingObservation:
+        raw = self._detector.detect(rgb, self._set.score_min)
+        found = Detections(
+            boxes_px=np.asarray(raw.boxes_px, np.float32),
+            scores=np.asarray(raw.scores, np.float32),
+            classes=np.asarray(raw.classes, np.int32),
+        )
+        heads, head_boxes = self._heads(found)
+        bodies, body_boxes = self._headless(found, head_boxes)
+        rows = np.concatenate([heads, bodies])
+        boxes = np.concatenate([head_boxes, body_boxes])
+        order = np.argsort(-rows[:, 3], kind="stable")
+        keep: list[int] = []
+        for index in order:
+            gaps = [float(np.hypot(*(rows[index, :2] - rows[other, :2]))) for other in keep]
+            if all(gap >= self._set.same_head_m for gap in gaps) and len(keep) < _HEADS_MAX:
+                keep.append(int(index))
+        return CeilingObservation(
+            camera_id=self._camera.camera_id,
+            t_s=t_s,
+            heads=rows[keep],
+            wrists=self._wrists(found),
+            colours=_colours(small, foreground, boxes[keep]),
+            detections=found,
+        )
+
+    def _of(self, found: Detections, name: str) -> NDArray[np.intp]:
+        index = self._class.get(name)
+        if index is None:
+            return np.zeros(0, np.intp)
+        return np.flatnonzero(found.classes == index)
+
+    def _placed(
+        self, pixels: NDArray[np.float64], z_m: float, z_sd_m: float, scores: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        points, tangent = self._ground.at(pixels, z_m)
+        sd = np.hypot(self._set.point_sd_m, z_sd_m * tangent)
+        return np.column_stack([points, sd, scores])
+
+    def _heads(self, found: Detections) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        chosen = self._of(found, "head")
+        boxes = found.boxes_px[chosen]
+        rows = self._placed(
+            _centres(boxes), self._set.head_z_m, self._set.head_z_sd_m, found.scores[chosen]
+        )
+        cut = self._cut(boxes)
+        rows[cut, 2] = np.hypot(rows[cut, 2], 0.1)
+        good = np.isfinite(rows).all(axis=1)
+        return rows[good], boxes[good]
+
+    def _headless(
+        self, found: Detections, head_boxes: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Persons without a head of their own, placed by their box.
+
+        Seen from above a body leans away from the camera's foot: a whole box has its middle at
+        half a body's height; of one cut by the border the lower half is what is left.
+        """
+        chosen = self._of(found, "person")
+        chosen = chosen[found.scores[chosen] >= self._set.person_score_min]
+        boxes = found.boxes_px[chosen]
+        free = _without_head(boxes, head_boxes)
+        chosen, boxes = chosen[free], boxes[free]
+        cut = self._cut(boxes)
+        z_m = np.where(cut, 0.3, 0.5) * self._set.head_z_m
+        points, tangent = self._ground.at(_centres(boxes), z_m)
+        sd = np.hypot(np.where(cut, self._set.cut_sd_m, self._set.person_sd_m), 0.05 * tangent)
+        rows = np.column_stack([points, sd, found.scores[chosen]])
+        good = np.isfinite(rows).all(axis=1)
+        return rows[good], boxes[good]
+
+    def _wrists(self, found: Detections) -> NDArray[np.float64]:
+        chosen = self._of(found, "hand")
+        rows = self._placed(
+            _centres(found.boxes_px[chosen]),
+            self._set.wrist_z_m,
+            self._set.wrist_z_sd_m,
+            found.scores[chosen],
+        )
+        return rows[np.isfinite(rows).all(axis=1)][:_HEADS_MAX]
+
+    def _cut(self, boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
+        lens, edge = self._camera.intrinsics, self._set.border_px
+        low = (boxes[:, :2] <= edge).any(axis=1)
+        high = (boxes[:, 2] >= lens.width - edge) | (boxes[:, 3] >= lens.height - edge)
+        return np.asarray(low | high)
+
+
+def _centres(boxes: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.asarray(0.5 * (boxes[:, :2] + boxes[:, 2:]) - 0.5, np.float64)
+
+
+def _without_head(boxes: NDArray[np.float32], head_boxes: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Indexes of person boxes left when each head has taken the smallest box it lies in."""
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    taken: set[int] = set()
+    for x, y in _centres(head_boxes):
+        inside = (boxes[:, 0] <= x) & (x <= boxes[:, 2]) & (boxes[:, 1] <= y) & (y <= boxes[:, 3])
+        fits = [int(index) for index in np.flatnonzero(inside) if int(index) not in taken]
+        if fits:
+            taken.add(min(fits, key=lambda index: float(areas[index])))
+    left = [index for index in range(len(boxes)) if index not in taken]
+    return np.array(left, np.intp)
+
+
+def _colours(
+    small: NDArray[np.float32], foreground: NDArray[np.bool_], boxes: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Mean colour (N, 3) of what surrounds each head and is not the empty scene: shoulders."""
+    height, width = foreground.shape
+    colours = np.zeros((len(boxes), 3), np.float32)
+    for row, (x0, y0, x1, y1) in enumerate(boxes / _GRID):
+        grow_x, grow_y = 0.6 * (x1 - x0), 0.6 * (y1 - y0)
+        left, right = max(0, int(x0 - grow_x)), min(width, int(np.ceil(x1 + grow_x)))
+        top, bottom = max(0, int(y0 - grow_y)), min(height, int(np.ceil(y1 + grow_y)))
+        if left >= right or top >= bottom:
+            continue
+        around = foreground[top:bottom, left:right].copy()
+        inner_x = slice(max(0, round(float(x0)) - left), max(0, round(float(x1)) - left))
+        inner_y = slice(max(0, round(float(y0)) - top), max(0, round(float(y1)) - top))
+        around[inner_y, inner_x] = False
+        patch = small[top:bottom, left:right]
+        chosen = patch[around] if np.count_nonzero(around) >= 3 else patch.reshape(-1, 3)
+        colours[row] = chosen.mean(axis=0)
+    return colours

@@ -1,0 +1,453 @@
+"""Floor tracks: what several ceiling cameras see, joined into people who walk in metres.
+
+    tracker = FloorTracker(6.0, 4.5, prefix="node-floor:b1")
+    for segment in tracker.step(t_s, observations): ...     # contracts.messages.TrackSegment
+
+Cameras overlap and are not in step. Each camera's frame is matched to the tracks on its own
+(optimal assignment, Kuhn 1955, within a gate), one after the other in time, so that a person seen
+by four cameras feeds one track four times. Each track is a Kalman filter with constant velocity
+and white acceleration (Bar-Shalom, Estimation with Applications to Tracking and Navigation, 6.2),
+the same on x and y. A track that nobody sees slows down and waits where it was; after a while it
+is lost, and a new one that appears near by, later, and in the same clothes may be linked to it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from contracts.geometry import Gate
+from contracts.messages import TrackPoint, TrackSegment, WristPoint
+from vision.floor_settings import FloorSettings
+from vision.observations import CeilingObservation
+
+__all__ = ["FloorSettings", "FloorTracker", "OpenTrack"]
+
+_POINTS_MAX = 64
+_FAR = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTrack:
+    """Where a living track is: `sd_m` of the position, `unseen_s` since a camera saw it."""
+
+    track_id: str
+    t_s: float
+    x_m: float
+    y_m: float
+    sd_m: float
+    unseen_s: float
+
+
+@dataclass(slots=True)
+class _Track:
+    """One filter. Covariance (position, both, velocity) is shared by x and y."""
+
+    x: float
+    y: float
+    t_s: float
+    var: float
+    seen_s: float
+    colour: NDArray[np.float64] | None
+    vx: float = 0.0
+    vy: float = 0.0
+    var_pv: float = 0.0
+    var_v: float = 1.0
+    number: int | None = None
+    born_s: float = 0.0
+    hits: float = 0.0
+    cameras: set[str] = field(default_factory=set)
+    told_s: float = -math.inf
+    points: list[TrackPoint] = field(default_factory=list)
+    wrists: list[WristPoint] = field(default_factory=list)
+    linked_from: str | None = None
+
+    def predict(self, t_s: float, settings: FloorSettings) -> None:
+        """Moves the filter to `t_s`; who is not seen for a moment is taken to slow down."""
+        dt = t_s - self.t_s
+        if dt <= 0.0:
+            return
+        self.t_s = t_s
+        self.x += self.vx * dt
+        self.y += self.vy * dt
+        if t_s - self.seen_s > settings.coast_after_s:
+            fade = math.exp(-dt / settings.coast_fade_s)
+            self.vx *= fade
+            self.vy *= fade
+        noise = settings.acceleration_sd**2
+        self.var += 2 * dt * self.var_pv + dt * dt * self.var_v + noise * dt**3 / 3
+        self.var_pv += dt * self.var_v + noise * dt**2 / 2
+        self.var_v = min(self.var_v + noise * dt, settings.speed_sd**2)
+        self.var = min(self.var, settings.coast_sd_max_m**2)
+        # Capped variances must stay those of some covariance matrix.
+        self.var_pv = min(self.var_pv, 0.95 * math.sqrt(self.var * self.var_v))
+
+    def update(self, x: float, y: float, sd_m: float) -> None:
+        """Takes a measured floor point."""
+        total = self.var + sd_m * sd_m
+        gain, gain_v = self.var / total, self.var_pv / total
+        dx, dy = x - self.x, y - self.y
+        self.x += gain * dx
+        self.y += gain * dy
+        self.vx += gain_v * dx
+        self.vy += gain_v * dy
+        self.var_v -= gain_v * self.var_pv
+        self.var_pv *= 1 - gain
+        self.var *= 1 - gain
+
+    def point(self) -> TrackPoint:
+        """The state as a published point."""
+        return TrackPoint(
+            t_s=max(self.t_s, 0.0),
+            x_m=self.x,
+            y_m=self.y,
+            sd_m=max(math.sqrt(max(self.var, 0.0)), 0.01),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """What is remembered of a track that ended unseen."""
+
+    track_id: str
+    x: float
+    y: float
+    seen_s: float
+    colour: NDArray[np.float64] | None
+
+
+class FloorTracker:
+    """Joins ceiling cameras into floor tracks named `{prefix}-{n}`.
+
+    `gates`, where known, tell a person who left from one who is lost. Positions in world metres.
+    """
+
+    def __init__(
+        self,
+        width_m: float,
+        depth_m: float,
+        settings: FloorSettings | None = None,
+        *,
+        prefix: str = "t",
+        gates: Sequence[Gate] = (),
+    ) -> None:
+        self._width_m = width_m
+        self._depth_m = depth_m
+        self._set = settings or FloorSettings()
+        self._prefix = prefix
+        self._gates = tuple(gates)
+        self._tracks: list[_Track] = []
+        self._lost: list[_Lost] = []
+        self._count = 0
+        self._together: dict[tuple[int, int], float] = {}
+        self._close: dict[tuple[int, int], float] = {}
+        self._news: list[TrackSegment] = []
+
+    def open_tracks(self) -> tuple[OpenTrack, ...]:
+        """All confirmed tracks that are neither lost nor ended."""
+        return tuple(
+            OpenTrack(
+                track_id=self._id(track),
+                t_s=track.t_s,
+                x_m=track.x,
+                y_m=track.y,
+                sd_m=math.sqrt(max(track.var, 0.0)),
+                unseen_s=track.t_s - track.seen_s,
+            )
+            for track in self._tracks
+            if track.number is not None
+        )
+
+    def step(
+        self, t_s: float, observations: Sequence[CeilingObservation]
+    ) -> tuple[TrackSegment, ...]:
+        """News up to `t_s`: births and endings at once, where people are every `tell_s`."""
+        self._news = []
+        for seen in sorted(observations, key=lambda one: (one.t_s, one.camera_id)):
+            if seen.blind is None:
+                self._take(seen)
+        for track in self._tracks:
+            track.predict(t_s, self._set)
+        self._merge_doubles(t_s)
+        self._close_unseen(t_s)
+        for track in self._tracks:
+            if track.number is not None and t_s - track.told_s >= self._set.tell_s - 1e-6:
+                self._tell(track, "alive")
+        self._lost = [
+            lost
+            for lost in self._lost[-self._set.lost_kept_max :]
+            if t_s - lost.seen_s <= self._set.relink_s
+        ]
+        return tuple(self._news)
+
+    # ------------------------------------------------------------ one camera's frame
+
+    def _take(self, seen: CeilingObservation) -> None:
+        for track in self._tracks:
+            track.predict(seen.t_s, self._set)
+        pairs = self._assign(seen)
+        matched: list[_Track] = []
+        for index, row in pairs:
+            track = self._tracks[index]
+            x, y, sd, _ = (float(value) for value in seen.heads[row])
+            track.update(x, y, sd)
+            track.seen_s = max(track.seen_s, seen.t_s)
+            track.hits += 0.5 if sd > self._set.vague_sd_m else 1.0
+            track.cameras.add(seen.camera_id)
+            self._learn_colour(track, seen.colours[row], sd)
+            matched.append(track)
+        self._note_together(matched, seen.t_s)
+        taken = {row for _, row in pairs}
+        for row in range(len(seen.heads)):
+            if row not in taken:
+                self._begin(seen, row, matched)
+        for track in matched:
+            if track.number is None and self._is_sure(track):
+                self._confirm(track)
+        self._give_wrists(seen)
+
+    def _assign(self, seen: CeilingObservation) -> list[tuple[int, int]]:
+        """Pairs (track, head) of least total cost within the gate."""
+        tracks, heads = self._tracks, seen.heads
+        if not tracks or not len(heads):
+            return []
+        at = np.array([(track.x, track.y, track.var) for track in tracks])
+        apart2 = ((at[:, None, :2] - heads[None, :, :2]) ** 2).sum(axis=2)
+        spread2 = at[:, 2:3] + heads[None, :, 2] ** 2
+        wide2 = np.maximum(spread2, self._set.gate_sd_min_m**2)
+        farthest = [
+            self._set.gate_new_m if track.number is None else self._set.gate_max_m
+            for track in tracks
+        ]
+        inside = apart2 < self._set.gate_sds**2 * wide2
+        inside &= apart2 < np.square(farthest)[:, None]
+        cost = apart2 / wide2 + np.log(wide2)
+        cost += 2.0 * (heads[None, :, 3] < self._set.birth_score_min)
+        for index, track in enumerate(tracks):
+            if track.number is None:
+                cost[index] += 2.0
+            for row in range(len(heads)):
+                if inside[index, row]:
+                    cost[index, row] += self._colour_cost(track.colour, seen.colours[row])
+        cost = np.where(inside, cost, _FAR)
+        rows, columns = linear_sum_assignment(cost)
+        return [
+            (int(row), int(column))
+            for row, column in zip(rows, columns, strict=True)
+            if inside[row, column]
+        ]
+
+    def _colour_cost(
+        self, one: NDArray[np.float64] | None, other: NDArray[np.float32] | NDArray[np.float64]
+    ) -> float:
+        if one is None or not other.any():
+            return 0.0
+        gap = float(np.linalg.norm(one - other)) / self._set.colour_sd
+        return min(0.5 * gap * gap, self._set.colour_cost_max)
+
+    def _learn_colour(self, track: _Track, colour: NDArray[np.float32], sd_m: float) -> None:
+        if sd_m > self._set.vague_sd_m or not colour.any():
+            return
+        fresh = colour.astype(np.float64)
+        track.colour = (
+            fresh if track.colour is None else track.colour + 0.1 * (fresh - track.colour)
+        )
+
+    def _begin(self, seen: CeilingObservation, row: int, matched: list[_Track]) -> None:
+        """A head that belongs to nobody: somebody new, unless it is too near to be another."""
+        x, y, sd, score = (float(value) for value in seen.heads[row])
+        vague = sd > self._set.vague_sd_m
+        if score < self._set.birth_score_min or len(self._tracks) >= self._set.tracks_max:
+            return
+        near = self._set.vague_apart_m if vague else self._set.apart_m
+        others = self._tracks if vague else matched
+        if any(math.hypot(track.x - x, track.y - y) < near for track in others):
+            return
+        track = _Track(x, y, seen.t_s, sd * sd, seen.t_s, None, born_s=seen.t_s)
+        track.hits = 0.5 if vague else 1.0
+        track.cameras.add(seen.camera_id)
+        self._learn_colour(track, seen.colours[row], sd)
+        self._tracks.append(track)
+
+    def _is_sure(self, track: _Track) -> bool:
+        age_s = track.seen_s - track.born_s
+        if len(track.cameras) >= 2 and track.hits >= self._set.birth_hits_two_cameras:
+            return True
+        return track.hits >= self._set.birth_hits and age_s >= self._set.birth_age_s
+
+    def _confirm(self, track: _Track) -> None:
+        link = self._find_link(track)
+        track.number = self._count
+        self._count += 1
+        track.linked_from = link
+        self._tell(track, "born")
+
+    def _give_wrists(self, seen: CeilingObservation) -> None:
+        """Each wrist to the nearest body, unless two are about equally near."""
+        people = [track for track in self._tracks if track.number is not None]
+        for x, y, sd, score in seen.wrists:
+            if score < self._set.wrist_score_min or not people:
+                continue
+            gaps = sorted(
+                (math.hypot(track.x - x, track.y - y), index) for index, track in enumerate(people)
+            )
+            if gaps[0][0] > self._set.arm_m:
+                continue
+            if len(gaps) > 1 and gaps[1][0] - gaps[0][0] < self._set.wrist_margin_m:
+                continue
+            owner = people[gaps[0][1]]
+            if len(owner.wrists) < _POINTS_MAX:
+                owner.wrists.append(
+                    WristPoint(t_s=seen.t_s, x_m=float(x), y_m=float(y), sd_m=float(sd))
+                )
+
+    # ------------------------------------------------------------ doubles, losses, links
+
+    def _note_together(self, matched: list[_Track], t_s: float) -> None:
+        """Two tracks that one frame shows side by side are two people."""
+        numbers = sorted(track.number for track in matched if track.number is not None)
+        for first in range(len(numbers)):
+            for second in range(first + 1, len(numbers)):
+                self._together[numbers[first], numbers[second]] = t_s
+
+    def _merge_doubles(self, t_s: float) -> None:
+        """Ends the younger of two tracks that stay on one spot and were never seen as two."""
+        people = {track.number: track for track in self._tracks if track.number is not None}
+        numbers = sorted(
+            number for number, track in people.items() if t_s - track.seen_s < self._set.tell_s * 2
+        )
+        close: dict[tuple[int, int], float] = {}
+        for index, older in enumerate(numbers):
+            for younger in numbers[index + 1 :]:
+                pair = (older, younger)
+                one, other = people[older], people[younger]
+                gap_m = math.hypot(one.x - other.x, one.y - other.y)
+                apart_s = t_s - self._together.get(pair, -math.inf)
+                if gap_m < self._set.double_m and apart_s > self._set.double_s:
+                    close[pair] = self._close.get(pair, t_s)
+        self._close = close
+        self._together = {
+            pair: when for pair, when in self._together.items() if people.keys() >= set(pair)
+        }
+        doubles = {pair[1] for pair, since in close.items() if t_s - since >= self._set.double_s}
+        for number in sorted(doubles):
+            self._end(people[number], "ended")
+
+    def _close_unseen(self, t_s: float) -> None:
+        for track in list(self._tracks):
+            unseen_s = t_s - track.seen_s
+            if track.number is None:
+                if unseen_s > self._set.tentative_s:
+                    self._tracks.remove(track)
+            elif unseen_s > self._set.leave_after_s and self._is_outside(track):
+                self._end(track, "ended")
+            elif unseen_s > self._set.lost_after_s:
+                self._lose(track)
+
+    def _is_outside(self, track: _Track) -> bool:
+        """Whether the track stands where people leave: past the floor's edge or at a gate."""
+        edge = self._set.outside_m
+        if not (-edge <= track.x <= self._width_m + edge):
+            return True
+        if not (-edge <= track.y <= self._depth_m + edge):
+            return True
+        return any(
+            _distance_m(track.x, track.y, *gate.line_m) < self._set.gate_near_m
+            for gate in self._gates
+        )
+
+    def _lose(self, track: _Track) -> None:
+        self._lost.append(_Lost(self._id(track), track.x, track.y, track.seen_s, track.colour))
+        self._end(track, "lost")
+
+    def _end(self, track: _Track, state: str) -> None:
+        self._tell(track, state)
+        self._tracks.remove(track)
+
+    def _find_link(self, fresh: _Track) -> str | None:
+        """The lost or unseen track that `fresh` continues, if exactly one fits.
+
+        A track still waiting to be seen is given up for it at once.
+        """
+        fits: list[tuple[float, str, _Track | None]] = []
+        for lost in self._lost:
+            cost = self._link_cost(fresh, lost)
+            if cost is not None:
+                fits.append((cost, lost.track_id, None))
+        for track in self._tracks:
+            if track.number is None or fresh.born_s - track.seen_s < self._set.relink_after_s:
+                continue
+            waiting = _Lost(self._id(track), track.x, track.y, track.seen_s, track.colour)
+            cost = self._link_cost(fresh, waiting)
+            if cost is not None:
+                fits.append((cost, waiting.track_id, track))
+        fits.sort(key=lambda fit: fit[:2])
+        if not fits:
+            return None
+        if len(fits) > 1 and fits[1][0] - fits[0][0] < self._set.relink_margin:
+            return None
+        _, track_id, unseen = fits[0]
+        if unseen is not None:
+            self._lose(unseen)
+        self._lost = [lost for lost in self._lost if lost.track_id != track_id]
+        return track_id
+
+    def _link_cost(self, fresh: _Track, lost: _Lost) -> float | None:
+        """How badly the two fit, in half squares of standard deviations; None if they cannot."""
+        gap_s = fresh.born_s - lost.seen_s
+        if not 0.0 <= gap_s <= self._set.relink_s:
+            return None
+        gap_m = math.hypot(fresh.x - lost.x, fresh.y - lost.y)
+        reach_m = min(0.5 + self._set.relink_speed * gap_s, self._set.relink_max_m)
+        if gap_m > reach_m or self._came_in(fresh, gap_m):
+            return None
+        colour = 0.5
+        if fresh.colour is not None and lost.colour is not None:
+            gap = float(np.linalg.norm(fresh.colour - lost.colour)) / self._set.colour_sd
+            if gap > self._set.relink_colour_sds:
+                return None
+            colour = 0.5 * gap * gap
+        return colour + 2.0 * (gap_m / reach_m) ** 2 + 0.05 * gap_s
+
+    def _came_in(self, fresh: _Track, gap_m: float) -> bool:
+        """Whether the track began at an entry, where new people come from."""
+        return gap_m > self._set.apart_m and any(
+            gate.kind == "entry"
+            and _distance_m(fresh.x, fresh.y, *gate.line_m) < self._set.gate_near_m
+            for gate in self._gates
+        )
+
+    # ------------------------------------------------------------ telling
+
+    def _id(self, track: _Track) -> str:
+        return f"{self._prefix}-{track.number}"
+
+    def _tell(self, track: _Track, state: str) -> None:
+        track.points.append(track.point())
+        segment = TrackSegment.model_validate(
+            {
+                "track_id": self._id(track),
+                "state": state,
+                "points": tuple(track.points[-_POINTS_MAX:]),
+                "wrists": tuple(track.wrists),
+                "linked_from": track.linked_from if state == "born" else None,
+            }
+        )
+        self._news.append(segment)
+        track.points, track.wrists = [], []
+        track.told_s = track.t_s
+
+
+def _distance_m(x: float, y: float, start: tuple[float, float], stop: tuple[float, float]) -> float:
+    """Distance of a point from a stretch of line."""
+    dx, dy = stop[0] - start[0], stop[1] - start[1]
+    length2 = dx * dx + dy * dy
+    share = 0.0
+    if length2 > 0.0:
+        share = min(1.0, max(0.0, ((x - start[0]) * dx + (y - start[1]) * dy) / length2))
+    return math.hypot(x - start[0] - share * dx, y - start[1] - share * dy)
