@@ -276,7 +276,7 @@ def test_clutter_that_flickers_is_nobody() -> None:
     segments: list[TrackSegment] = []
     for index in range(300):
         heads = np.zeros((0, 4))
-        if rng.random() < 0.2:
+        if rng.random() < 0.1:
             heads = np.array([[rng.uniform(0, 6), rng.uniform(0, 4.5), 0.1, 0.6]])
         seen = CeilingObservation(
             camera_id="c1",
