@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PERFORMERS", "Performer", "perform"]
 
-CLAIM_TRIES = 24
+CLAIM_TRIES = 40
 """How often somebody looks for a free place before a bay before going on without."""
 TOUCH_GRAMS = (25.0, 160.0)
 PLACE_GRAMS = (40.0, 260.0)

@@ -17,8 +17,8 @@ from store_sim.world.vectors import Vec
 
 __all__ = ["REACH_TWIST_RAD", "STAND_MAX_M", "STAND_MIN_M", "Posture", "reach_posture"]
 
-STAND_MIN_M = 0.42
-STAND_MAX_M = 0.62
+STAND_MIN_M = 0.45
+STAND_MAX_M = 0.65
 REACH_TWIST_RAD = 0.42
 """How far the shoulders turn at full reach, so that the reaching shoulder comes ahead."""
 
@@ -84,7 +84,7 @@ def reach_posture(
     arm = frame.upper_arm + frame.forearm
     short = np.maximum(0.0, away - STRETCH_SHARE * arm - SHOULDER_SLIDE_SHARE * s)
     bumped = np.maximum(0.0, head_x + _HEAD_CLEARANCE_M - stand)
-    cost = 0.9 * lean**2 + 0.7 * crouch**2 + 0.6 * lean * crouch + 3.0 * (stand - 0.5) ** 2
+    cost = 0.9 * lean**2 + 0.7 * crouch**2 + 0.6 * lean * crouch + 3.0 * (stand - 0.52) ** 2
     cost += np.maximum(0.0, 0.55 * arm - away) * 2.0
     # Using the shoulder blade is an effort, leaning a little is less.
     cost += 4.0 * np.maximum(0.0, away - STRETCH_SHARE * arm)

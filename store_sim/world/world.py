@@ -32,6 +32,7 @@ from store_sim.truth import Action, ActionKind, TruthVisit
 from store_sim.world.anatomy import frame_of, sample_appearance
 from store_sim.world.crowd import Ground, step_walkers
 from store_sim.world.gates import SPAWN_M, gateway_of
+from store_sim.world.loads import PlateLoads
 from store_sim.world.perform import perform
 from store_sim.world.scenario import Scenario, VisitPlan
 from store_sim.world.shopper import Shopper
@@ -49,15 +50,6 @@ SPOT_M = 0.64
 """Two shoppers choose places to stand at least this far apart."""
 NIGHT_S = 8.0
 """How long the store of a looping scenario is empty between two days."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlateLoads:
-    """What lay and pressed on each plate: `t_s` (N,), `grams` and `push_g` (N, P) float64."""
-
-    t_s: NDArray[np.float64]
-    grams: NDArray[np.float64]
-    push_g: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
