@@ -20,6 +20,7 @@ from pydantic import Field
 
 from contracts.base import Contract
 from contracts.geometry import Camera
+from vision.errors import CalibrationError, FrameError
 from vision.observations import CeilingObservation, Detections
 
 __all__ = ["CEILING_CLASSES", "BoxDetector", "CeilingCamera", "CeilingSettings", "Picture"]
@@ -118,15 +119,19 @@ class _Ground:
 
 
 class CeilingCamera:
-    """One ceiling camera's pipeline. ValueError if the camera or the detector does not fit."""
+    """One ceiling camera's pipeline. CalibrationError if camera or detector do not fit."""
 
     def __init__(
         self, camera: Camera, detector: BoxDetector, settings: CeilingSettings | None = None
     ) -> None:
         if camera.role != "ceiling":
-            raise ValueError(f"expected a ceiling camera, got {camera.camera_id} ({camera.role})")
+            raise CalibrationError(
+                f"expected a ceiling camera, got {camera.camera_id} ({camera.role})"
+            )
         if "head" not in detector.classes:
-            raise ValueError(f"expected a detector of {CEILING_CLASSES}, got {detector.classes}")
+            raise CalibrationError(
+                f"expected a detector of {CEILING_CLASSES}, got {detector.classes}"
+            )
         self._camera = camera
         self._detector = detector
         self._set = settings or CeilingSettings()
@@ -145,11 +150,11 @@ class CeilingCamera:
         self._latest: CeilingObservation | None = None
 
     def step(self, frame: Picture) -> CeilingObservation:
-        """What is seen in the frame. ValueError if its size is not the camera's."""
+        """What is seen in the frame. FrameError if its size is not the camera's."""
         rgb, t_s = frame.rgb, frame.t_s
         lens = self._camera.intrinsics
         if rgb.shape != (lens.height, lens.width, 3):
-            raise ValueError(
+            raise FrameError(
                 f"expected frames of {self._camera.camera_id} of shape "
                 f"({lens.height}, {lens.width}, 3), got {rgb.shape}; correct the store file"
             )

@@ -14,8 +14,9 @@ is lost, and a new one that appears near by, later, and in the same clothes may 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,6 +148,7 @@ class FloorTracker:
         self._together: dict[tuple[int, int], float] = {}
         self._close: dict[tuple[int, int], float] = {}
         self._news: list[TrackSegment] = []
+        self._orphans: list[str] = []
 
     def open_tracks(self) -> tuple[OpenTrack, ...]:
         """All confirmed tracks that are neither lost nor ended."""
@@ -163,11 +165,41 @@ class FloorTracker:
             if track.number is not None
         )
 
+    def snapshot(self) -> list[dict[str, object]]:
+        """Who is on the floor, as plain values, for `restore` after a restart."""
+        return [
+            {
+                "track_id": self._id(track),
+                "x_m": track.x,
+                "y_m": track.y,
+                "seen_s": track.seen_s,
+                "colour": None if track.colour is None else [float(c) for c in track.colour],
+            }
+            for track in self._tracks
+            if track.number is not None
+        ]
+
+    def restore(self, state: Sequence[Mapping[str, Any]]) -> None:
+        """Takes up an earlier tracker's people: told as lost, and linked to when seen again."""
+        for row in state[: self._set.lost_kept_max]:
+            colour = None if row["colour"] is None else np.array(row["colour"], np.float64)
+            self._lost.append(
+                _Lost(
+                    str(row["track_id"]),
+                    float(row["x_m"]),
+                    float(row["y_m"]),
+                    float(row["seen_s"]),
+                    colour,
+                )
+            )
+            self._orphans.append(str(row["track_id"]))
+
     def step(
         self, t_s: float, observations: Sequence[CeilingObservation]
     ) -> tuple[TrackSegment, ...]:
         """News up to `t_s`: births and endings at once, where people are every `tell_s`."""
-        self._news = []
+        self._news = [TrackSegment(track_id=name, state="lost") for name in self._orphans]
+        self._orphans = []
         for seen in sorted(observations, key=lambda one: (one.t_s, one.camera_id)):
             if seen.blind is None:
                 self._take(seen)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from contracts.geometry import Camera, Intrinsics, Pose
 from vision.ceiling import CeilingCamera, CeilingSettings
+from vision.errors import CalibrationError, FrameError
 from vision.observations import Detections
 
 WIDTH, HEIGHT, FOCAL = 640, 360, 270.0
@@ -210,8 +211,8 @@ def test_blind_pictures_say_why() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     detector = Scripted()
     eye = CeilingCamera(camera(), detector)
-    with pytest.raises(ValueError, match=r"expected frames of ceiling-1 of shape \(360, 640, 3\)"):
+    with pytest.raises(FrameError, match=r"expected frames of ceiling-1 of shape \(360, 640, 3\)"):
         eye.step(Frame(0.0, np.zeros((10, 10, 3), np.uint8)))
     shelf = camera().model_copy(update={"role": "shelf", "bay_id": "bay-a"})
-    with pytest.raises(ValueError, match="expected a ceiling camera"):
+    with pytest.raises(CalibrationError, match="expected a ceiling camera"):
         CeilingCamera(shelf, detector)

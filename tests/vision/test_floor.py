@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -348,3 +349,20 @@ def test_a_crowd_is_counted(count: int) -> None:
     tracker = FloorTracker(WIDTH_M, DEPTH_M, prefix="n")
     run(Store(people, 2), 6, tracker)
     assert abs(len(tracker.open_tracks()) - count) <= 1
+
+
+def test_a_restarted_tracker_links_to_who_was_there() -> None:
+    one = line((0, 1.2, 3.0), (30, 1.5, 3.2))
+    two = line((0, 4.6, 3.0), (30, 4.3, 3.2))
+    store = Store([Person(one, 0.0, (200, 40, 40)), Person(two, 0.0, (40, 40, 200))], 4)
+    before = FloorTracker(WIDTH_M, DEPTH_M, prefix="a", gates=GATES)
+    run(store, 8, before)
+    names = {track.x_m < 3: track.track_id for track in before.open_tracks()}
+    after = FloorTracker(WIDTH_M, DEPTH_M, prefix="b", gates=GATES)
+    after.restore(json.loads(json.dumps(before.snapshot())))
+    segments = run(store, 15, after, start_s=11)
+    assert {segment.track_id for segment in of_state(segments, "lost")} == set(names.values())
+    links = {
+        segment.points[0].x_m < 3: segment.linked_from for segment in of_state(segments, "born")
+    }
+    assert links == names
