@@ -185,15 +185,9 @@ def cart_chances(groups: Iterable[Group], visit: str, gtin: str, settled: int) -
     """Distribution of the pieces of an article in a cart; groups are independent."""
     chances = {settled: 1.0}
     for group in groups:
-        if not any((visit, gtin) in live.takes or (visit, gtin) in live.puts
-                   for live in group.lives):  # fmt: skip
+        moved = group.moved(visit, gtin)
+        if moved is None:
             continue
-        moved: dict[int, float] = {}
-        for hypothesis in group.hypotheses:
-            pieces = sum(
-                m.quantity for m in hypothesis.moves if m.owner == visit and m.gtin == gtin
-            )
-            moved[pieces] = moved.get(pieces, 0.0) + math.exp(hypothesis.score)
         joint: dict[int, float] = {}
         for have, chance in chances.items():
             for pieces, share in moved.items():

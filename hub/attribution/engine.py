@@ -56,6 +56,7 @@ class Engine:
         self._stale: set[str] = set()
         self._gone: OrderedDict[str, None] = OrderedDict()
         self._teller = Teller(self._layout, self._settings)
+        self._changed = False
         self._versions = 0
         self._tidied_s = float("-inf")
 
@@ -87,6 +88,7 @@ class Engine:
         self._ledger.forget(visit_id)
         self._floor.forget(visit_id)
         self._teller.forget(visit_id)
+        self._changed = True
 
     def track(self, segment: TrackSegment) -> None:
         """News of a floor track, its times in hub seconds."""
@@ -124,9 +126,11 @@ class Engine:
     def decide(self, *, now_s: float) -> tuple[Decision, ...]:
         """Decisions that are new or differ from what was last returned for their line."""
         told = self._admit(now_s)
-        self._refresh()
-        self._solve()
-        told.extend(self._teller.tell(self._lives, self._groups, self._ledger, self._gone))
+        if self._changed or self._stale:
+            self._refresh()
+            self._solve()
+            told.extend(self._teller.tell(self._lives, self._groups, self._ledger, self._gone))
+            self._changed = False
         self._settle_old(now_s)
         if now_s - self._tidied_s >= TIDY_EVERY_S:
             self._tidied_s = now_s
@@ -188,6 +192,7 @@ class Engine:
 
     def _join(self, waiting: _Waiting) -> None:
         reach = waiting.reach
+        self._changed = True
         evidence = Evidence(self._layout, self._settings, reach, waiting.t_sd_s)
         live = Live(
             reach_id=reach.reach_id,
@@ -311,7 +316,10 @@ class Engine:
                 for chosen, chance in group.chances(index).items()
                 if any(move.owner == visit_id for move in live.choices[chosen].moves)
             )
-            others = any(is_visit(owner) and owner not in self._gone for owner in live.owners)
+            others = any(
+                owner != visit_id and is_visit(owner) and owner not in self._gone
+                for owner in live.owners
+            )
             if share >= 0.5 or not others:
                 self._settle_best(live)
 

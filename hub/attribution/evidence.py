@@ -21,6 +21,8 @@ __all__ = ["UNSEEN_HAND", "Evidence", "Line"]
 
 UNSEEN_HAND = -1
 """Index of the hand that no camera saw."""
+LEAST_POINT_SHARE = 0.2
+"""Places that get less than this share of the best one's pointing are not looked at."""
 
 
 class Line(NamedTuple):
@@ -47,7 +49,15 @@ class Evidence:
         self._bay = layout.bays[reach.bay_id]
         self._steps = self._steps_by_board()
         self._null: dict[str, float] = {board: self._noise(board) for board in self._steps}
+        self._null_total = sum(self._null.values())
         self._board_areas = self._bay.width_m * len(self._bay.boards)
+        self._named: dict[int, dict[str | None, float]] = {}
+        self._by_hand: dict[tuple[int, int, bool], float] = {}
+        self._by_line: dict[Line, float] = {}
+        self._spurious = [
+            math.log(self._camera.spurious_p) + self._spurious_product(change)
+            for change in reach.changes
+        ]
         self.nothing = self.of_shelf(())
         self._idle = [self._hand_acts(hand, takes=False, puts=False) for hand in reach.hands]
 
@@ -81,16 +91,21 @@ class Evidence:
 
     def of_shelf(self, lines: Sequence[Line]) -> float:
         """Log-likelihood of grams and of changes of the shelf under an explanation."""
-        return self.of_grams(lines) + self.of_changes(lines)
+        if len(lines) != 1:
+            return self.of_grams(lines) + self.of_changes(lines)
+        known = self._by_line.get(lines[0])
+        if known is None:
+            known = self._by_line[lines[0]] = self.of_grams(lines) + self.of_changes(lines)
+        return known
 
     def of_grams(self, lines: Sequence[Line]) -> float:
         """Log-likelihood of all plates of the bay."""
         moved: dict[str, list[Line]] = {}
         for line in lines:
             moved.setdefault(self._layout.places[line.place].board_id, []).append(line)
-        total = sum(null for board, null in self._null.items() if board not in moved)
+        total = self._null_total
         for board, board_lines in moved.items():
-            total += self._of_board(board, board_lines)
+            total += self._of_board(board, board_lines) - self._null.get(board, 0.0)
         return total
 
     def _noise(self, board: str) -> float:
@@ -191,8 +206,7 @@ class Evidence:
         trust = self._camera
         total = 0.0
         seen = [False] * len(lines)
-        for change in self.reach.changes:
-            best = math.log(trust.spurious_p) + self._spurious_product(change)
+        for change, best in zip(self.reach.changes, self._spurious, strict=True):
             found: int | None = None
             for index, line in enumerate(lines):
                 match = self._match(change, line)
@@ -246,17 +260,26 @@ class Evidence:
         """Log ratio of an article to the average article of the store."""
         if not scores.top:
             return 0.0
+        named = self._named.get(id(scores))
+        if named is None:
+            named = self._named[id(scores)] = self._ratios(scores)
+        return named.get(gtin, named[None])
+
+    def _ratios(self, scores: ProductScores) -> dict[str | None, float]:
+        """Log ratios of the named articles and, under None, of any other."""
         trust = self._camera
+        articles = max(len(self._layout.articles), 1)
         best = max(scores.other, max(entry.log_likelihood for entry in scores.top))
-        rest = max(len(self._layout.articles) - len(scores.top), 0)
-        mass = rest * math.exp(scores.other - best)
-        fit = scores.other
-        for entry in scores.top:
-            mass += math.exp(entry.log_likelihood - best)
-            if entry.gtin == gtin:
-                fit = entry.log_likelihood
-        ratio = fit - best - math.log(mass / max(len(self._layout.articles), 1))
-        return trust.temper * clip(ratio, -trust.product_limit, trust.product_limit)
+        mass = max(articles - len(scores.top), 0) * math.exp(scores.other - best)
+        mass += sum(math.exp(entry.log_likelihood - best) for entry in scores.top)
+        least = best + math.log(mass / articles)
+        limit = trust.product_limit
+        ratios: dict[str | None, float] = {
+            entry.gtin: trust.temper * clip(entry.log_likelihood - least, -limit, limit)
+            for entry in scores.top
+        }
+        ratios[None] = trust.temper * clip(scores.other - least, -limit, limit)
+        return ratios
 
     # ------------------------------------------------------------ the hands
 
@@ -272,9 +295,14 @@ class Evidence:
         puts = any(line.quantity < 0 for line in lines)
         total = self._hand_acts(seen, takes=takes, puts=puts) - self._idle[hand]
         for line in lines:
-            total += self._hand_place(seen, self._layout.places[line.place])
             total += self._product(seen.products, line.gtin)
-            total += self._hand_time(seen, line)
+            key = (hand, line.place, line.quantity > 0)
+            where = self._by_hand.get(key)
+            if where is None:
+                where = self._hand_place(seen, self._layout.places[line.place])
+                where += self._hand_time(seen, line)
+                self._by_hand[key] = where
+            total += where
         return total
 
     def _hand_acts(self, hand: HandSeen, *, takes: bool, puts: bool) -> float:
@@ -351,10 +379,18 @@ class Evidence:
         return len(found)
 
     def likely_places(self, count: int) -> list[Place]:
-        """Places of the bay in the order in which the sensors point at them, at most `count`."""
+        """Places of the bay in the order in which the sensors point at them, at most `count`.
+
+        Places that hardly anything points at are left out, but never the two best.
+        """
         pointed = [(-self._points_at(place), place.index, place) for place in self.places]
         pointed.sort(key=lambda entry: entry[:2])
-        return [place for _, _, place in pointed[:count]]
+        least = LEAST_POINT_SHARE * pointed[0][0] if pointed else 0.0
+        return [
+            place
+            for rank, (score, _, place) in enumerate(pointed[:count])
+            if rank < 2 or score <= least
+        ]
 
     def _points_at(self, place: Place) -> float:
         score = 0.0

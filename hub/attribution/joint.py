@@ -46,11 +46,12 @@ class Live:
     takes: dict[tuple[str, str], int] = field(default_factory=dict)
     puts: set[tuple[str | None, str]] = field(default_factory=set)
     strays: set[tuple[int, str]] = field(default_factory=set)
+    boards: set[tuple[str, str, str]] = field(default_factory=set)
     owners: frozenset[str] = frozenset()
 
     def index(self, layout: Layout) -> None:
         """Sums up the choices for whoever asks what may be where."""
-        self.takes, self.puts, self.strays = {}, set(), set()
+        self.takes, self.puts, self.strays, self.boards = {}, set(), set(), set()
         owners = set()
         least = self.choices[0].score - LINK_NATS
         for choice in self.choices:
@@ -63,7 +64,9 @@ class Live:
                     self.puts.add((move.owner, move.gtin))
                     if layout.places[move.place].gtin != move.gtin:
                         self.strays.add((move.place, move.gtin))
-                elif move.owner is not None:
+                    continue
+                self.boards.add((self.bay_id, layout.places[move.place].board_id, move.gtin))
+                if move.owner is not None:
                     key = (move.owner, move.gtin)
                     self.takes[key] = max(self.takes.get(key, 0), move.quantity)
         self.owners = frozenset(owners)
@@ -83,6 +86,8 @@ class Group:
 
     lives: tuple[Live, ...]
     hypotheses: list[Hypothesis]
+    _chances: list[dict[int, float]] | None = None
+    _moved: dict[tuple[str, str], dict[int, float]] | None = None
 
     @property
     def key(self) -> tuple[tuple[str, int], ...]:
@@ -90,12 +95,31 @@ class Group:
         return tuple((live.reach_id, live.version) for live in self.lives)
 
     def chances(self, index: int) -> dict[int, float]:
-        """Probability of each choice of one reach."""
-        found: dict[int, float] = {}
-        for hypothesis in self.hypotheses:
-            chosen = hypothesis.chosen[index]
-            found[chosen] = found.get(chosen, 0.0) + math.exp(hypothesis.score)
-        return found
+        """Probability of each choice of one reach, by the choice's number."""
+        if self._chances is None:
+            self._chances = [{} for _ in self.lives]
+            for hypothesis in self.hypotheses:
+                chance = math.exp(hypothesis.score)
+                for found, chosen in zip(self._chances, hypothesis.chosen, strict=True):
+                    found[chosen] = found.get(chosen, 0.0) + chance
+        return self._chances[index]
+
+    def moved(self, owner: str, gtin: str) -> dict[int, float] | None:
+        """Distribution of the pieces an owner took here, net; None if the group is not about it."""
+        if self._moved is None:
+            self._moved = {}
+        key = (owner, gtin)
+        if key not in self._moved:
+            if not any(key in live.takes or key in live.puts for live in self.lives):
+                return None
+            found: dict[int, float] = {}
+            for hypothesis in self.hypotheses:
+                pieces = sum(
+                    m.quantity for m in hypothesis.moves if m.owner == owner and m.gtin == gtin
+                )
+                found[pieces] = found.get(pieces, 0.0) + math.exp(hypothesis.score)
+            self._moved[key] = found
+        return self._moved[key]
 
 
 # ---------------------------------------------------------------- links
@@ -133,9 +157,8 @@ def _shared_carts(lives: Sequence[Live]) -> list[list[int]]:
     wanted = {key for live in lives for key in live.puts if key[0] is not None}
     found: dict[tuple[str | None, str], list[int]] = {}
     for index, live in enumerate(lives):
-        for key in wanted:
-            if key in live.puts or key in live.takes:
-                found.setdefault(key, []).append(index)
+        for key in wanted & (live.puts | live.takes.keys()):
+            found.setdefault(key, []).append(index)
     return list(found.values())
 
 
@@ -149,14 +172,8 @@ def _shared_strays(lives: Sequence[Live], layout: Layout) -> list[list[int]]:
     if not found:
         return []
     for index, live in enumerate(lives):
-        for key in {
-            (live.bay_id, layout.places[move.place].board_id, move.gtin)
-            for choice in live.choices
-            for move in choice.moves
-            if move.quantity > 0
-        }:
-            if key in found:
-                found[key].append(index)
+        for key in found.keys() & live.boards:
+            found[key].append(index)
     return [sorted(set(indexes)) for indexes in found.values()]
 
 

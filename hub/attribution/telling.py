@@ -21,6 +21,7 @@ class Teller:
         self._settings = settings
         self._told: dict[str, list[Decision]] = {}
         self._carts: dict[tuple[str, str], int] = {}
+        self._judged: dict[tuple[tuple[str, int], ...], list[list[Verdict]]] = {}
 
     def tell(
         self,
@@ -30,12 +31,20 @@ class Teller:
         gone: Container[str],
     ) -> list[Decision]:
         """The decisions on live reaches that are new or differ from what was told."""
+        judged = {}
         verdicts: dict[str, list[Verdict]] = {}
         for group in groups:
-            for index, live in enumerate(group.lives):
-                verdicts[live.reach_id] = verdicts_of(
-                    group, index, self._layout, self._settings, gone
-                )
+            key = group.key
+            known = self._judged.get(key)
+            if known is None:
+                known = [
+                    verdicts_of(group, index, self._layout, self._settings, gone)
+                    for index in range(len(group.lives))
+                ]
+            judged[key] = known
+            for live, lines in zip(group.lives, known, strict=True):
+                verdicts[live.reach_id] = list(lines)
+        self._judged = judged
         self._check_carts(verdicts, lives, groups, ledger)
         news: list[Decision] = []
         for live in lives:
@@ -50,6 +59,7 @@ class Teller:
         """The visit is over; it has no cart any more."""
         for key in [key for key in self._carts if key[0] == visit_id]:
             del self._carts[key]
+        self._judged.clear()
 
     def cart(self, visit_id: str) -> dict[str, int]:
         """GTIN to quantity, sorted by GTIN."""
