@@ -518,5 +518,7 @@ def _vignette(width: int, height: int, amount: float) -> NDArray[np.int32]:
 
 
 def _noise_table(seed: int, sigma: float, width: int) -> NDArray[np.int16]:
+    if sigma <= 0.0:
+        return np.zeros(_NOISE_TABLE + 3 * width, np.int16)
     rng = np.random.Generator(np.random.PCG64([seed, 0x6A05]))
     return np.rint(rng.normal(0.0, sigma * 16.0, _NOISE_TABLE + 3 * width)).astype(np.int16)

@@ -1,4 +1,4 @@
-"""Procedural textures: cloth, skin, hair, floors, walls, wood. (H, W, 3) uint8, sides powers of two.
+"""Procedural textures: cloth, skin, hair, floors, walls, wood. (H, W, 3) uint8.
 
 All of them come from an explicit generator and plain arithmetic; they tile.
 """
@@ -79,7 +79,7 @@ def cloth(rng: np.random.Generator, pattern: str, first: Rgb, second: Rgb, size:
 def hair(rng: np.random.Generator, colour: Rgb, size: int = 64) -> Rgbs:
     """Strands along the second axis with a band of shine."""
     base = np.asarray(colour, np.float64)
-    strand = rng.normal(0, 0.16, (1, size)) + noise(rng, size, size, 16) * 0.14
+    strand = rng.normal(0, 0.10, (1, size)) + noise(rng, size, size, 16) * 0.14
     strand = strand + rng.normal(0, 0.05, (size, size))
     shine = 22.0 * np.exp(-(((np.arange(size) - size * 0.3) / (size * 0.12)) ** 2))[:, None]
     image = base * (1 + strand[..., None]) + (shine * (1 + 2 * strand))[..., None]
