@@ -1,0 +1,96 @@
+"""Drains the outbox over a bus: a bounded window, sent again when it must be.
+
+PUBACK says that the broker has a message, not that the hub stored it, and a broker may be killed
+in between. So what counts is the hub's own cumulative acknowledgement; until it comes the event
+stays in the outbox, and it is sent again after a reconnection or when acknowledgements stall. The
+hub takes each `(device, boot_id, seq)` once, so that sending twice does no harm.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.messages import HubAck
+from edge.bus import Bus, Letter
+from edge.outbox import Outbox
+
+__all__ = ["Drain", "DrainSettings"]
+
+
+class DrainSettings(BaseModel):
+    """How much may be under way and how long an answer may take."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    window: Annotated[int, Field(ge=1, le=10_000, description="events sent and not confirmed")] = (
+        256
+    )
+    batch: Annotated[int, Field(ge=1, le=1000, description="events read from disk at once")] = 32
+    stall_s: Annotated[float, Field(gt=0, le=600, description="send again after no progress")] = 3.0
+    stall_max_s: Annotated[float, Field(gt=0, le=3600, description="longest such pause")] = 30.0
+
+
+class Drain:
+    """Moves events from the outbox to the bus. `resent` counts events sent more than once."""
+
+    def __init__(
+        self, outbox: Outbox, bus: Bus, *, topic: str, settings: DrainSettings | None = None
+    ) -> None:
+        self._outbox = outbox
+        self._bus = bus
+        self._topic = topic
+        self._settings = settings or DrainSettings()
+        self._session = 0
+        self._sent_upto = 0
+        self._ever_sent_upto = 0
+        self._under_way = 0
+        self._progress_s = 0.0
+        self._stall_s = self._settings.stall_s
+        self.resent = 0
+
+    def acknowledge(self, ack: HubAck, now_s: float) -> int:
+        """The hub committed up to a number: the outbox forgets; how many events that were."""
+        forgotten = self._outbox.forget(ack.boot_id, ack.upto_seq)
+        if forgotten:
+            self._under_way = self._outbox.waiting_upto(self._sent_upto)
+            self._progress_s = now_s
+            self._stall_s = self._settings.stall_s
+        return forgotten
+
+    def pump(self, now_s: float) -> int:
+        """Sends what the window allows; how many events were handed over."""
+        if not self._bus.connected or self._outbox.waiting == 0:
+            self._under_way = 0 if self._outbox.waiting == 0 else self._under_way
+            return 0
+        if self._session != self._bus.session:
+            self._session = self._bus.session
+            self._rewind(now_s)
+            self._stall_s = self._settings.stall_s
+        elif self._under_way and now_s - self._progress_s >= self._stall_s:
+            self._rewind(now_s)
+            self._stall_s = min(self._settings.stall_max_s, 2 * self._stall_s)
+        sent = 0
+        while self._under_way < self._settings.window:
+            limit = min(self._settings.batch, self._settings.window - self._under_way)
+            rows = self._outbox.unacked(after=self._sent_upto, limit=limit)
+            if not rows:
+                break
+            if self._under_way == 0:
+                self._progress_s = now_s
+            for row in rows:
+                if not self._bus.publish(Letter(self._topic, row.payload)):
+                    return sent
+                if row.order <= self._ever_sent_upto:
+                    self.resent += 1
+                self._sent_upto = row.order
+                self._ever_sent_upto = max(self._ever_sent_upto, row.order)
+                self._under_way += 1
+                sent += 1
+        return sent
+
+    def _rewind(self, now_s: float) -> None:
+        self._sent_upto = 0
+        self._under_way = 0
+        self._progress_s = now_s
