@@ -30,6 +30,8 @@ __all__ = [
 LIFT_M = 0.014
 """How high an item is lifted off its board before it is drawn out."""
 WAYPOINT_M = 0.30
+WAYPOINT_PATIENCE_S = 0.6
+"""A waypoint on which somebody stands is left out after this."""
 BACK_OFF_M = 0.75
 LEAN_PENALTY_RAD = 1.1
 _ASIDES_M = (0.10, 0.20, 0.02, 0.28, -0.08, 0.36)

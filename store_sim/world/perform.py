@@ -228,13 +228,15 @@ def _stand_before(world: World, shopper: Shopper, place: SlotPlace) -> Iterator[
     if shopper.spot is not None and near and off < 1.0:
         yield from walk(world, shopper, shopper.x, shopper.y, heading)
         return
-    for _ in range(CLAIM_TRIES):
+    for attempt in range(CLAIM_TRIES):
         u = middle + float(shopper.rng.uniform(-0.25, 0.25))
         stand = float(shopper.rng.uniform(0.52, 0.85))
         x, y, _ = bay_point(place.bay, u, -stand, 0.0)
         if world.claim_spot(shopper, x, y):
             yield from walk(world, shopper, x, y, heading)
             return
+        if attempt == 0:
+            yield from _stand_aside(world, shopper, place)
         yield from pause(world, 0.3)
 
 
@@ -242,7 +244,7 @@ def _stand_aside(world: World, shopper: Shopper, place: SlotPlace) -> Iterator[N
     """Waits in the second row until a place at the shelf is free."""
     for _ in range(8):
         u = float(shopper.rng.uniform(-0.3, 0.3)) + place.bay.width_m / 2
-        x, y, _ = bay_point(place.bay, u, -float(shopper.rng.uniform(1.3, 1.9)), 0.0)
+        x, y, _ = bay_point(place.bay, u, -float(shopper.rng.uniform(1.8, 2.4)), 0.0)
         if world.claim_spot(shopper, x, y):
             angle = math.radians(place.bay.facing_deg) + math.pi
             yield from walk(world, shopper, x, y, angle)

@@ -1,0 +1,212 @@
+"""The invariants of money, stock and messages, checked on the hub's export.
+
+Written from the export's documented format alone. Each check gives findings as sentences that name
+the row; an empty list means that the books are in order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+__all__ = ["CHECKS", "audit", "count_findings"]
+
+Export = Mapping[str, Any]
+FIRST_HASH = "0" * 64
+EVENT_FIELDS = ("number", "at_us", "kind", "visit_id", "data")
+TRANSACTION_FIELDS = (
+    "number", "tx_id", "at_us", "phase", "kind", "visit_id", "currency", "resolves", "entries",
+)  # fmt: skip
+HOLD_ENDS = ("captured", "voided", "expired", "refused", "none")
+
+
+def audit(export: Export) -> dict[str, list[str]]:
+    """Every check's findings by its name."""
+    return {name: list(check(export)) for name, check in CHECKS.items()}
+
+
+def _balanced(export: Export) -> Iterable[str]:
+    """Debits equal credits in every transaction; amounts are whole minor units."""
+    for row in export["transactions"]:
+        amounts = [amount for _account, amount in row["entries"]]
+        if any(type(amount) is not int for amount in amounts):
+            yield f"transaction {row['number']}: an amount is not a whole number: {amounts}"
+        elif sum(amounts) != 0:
+            yield f"transaction {row['number']}: entries sum to {sum(amounts)}, not to 0"
+        if row["phase"] not in ("pending", "posted", "void"):
+            yield f"transaction {row['number']}: unknown phase {row['phase']!r}"
+
+
+def _chains(export: Export) -> Iterable[str]:
+    """Events and transactions are numbered without a gap and each names the one before it."""
+    for part, fields in (("events", EVENT_FIELDS), ("transactions", TRANSACTION_FIELDS)):
+        previous = FIRST_HASH
+        for expected, row in enumerate(export[part], 1):
+            text = json.dumps(
+                {name: row[name] for name in fields},
+                sort_keys=True,
+                separators=(",", ":"),
+                ensure_ascii=False,
+            )
+            digest = hashlib.sha256(f"{previous}\n{text}".encode()).hexdigest()
+            if row["number"] != expected:
+                yield f"{part}: expected number {expected}, found {row['number']}"
+            if row["previous_hash"] != previous or row["hash"] != digest:
+                yield f"{part} {row['number']}: the row does not fit its hash; it was edited"
+            previous = row["hash"]
+
+
+def _settled_once(export: Export) -> Iterable[str]:
+    """At most one settlement and one receipt a visit."""
+    settled = Counter(e["visit_id"] for e in export["events"] if e["kind"] == "visit.settled")
+    charged = Counter(t["visit_id"] for t in export["transactions"] if t["kind"] == "charge")
+    receipts = Counter(r["visit_id"] for r in export["receipts"])
+    for name, counts in (("settled", settled), ("charged", charged), ("given a receipt", receipts)):
+        for visit_id, count in counts.items():
+            if count > 1:
+                yield f"visit {visit_id} was {name} {count} times"
+
+
+def _holds_resolved(export: Export) -> Iterable[str]:
+    """Each hold ends once, captured no further than held; only open visits keep theirs."""
+    stage = {visit["visit_id"]: visit["stage"] for visit in export["visits"]}
+    resolved = Counter(t["resolves"] for t in export["transactions"] if t["resolves"])
+    for key, count in resolved.items():
+        if count > 1:
+            yield f"hold {key} was resolved {count} times"
+    for hold in export["holds"]:
+        if hold["captured_minor"] > hold["amount_minor"]:
+            yield (
+                f"hold {hold['hold_key']}: captured {hold['captured_minor']} of "
+                f"{hold['amount_minor']}"
+            )
+        if hold["state"] not in HOLD_ENDS and stage.get(hold["visit_id"]) == "final":
+            yield f"hold {hold['hold_key']} is {hold['state']} though its visit is final"
+
+
+def _funds(export: Export) -> Iterable[str]:
+    """A wallet's posted and pending credit never falls below zero."""
+    posted: Counter[str] = Counter()
+    pending: dict[str, list[list[Any]]] = {}
+    for row in export["transactions"]:
+        if row["resolves"]:
+            pending.pop(row["resolves"], None)
+        if row["phase"] == "pending":
+            pending[row["tx_id"]] = row["entries"]
+        elif row["phase"] == "posted":
+            for account, amount in row["entries"]:
+                posted[account] += amount
+        waiting: Counter[str] = Counter()
+        for entries in pending.values():
+            for account, amount in entries:
+                waiting[account] += amount
+        for account, _amount in row["entries"]:
+            if account.startswith("wallet:") and -(posted[account] + waiting[account]) < 0:
+                yield f"transaction {row['number']}: {account} falls below zero"
+
+
+def _receipts_add_up(export: Export) -> Iterable[str]:
+    """A charge is the sum of its lines at the prices of that time, VAT inside per line."""
+    prices: defaultdict[str, set[int]] = defaultdict(set)
+    for row in export["prices"]:
+        prices[row["gtin"]].add(row["price_minor"])
+    for receipt in export["receipts"]:
+        name = f"receipt of visit {receipt['visit_id']}"
+        for line in receipt["lines"]:
+            gross = line["quantity"] * line["unit_price_minor"]
+            rate = Decimal(line["vat_rate"])
+            vat = int((gross * rate / (1 + rate)).to_integral_value(rounding=ROUND_HALF_UP))
+            if line["quantity"] <= 0:
+                yield f"{name}, line {line['line']}: quantity {line['quantity']}"
+            if line["total_minor"] != gross:
+                yield f"{name}, line {line['line']}: {line['total_minor']} instead of {gross}"
+            if line["vat_minor"] != vat:
+                yield f"{name}, line {line['line']}: VAT {line['vat_minor']} instead of {vat}"
+            if line["unit_price_minor"] not in prices[line["gtin"]]:
+                yield f"{name}, line {line['line']}: {line['gtin']} never cost that"
+        total = sum(line["total_minor"] for line in receipt["lines"])
+        if receipt["total_minor"] != total:
+            yield f"{name}: total {receipt['total_minor']}, lines sum to {total}"
+        if receipt["charged_minor"] + receipt["debt_minor"] != total:
+            yield f"{name}: charged and debt do not add up to {total}"
+
+
+def _lines_trace(export: Export) -> Iterable[str]:
+    """Every charged line names reaches that the event log decided with certainty."""
+    certain = {
+        event["data"]["reach_id"]
+        for event in export["events"]
+        if event["kind"].startswith("decision.") and event["data"]["certain"]
+    }
+    for receipt in export["receipts"]:
+        for line in receipt["lines"]:
+            if not line["reaches"] or not set(line["reaches"]) <= certain:
+                yield (
+                    f"receipt of visit {receipt['visit_id']}, line {line['line']}: no certain "
+                    f"decision behind it ({line['reaches']})"
+                )
+
+
+def _gateway_agrees(export: Export) -> Iterable[str]:
+    """What the gateway captured less refunds is what the clearing account was debited."""
+    gateway = export.get("gateway")
+    if gateway is None:
+        return
+    clearing = sum(
+        amount
+        for row in export["transactions"]
+        if row["phase"] == "posted"
+        for account, amount in row["entries"]
+        if account == "clearing"
+    )
+    expected = gateway["captured_minor"] - gateway["refunded_minor"]
+    if clearing != expected:
+        yield f"clearing holds {clearing}, the gateway says {expected}"
+    if gateway["refunded_minor"] > gateway["captured_minor"]:
+        yield f"refunds {gateway['refunded_minor']} exceed captures {gateway['captured_minor']}"
+
+
+def _stock_conserved(export: Export) -> Iterable[str]:
+    """Per product: initial and restocked = on shelves, in carts, sold and unaccounted."""
+    shelf: Counter[str] = Counter()
+    for row in export["stock"]:
+        shelf[row["gtin"]] += row["on_hand"]
+        if row["on_hand"] < 0:
+            yield f"slot {row['slot_id']}: {row['on_hand']} of {row['gtin']}"
+    for row in export["products"]:
+        had = row["initial"] + row["restocked"]
+        has = shelf[row["gtin"]] + row["in_carts"] + row["sold"] + row["unaccounted"]
+        if had != has:
+            yield f"product {row['gtin']}: had {had}, accounts for {has}"
+
+
+def _messages_once(export: Export) -> Iterable[str]:
+    """Each (device, boot, sequence) is in the inbox once."""
+    seen = Counter((m["device_id"], m["boot_id"], m["sequence"]) for m in export["inbox"])
+    for key, count in seen.items():
+        if count > 1:
+            yield f"message {'/'.join(map(str, key))} took effect {count} times"
+
+
+CHECKS: dict[str, Callable[[Export], Iterable[str]]] = {
+    "debits equal credits": _balanced,
+    "hash chains hold": _chains,
+    "settled at most once": _settled_once,
+    "holds resolved once": _holds_resolved,
+    "funds above the floor": _funds,
+    "receipts add up": _receipts_add_up,
+    "lines trace to decisions": _lines_trace,
+    "gateway agrees with clearing": _gateway_agrees,
+    "stock is conserved": _stock_conserved,
+    "messages took effect once": _messages_once,
+}
+"""Name to check; each yields findings as sentences."""
+
+
+def count_findings(findings: Mapping[str, Sequence[str]]) -> int:
+    """How many findings there are in all."""
+    return sum(len(rows) for rows in findings.values())

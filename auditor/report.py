@@ -1,0 +1,196 @@
+"""The audit of a day: scores and books as one JSON document and as a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from auditor.ledger import audit, count_findings
+from auditor.read import TrueVisit
+from auditor.score import Line, Summary, VisitScore, score_visit, summarise
+
+__all__ = ["document", "print_report", "score_day"]
+
+
+def score_day(truth: Sequence[TrueVisit], export: Mapping[str, Any]) -> list[VisitScore]:
+    """Receipts beside the truth, one for each shopper who left and one for each receipt nobody
+    truly earned. A shopper without a receipt counts as charged nothing."""
+    receipts = {row["visit_id"]: row for row in export["receipts"]}
+    visits = {row["visit_id"]: row for row in export["visits"]}
+    prices: dict[str, int] = {}
+    for row in sorted(export["prices"], key=lambda price: price["from_us"]):
+        prices[row["gtin"]] = row["price_minor"]
+    scores = []
+    for one in truth:
+        if one.left_s is None or one.entered_s is None:
+            continue
+        receipt = receipts.pop(one.visit_id, None) if one.visit_id else None
+        visit = visits.get(one.visit_id or "", {})
+        scores.append(
+            _score(
+                one.visit_id or "",
+                f"shopper-{one.shopper}",
+                one.kept,
+                receipt,
+                visit,
+                prices,
+                export,
+            )
+        )
+    known = {one.visit_id for one in truth}
+    for visit_id, receipt in receipts.items():
+        if visit_id not in known:
+            scores.append(_score(visit_id, "nobody", {}, receipt, visits[visit_id], prices, export))
+    return scores
+
+
+def document(
+    scores: Sequence[VisitScore],
+    export: Mapping[str, Any],
+    *,
+    sensors: str,
+    seed: int | None,
+    models: Mapping[str, str],
+    cpu_s: float,
+    store_s: float,
+) -> dict[str, Any]:
+    """The JSON result of `sortie demo --headless` and `sortie replay`, schema 1."""
+    findings = audit(export)
+    return {
+        "schema": 1,
+        "visits": [_visit(score) for score in scores],
+        "summary": _summary(summarise(scores)),
+        "ledger": {
+            "balanced": not findings["debits equal credits"],
+            "entries": sum(len(row["entries"]) for row in export["transactions"]),
+            "findings": {name: rows for name, rows in findings.items() if rows},
+        },
+        "sensors": sensors,
+        "seed": seed,
+        "models": dict(models),
+        "cpu_s": round(cpu_s, 3),
+        "store_s": round(store_s, 3),
+    }
+
+
+def print_report(console: Console, result: Mapping[str, Any]) -> None:
+    """A table of visits, the scores with their intervals, and what the books say."""
+    table = Table(title=f"Visits ({result['sensors']})", title_justify="left")
+    for column in ("visit", "took", "charged", "total", "over", "under", "receipt after"):
+        table.add_column(column, overflow="fold")
+    for row in result["visits"]:
+        took = sum(line["quantity"] for line in row["truth"])
+        charged = sum(line["quantity"] for line in row["receipt"])
+        after = row["time_to_receipt_s"]
+        table.add_row(
+            f"{row['shopper']}{'' if row['exact'] else ' *'}{' (review)' if row['reviewed'] else ''}",
+            str(took),
+            str(charged),
+            f"{row['total_minor'] / 100:.2f} {row['currency']}",
+            _cents(row["overcharged_minor"]),
+            _cents(row["undercharged_minor"]),
+            "-" if after is None else f"{after:.1f} s",
+        )
+    console.print(table)
+    s = result["summary"]
+    low, high = s["f1_interval"]
+    console.print(
+        f"item F1 {s['f1']:.3f} (95 % {low:.3f} to {high:.3f}, n = {s['items']}), "
+        f"precision {s['precision']:.3f}, recall {s['recall']:.3f}, "
+        f"right payer {s['association_accuracy']:.3f}"
+    )
+    console.print(
+        f"exact receipts {s['exact_share']:.1%} of {s['visits']}, overcharged "
+        f"{s['overcharged_share']:.1%}, undercharged {s['undercharged_share']:.1%}, "
+        f"review {s['review_share']:.1%}"
+    )
+    console.print(f"CPU {result['cpu_s']:.1f} s for {result['store_s']:.1f} s of store time")
+    findings = result["ledger"]["findings"]
+    if not findings:
+        console.print(f"[green]books in order[/], {result['ledger']['entries']} ledger entries")
+        return
+    console.print(f"[red]{count_findings(findings)} findings in the books[/]")
+    for name, rows in findings.items():
+        for row in rows[:5]:
+            console.print(f"  {name}: {row}")
+
+
+def _score(
+    visit_id: str,
+    shopper: str,
+    kept: Mapping[str, int],
+    receipt: Mapping[str, Any] | None,
+    visit: Mapping[str, Any],
+    prices: Mapping[str, int],
+    export: Mapping[str, Any],
+) -> VisitScore:
+    lines = [
+        Line(line["gtin"], line["quantity"], line["unit_price_minor"])
+        for line in (receipt["lines"] if receipt else ())
+    ]
+    exited_us, issued_us = visit.get("exited_us"), receipt["issued_us"] if receipt else None
+    waited = None if exited_us is None or issued_us is None else (issued_us - exited_us) / 1e6
+    return score_visit(
+        visit_id=visit_id,
+        shopper=shopper,
+        truth=kept,
+        receipt=lines,
+        prices_minor=prices,
+        currency=str(export["currency"]),
+        total_minor=receipt["total_minor"] if receipt else 0,
+        reviewed=bool(visit.get("needs_review", False)),
+        time_to_receipt_s=waited,
+    )
+
+
+def _visit(score: VisitScore) -> dict[str, Any]:
+    return {
+        "visit_id": score.visit_id,
+        "shopper": score.shopper,
+        "truth": [{"gtin": gtin, "quantity": count} for gtin, count in score.truth.items()],
+        "receipt": [
+            {
+                "gtin": line.gtin,
+                "quantity": line.quantity,
+                "unit_price_minor": line.unit_price_minor,
+            }
+            for line in score.receipt
+        ],
+        "total_minor": score.total_minor,
+        "currency": score.currency,
+        "exact": score.exact,
+        "overcharged_minor": score.overcharged_minor,
+        "undercharged_minor": score.undercharged_minor,
+        "reviewed": score.reviewed,
+        "time_to_receipt_s": score.time_to_receipt_s,
+    }
+
+
+def _summary(summary: Summary) -> dict[str, Any]:
+    return {
+        "visits": summary.visits,
+        "items": summary.items,
+        "charged_items": summary.charged_items,
+        "right_items": summary.right_items,
+        "precision": summary.precision,
+        "recall": summary.recall,
+        "f1": summary.f1,
+        "f1_interval": list(summary.f1_interval),
+        "exact_share": summary.exact_share,
+        "exact_interval": list(summary.exact_interval),
+        "overcharged_share": summary.overcharged_share,
+        "overcharged_interval": list(summary.overcharged_interval),
+        "undercharged_share": summary.undercharged_share,
+        "review_share": summary.review_share,
+        "association_accuracy": summary.association_accuracy,
+        "overcharged_minor": summary.overcharged_minor,
+        "undercharged_minor": summary.undercharged_minor,
+        "time_to_receipt_s": dict(summary.time_to_receipt_s),
+    }
+
+
+def _cents(amount_minor: int) -> str:
+    return f"{amount_minor / 100:.2f}" if amount_minor else ""
