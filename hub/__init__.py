@@ -1,1 +1,1 @@
-"""Commerce: visits, carts, attribution, wallets, receipts, pages."""
+"""Commerce: visits, attribution, carts, wallet, catalog, inventory, review and their storage."""

@@ -1,0 +1,1 @@
+"""Carts: decisions turned into priced lines."""

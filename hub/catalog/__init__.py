@@ -1,0 +1,1 @@
+"""Products, their VAT and their prices over time."""

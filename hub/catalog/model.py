@@ -1,0 +1,75 @@
+"""Products as they are sold: VAT rate, and every price with the time it began."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.money import AMOUNT_MINOR_MAX
+from contracts.store_file import StoreFile
+from hub.errors import RejectedError
+
+__all__ = ["Catalog", "CatalogProduct"]
+
+PRICES_MAX = 1_000
+"""Prices kept in memory a product; the database keeps all."""
+
+
+@dataclass(slots=True)
+class CatalogProduct:
+    """One product and its prices as (from hub seconds, minor units), oldest first."""
+
+    gtin: str
+    name: str
+    vat_rate: str
+    prices: list[tuple[float, int]] = field(default_factory=list)
+
+    def price_at(self, t_s: float) -> int:
+        """The price that was shown at a time, in minor units."""
+        index = bisect_right(self.prices, t_s, key=lambda price: price[0])
+        return self.prices[max(0, index - 1)][1]
+
+
+class Catalog:
+    """All products of the store."""
+
+    def __init__(self, store: StoreFile) -> None:
+        self.currency = store.currency
+        self.products = {
+            product.gtin: CatalogProduct(
+                product.gtin,
+                product.name,
+                f"{store.vat_rate(product):.4f}",
+                [(0.0, product.price_minor)],
+            )
+            for product in store.products
+        }
+
+    def change_price(self, gtin: str, price_minor: int, *, from_s: float) -> None:
+        """From now on the product costs this; carts keep the price seen at the pick."""
+        product = self.products.get(gtin)
+        if product is None:
+            raise RejectedError(f"expected a GTIN of this store, got {gtin}")
+        if not 0 <= price_minor <= AMOUNT_MINOR_MAX:
+            raise RejectedError(f"expected 0 to {AMOUNT_MINOR_MAX}, got {price_minor}")
+        if product.prices[-1][0] >= from_s:
+            raise RejectedError(
+                f"expected a price later than {product.prices[-1][0]}, got {from_s}"
+            )
+        product.prices.append((from_s, price_minor))
+        del product.prices[:-PRICES_MAX]
+
+    def dump(self) -> dict[str, Any]:
+        """Prices as JSON values."""
+        return {
+            gtin: [[at_s, price] for at_s, price in product.prices]
+            for gtin, product in sorted(self.products.items())
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes in what `dump` described."""
+        for gtin, prices in state.items():
+            if gtin in self.products:
+                self.products[gtin].prices = [(at_s, price) for at_s, price in prices]

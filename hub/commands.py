@@ -1,0 +1,155 @@
+"""Commands: what is asked of the hub from elsewhere than a node. Journaled, so that replay agrees.
+
+Random tokens and codes are drawn outside and come in here; nothing below draws any.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from contracts.ids import BootId, DeviceId, Gtin, SlotId
+from contracts.money import AMOUNT_MINOR_MAX
+from hub.wallet.gateway import Outcome
+
+__all__ = [
+    "COMMAND",
+    "ChangePrice",
+    "Command",
+    "GatewayAnswered",
+    "OpenVisit",
+    "PongArrived",
+    "Rebase",
+    "Recall",
+    "RefundLine",
+    "RefundVisit",
+    "RenewCode",
+    "Reply",
+    "Restock",
+    "Resume",
+    "Tick",
+]
+
+
+class _Command(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class OpenVisit(_Command):
+    """A phone asks for a visit. The code is good once; the token is kept as its SHA-256."""
+
+    kind: Literal["open_visit"] = "open_visit"
+    token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    code: Annotated[str, Field(min_length=8, max_length=200)]
+    payer: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")] | None = None
+
+
+class RenewCode(_Command):
+    """The code ran out before the gate: a new one for the same visit."""
+
+    kind: Literal["renew_code"] = "renew_code"
+    token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    code: Annotated[str, Field(min_length=8, max_length=200)]
+
+
+class RefundLine(_Command):
+    """So many pieces of one receipt line."""
+
+    line: Annotated[int, Field(ge=1, le=10_000)]
+    quantity: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class RefundVisit(_Command):
+    """Takes receipt lines back. The same `refund_id` again changes nothing."""
+
+    kind: Literal["refund_visit"] = "refund_visit"
+    refund_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$")]
+    visit_id: Annotated[str, Field(max_length=127)]
+    lines: Annotated[tuple[RefundLine, ...], Field(min_length=1, max_length=1_000)]
+    reason: Annotated[str, Field(max_length=200)] = ""
+
+
+class ChangePrice(_Command):
+    """A product costs something else from now on."""
+
+    kind: Literal["change_price"] = "change_price"
+    gtin: Gtin
+    price_minor: Annotated[int, Field(ge=0, le=AMOUNT_MINOR_MAX)]
+
+
+class Restock(_Command):
+    """Staff put pieces on a shelf, or took some off."""
+
+    kind: Literal["restock"] = "restock"
+    slot_id: SlotId
+    gtin: Gtin
+    quantity: Annotated[int, Field(ge=-10_000, le=10_000)]
+
+
+class GatewayAnswered(_Command):
+    """The payment gateway answered, or did not in time."""
+
+    kind: Literal["gateway_answered"] = "gateway_answered"
+    key: Annotated[str, Field(min_length=1, max_length=200)]
+    outcome: Outcome
+    reason: Annotated[str, Field(max_length=200)] = ""
+
+
+class PongArrived(_Command):
+    """A node answered a ping."""
+
+    kind: Literal["pong"] = "pong"
+    device_id: DeviceId
+    boot_id: BootId
+    hub_us: Annotated[int, Field(ge=0, le=2**53)]
+    device_us: Annotated[int, Field(ge=0, le=2**53)]
+
+
+class Tick(_Command):
+    """Time passed."""
+
+    kind: Literal["tick"] = "tick"
+
+
+class Resume(_Command):
+    """The hub was away and is back: waits that ran out meanwhile begin anew."""
+
+    kind: Literal["resume"] = "resume"
+
+
+class Recall(_Command):
+    """A visit closed long ago comes back into memory, with what the database kept of it."""
+
+    kind: Literal["recall"] = "recall"
+    record: dict[str, Any]
+
+
+class Rebase(_Command):
+    """No visit is open: the attributor begins anew on the stock as it is, and so does replay."""
+
+    kind: Literal["rebase"] = "rebase"
+
+
+Command = (
+    OpenVisit
+    | RenewCode
+    | RefundVisit
+    | ChangePrice
+    | Restock
+    | GatewayAnswered
+    | PongArrived
+    | Tick
+    | Resume
+    | Rebase
+    | Recall
+)
+COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])
+
+
+class Reply(_Command):
+    """What a command came to. A command that cannot be done raises RejectedError instead."""
+
+    visit_id: str | None = None
+    amount_minor: int = 0
+    repeated: bool = False

@@ -1,0 +1,298 @@
+"""The hub's rules as one deterministic fold: messages, commands and time in, effects out.
+
+    core = HubCore(store, attributor_factory, Rules())
+    effects = core.handle(envelope, now_s)
+
+`handle` only takes news in; whatever depends on time passing (deciding, losing, settling, asking
+again) happens in `tick`, so that the same inputs in the same order give the same effects however
+they were batched. No clock, randomness, id or I/O of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from contracts.codec import message_of
+from contracts.envelope import Envelope
+from contracts.errors import ContractError
+from contracts.store_file import StoreFile
+from hub import commands as c
+from hub.attribution.model import Decision
+from hub.chain import canonical
+from hub.devices import service as devices
+from hub.devices.model import Admission
+from hub.effects import Effects, EventLog, us
+from hub.errors import RejectedError
+from hub.rules import Rules
+from hub.state import AttributorFactory, HubState, decision_data, ground_of
+from hub.visits import entry, leaving, settlement
+from hub.visits.model import Visit
+from hub.wallet import answers
+from hub.wallet.service import Account, Wallets
+
+__all__ = ["HubCore"]
+
+FORGET_TRACKS_S = 120.0
+FORGET_REACHES_S = 60.0
+
+
+class HubCore:
+    """State and rules of one store's hub."""
+
+    def __init__(
+        self, store: StoreFile, factory: AttributorFactory, rules: Rules | None = None
+    ) -> None:
+        self.state = HubState.fresh(store, factory, rules or Rules())
+        self.applying: tuple[str, str, int] | None = None
+        self.unread: list[tuple[str, str, int, str]] = []
+        self._stirred = False
+
+    # -- inputs ---------------------------------------------------------------------------
+
+    def admit(self, item: Envelope) -> Admission:
+        """What would become of a message; changes nothing."""
+        return self.state.devices.admit(item.deviceid, item.bootid, item.sequence)
+
+    def handle(self, item: Envelope, now_s: float) -> Effects:
+        """Takes an admitted message in, and with it those that waited for it.
+
+        A message that cannot be understood fills its place without effect; `unread` names it.
+        """
+        return self._take(item, now_s, skip=False)
+
+    def skip(self, item: Envelope, now_s: float) -> Effects:
+        """Fills a message's place without effect: it is known to break the rules' own code."""
+        return self._take(item, now_s, skip=True)
+
+    def tick(self, now_s: float) -> Effects:
+        """Time passed: decide, give up waiting, settle, ask the gateway again."""
+        self._at(now_s)
+        state = self.state
+        for decision in state.attributor.decide(now_s=state.now_s):
+            self._decided(decision)
+        entry.expire_codes(state)
+        entry.bind_waiting(state)
+        leaving.watch_lost(state)
+        settlement.settle_ready(state)
+        answers.ask_again(state)
+        self._forget()
+        effects = self._taken()
+        self._stirred = False
+        return effects
+
+    def command(self, command: c.Command, now_s: float) -> tuple[c.Reply, Effects]:
+        """Does a command, or raises RejectedError and changes nothing."""
+        self._at(now_s)
+        reply = self._do(command)
+        return reply, self._taken()
+
+    # -- reading --------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Whether time passing may change anything."""
+        state = self.state
+        return bool(self._stirred or state.asks or state.reaches or state.open_visits())
+
+    @property
+    def quiet(self) -> bool:
+        """Whether replay may begin here: nobody in the store and nothing on its way."""
+        state = self.state
+        return not (
+            state.asks
+            or state.reaches
+            or state.open_visits()
+            or any(boot.waiting for d in state.devices.all.values() for boot in d.boots.values())
+        )
+
+    def digest(self) -> str:
+        """SHA-256 of the state: equal after a replay of the same inputs."""
+        return hashlib.sha256(canonical(self.dump()).encode()).hexdigest()
+
+    def dump(self) -> dict[str, Any]:
+        """The state as JSON values; complete when `quiet`."""
+        state = self.state
+        return {
+            "now_s": state.now_s,
+            "log": [state.log.number, state.log.head],
+            "devices": state.devices.dump(),
+            "floor_s": state.floor.time_s,
+            "visits": [visit.dump() for visit in state.visits.values()],
+            "catalog": state.catalog.dump(),
+            "stock": state.stock.dump(),
+            "wallets": state.wallets.dump(),
+            "blind": [[*key, kind] for key, kind in sorted(state.blind.items())],
+            "counters": dict(sorted(state.counters.items())),
+        }
+
+    def restore(self, dumped: Mapping[str, Any]) -> None:
+        """Takes up a `quiet` state again, with a fresh attributor."""
+        state = self.state
+        state.now_s = dumped["now_s"]
+        state.log = EventLog(*dumped["log"])
+        state.devices.restore(dumped["devices"])
+        state.floor.time_s = dumped["floor_s"]
+        state.catalog.restore(dumped["catalog"])
+        state.stock.restore(dumped["stock"])
+        state.wallets = Wallets.load(dumped["wallets"])
+        state.blind = {(device, sensor): kind for device, sensor, kind in dumped["blind"]}
+        state.counters = dict(dumped["counters"])
+        for row in dumped["visits"]:
+            self._known(Visit.load(row))
+        self._renew()
+
+    # -- inside ---------------------------------------------------------------------------
+
+    def _at(self, now_s: float) -> None:
+        self.state.now_s = max(self.state.now_s, now_s)
+        self._stirred = True
+
+    def _take(self, item: Envelope, now_s: float, *, skip: bool) -> Effects:
+        self._at(now_s)
+        device = self.state.devices.all[item.deviceid]
+        for boot, ready in self.state.devices.take(
+            item.deviceid, item.bootid, item.sequence, None if skip else item
+        ):
+            self.applying = (ready.deviceid, ready.bootid, ready.sequence)
+            try:
+                message = message_of(ready)
+            except ContractError as error:
+                self._unread(ready, str(error))
+                continue
+            if isinstance(message, devices.SEQUENCED):
+                devices.apply_message(self.state, device, boot, ready, message)
+            else:
+                self._unread(ready, f"{ready.type} is not a sequenced message")
+        self.applying = None
+        return self._taken()
+
+    def _unread(self, item: Envelope, reason: str) -> None:
+        self.unread.append((item.deviceid, item.bootid, item.sequence, reason))
+        self.state.count("messages_unread")
+
+    def _taken(self) -> Effects:
+        effects, self.state.effects = self.state.effects, Effects()
+        return effects
+
+    def _do(self, command: c.Command) -> c.Reply:
+        state = self.state
+        match command:
+            case c.OpenVisit():
+                return entry.open_visit(state, command)
+            case c.RenewCode():
+                return entry.renew_code(state, command)
+            case c.RefundVisit():
+                return settlement.refund(state, command)
+            case c.GatewayAnswered():
+                return answers.answered(state, command)
+            case c.PongArrived():
+                devices.pong(state, command)
+                return c.Reply()
+            case c.ChangePrice():
+                return self._change_price(command)
+            case c.Restock():
+                return self._restock(command)
+            case c.Resume():
+                return self._resume()
+            case c.Rebase():
+                if not self.quiet:
+                    raise RejectedError("expected no open visit to begin anew from")
+                self._renew()
+                return c.Reply()
+            case c.Recall():
+                return self._recall(command)
+            case c.Tick():
+                raise RejectedError("expected tick() for the passing of time, got a command")
+
+    def _recall(self, command: c.Recall) -> c.Reply:
+        visit = Visit.load(command.record["visit"])
+        if visit.open or visit.visit_id in self.state.visits:
+            raise RejectedError(f"expected a closed visit of the past, got {visit.visit_id}")
+        self._known(visit)
+        if command.record["account"] is not None:
+            self.state.wallets.accounts[visit.visit_id] = Account(**command.record["account"])
+        return c.Reply(visit_id=visit.visit_id)
+
+    def _known(self, visit: Visit) -> None:
+        self.state.visits[visit.visit_id] = visit
+        self.state.by_token[visit.token_sha256] = visit.visit_id
+
+    def _decided(self, decision: Decision) -> None:
+        state = self.state
+        state.reaches.pop(decision.reach_id, None)
+        before = state.carts.apply(decision)
+        owner = decision.best.visit_id
+        visit = state.visits.get(owner) if owner is not None else None
+        late = owner is not None and (visit is None or not visit.open)
+        touched = state.stock.apply(decision, None if late else owner)
+        state.effects.stock.update(touched)
+        kind = "decision.late" if late else "decision.made"
+        if before is not None and not late:
+            kind = "decision.revised"
+            if before.best.visit_id in state.visits:
+                state.effects.visits.add(str(before.best.visit_id))
+        state.event(kind, owner, **decision_data(decision))
+
+    def _change_price(self, command: c.ChangePrice) -> c.Reply:
+        state = self.state
+        state.catalog.change_price(command.gtin, command.price_minor, from_s=state.now_s)
+        state.effects.prices.append((command.gtin, us(state.now_s), command.price_minor))
+        state.event("price.changed", None, gtin=command.gtin, price_minor=command.price_minor)
+        return c.Reply()
+
+    def _restock(self, command: c.Restock) -> c.Reply:
+        state = self.state
+        place = state.stock.restock(command.slot_id, command.gtin, command.quantity)
+        state.effects.stock.add(place)
+        state.event(
+            "stock.restocked",
+            None,
+            slot_id=command.slot_id,
+            gtin=command.gtin,
+            quantity=command.quantity,
+        )
+        return c.Reply()
+
+    def _resume(self) -> c.Reply:
+        """Nodes kept what they saw while the hub was away: graces begin anew."""
+        state = self.state
+        for visit in state.open_visits():
+            if visit.stage == "left":
+                visit.grace_until_s = state.now_s + state.rules.grace_s
+        for ask in state.asks.values():
+            ask.next_try_s = state.now_s
+        state.event("hub.resumed", None)
+        return c.Reply()
+
+    def _renew(self) -> None:
+        state = self.state
+        state.carts.clear()
+        state.stock.forget_moves()
+        state.floor.tracks.clear()
+        for device in state.devices.all.values():
+            for boot in device.boots.values():
+                boot.open_reaches = ()
+        state.attributor = state.factory(ground_of(state.store, state.stock))
+        self._stirred = False
+
+    def _forget(self) -> None:
+        state = self.state
+        state.floor.forget_older(state.floor.time_s - FORGET_TRACKS_S)
+        old = [
+            reach.reach_id
+            for reach in state.reaches.values()
+            if state.now_s - reach.heard_s > FORGET_REACHES_S
+            and (reach.t_close_s is not None or not self._still_open(reach.reach_id))
+        ]
+        for reach_id in old:
+            del state.reaches[reach_id]
+
+    def _still_open(self, reach_id: str) -> bool:
+        return any(
+            reach.reach_id == reach_id
+            for device in self.state.devices.all.values()
+            if device.boot is not None
+            for reach in device.boot.open_reaches
+        )

@@ -1,0 +1,1 @@
+"""Devices: sequences per boot, clocks, watermarks and the configuration of nodes."""

@@ -1,0 +1,38 @@
+"""What each node is told to serve, made of the store file; the revision rises when it changes."""
+
+from __future__ import annotations
+
+from contracts.messages import ModelRef, NodeConfig
+from contracts.store_file import Node, StoreFile
+
+__all__ = ["node_config"]
+
+
+def node_config(
+    store: StoreFile,
+    node: Node,
+    *,
+    revision: int,
+    models: tuple[ModelRef, ...] = (),
+    gallery_sha256: str | None = None,
+) -> NodeConfig:
+    """The configuration of one node: its bays' sensors, and the floor's if it owns the floor."""
+    bays = set(node.bays)
+    return NodeConfig(
+        revision=revision,
+        store_id=store.store_id,
+        node_id=node.node_id,
+        cameras=tuple(
+            camera
+            for camera in store.cameras
+            if (camera.bay_id in bays if camera.role == "shelf" else node.floor)
+        ),
+        bays=tuple(bay for bay in store.bays if bay.bay_id in bays),
+        plates=tuple(plate for plate in store.plates if plate.bay_id in bays),
+        gates=store.gates if node.gates else (),
+        floor=node.floor,
+        floor_width_m=store.floor.width_m if node.floor else 0.0,
+        floor_depth_m=store.floor.depth_m if node.floor else 0.0,
+        models=models,
+        gallery_sha256=gallery_sha256,
+    )

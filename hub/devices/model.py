@@ -1,0 +1,147 @@
+"""Devices and their boots: each `(device, boot, sequence)` takes effect once and in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from contracts.envelope import Envelope
+from contracts.messages import OpenReach
+from hub.devices.clock import Clock
+
+__all__ = ["Admission", "Boot", "Device", "Devices"]
+
+Admission = Literal["next", "ahead", "duplicate", "full", "unknown"]
+
+
+@dataclass(slots=True)
+class Boot:
+    """One life of a device. `upto` is the last sequence that took effect without a gap."""
+
+    boot_id: str
+    upto: int = -1
+    waiting: dict[int, Envelope | None] = field(default_factory=dict)
+    clock: Clock = field(default_factory=Clock)
+    watermark_s: float | None = None
+    open_reaches: tuple[OpenReach, ...] = ()
+    superseded: bool = False
+
+
+@dataclass(slots=True)
+class Device:
+    """A node. `current` is the boot it was last heard to be in."""
+
+    device_id: str
+    boots: dict[str, Boot] = field(default_factory=dict)
+    current: str | None = None
+    software: str = ""
+    config_revision: int = 0
+
+    @property
+    def boot(self) -> Boot | None:
+        """The current boot."""
+        return None if self.current is None else self.boots.get(self.current)
+
+
+class Devices:
+    """All nodes of the store; others are refused."""
+
+    def __init__(self, names: tuple[str, ...], *, waiting_max: int, boots_max: int) -> None:
+        self.all = {name: Device(name) for name in names}
+        self._waiting_max = waiting_max
+        self._boots_max = boots_max
+
+    def admit(self, device_id: str, boot_id: str, sequence: int) -> Admission:
+        """What would become of a message; changes nothing."""
+        device = self.all.get(device_id)
+        if device is None:
+            return "unknown"
+        boot = device.boots.get(boot_id)
+        if boot is None:
+            return "next" if sequence == 0 else "ahead"
+        if sequence <= boot.upto or sequence in boot.waiting:
+            return "duplicate"
+        if sequence == boot.upto + 1:
+            return "next"
+        return "full" if len(boot.waiting) >= self._waiting_max else "ahead"
+
+    def take(
+        self, device_id: str, boot_id: str, sequence: int, item: Envelope | None
+    ) -> Iterator[tuple[Boot, Envelope]]:
+        """Takes an admitted message in; yields all that may now take effect, in order.
+
+        None stands for a message that could not be understood: it fills its place and has no
+        effect.
+        """
+        device = self.all[device_id]
+        boot = self.boot(device, boot_id)
+        boot.waiting[sequence] = item
+        while boot.upto + 1 in boot.waiting:
+            boot.upto += 1
+            ready = boot.waiting.pop(boot.upto)
+            if ready is not None:
+                yield boot, ready
+
+    def boot(self, device: Device, boot_id: str) -> Boot:
+        """The boot of that id, made if it is new. The oldest finished boots are forgotten."""
+        found = device.boots.get(boot_id)
+        if found is None:
+            found = Boot(boot_id)
+            device.boots[boot_id] = found
+            if device.current is None:
+                device.current = boot_id
+            while len(device.boots) > self._boots_max:
+                oldest = next(name for name in device.boots if name != device.current)
+                del device.boots[oldest]
+        return found
+
+    def make_current(self, device: Device, boot_id: str) -> Boot | None:
+        """The device lives in this boot now; returns the boot that ended, if any."""
+        if device.current == boot_id:
+            return None
+        ended = device.boot
+        device.current = boot_id
+        if ended is not None:
+            ended.superseded = True
+        self.boot(device, boot_id).superseded = False
+        return ended
+
+    def dump(self) -> dict[str, Any]:
+        """The state as JSON values; messages behind a gap are not part of it."""
+        return {
+            name: {
+                "current": device.current,
+                "software": device.software,
+                "config_revision": device.config_revision,
+                "boots": [
+                    {
+                        "boot_id": boot.boot_id,
+                        "upto": boot.upto,
+                        "clock": boot.clock.dump(),
+                        "watermark_s": boot.watermark_s,
+                        "superseded": boot.superseded,
+                    }
+                    for boot in device.boots.values()
+                ],
+            }
+            for name, device in sorted(self.all.items())
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes in what `dump` described, for the devices the store still has."""
+        for name, row in state.items():
+            if name not in self.all:
+                continue
+            device = self.all[name]
+            device.current = row["current"]
+            device.software = row["software"]
+            device.config_revision = row["config_revision"]
+            for part in row["boots"]:
+                device.boots[part["boot_id"]] = Boot(
+                    part["boot_id"],
+                    upto=part["upto"],
+                    clock=Clock.load(part["clock"]),
+                    watermark_s=part["watermark_s"],
+                    superseded=part["superseded"],
+                )

@@ -1,0 +1,221 @@
+"""What each message of a node does, once, in its boot's order."""
+
+from __future__ import annotations
+
+from contracts.envelope import Envelope
+from contracts.messages import (
+    FloorTracksMoved,
+    GateScanned,
+    Message,
+    NodeBorn,
+    ReachClosed,
+    ReachOpened,
+    SensorOutage,
+    Watermark,
+)
+from hub.commands import PongArrived
+from hub.devices.hubtime import closed_in_hub_time, opened_in_hub_time, segment_in_hub_time
+from hub.devices.model import Boot, Device
+from hub.effects import us
+from hub.state import HubState, NearReach
+from hub.visits.entry import bind_waiting, scanned
+from hub.visits.leaving import follow, link
+from hub.visits.settlement import could_be
+
+__all__ = ["SEQUENCED", "apply_message", "pong"]
+
+SEQUENCED: tuple[type[Message], ...] = (
+    NodeBorn,
+    ReachOpened,
+    ReachClosed,
+    FloorTracksMoved,
+    GateScanned,
+    SensorOutage,
+    Watermark,
+)
+"""The messages a node numbers; all others are not part of its stream."""
+
+
+def apply_message(
+    state: HubState, device: Device, boot: Boot, item: Envelope, message: Message
+) -> None:
+    """Lets one message take effect."""
+    boot.clock.heard(now_s=state.now_s, device_us=item.monotonicus)
+    estimate = boot.clock.estimate()
+    offset_s = estimate.offset_s
+    if isinstance(message, FloorTracksMoved):
+        _floor(state, device, message, offset_s)
+    elif isinstance(message, Watermark):
+        _watermark(state, device, boot, message, offset_s)
+    elif isinstance(message, ReachOpened):
+        _opened(state, device, boot, message, offset_s)
+    elif isinstance(message, ReachClosed):
+        _closed(state, device, boot, message, offset_s, estimate.sd_s)
+    elif isinstance(message, GateScanned):
+        scanned(state, message.gate_id, message.code, message.t_s + offset_s, estimate.sd_s)
+        bind_waiting(state)
+    elif isinstance(message, SensorOutage):
+        _outage(state, device, message, offset_s)
+    elif isinstance(message, NodeBorn):
+        _born(state, device, boot, message)
+
+
+def pong(state: HubState, command: PongArrived) -> bool:
+    """A node's answer to a ping; False if it cannot be true."""
+    device = state.devices.all.get(command.device_id)
+    if device is None:
+        return False
+    boot = state.devices.boot(device, command.boot_id)
+    if not boot.clock.pong(now_s=state.now_s, hub_us=command.hub_us, device_us=command.device_us):
+        state.count("pongs_refused")
+        return False
+    state.effects.clocks.add((device.device_id, boot.boot_id))
+    if boot.superseded:
+        # Only a living boot answers, so this one is it, whatever order the births came in.
+        state.devices.make_current(device, command.boot_id)
+    return True
+
+
+def _born(state: HubState, device: Device, boot: Boot, message: NodeBorn) -> None:
+    device.software = message.software
+    device.config_revision = message.config_revision
+    ended = state.devices.make_current(device, boot.boot_id)
+    state.event("device.born", None, device_id=device.device_id, boot_id=boot.boot_id)
+    if ended is None:
+        return
+    cut = [
+        reach
+        for reach in state.reaches.values()
+        if reach.device_id == device.device_id
+        and reach.boot_id == ended.boot_id
+        and reach.t_close_s is None
+    ]
+    for reach in cut:
+        del state.reaches[reach.reach_id]
+        for visit in state.open_visits():
+            if visit.stage in ("shopping", "left") and could_be(state, visit, reach):
+                visit.mark_review(f"{device.device_id} stopped in the middle of a reach")
+                state.effects.visits.add(visit.visit_id)
+    for key in [key for key in state.blind if key[0] == device.device_id]:
+        del state.blind[key]
+    if message.floor:
+        state.floor.lose_all()
+
+
+def _opened(
+    state: HubState, device: Device, boot: Boot, message: ReachOpened, offset_s: float
+) -> None:
+    moved = opened_in_hub_time(message, offset_s)
+    _remember(
+        state,
+        NearReach(
+            moved.reach_id,
+            device.device_id,
+            boot.boot_id,
+            moved.bay_id,
+            moved.t_s,
+            None,
+            state.now_s,
+        ),
+    )
+    state.attributor.opened(moved)
+
+
+def _closed(
+    state: HubState,
+    device: Device,
+    boot: Boot,
+    message: ReachClosed,
+    offset_s: float,
+    sd_s: float,
+) -> None:
+    moved = closed_in_hub_time(message, offset_s)
+    _remember(
+        state,
+        NearReach(
+            moved.reach_id,
+            device.device_id,
+            boot.boot_id,
+            moved.bay_id,
+            moved.t_open_s,
+            moved.t_close_s,
+            state.now_s,
+        ),
+    )
+    state.attributor.closed(moved, t_sd_s=sd_s)
+
+
+def _remember(state: HubState, reach: NearReach) -> None:
+    state.reaches[reach.reach_id] = reach
+    if len(state.reaches) > state.rules.reaches_open_max:
+        del state.reaches[next(iter(state.reaches))]
+        state.count("reaches_forgotten")
+
+
+def _floor(state: HubState, device: Device, message: FloorTracksMoved, offset_s: float) -> None:
+    if not _owns_floor(state, device):
+        state.count("floor_news_of_others")
+        return
+    t_s = message.t_s + offset_s
+    state.floor.time_s = max(state.floor.time_s, t_s)
+    for segment in message.segments:
+        moved = segment_in_hub_time(segment, offset_s)
+        state.attributor.track(moved)
+        track, fresh = state.floor.news(moved, t_s)
+        if segment.linked_from is not None:
+            link(state, track, segment.linked_from)
+        if track.visit_id is not None and fresh:
+            follow(state, track, fresh)
+    bind_waiting(state)
+
+
+def _watermark(
+    state: HubState, device: Device, boot: Boot, message: Watermark, offset_s: float
+) -> None:
+    t_s = message.t_s + offset_s
+    boot.watermark_s = t_s if boot.watermark_s is None else max(boot.watermark_s, t_s)
+    boot.open_reaches = message.open_reaches
+    if _owns_floor(state, device):
+        state.floor.time_s = max(state.floor.time_s, t_s)
+    for reach in message.open_reaches:
+        if reach.reach_id not in state.reaches:
+            _remember(
+                state,
+                NearReach(
+                    reach.reach_id,
+                    device.device_id,
+                    boot.boot_id,
+                    reach.bay_id,
+                    reach.t_open_s + offset_s,
+                    None,
+                    state.now_s,
+                ),
+            )
+
+
+def _outage(state: HubState, device: Device, message: SensorOutage, offset_s: float) -> None:
+    key = (device.device_id, message.sensor_id)
+    if message.blind:
+        state.blind[key] = message.kind
+    else:
+        state.blind.pop(key, None)
+    state.event(
+        "sensor.blind" if message.blind else "sensor.back",
+        None,
+        device_id=device.device_id,
+        sensor_id=message.sensor_id,
+        sensor=message.kind,
+        bay_id=message.bay_id,
+        t_us=us(message.t_s + offset_s),
+        reason=message.reason,
+    )
+    if message.blind and message.kind == "outbox":
+        for visit in state.open_visits():
+            if visit.stage in ("binding", "shopping", "left"):
+                visit.blind = True
+                visit.mark_review(f"{device.device_id} could not keep what it saw")
+                state.effects.visits.add(visit.visit_id)
+
+
+def _owns_floor(state: HubState, device: Device) -> bool:
+    return any(node.floor and node.node_id == device.device_id for node in state.store.nodes)

@@ -1,0 +1,97 @@
+"""What a step of the core leaves behind: events, money, questions to the gateway, changed rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hub.chain import GENESIS, link
+from hub.wallet.gateway import GatewayRequest
+from hub.wallet.model import Transaction
+
+__all__ = ["Attempt", "Effects", "EventLog", "LogEvent", "us"]
+
+
+def us(seconds: float) -> int:
+    """Seconds to whole microseconds, the unit of stored times."""
+    return round(seconds * 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """Something that happened. `data` holds strings, integers, booleans and lists of them."""
+
+    number: int
+    at_us: int
+    kind: str
+    visit_id: str | None
+    data: Mapping[str, object]
+    previous_hash: str
+    hash: str
+
+    def row(self) -> dict[str, object]:
+        """What the hash is taken of."""
+        return {
+            "number": self.number,
+            "at_us": self.at_us,
+            "kind": self.kind,
+            "visit_id": self.visit_id,
+            "data": dict(self.data),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How a question to the gateway stands; `outcome` is None until an answer settled it."""
+
+    request: GatewayRequest
+    visit_id: str
+    tries: int
+    outcome: str | None
+
+
+@dataclass(slots=True)
+class Effects:
+    """What is to be stored, and then done, after one or several steps."""
+
+    events: list[LogEvent] = field(default_factory=list)
+    transactions: list[Transaction] = field(default_factory=list)
+    asks: list[GatewayRequest] = field(default_factory=list)
+    visits: set[str] = field(default_factory=set)
+    attempts: dict[str, Attempt] = field(default_factory=dict)
+    receipts: list[str] = field(default_factory=list)
+    stock: set[tuple[str, str]] = field(default_factory=set)
+    prices: list[tuple[str, int, int]] = field(default_factory=list)
+    clocks: set[tuple[str, str]] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.events
+            or self.transactions
+            or self.asks
+            or self.visits
+            or self.attempts
+            or self.receipts
+            or self.stock
+            or self.prices
+        )
+
+
+class EventLog:
+    """Numbers and chains the events."""
+
+    def __init__(self, number: int = 0, head: str = GENESIS) -> None:
+        self.number = number
+        self.head = head
+
+    def append(
+        self, *, at_s: float, kind: str, visit_id: str | None, data: Mapping[str, object]
+    ) -> LogEvent:
+        """The next event of the log."""
+        draft = LogEvent(self.number + 1, us(at_s), kind, visit_id, data, self.head, "")
+        digest = link(self.head, draft.row())
+        self.number += 1
+        self.head = digest
+        return LogEvent(
+            draft.number, draft.at_us, kind, visit_id, data, draft.previous_hash, digest
+        )

@@ -1,0 +1,80 @@
+"""Errors of the hub.
+
+HubError
+├── RejectedError            a command cannot be done; nothing changed
+│   ├── UnknownVisitError    no visit by that id or token
+│   └── ConflictError        the same key with other content, or a second settlement
+├── LedgerError              money would not balance, or would break a rule; nothing was written
+├── GatewayTimeoutError      the payment gateway gave no answer; ask again under the same key
+├── StoreError               the database cannot be read or written
+│   ├── StoreWriteError      a commit failed; nothing of it is stored
+│   ├── ChainBrokenError     a row of a hash chain was changed after it was written
+│   └── ReplayDivergedError  the journal no longer leads to the events that are recorded
+├── HubHaltedError           an earlier write failed; recover before anything else
+└── SettingsError            the process cannot start with these settings
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ChainBrokenError",
+    "ConflictError",
+    "GatewayTimeoutError",
+    "HubError",
+    "HubHaltedError",
+    "LedgerError",
+    "RejectedError",
+    "ReplayDivergedError",
+    "SettingsError",
+    "StoreError",
+    "StoreWriteError",
+    "UnknownVisitError",
+]
+
+
+class HubError(Exception):
+    """Anything the hub refuses or cannot do."""
+
+
+class RejectedError(HubError):
+    """A command cannot be done; nothing changed."""
+
+
+class UnknownVisitError(RejectedError):
+    """No visit by that id or token."""
+
+
+class ConflictError(RejectedError):
+    """The same key with other content, or something that may happen once only."""
+
+
+class LedgerError(HubError):
+    """Money would not balance, or would break a rule; nothing was written."""
+
+
+class GatewayTimeoutError(HubError):
+    """The payment gateway gave no answer; ask again under the same key."""
+
+
+class StoreError(HubError):
+    """The database cannot be read or written."""
+
+
+class StoreWriteError(StoreError):
+    """A commit failed; nothing of it is stored."""
+
+
+class ChainBrokenError(StoreError):
+    """A row of a hash chain was changed after it was written."""
+
+
+class ReplayDivergedError(StoreError):
+    """The journal no longer leads to the events that are recorded."""
+
+
+class HubHaltedError(HubError):
+    """An earlier write failed; recover before anything else."""
+
+
+class SettingsError(HubError):
+    """The process cannot start with these settings."""

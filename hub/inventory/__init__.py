@@ -1,0 +1,1 @@
+"""Live stock: where every piece is, by decisions."""

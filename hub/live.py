@@ -1,0 +1,46 @@
+"""What the hub shows but does not keep: the health of nodes, the latest of each, in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from contracts.messages import NodeDied, NodeHealth
+
+__all__ = ["Live", "NodeState"]
+
+
+@dataclass(slots=True)
+class NodeState:
+    """One node as it was last heard of. Hub seconds."""
+
+    heard_s: float | None = None
+    health: NodeHealth | None = None
+    health_s: float | None = None
+    dead_boot: str | None = None
+
+
+@dataclass(slots=True)
+class Live:
+    """All nodes of the store, and how many messages of each kind came."""
+
+    nodes: dict[str, NodeState] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Counts something for the metrics page."""
+        self.counts[name] = self.counts.get(name, 0) + by
+
+    def heard(self, device_id: str, now_s: float) -> None:
+        """Any message of a node is a sign of life."""
+        node = self.nodes.get(device_id)
+        if node is not None:
+            node.heard_s = now_s
+
+    def pulse(self, device_id: str, health: NodeHealth, now_s: float) -> None:
+        """A node's own word on its health."""
+        node = self.nodes[device_id]
+        node.health, node.health_s, node.heard_s = health, now_s, now_s
+
+    def died(self, device_id: str, message: NodeDied) -> None:
+        """The broker's word that a connection broke; it says nothing of a later boot."""
+        self.nodes[device_id].dead_boot = message.boot_id

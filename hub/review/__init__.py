@@ -1,0 +1,1 @@
+"""What the hub was not sure of."""

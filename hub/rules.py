@@ -1,0 +1,78 @@
+"""Every bound and waiting time of the hub's rules, in one place. Times are hub seconds."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["Rules"]
+
+Wait = Annotated[float, Field(ge=0, le=86_400)]
+
+
+class Rules(BaseModel):
+    """What the hub waits for, how long, and how much it keeps."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code_ttl_s: Annotated[Wait, Field(description="an entry code is good for so long")] = 120.0
+    code_linger_s: Annotated[
+        Wait, Field(description="late news of a scan is still taken for so long after that")
+    ] = 900.0
+    bind_wait_s: Annotated[
+        Wait, Field(description="after a scan, wait so long for a track in the gate's zone")
+    ] = 5.0
+    bind_reach_s: Annotated[
+        Wait, Field(description="a position so much older than the scan still counts")
+    ] = 1.0
+    lost_wait_s: Annotated[
+        Wait, Field(description="a lost track may be linked again for so long")
+    ] = 20.0
+    exit_lost_wait_s: Annotated[
+        Wait, Field(description="a track lost in an exit zone is an exit after so long")
+    ] = 1.5
+    relink_speed_m_s: Annotated[
+        float, Field(gt=0, le=10, description="how fast a lost shopper may have walked")
+    ] = 1.5
+    relink_slack_m: Annotated[
+        float, Field(ge=0, le=10, description="how far a new track may start from a lost one")
+    ] = 0.6
+    settle_delay_s: Annotated[
+        Wait, Field(description="watermarks must pass the exit by so much")
+    ] = 0.5
+    decide_wait_s: Annotated[
+        Wait, Field(description="a closed reach near a leaving shopper is waited for so long")
+    ] = 3.0
+    grace_s: Annotated[
+        Wait, Field(description="a visit settles at the latest so long after its exit is known")
+    ] = 30.0
+    stall_s: Annotated[
+        Wait, Field(description="without news of the floor, waits end after so long")
+    ] = 900.0
+    visit_s_max: Annotated[
+        float, Field(gt=0, le=7 * 86_400, description="a visit is given up after so long")
+    ] = 4 * 3600.0
+    near_m: Annotated[
+        float, Field(gt=0, le=20, description="a reach so near a shopper could be the shopper's")
+    ] = 1.6
+    review_probability: Annotated[
+        float,
+        Field(gt=0, le=1, description="an unclear reach concerns a visit from this probability"),
+    ] = 0.2
+    gateway_tries_max: Annotated[int, Field(ge=1, le=100)] = 12
+    hold_tries_max: Annotated[int, Field(ge=1, le=100)] = 4
+    gateway_backoff_s: Annotated[
+        Wait, Field(description="first wait after a lost answer; doubles each time")
+    ] = 1.0
+    gateway_backoff_s_max: Wait = 60.0
+    visits_open_max: Annotated[int, Field(ge=1, le=100_000)] = 2_000
+    visits_final_kept: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    sequences_waiting_max: Annotated[
+        int, Field(ge=1, le=100_000, description="messages of one boot kept behind a gap")
+    ] = 2_048
+    boots_max: Annotated[int, Field(ge=2, le=10_000)] = 500
+    tracks_max: Annotated[int, Field(ge=8, le=10_000)] = 512
+    points_max: Annotated[int, Field(ge=16, le=10_000)] = 256
+    reaches_open_max: Annotated[int, Field(ge=8, le=100_000)] = 2_048
+    decisions_max: Annotated[int, Field(ge=64, le=1_000_000)] = 20_000

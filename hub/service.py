@@ -1,0 +1,459 @@
+"""The hub in one object: messages in, messages out, everything durable before it is answered.
+
+    hub = Hub.open(store_file, url="sqlite:///:memory:", attributor=Engine)
+    outgoing = hub.start(now_s)                    # retained node configurations
+    outgoing += hub.ingest([(topic, payload)], now_s)   # acks follow the commit
+    reply = hub.command(OpenVisit(...), now_s)
+    outgoing += hub.tick(now_s)                    # call it five to ten times a second
+
+No threads, no clock: the lockstep store and the process (hub.main) drive the same object. Times
+are hub seconds and never run backwards. When a commit fails the hub halts: every call raises
+HubHaltedError until `recover()` has read the database again; nothing unstored was answered.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contracts.codec import decode, encode
+from contracts.envelope import Envelope
+from contracts.errors import ContractError
+from contracts.messages import ClockPing, ClockPong, HubAck, Message, NodeDied, NodeHealth
+from contracts.store_file import StoreFile
+from contracts.topics import device_of, topic
+from hub import commands as c
+from hub.core import HubCore
+from hub.effects import Effects, us
+from hub.errors import GatewayTimeoutError, HubError, HubHaltedError, StoreWriteError
+from hub.live import Live, NodeState
+from hub.replay import adopt_layout, configs, rebuild, snapshot_row
+from hub.rules import Rules
+from hub.state import AttributorFactory
+from hub.store import tables as t
+from hub.store.export import export_json, write_export
+from hub.store.rows import Rows, add_effects
+from hub.store.service import Store
+from hub.wallet.fake import FakeGateway
+from hub.wallet.gateway import GatewayRequest, PaymentGateway
+
+__all__ = ["BATCH_MAX", "Hub", "Outgoing"]
+
+BATCH_MAX = 256
+"""Messages a commit; also how many inputs without effects may wait for one."""
+DEAD_LETTER_BYTES_MAX = 65_536
+PING_S, PING_FIRST_S, PING_FIRST = 5.0, 0.5, 6
+SNAPSHOT_EVERY = 20_000
+"""Inputs between snapshots; a snapshot waits for a moment without visits."""
+INBOX_KEPT_US = 7 * 86_400 * 1_000_000
+Delivery = bytes | tuple[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to publish."""
+
+    topic: str
+    payload: bytes
+    qos: int = 0
+    retain: bool = False
+
+
+class Hub:
+    """One store's hub on one database."""
+
+    def __init__(
+        self,
+        core: HubCore,
+        store: Store,
+        *,
+        gateway: PaymentGateway,
+        ask_inline: bool = True,
+        snapshot_every: int = SNAPSHOT_EVERY,
+    ) -> None:
+        self.core = core
+        self.store = store
+        self.gateway = gateway
+        self.live = Live({name: NodeState() for name in core.state.devices.all})
+        self.asks: deque[GatewayRequest] = deque()
+        self.halted: str | None = None
+        self._ask_inline = ask_inline
+        self._snapshot_every = snapshot_every
+        self._rows = Rows()
+        self._pending = 0
+        self._position = store.last_position()
+        self._snapshot_at = self._position
+        self._last_us = 0
+        self._pings: dict[str, tuple[float, int]] = {}
+        self._started = False
+
+    @classmethod
+    def open(
+        cls,
+        layout: StoreFile,
+        *,
+        url: str = "sqlite:///:memory:",
+        attributor: AttributorFactory,
+        gateway: PaymentGateway | None = None,
+        rules: Rules | None = None,
+        ask_inline: bool = True,
+        snapshot_every: int = SNAPSHOT_EVERY,
+    ) -> Hub:
+        """Opens or makes the database, replays it, and returns the hub as it was.
+
+        `attributor` makes an attributor from a Ground (hub.attribution.engine.Engine does).
+        Raises StoreError, ChainBrokenError, ReplayDivergedError.
+        """
+        rules = rules or Rules()
+        store = Store(url)
+        try:
+            core = rebuild(store, layout, attributor, rules)
+            core = adopt_layout(core, store, layout, attributor, rules)
+        except BaseException:
+            store.close()
+            raise
+        hub = cls(
+            core,
+            store,
+            gateway=gateway or FakeGateway(),
+            ask_inline=ask_inline,
+            snapshot_every=snapshot_every,
+        )
+        hub._last_us = us(core.state.now_s)
+        return hub
+
+    def close(self) -> None:
+        """Closes the database. Inputs without effects may be unstored: they had none."""
+        self.store.close()
+
+    # -- driving --------------------------------------------------------------------------
+
+    def start(self, now_s: float) -> list[Outgoing]:
+        """The first call: takes up what was under way; returns retained configurations."""
+        self._check()
+        now = self._now(now_s)
+        self._started = True
+        if self._position:
+            self._do(c.Resume(), now)
+        out = []
+        for config in configs(self.core.state.store, self.store, self._rows):
+            out.append(self._message("config", config.node_id, config, qos=1, retain=True))
+        self._commit()
+        self._ask(now)
+        return out
+
+    def ingest(self, deliveries: Sequence[Delivery], now_s: float) -> list[Outgoing]:
+        """Takes messages of nodes in; each (device, boot, sequence) takes effect once.
+
+        A delivery is (topic, payload), or the bytes of an envelope. Returns acks, which are
+        only made after the commit. What cannot be understood becomes a dead letter.
+        """
+        self._check(started=True)
+        now = self._now(now_s)
+        out: list[Outgoing] = []
+        for begin in range(0, len(deliveries), BATCH_MAX):
+            chunk = deliveries[begin : begin + BATCH_MAX]
+            out.extend(self._acks(self._take_chunk(chunk, now)))
+        self._ask(now)
+        return out
+
+    def tick(self, now_s: float) -> list[Outgoing]:
+        """Lets time pass: decisions, settlements, retries, pings."""
+        self._check(started=True)
+        now = self._now(now_s)
+        if self.core.busy:
+            self._journal("tick", c.Tick().model_dump_json(), now)
+            self._keep(self.core.tick(now))
+            self._ask(now)
+        if self._position - self._snapshot_at >= self._snapshot_every and self.core.quiet:
+            self._snapshot(now)
+        return self._due_pings(now)
+
+    def command(self, command: c.Command, now_s: float) -> c.Reply:
+        """Does a command durably, or raises RejectedError and changes nothing."""
+        self._check(started=True)
+        now = self._now(now_s)
+        if isinstance(command, c.RefundVisit):
+            self._recall(command.visit_id, now)
+        reply = self._do(command, now)
+        self._commit()
+        self._ask(now)
+        return reply
+
+    def recover(self) -> None:
+        """After a halt: reads the database again and goes on from what is stored."""
+        self._rebuild()
+        self.halted = None
+
+    def digest(self) -> str:
+        """SHA-256 of the core's state."""
+        return self.core.digest()
+
+    # -- reading --------------------------------------------------------------------------
+
+    def export_json(self) -> dict[str, Any]:
+        """What the auditor reads; see hub.store.export for the format."""
+        self._commit()
+        return export_json(self.store, self.core.state.store, self.gateway.totals())
+
+    def export(self, path: Path | str) -> None:
+        """Writes what the auditor reads to a file."""
+        self._commit()
+        write_export(Path(path), self.store, self.core.state.store, self.gateway.totals())
+
+    # -- taking messages in ---------------------------------------------------------------
+
+    def _take_chunk(self, chunk: Sequence[Delivery], now: float) -> set[tuple[str, str]]:
+        """Takes and commits one chunk. A message that breaks the rules' code is set aside.
+
+        What it may have half done is undone by reading the database again; then the chunk is
+        taken once more without it.
+        """
+        poisoned: set[tuple[str, str, int]] = set()
+        for _ in range(len(chunk) + 1):
+            try:
+                heard = {
+                    key
+                    for delivery in chunk
+                    if (key := self._take(delivery, now, poisoned)) is not None
+                }
+                self._commit()
+            except HubError:
+                raise
+            except Exception as error:
+                bad = self.core.applying
+                if bad is None or bad in poisoned:
+                    raise
+                poisoned.add(bad)
+                self._rebuild()
+                self.store.mark_dead(*bad)
+                self._dead("", b"", now, f"{bad} broke the rules: {error!r}")
+                self._commit()
+            else:
+                return heard
+        raise HubError(f"expected a batch without faults after {len(chunk)} set aside")
+
+    def _take(
+        self, delivery: Delivery, now: float, poisoned: set[tuple[str, str, int]]
+    ) -> tuple[str, str] | None:
+        """Takes one delivery; returns the (device, boot) to acknowledge, if any."""
+        name, payload = delivery if isinstance(delivery, tuple) else ("", delivery)
+        try:
+            device_id, channel = _address(name)
+            if channel == "events":
+                item = decode(payload)
+                self._authentic(item, device_id)
+                return self._sequenced(item, name, payload, now, poisoned)
+            self._unsequenced(channel, device_id, payload, now)
+        except (ContractError, ValueError) as error:
+            self._dead(name, payload, now, str(error))
+        return None
+
+    def _authentic(self, item: Envelope, device_id: str) -> None:
+        if item.storeid != self.core.state.store.store_id:
+            raise ValueError(f"expected store {self.core.state.store.store_id}, got {item.storeid}")
+        if device_id and device_id != item.deviceid:
+            raise ValueError(f"expected device {device_id} on its topic, got {item.deviceid}")
+
+    def _sequenced(
+        self,
+        item: Envelope,
+        name: str,
+        payload: bytes,
+        now: float,
+        poisoned: set[tuple[str, str, int]],
+    ) -> tuple[str, str] | None:
+        admission = self.core.admit(item)
+        if admission == "unknown":
+            raise ValueError(
+                f"expected a node of the store file, got {item.deviceid}; add it to nodes"
+            )
+        self.live.heard(item.deviceid, now)
+        self.live.count(f"messages_{admission}")
+        key = (item.deviceid, item.bootid)
+        if admission == "duplicate":
+            return key
+        if admission == "full":
+            return None
+        dead = (item.deviceid, item.bootid, item.sequence) in poisoned
+        self._position += 1
+        self._rows.insert(
+            t.inbox,
+            {
+                "position": self._position,
+                "device_id": item.deviceid,
+                "boot_id": item.bootid,
+                "sequence": item.sequence,
+                "received_us": self._last_us,
+                "dead": dead,
+                "payload": payload.decode(),
+            },
+        )
+        effects = self.core.skip(item, now) if dead else self.core.handle(item, now)
+        add_effects(self._rows, effects, self.core.state)
+        self.asks.extend(effects.asks)
+        for device_id, boot_id, sequence, reason in self.core.unread:
+            self._dead(name, payload, now, f"{device_id} {boot_id} {sequence}: {reason}")
+        self.core.unread.clear()
+        return key
+
+    def _unsequenced(self, channel: str, device_id: str, payload: bytes, now: float) -> None:
+        if device_id not in self.live.nodes:
+            raise ValueError(f"expected a node of the store file, got {device_id}")
+        self.live.count(f"messages_{channel}")
+        if channel == "pong":
+            answer = ClockPong.model_validate_json(payload)
+            self._do(
+                c.PongArrived(
+                    device_id=device_id,
+                    boot_id=answer.boot_id,
+                    hub_us=answer.hub_us,
+                    device_us=answer.device_us,
+                ),
+                now,
+            )
+            self.live.heard(device_id, now)
+        elif channel == "health":
+            self.live.pulse(device_id, NodeHealth.model_validate_json(payload), now)
+        elif channel == "died":
+            self.live.died(device_id, NodeDied.model_validate_json(payload))
+        else:
+            raise ValueError(f"expected a channel of nodes, got {channel}")
+
+    def _dead(self, name: str, payload: bytes, now: float, reason: str) -> None:
+        self.live.count("dead_letters")
+        self._rows.insert(
+            t.dead_letters,
+            {
+                "at_us": us(now),
+                "topic": name[:512],
+                "reason": reason,
+                "size": len(payload),
+                "payload": payload[:DEAD_LETTER_BYTES_MAX],
+            },
+        )
+
+    # -- journal and commits --------------------------------------------------------------
+
+    def _do(self, command: c.Command, now: float) -> c.Reply:
+        """Applies a command and journals it; commits are the caller's, effects permitting."""
+        reply, effects = self.core.command(command, now)
+        self._journal(command.kind, command.model_dump_json(), now)
+        self._keep(effects)
+        return reply
+
+    def _journal(self, kind: str, payload: str, now: float) -> None:
+        self._position += 1
+        self._pending += 1
+        self._rows.insert(
+            t.commands,
+            {"position": self._position, "at_us": us(now), "kind": kind, "payload": payload},
+        )
+
+    def _keep(self, effects: Effects) -> None:
+        """Adds effects to the next commit, and commits if there are any worth it."""
+        add_effects(self._rows, effects, self.core.state)
+        self.asks.extend(effects.asks)
+        if effects or self._pending >= BATCH_MAX:
+            self._commit()
+
+    def _commit(self) -> None:
+        if not self._rows:
+            return
+        rows, self._rows, self._pending = self._rows, Rows(), 0
+        try:
+            self.store.write(rows)
+        except StoreWriteError as error:
+            self.halted = str(error)
+            raise
+        self.live.count("commits")
+
+    def _ask(self, now: float) -> None:
+        """Asks the gateway what the last commit decided to ask; its answers are inputs too."""
+        while self._ask_inline and self.asks:
+            request = self.asks.popleft()
+            self._do(self.ask_gateway(request), now)
+            self._commit()
+
+    def ask_gateway(self, request: GatewayRequest) -> c.GatewayAnswered:
+        """Asks once; no answer is an answer of its own. Safe outside the hub's lock."""
+        try:
+            answer = self.gateway.ask(request)
+        except GatewayTimeoutError as error:
+            return c.GatewayAnswered(key=request.key, outcome="timeout", reason=str(error)[:200])
+        return c.GatewayAnswered(key=answer.key, outcome=answer.outcome, reason=answer.reason[:200])
+
+    def _recall(self, visit_id: str, now: float) -> None:
+        if visit_id in self.core.state.visits:
+            return
+        record = self.store.visit_record(visit_id=visit_id)
+        if record is not None:
+            self._do(c.Recall(record=record), now)
+
+    def _snapshot(self, now: float) -> None:
+        self._do(c.Rebase(), now)
+        self._rows.insert(t.snapshots, snapshot_row(self.core, self._position, us(now)))
+        self._commit()
+        self._snapshot_at = self._position
+        self.store.prune(self._position, us(now) - INBOX_KEPT_US)
+
+    def _rebuild(self) -> None:
+        state = self.core.state
+        self.core = rebuild(self.store, state.store, state.factory, state.rules)
+        self._rows = Rows()
+        self._pending = 0
+        self._position = self.store.last_position()
+        self.asks.clear()
+        for ask in self.core.state.asks.values():
+            self.asks.append(ask.request)
+
+    # -- small things ---------------------------------------------------------------------
+
+    def _check(self, *, started: bool = False) -> None:
+        if self.halted is not None:
+            raise HubHaltedError(f"the hub halted ({self.halted}); call recover()")
+        if started and not self._started:
+            raise HubError("expected start(now_s) before anything else")
+
+    def _now(self, now_s: float) -> float:
+        """Whole microseconds, never backwards: replay must see the very same numbers."""
+        self._last_us = max(self._last_us, us(now_s))
+        return self._last_us / 1e6
+
+    def _acks(self, heard: Iterable[tuple[str, str]]) -> list[Outgoing]:
+        out = []
+        for device_id, boot_id in sorted(heard):
+            boot = self.core.state.devices.all[device_id].boots.get(boot_id)
+            if boot is not None:
+                ack = HubAck(boot_id=boot_id, upto_seq=boot.upto)
+                out.append(self._message("ack", device_id, ack, qos=1))
+        return out
+
+    def _due_pings(self, now: float) -> list[Outgoing]:
+        out = []
+        for device_id in self.core.state.devices.all:
+            next_s, sent = self._pings.get(device_id, (now, 0))
+            if now < next_s:
+                continue
+            self._pings[device_id] = (
+                now + (PING_FIRST_S if sent < PING_FIRST else PING_S),
+                sent + 1,
+            )
+            out.append(self._message("ping", device_id, ClockPing(hub_us=us(now))))
+        return out
+
+    def _message(
+        self, channel: str, device_id: str, message: Message, *, qos: int = 0, retain: bool = False
+    ) -> Outgoing:
+        name = topic(channel, store_id=self.core.state.store.store_id, device_id=device_id)
+        return Outgoing(name, encode(message), qos, retain)
+
+
+def _address(name: str) -> tuple[str, str]:
+    """Device and channel of a topic; bare bytes are an envelope of any device."""
+    if not name:
+        return "", "events"
+    return device_of(name), name.rsplit("/", 1)[1]

@@ -1,0 +1,178 @@
+"""All that the hub's rules know at one moment, and the two ways they speak: events and asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from contracts.store_file import StoreFile
+from hub.attribution.model import Article, Attributor, Decision, Ground, Shelf
+from hub.carts.model import Carts
+from hub.catalog.model import Catalog
+from hub.devices.model import Devices
+from hub.effects import Attempt, Effects, EventLog
+from hub.inventory.model import Stock
+from hub.rules import Rules
+from hub.visits.floor import Floor
+from hub.visits.model import Visit
+from hub.wallet.gateway import GatewayRequest
+from hub.wallet.model import Ledger
+from hub.wallet.service import Wallets
+
+__all__ = ["Ask", "AttributorFactory", "HubState", "NearReach", "decision_data", "ground_of"]
+
+AttributorFactory = Callable[[Ground], Attributor]
+"""Makes an attributor for a store as it stands."""
+
+
+@dataclass(slots=True)
+class Ask:
+    """A question to the gateway that has no final answer yet."""
+
+    request: GatewayRequest
+    visit_id: str
+    tries: int = 1
+    next_try_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NearReach:
+    """A reach that may still change a cart: open, or closed and not decided. Hub seconds."""
+
+    reach_id: str
+    device_id: str
+    boot_id: str
+    bay_id: str
+    t_open_s: float
+    t_close_s: float | None
+    heard_s: float
+
+
+@dataclass(slots=True)
+class HubState:
+    """The mutable heart of `HubCore`; services change it, the core owns it."""
+
+    store: StoreFile
+    rules: Rules
+    factory: AttributorFactory
+    catalog: Catalog
+    stock: Stock
+    devices: Devices
+    floor: Floor
+    carts: Carts
+    wallets: Wallets
+    attributor: Attributor
+    log: EventLog
+    now_s: float = 0.0
+    effects: Effects = field(default_factory=Effects)
+    visits: dict[str, Visit] = field(default_factory=dict)
+    live: dict[str, Visit] = field(default_factory=dict)
+    by_token: dict[str, str] = field(default_factory=dict)
+    by_code: dict[str, str] = field(default_factory=dict)
+    asks: dict[str, Ask] = field(default_factory=dict)
+    reaches: dict[str, NearReach] = field(default_factory=dict)
+    blind: dict[tuple[str, str], str] = field(default_factory=dict)
+    counters: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def fresh(cls, store: StoreFile, factory: AttributorFactory, rules: Rules) -> HubState:
+        """The state of a store on its first day."""
+        catalog, stock = Catalog(store), Stock(store)
+        return cls(
+            store=store,
+            rules=rules,
+            factory=factory,
+            catalog=catalog,
+            stock=stock,
+            devices=Devices(
+                tuple(node.node_id for node in store.nodes),
+                waiting_max=rules.sequences_waiting_max,
+                boots_max=rules.boots_max,
+            ),
+            floor=Floor(rules.tracks_max, rules.points_max),
+            carts=Carts(rules.decisions_max),
+            wallets=Wallets(Ledger(store.currency)),
+            attributor=factory(ground_of(store, stock)),
+            log=EventLog(),
+        )
+
+    def event(self, kind: str, visit_id: str | None = None, **data: object) -> None:
+        """Something happened: the next row of the event log."""
+        self.effects.events.append(
+            self.log.append(at_s=self.now_s, kind=kind, visit_id=visit_id, data=data)
+        )
+        if visit_id is not None:
+            self.effects.visits.add(visit_id)
+
+    def ask(self, visit_id: str, request: GatewayRequest) -> None:
+        """Asks the gateway; it is done after the commit, and again until it answers."""
+        self.asks[request.key] = Ask(request, visit_id)
+        self.effects.asks.append(request)
+        self.effects.attempts[request.key] = Attempt(request, visit_id, 1, None)
+
+    def count(self, name: str) -> None:
+        """Counts something that should be rare."""
+        self.counters[name] = self.counters.get(name, 0) + 1
+
+    def admit_visit(self, visit: Visit) -> None:
+        """A visit begins, or begins again."""
+        self.visits[visit.visit_id] = visit
+        self.live[visit.visit_id] = visit
+
+    def open_visits(self) -> list[Visit]:
+        """Visits that something may still happen to, oldest first."""
+        closed = [visit_id for visit_id, visit in self.live.items() if not visit.open]
+        for visit_id in closed:
+            del self.live[visit_id]
+        return list(self.live.values())
+
+
+def ground_of(store: StoreFile, stock: Stock) -> Ground:
+    """The store as attribution sees it, with the stock as it is now, misplaced pieces included."""
+    slots = {slot.slot_id: slot for slot in store.slots}
+    home = {(slot.slot_id, slot.gtin) for slot in store.slots}
+    shelves = [
+        Shelf(
+            slot_id=slot_id,
+            bay_id=slots[slot_id].bay_id,
+            board_id=slots[slot_id].board_id,
+            u0_m=slots[slot_id].u0_m,
+            u1_m=slots[slot_id].u1_m,
+            gtin=gtin,
+            facings=slots[slot_id].facings if (slot_id, gtin) in home else 1,
+            on_hand=count,
+        )
+        for (slot_id, gtin), count in sorted(stock.shelf.items())
+        if count > 0 or (slot_id, gtin) in home
+    ]
+    return Ground(
+        articles=tuple(
+            Article(product.gtin, product.weight_g, product.weight_sd_g)
+            for product in store.products
+        ),
+        shelves=tuple(shelves),
+        bays=store.bays,
+        plates=store.plates,
+    )
+
+
+def decision_data(decision: Decision) -> Mapping[str, object]:
+    """A decision as an event says it; probabilities as text with six places."""
+    best = decision.best
+    return {
+        "reach_id": decision.reach_id,
+        "line": decision.line,
+        "revision": decision.revision,
+        "t_us": round(decision.t_s * 1e6),
+        "gtin": best.gtin,
+        "quantity": best.quantity,
+        "slot_id": best.slot_id,
+        "to_visit": best.visit_id,
+        "probability": f"{best.probability:.6f}",
+        "certain": decision.certain,
+        "why": decision.why,
+        "alternatives": [
+            [choice.visit_id, choice.gtin, choice.quantity, f"{choice.probability:.6f}"]
+            for choice in decision.alternatives
+        ],
+    }

@@ -1,0 +1,1 @@
+"""The database: journal, event log, ledger and what is read from them."""

@@ -1,0 +1,76 @@
+"""Engines and migrations. One writer; SQLite in WAL with full synchronisation, BEGIN IMMEDIATE."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
+
+from hub.errors import StoreError
+
+__all__ = ["is_memory", "migrate", "open_engine"]
+
+BUSY_TIMEOUT_MS = 5_000
+
+
+def is_memory(url: str) -> bool:
+    """Whether the database lives in this process only."""
+    parsed = make_url(url)
+    return parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:")
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for `sqlite:///FILE`, `sqlite:///:memory:` or `postgresql+DRIVER://…`."""
+    try:
+        backend = make_url(url).get_backend_name()
+    except ArgumentError as error:
+        raise StoreError(
+            f"expected a database URL such as sqlite:///hub.sqlite, got {url!r}"
+        ) from (error)
+    try:
+        if backend != "sqlite":
+            return create_engine(url)
+        if is_memory(url):
+            engine = create_engine(
+                url, poolclass=StaticPool, connect_args={"check_same_thread": False}
+            )
+        else:
+            engine = create_engine(url, connect_args={"check_same_thread": False})
+    except (SQLAlchemyError, ModuleNotFoundError) as error:
+        raise StoreError(f"expected a database this installation can open: {error}") from error
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def migrate(connection: Connection) -> None:
+    """Brings the schema to the newest version."""
+    config = Config()
+    config.set_main_option("script_location", str(files("hub.store") / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _configure_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    # The driver must not begin transactions by itself: it would begin them deferred.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    immediate = not connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

@@ -1,0 +1,1 @@
+"""Alembic migrations; `hub.store.database.migrate` runs them at every start."""

@@ -1,0 +1,284 @@
+"""From effects and state to the rows of one commit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Table
+
+from hub.chain import canonical
+from hub.effects import Attempt, Effects, us
+from hub.state import HubState
+from hub.store import tables as t
+from hub.visits.model import Visit
+from hub.wallet.service import Account, ChargeLine, vat_minor
+
+__all__ = ["Rows", "add_effects", "seed_rows"]
+
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Rows:
+    """Rows to insert, and rows to write over by primary key, per table."""
+
+    inserts: dict[str, list[Row]] = field(default_factory=dict)
+    upserts: dict[str, dict[tuple[object, ...], Row]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.inserts or self.upserts)
+
+    def insert(self, table: Table, row: Row) -> None:
+        """A new row."""
+        self.inserts.setdefault(table.name, []).append(row)
+
+    def upsert(self, table: Table, row: Row) -> None:
+        """A row that replaces the one with the same primary key."""
+        key = tuple(row[column.name] for column in table.primary_key.columns)
+        self.upserts.setdefault(table.name, {})[key] = row
+
+
+def add_effects(rows: Rows, effects: Effects, state: HubState) -> None:
+    """Adds what a step left behind; projections take their values from the state as it is."""
+    for event in effects.events:
+        rows.insert(
+            t.events,
+            {
+                "number": event.number,
+                "at_us": event.at_us,
+                "kind": event.kind,
+                "visit_id": event.visit_id,
+                "data": canonical(event.data),
+                "previous_hash": event.previous_hash,
+                "hash": event.hash,
+            },
+        )
+    _ledger(rows, effects)
+    for visit_id in sorted(effects.visits):
+        visit = state.visits.get(visit_id)
+        if visit is not None:
+            _visit(rows, state, visit)
+    for visit_id in effects.receipts:
+        _receipt(rows, state, state.visits[visit_id])
+    for key, attempt in sorted(effects.attempts.items()):
+        _attempt(rows, state, key, attempt)
+    _stock(rows, state, effects.stock)
+    for gtin, from_us, price_minor in effects.prices:
+        rows.insert(t.prices, {"gtin": gtin, "from_us": from_us, "price_minor": price_minor})
+    for device_id, boot_id in sorted(effects.clocks):
+        _clock(rows, state, device_id, boot_id)
+
+
+def seed_rows(rows: Rows, state: HubState) -> None:
+    """The store file's catalogue and planogram, for an empty database."""
+    for product in state.catalog.products.values():
+        rows.insert(
+            t.prices,
+            {"gtin": product.gtin, "from_us": 0, "price_minor": product.prices[0][1]},
+        )
+    for slot in state.store.slots:
+        rows.upsert(
+            t.planogram,
+            {
+                "slot_id": slot.slot_id,
+                "bay_id": slot.bay_id,
+                "board_id": slot.board_id,
+                "gtin": slot.gtin,
+                "facings": slot.facings,
+                "deep": slot.deep,
+            },
+        )
+    _stock(rows, state, state.stock.shelf)
+
+
+def _ledger(rows: Rows, effects: Effects) -> None:
+    for item in effects.transactions:
+        rows.insert(
+            t.ledger_transactions,
+            {
+                "number": item.number,
+                "tx_id": item.tx_id,
+                "at_us": item.at_us,
+                "phase": item.phase,
+                "kind": item.kind,
+                "visit_id": item.visit_id,
+                "currency": item.currency,
+                "resolves": item.resolves,
+                "previous_hash": item.previous_hash,
+                "hash": item.hash,
+            },
+        )
+        for line, entry in enumerate(item.entries):
+            rows.upsert(
+                t.ledger_accounts,
+                {
+                    "account": entry.account,
+                    "kind": entry.account.split(":", 1)[0],
+                    "currency": item.currency,
+                },
+            )
+            rows.insert(
+                t.ledger_entries,
+                {
+                    "number": item.number,
+                    "line": line,
+                    "account": entry.account,
+                    "amount_minor": entry.amount_minor,
+                },
+            )
+
+
+def _visit(rows: Rows, state: HubState, visit: Visit) -> None:
+    account = state.wallets.accounts.get(visit.visit_id)
+    money = account or Account(visit.visit_id, visit.payer, "")
+    record: Row = {"visit": visit.dump(), "account": None}
+    if account is not None:
+        record["account"] = {name: getattr(account, name) for name in Account.__slots__}
+        rows.upsert(
+            t.holds,
+            {
+                "visit_id": visit.visit_id,
+                "hold_key": account.hold_id,
+                "payer": account.payer,
+                "currency": state.store.currency,
+                "amount_minor": account.hold_minor,
+                "state": account.state,
+                "captured_minor": account.captured_minor,
+                "refunded_minor": account.refunded_minor,
+            },
+        )
+    rows.upsert(
+        t.visits,
+        {
+            "visit_id": visit.visit_id,
+            "token_sha256": visit.token_sha256,
+            "payer": visit.payer,
+            "stage": visit.stage,
+            "gate_id": visit.gate_id,
+            "opened_us": us(visit.opened_s),
+            "scanned_us": _us(visit.scanned_s),
+            "exited_us": _us(visit.exited_s),
+            "settled_us": _us(visit.settled_s),
+            "receipt_us": _us(visit.receipt_s),
+            "exit_kind": visit.exit_kind,
+            "tracks": json.dumps(visit.tracks),
+            "lost": visit.lost,
+            "needs_review": visit.needs_review,
+            "review_reasons": json.dumps(visit.review_reasons),
+            "currency": state.store.currency,
+            "hold_minor": money.hold_minor,
+            "total_minor": money.total_minor,
+            "charged_minor": money.charged_minor,
+            "captured_minor": money.captured_minor,
+            "debt_minor": money.debt_minor,
+            "refunded_minor": money.refunded_minor,
+            "record": json.dumps(record),
+        },
+    )
+
+
+def _receipt(rows: Rows, state: HubState, visit: Visit) -> None:
+    account = state.wallets.account(visit.visit_id)
+    currency = state.store.currency
+    taxes = [vat_minor(line.gross_minor, line.vat_rate, currency) for line in visit.lines]
+    rows.insert(
+        t.receipts,
+        {
+            "visit_id": visit.visit_id,
+            "issued_us": us(visit.settled_s or 0.0),
+            "currency": currency,
+            "total_minor": sum(line.gross_minor for line in visit.lines),
+            "vat_minor": sum(taxes),
+            "charged_minor": account.charged_minor,
+            "debt_minor": account.debt_minor,
+        },
+    )
+    for line, tax in zip(visit.lines, taxes, strict=True):
+        rows.insert(t.receipt_lines, _receipt_line(state, visit, line, tax))
+
+
+def _receipt_line(state: HubState, visit: Visit, line: ChargeLine, tax: int) -> Row:
+    return {
+        "visit_id": visit.visit_id,
+        "line": line.line,
+        "gtin": line.gtin,
+        "name": state.catalog.products[line.gtin].name,
+        "quantity": line.quantity,
+        "unit_price_minor": line.unit_price_minor,
+        "vat_rate": line.vat_rate,
+        "vat_minor": tax,
+        "total_minor": line.gross_minor,
+        "reaches": json.dumps(list(line.reaches)),
+    }
+
+
+def _attempt(rows: Rows, state: HubState, key: str, attempt: Attempt) -> None:
+    request = attempt.request
+    rows.upsert(
+        t.gateway_attempts,
+        {
+            "key": key,
+            "visit_id": attempt.visit_id,
+            "kind": request.kind,
+            "hold_key": request.hold_key,
+            "payer": request.payer,
+            "amount_minor": request.amount_minor,
+            "currency": request.currency,
+            "tries": attempt.tries,
+            "outcome": attempt.outcome,
+            "changed_us": us(state.now_s),
+        },
+    )
+
+
+def _stock(rows: Rows, state: HubState, places: Iterable[tuple[str, str]]) -> None:
+    gtins = set()
+    for slot_id, gtin in places:
+        rows.upsert(
+            t.stock,
+            {
+                "slot_id": slot_id,
+                "gtin": gtin,
+                "on_hand": state.stock.shelf.get((slot_id, gtin), 0),
+            },
+        )
+        gtins.add(gtin)
+    for gtin in sorted(gtins):
+        counts = state.stock.counts[gtin]
+        product = state.catalog.products.get(gtin)
+        if product is None:
+            continue
+        rows.upsert(
+            t.products,
+            {
+                "gtin": gtin,
+                "name": product.name,
+                "vat_rate": product.vat_rate,
+                "initial": counts.initial,
+                "restocked": counts.restocked,
+                "in_carts": sum(counts.carts.values()),
+                "sold": counts.sold,
+                "unaccounted": counts.unaccounted,
+            },
+        )
+
+
+def _clock(rows: Rows, state: HubState, device_id: str, boot_id: str) -> None:
+    estimate = state.devices.all[device_id].boots[boot_id].clock.estimate()
+    rows.upsert(
+        t.clocks,
+        {
+            "device_id": device_id,
+            "boot_id": boot_id,
+            "offset_us": us(estimate.offset_s),
+            "sd_us": us(estimate.sd_s),
+            "at_us": us(state.now_s),
+        },
+    )
+
+
+def _us(seconds: float | None) -> int | None:
+    return None if seconds is None else us(seconds)

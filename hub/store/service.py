@@ -1,0 +1,292 @@
+"""The database as the hub uses it: one commit at a time, and reading back for replay.
+
+Works on SQLite (a file or :memory:) and PostgreSQL. Not thread-safe by itself: the hub's facade
+holds a lock. Every failure is a StoreError, and of a failed commit nothing is stored.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub.chain import GENESIS, link
+from hub.errors import ChainBrokenError, StoreError, StoreWriteError
+from hub.store import tables as t
+from hub.store.database import is_memory, migrate, open_engine
+from hub.store.journal import JournalEntry, Snapshot
+from hub.store.rows import Rows
+
+__all__ = ["Store"]
+
+_ORDER: tuple[Table, ...] = (
+    t.inbox,
+    t.commands,
+    t.dead_letters,
+    t.events,
+    t.ledger_accounts,
+    t.ledger_transactions,
+    t.ledger_entries,
+    t.visits,
+    t.holds,
+    t.gateway_attempts,
+    t.receipts,
+    t.receipt_lines,
+    t.products,
+    t.prices,
+    t.planogram,
+    t.stock,
+    t.node_configs,
+    t.clocks,
+    t.snapshots,
+)
+READ_CHUNK = 1_000
+
+
+class Store:
+    """One store's database."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.memory = is_memory(url)
+        self._engine = open_engine(url)
+        try:
+            with self._engine.connect() as connection:
+                migrate(connection)
+                connection.commit()
+            self._writer: Connection = self._engine.connect()
+        except SQLAlchemyError as error:
+            raise StoreError(
+                f"expected a database that can be opened and written at {url}: {_short(error)}"
+            ) from error
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self._writer.close()
+        self._engine.dispose()
+
+    # -- writing --------------------------------------------------------------------------
+
+    def write(self, rows: Rows) -> None:
+        """Commits all rows at once, or raises StoreWriteError and stores none of them."""
+        try:
+            with self._writer.begin():
+                for table in _ORDER:
+                    if table.name in rows.inserts:
+                        self._writer.execute(insert(table), rows.inserts[table.name])
+                    if table.name in rows.upserts:
+                        self._upsert(table, list(rows.upserts[table.name].values()))
+        except SQLAlchemyError as error:
+            raise StoreWriteError(f"nothing was stored: {_short(error)}") from error
+
+    def mark_dead(self, device_id: str, boot_id: str, sequence: int) -> bool:
+        """A stored message is known to break the rules' code: replay passes over it."""
+        try:
+            with self._writer.begin():
+                result = self._writer.execute(
+                    update(t.inbox)
+                    .where(
+                        t.inbox.c.device_id == device_id,
+                        t.inbox.c.boot_id == boot_id,
+                        t.inbox.c.sequence == sequence,
+                    )
+                    .values(dead=True)
+                )
+        except SQLAlchemyError as error:
+            raise StoreWriteError(f"nothing was stored: {_short(error)}") from error
+        return bool(result.rowcount)
+
+    def prune(self, before_position: int, inbox_before_us: int) -> None:
+        """Forgets inputs that a snapshot made needless; messages only when old enough."""
+        try:
+            with self._writer.begin():
+                self._writer.execute(
+                    delete(t.commands).where(
+                        t.commands.c.position <= before_position,
+                        t.commands.c.kind.in_(("tick", "pong")),
+                    )
+                )
+                self._writer.execute(
+                    delete(t.inbox).where(
+                        t.inbox.c.position <= before_position,
+                        t.inbox.c.received_us < inbox_before_us,
+                    )
+                )
+                self._writer.execute(
+                    delete(t.snapshots).where(t.snapshots.c.position < before_position)
+                )
+        except SQLAlchemyError as error:
+            raise StoreWriteError(f"nothing was pruned: {_short(error)}") from error
+
+    def _upsert(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        keys = [column.name for column in table.primary_key.columns]
+        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        statement = dialect.insert(table)
+        others = {
+            column.name: statement.excluded[column.name]
+            for column in table.columns
+            if column.name not in keys
+        }
+        self._writer.execute(
+            statement.on_conflict_do_update(index_elements=keys, set_=others), rows
+        )
+
+    # -- reading --------------------------------------------------------------------------
+
+    def connect(self) -> Connection:
+        """A connection that only reads; the caller closes it."""
+        return self._engine.connect().execution_options(reading=True)
+
+    def rows(self, table: Table, *order: str) -> list[dict[str, Any]]:
+        """All rows of a table, ordered by columns."""
+        statement = select(table).order_by(*(table.c[name] for name in order))
+        return self._read(statement)
+
+    def visit_record(self, *, visit_id: str = "", token_sha256: str = "") -> dict[str, Any] | None:
+        """The stored state of a visit, by id or token."""
+        column = t.visits.c.visit_id if visit_id else t.visits.c.token_sha256
+        found = self._read(select(t.visits.c.record).where(column == (visit_id or token_sha256)))
+        return json.loads(found[0]["record"]) if found else None
+
+    def count(self, table: Table) -> int:
+        """How many rows a table has."""
+        return int(self._read(select(func.count().label("n")).select_from(table))[0]["n"])
+
+    def last_position(self) -> int:
+        """The position of the latest journal entry; 0 if there is none."""
+        found = [
+            self._read(select(func.max(table.c.position).label("n")))[0]["n"] or 0
+            for table in (t.inbox, t.commands, t.snapshots)
+        ]
+        return max(int(value) for value in found)
+
+    def heads(self) -> tuple[tuple[int, str], tuple[int, str]]:
+        """Number and hash of the last event and of the last transaction."""
+        heads = []
+        for table in (t.events, t.ledger_transactions):
+            found = self._read(
+                select(table.c.number, table.c.hash).order_by(table.c.number.desc()).limit(1)
+            )
+            heads.append((found[0]["number"], found[0]["hash"]) if found else (0, GENESIS))
+        return heads[0], heads[1]
+
+    def snapshot(self) -> Snapshot | None:
+        """The latest snapshot."""
+        found = self._read(select(t.snapshots).order_by(t.snapshots.c.position.desc()).limit(1))
+        return Snapshot(**found[0]) if found else None
+
+    def journal(self, after_position: int) -> Iterator[JournalEntry]:
+        """Every input after a position, in order."""
+        yield from heapq.merge(
+            self._inbox(after_position),
+            self._commands(after_position),
+            key=lambda entry: entry.position,
+        )
+
+    def verify(self, *, after_event: int = 0, after_transaction: int = 0) -> None:
+        """Follows both hash chains; ChainBrokenError names the first row that does not fit."""
+        self._verify_events(after_event)
+        self._verify_ledger(after_transaction)
+
+    def _verify_events(self, after: int) -> None:
+        previous = self._hash_at(t.events, after)
+        number = after
+        for row in self._paged(t.events, "number", after):
+            number += 1
+            content = {
+                "number": row["number"],
+                "at_us": row["at_us"],
+                "kind": row["kind"],
+                "visit_id": row["visit_id"],
+                "data": json.loads(row["data"]),
+            }
+            previous = _follow("events", number, row, previous, content)
+
+    def _verify_ledger(self, after: int) -> None:
+        previous = self._hash_at(t.ledger_transactions, after)
+        number = after
+        for row in self._paged(t.ledger_transactions, "number", after):
+            number += 1
+            entries = self._read(
+                select(t.ledger_entries)
+                .where(t.ledger_entries.c.number == row["number"])
+                .order_by(t.ledger_entries.c.line)
+            )
+            content = {
+                name: row[name]
+                for name in (
+                    "number",
+                    "tx_id",
+                    "at_us",
+                    "phase",
+                    "kind",
+                    "visit_id",
+                    "currency",
+                    "resolves",
+                )
+            }
+            content["entries"] = [[entry["account"], entry["amount_minor"]] for entry in entries]
+            previous = _follow("ledger_transactions", number, row, previous, content)
+
+    def _hash_at(self, table: Table, number: int) -> str:
+        if number == 0:
+            return GENESIS
+        found = self._read(select(table.c.hash).where(table.c.number == number))
+        if not found:
+            raise ChainBrokenError(f"{table.name} row {number} is missing")
+        return str(found[0]["hash"])
+
+    def _inbox(self, after: int) -> Iterator[JournalEntry]:
+        for row in self._paged(t.inbox, "position", after):
+            yield JournalEntry(
+                row["position"], row["received_us"], "inbox", "", row["payload"], row["dead"]
+            )
+
+    def _commands(self, after: int) -> Iterator[JournalEntry]:
+        for row in self._paged(t.commands, "position", after):
+            yield JournalEntry(
+                row["position"], row["at_us"], "command", row["kind"], row["payload"]
+            )
+
+    def _paged(self, table: Table, key: str, after: int) -> Iterator[dict[str, Any]]:
+        while True:
+            page = self._read(
+                select(table).where(table.c[key] > after).order_by(table.c[key]).limit(READ_CHUNK)
+            )
+            yield from page
+            if len(page) < READ_CHUNK:
+                return
+            after = page[-1][key]
+
+    def _read(self, statement: Any) -> list[dict[str, Any]]:
+        try:
+            if self.memory:
+                # There is one connection only, so reads go between the writes.
+                with self._writer.begin():
+                    return [dict(row) for row in self._writer.execute(statement).mappings()]
+            with self.connect() as connection:
+                return [dict(row) for row in connection.execute(statement).mappings()]
+        except SQLAlchemyError as error:
+            raise StoreError(f"the database cannot be read: {_short(error)}") from error
+
+
+def _follow(
+    table: str, number: int, row: dict[str, Any], previous: str, content: dict[str, Any]
+) -> str:
+    """Checks one row of a chain and returns its hash."""
+    expected = link(previous, content)
+    if row["number"] != number or row["previous_hash"] != previous or row["hash"] != expected:
+        raise ChainBrokenError(
+            f"{table} row {number}: expected hash {expected}, the row has number "
+            f"{row['number']} and hash {row['hash']}; it was changed after it was written"
+        )
+    return expected
+
+
+def _short(error: SQLAlchemyError) -> str:
+    return str(getattr(error, "orig", None) or error).splitlines()[0]

@@ -1,0 +1,270 @@
+"""The tables. Times are integer microseconds (`_us`), amounts integer minor units (`_minor`).
+
+Append-only: inbox, commands, dead_letters, events, ledger_*, receipts, receipt_lines, prices,
+node_configs. Projections that may be rewritten from them: holds, gateway_attempts, visits, stock,
+clocks. `position` numbers inbox and commands together: replay reads both in that order.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+__all__ = [
+    "clocks",
+    "commands",
+    "dead_letters",
+    "events",
+    "gateway_attempts",
+    "holds",
+    "inbox",
+    "ledger_accounts",
+    "ledger_entries",
+    "ledger_transactions",
+    "metadata",
+    "node_configs",
+    "planogram",
+    "prices",
+    "products",
+    "receipt_lines",
+    "receipts",
+    "snapshots",
+    "stock",
+    "visits",
+]
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_ID = String(200)
+_HASH = String(64)
+# SQLite gives a rowid only to a column that is declared INTEGER.
+_BIG = BigInteger().with_variant(Integer(), "sqlite")
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("position", _BIG, primary_key=True, autoincrement=False),
+    Column("device_id", _ID, nullable=False),
+    Column("boot_id", _ID, nullable=False),
+    Column("sequence", _BIG, nullable=False),
+    Column("received_us", _BIG, nullable=False),
+    Column("dead", Boolean, nullable=False),
+    Column("payload", Text, nullable=False),
+    UniqueConstraint("device_id", "boot_id", "sequence"),
+)
+commands = Table(
+    "commands",
+    metadata,
+    Column("position", _BIG, primary_key=True, autoincrement=False),
+    Column("at_us", _BIG, nullable=False),
+    Column("kind", _ID, nullable=False),
+    Column("payload", Text, nullable=False),
+)
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("number", _BIG, primary_key=True, autoincrement=True),
+    Column("at_us", _BIG, nullable=False),
+    Column("topic", String(512), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("size", _BIG, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+events = Table(
+    "events",
+    metadata,
+    Column("number", _BIG, primary_key=True, autoincrement=False),
+    Column("at_us", _BIG, nullable=False),
+    Column("kind", _ID, nullable=False),
+    Column("visit_id", _ID),
+    Column("data", Text, nullable=False),
+    Column("previous_hash", _HASH, nullable=False),
+    Column("hash", _HASH, nullable=False),
+    Index(None, "visit_id"),
+)
+ledger_accounts = Table(
+    "ledger_accounts",
+    metadata,
+    Column("account", _ID, primary_key=True),
+    Column("kind", _ID, nullable=False),
+    Column("currency", String(3), nullable=False),
+)
+ledger_transactions = Table(
+    "ledger_transactions",
+    metadata,
+    Column("number", _BIG, primary_key=True, autoincrement=False),
+    Column("tx_id", _ID, nullable=False, unique=True),
+    Column("at_us", _BIG, nullable=False),
+    Column("phase", String(8), nullable=False),
+    Column("kind", _ID, nullable=False),
+    Column("visit_id", _ID, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("resolves", _ID, unique=True),
+    Column("previous_hash", _HASH, nullable=False),
+    Column("hash", _HASH, nullable=False),
+)
+ledger_entries = Table(
+    "ledger_entries",
+    metadata,
+    Column("number", _BIG, ForeignKey(ledger_transactions.c.number), primary_key=True),
+    Column("line", Integer, primary_key=True),
+    Column("account", _ID, ForeignKey(ledger_accounts.c.account), nullable=False),
+    Column("amount_minor", _BIG, nullable=False),
+)
+holds = Table(
+    "holds",
+    metadata,
+    Column("visit_id", _ID, primary_key=True),
+    Column("hold_key", _ID, nullable=False),
+    Column("payer", _ID, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount_minor", _BIG, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("captured_minor", _BIG, nullable=False),
+    Column("refunded_minor", _BIG, nullable=False),
+)
+gateway_attempts = Table(
+    "gateway_attempts",
+    metadata,
+    Column("key", _ID, primary_key=True),
+    Column("visit_id", _ID, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("hold_key", _ID, nullable=False),
+    Column("payer", _ID, nullable=False),
+    Column("amount_minor", _BIG, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("outcome", String(16)),
+    Column("changed_us", _BIG, nullable=False),
+)
+visits = Table(
+    "visits",
+    metadata,
+    Column("visit_id", _ID, primary_key=True),
+    Column("token_sha256", _HASH, nullable=False, unique=True),
+    Column("payer", _ID, nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("gate_id", _ID),
+    Column("opened_us", _BIG, nullable=False),
+    Column("scanned_us", _BIG),
+    Column("exited_us", _BIG),
+    Column("settled_us", _BIG),
+    Column("receipt_us", _BIG),
+    Column("exit_kind", _ID),
+    Column("tracks", Text, nullable=False),
+    Column("lost", Boolean, nullable=False),
+    Column("needs_review", Boolean, nullable=False),
+    Column("review_reasons", Text, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("hold_minor", _BIG, nullable=False),
+    Column("total_minor", _BIG, nullable=False),
+    Column("charged_minor", _BIG, nullable=False),
+    Column("captured_minor", _BIG, nullable=False),
+    Column("debt_minor", _BIG, nullable=False),
+    Column("refunded_minor", _BIG, nullable=False),
+    Column("record", Text, nullable=False),
+)
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("visit_id", _ID, ForeignKey(visits.c.visit_id), primary_key=True),
+    Column("issued_us", _BIG, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("total_minor", _BIG, nullable=False),
+    Column("vat_minor", _BIG, nullable=False),
+    Column("charged_minor", _BIG, nullable=False),
+    Column("debt_minor", _BIG, nullable=False),
+)
+receipt_lines = Table(
+    "receipt_lines",
+    metadata,
+    Column("visit_id", _ID, ForeignKey(receipts.c.visit_id), primary_key=True),
+    Column("line", Integer, primary_key=True),
+    Column("gtin", String(14), nullable=False),
+    Column("name", String(80), nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("unit_price_minor", _BIG, nullable=False),
+    Column("vat_rate", String(8), nullable=False),
+    Column("vat_minor", _BIG, nullable=False),
+    Column("total_minor", _BIG, nullable=False),
+    Column("reaches", Text, nullable=False),
+)
+products = Table(
+    "products",
+    metadata,
+    Column("gtin", String(14), primary_key=True),
+    Column("name", String(80), nullable=False),
+    Column("vat_rate", String(8), nullable=False),
+    Column("initial", _BIG, nullable=False),
+    Column("restocked", _BIG, nullable=False),
+    Column("in_carts", _BIG, nullable=False),
+    Column("sold", _BIG, nullable=False),
+    Column("unaccounted", _BIG, nullable=False),
+)
+prices = Table(
+    "prices",
+    metadata,
+    Column("gtin", String(14), ForeignKey(products.c.gtin), primary_key=True),
+    Column("from_us", _BIG, primary_key=True),
+    Column("price_minor", _BIG, nullable=False),
+)
+planogram = Table(
+    "planogram",
+    metadata,
+    Column("slot_id", _ID, primary_key=True),
+    Column("bay_id", _ID, nullable=False),
+    Column("board_id", _ID, nullable=False),
+    Column("gtin", String(14), nullable=False),
+    Column("facings", Integer, nullable=False),
+    Column("deep", Integer, nullable=False),
+)
+stock = Table(
+    "stock",
+    metadata,
+    Column("slot_id", _ID, primary_key=True),
+    Column("gtin", String(14), primary_key=True),
+    Column("on_hand", _BIG, nullable=False),
+)
+node_configs = Table(
+    "node_configs",
+    metadata,
+    Column("node_id", _ID, primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("payload", Text, nullable=False),
+)
+clocks = Table(
+    "clocks",
+    metadata,
+    Column("device_id", _ID, primary_key=True),
+    Column("boot_id", _ID, primary_key=True),
+    Column("offset_us", _BIG, nullable=False),
+    Column("sd_us", _BIG, nullable=False),
+    Column("at_us", _BIG, nullable=False),
+)
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("position", _BIG, primary_key=True, autoincrement=False),
+    Column("at_us", _BIG, nullable=False),
+    Column("digest", _HASH, nullable=False),
+    Column("state", Text, nullable=False),
+)

@@ -1,0 +1,61 @@
+"""Geometry of gates on the floor plan: zones, lines, and which way is out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from contracts.geometry import Bay, Gate
+
+__all__ = ["bay_distance_m", "centre", "crossing", "inside"]
+
+LINE_MARGIN_M = 0.3
+"""A line may be passed this far beyond its ends: people brush along the posts."""
+Point = tuple[float, float]
+
+
+def inside(point: Point, polygon: Sequence[Point]) -> bool:
+    """Whether a point lies in a polygon (even-odd rule; the edge counts on one side)."""
+    x, y = point
+    odd = False
+    for (x0, y0), (x1, y1) in zip(polygon, [*polygon[1:], polygon[0]], strict=True):
+        if (y0 > y) != (y1 > y) and x < (x1 - x0) * (y - y0) / (y1 - y0) + x0:
+            odd = not odd
+    return odd
+
+
+def centre(polygon: Sequence[Point]) -> Point:
+    """The mean of a polygon's corners."""
+    count = len(polygon)
+    return sum(p[0] for p in polygon) / count, sum(p[1] for p in polygon) / count
+
+
+def crossing(gate: Gate, middle: Point, start: Point, end: Point) -> float | None:
+    """Where on the way from start to end the gate's line is passed outwards: 0 to 1, or None.
+
+    Outwards is away from `middle`, the middle of the floor.
+    """
+    a, b = gate.line_m
+    inner = _side(a, b, middle)
+    side_start, side_end = _side(a, b, start), _side(a, b, end)
+    if inner == 0.0 or side_start * inner <= 0.0 or side_end * inner > 0.0:
+        return None
+    share = side_start / (side_start - side_end)
+    x = start[0] + share * (end[0] - start[0])
+    y = start[1] + share * (end[1] - start[1])
+    length = math.dist(a, b)
+    along = ((x - a[0]) * (b[0] - a[0]) + (y - a[1]) * (b[1] - a[1])) / length
+    return share if -LINE_MARGIN_M <= along <= length + LINE_MARGIN_M else None
+
+
+def bay_distance_m(bay: Bay, point: Point) -> float:
+    """How far a floor point is from a bay's front plane."""
+    angle = math.radians(bay.facing_deg)
+    ux, uy = -math.sin(angle), math.cos(angle)
+    dx, dy = point[0] - bay.origin_m[0], point[1] - bay.origin_m[1]
+    along = min(max(dx * ux + dy * uy, 0.0), bay.width_m)
+    return math.hypot(dx - along * ux, dy - along * uy)
+
+
+def _side(a: Point, b: Point, p: Point) -> float:
+    return (b[0] - a[0]) * (p[1] - a[1]) - (b[1] - a[1]) * (p[0] - a[0])

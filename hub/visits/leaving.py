@@ -1,0 +1,175 @@
+"""While a visit walks: its positions, re-links of lost tracks, and all the ways it ends."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+from hub.effects import us
+from hub.state import HubState
+from hub.visits.floor import Track
+from hub.visits.gates import crossing, inside
+from hub.visits.model import Visit
+
+__all__ = ["follow", "leave", "link", "watch_lost"]
+
+RELINK_MARGIN_M = 1.0
+"""A body found again must be nearer than the next candidate by so much."""
+
+
+def link(state: HubState, track: Track, linked_from: str) -> None:
+    """The floor says this track continues another: the visit comes along."""
+    before = state.floor.tracks.get(linked_from)
+    if track.linked:
+        return
+    track.linked = True
+    if before is None or before.visit_id is None or track.visit_id is not None:
+        return
+    _move(state, before, track, "the floor linked it")
+
+
+def follow(state: HubState, track: Track, fresh: int) -> None:
+    """Takes a bound track's new positions; leaving over an exit line ends the visit."""
+    visit = state.visits.get(track.visit_id or "")
+    if visit is None or visit.stage != "shopping":
+        return
+    points = list(track.points)[-(fresh + 1) :] if fresh else []
+    middle = (state.store.floor.width_m / 2, state.store.floor.depth_m / 2)
+    for start, end in pairwise(points):
+        visit.step(*end)
+        for gate in state.store.gates:
+            if gate.kind != "exit":
+                continue
+            share = crossing(gate, middle, start[1:], end[1:])
+            if share is not None:
+                t_s = start[0] + share * (end[0] - start[0])
+                leave(state, visit, t_s=t_s, kind="exit", gate_id=gate.gate_id)
+                return
+
+
+def watch_lost(state: HubState) -> None:
+    """Visits whose body is out of sight: an exit, found again, or lost for good."""
+    for visit in state.open_visits():
+        if visit.stage != "shopping":
+            continue
+        if state.now_s - (visit.scanned_s or visit.opened_s) > state.rules.visit_s_max:
+            _lose(state, visit, state.now_s, "it lasted longer than a visit may")
+            continue
+        track = state.floor.tracks.get(visit.track_id or "")
+        if track is None:
+            _lose(state, visit, state.floor.time_s, "its track was forgotten")
+        elif track.lost_s is not None:
+            _out_of_sight(state, visit, track, track.lost_s)
+
+
+def leave(
+    state: HubState, visit: Visit, *, t_s: float, kind: str, gate_id: str | None = None
+) -> None:
+    """The visit is over at `t_s`; settlement waits for what is still on its way."""
+    visit.stage = "left"
+    visit.exited_s = t_s
+    visit.exit_kind = kind
+    visit.grace_until_s = state.now_s + state.rules.grace_s
+    state.attributor.end(visit_id=visit.visit_id, t_s=t_s)
+    state.event("visit.exited", visit.visit_id, how=kind, gate_id=gate_id, t_us=us(t_s))
+
+
+def _out_of_sight(state: HubState, visit: Visit, track: Track, lost_s: float) -> None:
+    gone_s = max(
+        state.floor.time_s - lost_s,
+        state.now_s - lost_s - state.rules.stall_s,
+    )
+    last = track.last
+    zones = (
+        []
+        if last is None
+        else [gate for gate in state.store.gates if inside(last[1:], gate.zone_m)]
+    )
+    exits = [gate for gate in zones if gate.kind == "exit"]
+    if exits and gone_s >= state.rules.exit_lost_wait_s:
+        leave(state, visit, t_s=lost_s, kind="lost_in_exit_zone", gate_id=exits[0].gate_id)
+        return
+    if _find_again(state, visit, track, lost_s):
+        return
+    if gone_s < state.rules.lost_wait_s:
+        return
+    if zones:
+        leave(state, visit, t_s=lost_s, kind="left_by_entry", gate_id=zones[0].gate_id)
+    else:
+        _lose(state, visit, lost_s, "its track was lost in the store")
+
+
+def _lose(state: HubState, visit: Visit, t_s: float, reason: str) -> None:
+    visit.lost = True
+    visit.mark_review(reason)
+    state.count("visits_lost")
+    state.event("visit.lost", visit.visit_id, reason=reason)
+    leave(state, visit, t_s=t_s, kind="lost")
+
+
+def _find_again(state: HubState, visit: Visit, lost: Track, lost_s: float) -> bool:
+    """A new body in mid-store that only this visit explains is this visit's.
+
+    It must have begun away from every gate, within walking distance of where the visit was lost,
+    and clearly nearer than any other lost visit and any other new body.
+    """
+    last = lost.last
+    if last is None:
+        return False
+    found = []
+    for track in state.floor.tracks.values():
+        if track.visit_id is not None or track.lost_s is not None or not track.points:
+            continue
+        begin = track.points[0]
+        if track.born_s < lost_s or any(
+            inside(begin[1:], gate.zone_m) for gate in state.store.gates
+        ):
+            continue
+        far_m = math.dist(begin[1:], last[1:])
+        if far_m <= state.rules.relink_slack_m + state.rules.relink_speed_m_s * (
+            track.born_s - lost_s
+        ):
+            found.append((far_m, track.track_id, track))
+    if not found:
+        return False
+    found.sort()
+    far_m, _, track = found[0]
+    rivals = [row[0] for row in found[1:]] + _other_lost(state, visit, track)
+    if rivals and min(rivals) < far_m + RELINK_MARGIN_M:
+        return False
+    _move(state, lost, track, "nobody else can be there")
+    return True
+
+
+def _other_lost(state: HubState, visit: Visit, track: Track) -> list[float]:
+    distances = []
+    for other in state.open_visits():
+        if other is visit or other.stage != "shopping":
+            continue
+        theirs = state.floor.tracks.get(other.track_id or "")
+        if theirs is not None and theirs.lost_s is not None and theirs.last is not None:
+            distances.append(math.dist(theirs.last[1:], track.points[0][1:]))
+    return distances
+
+
+def _move(state: HubState, before: Track, track: Track, why: str) -> None:
+    visit = state.visits.get(before.visit_id or "")
+    if visit is None or visit.stage not in ("entering", "binding", "shopping"):
+        return
+    track.visit_id = visit.visit_id
+    visit.track_id = track.track_id
+    visit.tracks.append(track.track_id)
+    if visit.stage != "shopping":
+        return
+    t_s = track.points[0][0] if track.points else state.floor.time_s
+    for point in track.points:
+        visit.step(*point)
+    state.attributor.bind(visit_id=visit.visit_id, track_id=track.track_id, t_s=t_s)
+    state.event(
+        "visit.relinked",
+        visit.visit_id,
+        from_track=before.track_id,
+        track_id=track.track_id,
+        t_us=us(t_s),
+        why=why,
+    )

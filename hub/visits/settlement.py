@@ -1,0 +1,246 @@
+"""Settling a visit once: waiting for what could still be its own, charging, correcting downwards.
+
+A visit waits until every node whose bays it came near has said (by its watermark) all that
+happened before the exit, no reach near it is open or undecided, or its grace has ended.
+"""
+
+from __future__ import annotations
+
+from contracts.geometry import Bay
+from contracts.store_file import Node
+from hub.commands import RefundVisit, Reply
+from hub.effects import us
+from hub.errors import ConflictError, RejectedError, UnknownVisitError
+from hub.state import HubState, NearReach
+from hub.visits.gates import bay_distance_m
+from hub.visits.model import Visit
+from hub.wallet.gateway import GatewayRequest
+from hub.wallet.service import ChargeLine
+
+__all__ = ["could_be", "refund", "settle_ready", "waits_for"]
+
+TRAIL_SLACK_S = 2.0
+
+
+def settle_ready(state: HubState) -> None:
+    """Settles every visit that has left and waits for nothing more."""
+    for visit in state.open_visits():
+        if visit.stage != "left":
+            continue
+        open_points = waits_for(state, visit)
+        grace_over = visit.grace_until_s is not None and state.now_s >= visit.grace_until_s
+        if not open_points or grace_over:
+            for point in open_points:
+                visit.mark_review(f"settled without {point}")
+            _settle(state, visit)
+
+
+def waits_for(state: HubState, visit: Visit) -> list[str]:
+    """What could still change this visit's cart; empty if nothing can."""
+    if visit.exit_kind == "unseen" or visit.exited_s is None:
+        return []
+    until_s = visit.exited_s + state.rules.settle_delay_s
+    points = [
+        f"news from {node.node_id}"
+        for node in state.store.nodes
+        if _came_near(state, visit, node) and not _told(state, node.node_id, until_s)
+    ]
+    points.extend(
+        f"reach {reach.reach_id}"
+        for reach in state.reaches.values()
+        if reach.t_open_s <= visit.exited_s
+        and could_be(state, visit, reach)
+        and not _given_up(state, reach)
+    )
+    return points
+
+
+def could_be(state: HubState, visit: Visit, reach: NearReach) -> bool:
+    """Whether the shopper was near the reach's bay while it was open; true if nobody knows."""
+    bay = next((bay for bay in state.store.bays if bay.bay_id == reach.bay_id), None)
+    if bay is None:
+        return False
+    end_s = reach.t_close_s if reach.t_close_s is not None else state.now_s
+    seen = [
+        (x_m, y_m)
+        for t_s, x_m, y_m in visit.trail
+        if reach.t_open_s - TRAIL_SLACK_S <= t_s <= end_s + TRAIL_SLACK_S
+    ]
+    if not seen:
+        return not visit.trail or visit.lost
+    return any(bay_distance_m(bay, point) <= state.rules.near_m for point in seen)
+
+
+def _given_up(state: HubState, reach: NearReach) -> bool:
+    """A closed reach that the attributor had long enough moved nothing."""
+    return (
+        reach.t_close_s is not None
+        and state.now_s - max(reach.heard_s, reach.t_close_s) > state.rules.decide_wait_s
+    )
+
+
+def _came_near(state: HubState, visit: Visit, node: Node) -> bool:
+    bays: list[Bay] = [bay for bay in state.store.bays if bay.bay_id in node.bays]
+    if not visit.trail:
+        return bool(bays)
+    return any(
+        bay_distance_m(bay, (x_m, y_m)) <= state.rules.near_m
+        for _t, x_m, y_m in visit.trail
+        for bay in bays
+    )
+
+
+def _told(state: HubState, device_id: str, until_s: float) -> bool:
+    """Whether a node has said everything up to a time, in every boot it spoke in."""
+    device = state.devices.all[device_id]
+    boot = device.boot
+    if boot is None or boot.watermark_s is None or boot.watermark_s < until_s:
+        return False
+    return not any(other.waiting for other in device.boots.values())
+
+
+def _settle(state: HubState, visit: Visit) -> None:
+    visit_id = visit.visit_id
+    unclear = state.carts.unclear(visit_id, state.rules.review_probability)
+    if unclear:
+        visit.mark_review(f"{len(unclear)} unclear reaches")
+    lines = state.carts.lines(visit_id, state.attributor.cart(visit_id), state.catalog)
+    at_us = us(state.now_s)
+    transaction = state.wallets.charge(visit_id, lines, at_us=at_us)
+    if transaction is not None:
+        state.effects.transactions.append(transaction)
+    account = state.wallets.account(visit_id)
+    visit.lines = lines
+    visit.stage = "final"
+    visit.settled_s = state.now_s
+    state.event(
+        "visit.settled",
+        visit_id,
+        total_minor=account.total_minor,
+        charged_minor=account.charged_minor,
+        debt_minor=account.debt_minor,
+        currency=state.store.currency,
+        needs_review=visit.needs_review,
+        reasons=list(visit.review_reasons),
+        lines=[
+            [line.gtin, line.quantity, line.unit_price_minor, line.vat_rate, list(line.reaches)]
+            for line in lines
+        ],
+        unclear=[[decision.reach_id, decision.line] for decision in unclear],
+    )
+    state.effects.receipts.append(visit_id)
+    _resolve_hold(state, visit)
+    state.attributor.forget(visit_id=visit_id)
+    state.stock.settle(visit_id, lines)
+    state.effects.stock.update(state.stock.shelf)
+    state.carts.settle(visit_id)
+    for name in visit.tracks:
+        track = state.floor.tracks.get(name)
+        if track is not None:
+            track.visit_id = None
+    visit.trail.clear()
+    _forget_finals(state)
+
+
+def _resolve_hold(state: HubState, visit: Visit) -> None:
+    account = state.wallets.account(visit.visit_id)
+    if account.state != "held":
+        return
+    capture = account.charged_minor > 0
+    state.ask(
+        visit.visit_id,
+        GatewayRequest(
+            key=f"{visit.visit_id}:{'capture' if capture else 'void'}",
+            kind="capture" if capture else "void",
+            hold_key=account.hold_id,
+            payer=visit.payer,
+            amount_minor=account.charged_minor if capture else account.hold_minor,
+            currency=state.store.currency,
+        ),
+    )
+
+
+def _forget_finals(state: HubState) -> None:
+    """Keeps the latest closed visits in memory; all of them are in the database."""
+    closed = [
+        visit.visit_id
+        for visit in state.visits.values()
+        if not visit.open and not any(ask.visit_id == visit.visit_id for ask in state.asks.values())
+    ]
+    for visit_id in closed[: max(0, len(closed) - state.rules.visits_final_kept)]:
+        visit = state.visits.pop(visit_id)
+        state.by_token.pop(visit.token_sha256, None)
+        state.by_code.pop(visit.code, None)
+        state.wallets.accounts.pop(visit_id, None)
+
+
+def refund(state: HubState, command: RefundVisit) -> Reply:
+    """Takes receipt lines back: new entries, and money back through the gateway if it was paid."""
+    visit = state.visits.get(command.visit_id)
+    if visit is None:
+        raise UnknownVisitError(f"expected a visit, got {command.visit_id}")
+    wanted = ",".join(f"{line.line}x{line.quantity}" for line in command.lines)
+    known = visit.refund_ids.get(command.refund_id)
+    if known is not None:
+        if known != wanted:
+            raise ConflictError(f"refund {command.refund_id} was made before with other lines")
+        return Reply(visit_id=visit.visit_id, repeated=True)
+    if visit.stage != "final":
+        raise RejectedError(f"expected a settled visit, this one is {visit.stage}")
+    back, before = _refund_lines(visit, command)
+    transaction, paying_minor = state.wallets.refund(
+        visit.visit_id, back, before, at_us=us(state.now_s)
+    )
+    state.effects.transactions.append(transaction)
+    for line in back:
+        visit.refunded[line.line] = visit.refunded.get(line.line, 0) + line.quantity
+    visit.refund_ids[command.refund_id] = wanted
+    amount_minor = sum(line.gross_minor for line in back)
+    state.event(
+        "visit.corrected",
+        visit.visit_id,
+        refund_id=command.refund_id,
+        amount_minor=amount_minor,
+        paid_back_minor=paying_minor,
+        lines=[[line.line, line.gtin, line.quantity] for line in back],
+        reason=command.reason,
+    )
+    if paying_minor:
+        account = state.wallets.account(visit.visit_id)
+        state.ask(
+            visit.visit_id,
+            GatewayRequest(
+                key=f"{visit.visit_id}:refund:{account.refunds}",
+                kind="refund",
+                hold_key=account.hold_id,
+                payer=visit.payer,
+                amount_minor=paying_minor,
+                currency=state.store.currency,
+            ),
+        )
+    return Reply(visit_id=visit.visit_id, amount_minor=amount_minor)
+
+
+def _refund_lines(visit: Visit, command: RefundVisit) -> tuple[list[ChargeLine], list[ChargeLine]]:
+    """The pieces that go back, and what was left of their lines before."""
+    by_number = {line.line: line for line in visit.lines}
+    numbers = [line.line for line in command.lines]
+    if len(set(numbers)) != len(numbers):
+        raise RejectedError(f"expected each line once, got {numbers}")
+    back, before = [], []
+    for wish in command.lines:
+        line = by_number.get(wish.line)
+        left = 0 if line is None else line.quantity - visit.refunded.get(wish.line, 0)
+        if line is None or wish.quantity > left:
+            raise RejectedError(
+                f"expected at most {left} pieces of line {wish.line}, got {wish.quantity}"
+            )
+        before.append(_with_quantity(line, left))
+        back.append(_with_quantity(line, wish.quantity))
+    return back, before
+
+
+def _with_quantity(line: ChargeLine, quantity: int) -> ChargeLine:
+    return ChargeLine(
+        line.line, line.gtin, quantity, line.unit_price_minor, line.vat_rate, line.reaches
+    )

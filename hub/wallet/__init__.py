@@ -1,0 +1,1 @@
+"""Money: the ledger, holds, charges, refunds and the payment gateway."""

@@ -1,0 +1,66 @@
+"""The payment gateway as the hub sees it: ask under an idempotency key, maybe get an answer.
+
+A hold is named by the idempotency key it was asked under, so that a hold whose answer was lost
+can still be voided. Asking again under the same key with the same content gives the same answer
+and moves no money; with other content it is a conflict (HTTP 409 at Stripe).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+__all__ = [
+    "AskKind",
+    "GatewayAnswer",
+    "GatewayRequest",
+    "GatewayTotals",
+    "Outcome",
+    "PaymentGateway",
+]
+
+AskKind = Literal["hold", "capture", "void", "refund"]
+Outcome = Literal["approved", "declined", "expired", "conflict", "timeout"]
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayRequest:
+    """One thing asked of the gateway. `hold_key` is the key of the hold it is about."""
+
+    key: str
+    kind: AskKind
+    hold_key: str
+    payer: str
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayAnswer:
+    """What the gateway said. "timeout" stands for no answer at all."""
+
+    key: str
+    outcome: Outcome
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayTotals:
+    """What the gateway believes it owes: captures less refunds, and what is still on hold."""
+
+    captured_minor: int
+    refunded_minor: int
+    held_minor: int
+    holds_open: int
+
+
+class PaymentGateway(Protocol):
+    """A gateway; GatewayTimeoutError when no answer came."""
+
+    def ask(self, request: GatewayRequest) -> GatewayAnswer:
+        """Does what is asked, once per key."""
+        ...
+
+    def totals(self) -> GatewayTotals:
+        """The gateway's own books, for reconciliation."""
+        ...
