@@ -85,8 +85,9 @@ def print_report(console: Console, result: Mapping[str, Any]) -> None:
         took = sum(line["quantity"] for line in row["truth"])
         charged = sum(line["quantity"] for line in row["receipt"])
         after = row["time_to_receipt_s"]
+        marks = ("" if row["exact"] else " *") + (" (review)" if row["reviewed"] else "")
         table.add_row(
-            f"{row['shopper']}{'' if row['exact'] else ' *'}{' (review)' if row['reviewed'] else ''}",
+            f"{row['shopper']}{marks}",
             str(took),
             str(charged),
             f"{row['total_minor'] / 100:.2f} {row['currency']}",
