@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,8 @@ class NodeInputs:
 
     A picture comes either as a frame, which the core perceives itself, or as the observation that
     `NodeCore.perceive` made of it elsewhere (a camera's own thread, a cache of an earlier run).
-    `outbox_waiting`, `outbox_full` and `cpu_share` are what the driver knows of itself.
+    `dropped` (frames lost so far, by camera id), `outbox_waiting`, `outbox_full` and `cpu_share`
+    are what the driver knows of itself.
     """
 
     frames: tuple[Frame, ...] = ()
@@ -31,6 +33,7 @@ class NodeInputs:
     scans: tuple[GateScan, ...] = ()
     pings: tuple[ClockPing, ...] = ()
     tiles: tuple[SendTiles, ...] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
     outbox_waiting: int = 0
     outbox_full: bool = False
     cpu_share: float = 0.0

@@ -264,7 +264,7 @@ class PlateWatch:
         means = np.array(self._warm_means)
         self._warm.clear()
         self._warm_means.clear()
-        fresh = ~self._ready & (self._read_hops >= _SETTLE_HOPS)
+        fresh = ~self._ready & (self._read_hops >= len(variances))
         noise2 = 1.2 * np.percentile(variances, 25, axis=0)
         low, high = self._set.noise_g_min**2, self._set.noise_g_max**2
         columns = np.arange(len(self._plates))
