@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from store_sim.world.world import World
 
 __all__ = [
-    "LIFT_M", "Target", "drive_hand", "face", "find_stance", "pause", "reach_in", "reach_out",
-    "slip_from", "target_of", "walk",
+    "LIFT_M", "Target", "can_reach", "drive_hand", "face", "find_stance", "pause", "reach_in",
+    "reach_out", "slip_from", "target_of", "walk",
 ]  # fmt: skip
 
 LIFT_M = 0.014
@@ -159,6 +159,12 @@ def find_stance(
         if world.claim_spot(shopper, x, y):
             return (x, y), posture
     return None
+
+
+def can_reach(shopper: Shopper, target: Target, hand: str) -> bool:
+    """Whether the arm is long enough from the best place."""
+    aside = _ASIDES_M[0] * (1.0 if hand == "l" else -1.0)
+    return _posture(shopper, target, hand, aside, None).short_m <= 0.0
 
 
 def _posture(

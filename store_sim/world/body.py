@@ -85,7 +85,8 @@ def stride_length_m(stature_m: float, speed_m_s: float) -> float:
 def torso_of(frame: Frame, *, lean: float, crouch: float, twist: float, drop_m: float) -> Torso:
     """The trunk in the root frame.
 
-    `lean` is the spine's angle in radians, `crouch` 0 (upright) to 1 (deepest), `twist` turns the
+    `lean` is the spine's angle in radians, `crouch` 0 (upright) to 1 (deepest),
+    a little below 0 on tiptoe, `twist` turns the
     shoulders to the left. The pelvis moves back as the trunk comes forward, which keeps balance.
     """
     s = frame.stature
@@ -237,12 +238,13 @@ def _leg(
     # A standing person's feet are a little apart and the deep crouch puts one foot ahead.
     x += 0.02 * frame.stature + side * 0.05 * frame.stature * crouch - 0.01 * frame.stature
     y = side * (frame.hip_half + 0.012 * frame.stature * (1 - amount) + 0.03 * crouch)
+    toe = (x + frame.foot, y + side * 0.02, max(0.012, 0.3 * frame.ankle + 0.75 * lift))
+    # Where the leg is too short, in a long step or on tiptoe, the heel comes off the floor.
     ankle: Vec = (x, y, frame.ankle + lift)
     knee, ankle = two_bones(
         hip, ankle, frame.thigh, frame.shank, (1.0, side * (0.12 + 0.3 * crouch), 0.1)
     )
-    toe = add(ankle, (frame.foot, side * 0.02, -0.7 * frame.ankle - 0.25 * lift))
-    return hip, knee, ankle, (toe[0], toe[1], max(0.012, toe[2]))
+    return hip, knee, ankle, toe
 
 
 def two_bones(start: Vec, end: Vec, first: float, second: float, pole: Vec) -> tuple[Vec, Vec]:

@@ -81,7 +81,7 @@ def in_crook(
     """
     wrist = _joint(pose, f"{hand}_wrist")
     elbow = _joint(pose, f"{hand}_elbow")
-    share = 0.30 + 0.42 * (place % 2)
+    share = 0.05 + 0.45 * (place % 2)
     rest = add(scaled(wrist, 1 - share), scaled(elbow, share))
     row = place // 2
     heading = (math.cos(heading_rad), math.sin(heading_rad), 0.0)

@@ -11,6 +11,7 @@ from store_sim.world import verbs
 from store_sim.world.acts import (
     LIFT_M,
     Target,
+    can_reach,
     drive_hand,
     find_stance,
     pause,
@@ -194,8 +195,13 @@ def _place(world: World, slot_id: str) -> SlotPlace:
 def _stand_for(
     world: World, shopper: Shopper, place: SlotPlace, base: Vec, u_m: float, hand: Hand
 ) -> Generator[None, None, tuple[Target, Posture] | None]:
-    """Goes where the hand can reach `base`; returns (target, posture), None if all is taken."""
+    """Goes where the hand can reach `base`; returns (target, posture).
+
+    None if the arm is too short, or everything is taken by others for too long.
+    """
     target = target_of(shopper, place, base, u_m, hand.side)
+    if not can_reach(shopper, target, hand.side):
+        return None
     for attempt in range(CLAIM_TRIES):
         found = find_stance(world, shopper, target, hand.side)
         if found is not None:

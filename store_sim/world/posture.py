@@ -22,14 +22,17 @@ STAND_MAX_M = 0.65
 REACH_TWIST_RAD = 0.42
 """How far the shoulders turn at full reach, so that the reaching shoulder comes ahead."""
 
+TIPTOE = -0.16
+"""The least crouch: heels off the floor by five hundredths of the stature."""
+
 _LEANS = np.linspace(0.0, 1.25, 26)
-_CROUCHES = np.linspace(0.0, 1.0, 21)
+_CROUCHES = np.concatenate((TIPTOE * np.array([1.0, 0.5]), np.linspace(0.0, 1.0, 21)))
 _HEAD_CLEARANCE_M = 0.10
 
 
 @dataclass(frozen=True, slots=True)
 class Posture:
-    """Lean in radians, crouch 0..1, twist in radians (left positive), distance to the front."""
+    """Lean and twist (left positive) in radians, crouch TIPTOE..1, distance to the front."""
 
     lean: float
     crouch: float
@@ -84,9 +87,15 @@ def reach_posture(
     arm = frame.upper_arm + frame.forearm
     short = np.maximum(0.0, away - STRETCH_SHARE * arm - SHOULDER_SLIDE_SHARE * s)
     bumped = np.maximum(0.0, head_x + _HEAD_CLEARANCE_M - stand)
-    cost = 0.9 * lean**2 + 0.7 * crouch**2 + 0.6 * lean * crouch + 3.0 * (stand - 0.52) ** 2
+    cost = (
+        0.9 * lean**2
+        + 0.7 * crouch**2
+        + 0.6 * lean * np.maximum(0.0, crouch)
+        + 3.0 * (stand - 0.52) ** 2
+    )
     cost += np.maximum(0.0, 0.55 * arm - away) * 2.0
-    # Using the shoulder blade is an effort, leaning a little is less.
+    # Tiptoes and the shoulder blade are an effort, leaning a little is less.
+    cost += 0.15 * (crouch < 0.0)
     cost += 4.0 * np.maximum(0.0, away - STRETCH_SHARE * arm)
     cost += 400.0 * bumped**2 + 4.0 * bumped + 1e3 * short
     if roof_z_m is not None:

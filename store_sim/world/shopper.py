@@ -138,7 +138,7 @@ class Shopper:
 
     def crook_tip(self) -> Vec:
         """The left forearm across the belly."""
-        return (0.30, -0.03, 0.645 * self.frame.stature)
+        return (0.31, -0.11, 0.645 * self.frame.stature)
 
     # -- time
 
