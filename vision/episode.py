@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from vision.change import Look, look_at, similarity
 from vision.verdict import carried_match, weigh
 
-__all__ = ["MOMENT_SCALE", "Judge", "Moment", "Suspect", "Verdict", "grown", "overlapping"]
+__all__ = ["MOMENT_SCALE", "Judge", "Moment", "Suspect", "Verdict", "core_of", "grown", "overlapping"]
 
 F32 = NDArray[np.float32]
 Mask = NDArray[np.uint8]
@@ -29,6 +29,8 @@ AREA_SHARE_MIN, AREA_SHARE_MAX = 4e-4, 0.2
 """Smaller is a speck, larger a body or a scene; shares of the picture."""
 THICKNESS_MIN_PX = 3.0
 """Half of the least width, on the half-size mask, that is not an edge of shadow or a nudge."""
+TAIL_PX = 5
+PART_SHARE_MIN = 0.15
 SOLIDITY_MIN = 0.45
 ASPECT_MAX = 8.0
 PUSH_SHARE = 0.3
@@ -38,6 +40,8 @@ PUSHED_ALIKE_MIN = 0.75
 VISITOR_SHARE = 0.25
 """A visitor who reaches in from the border covers at least this share of the stretch's area
 beside it."""
+GONE_S = 0.75
+"""A visitor not seen for this long has left; who comes later is another one."""
 BODY_SHARE = 1.2
 """A visitor who is all in the picture is at least this many times the stretch."""
 
@@ -71,7 +75,7 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a suspect. `came`: somebody was seen to come to it. `pushed`: the same thing
+    """What became of a suspect. `log_odds` in nats, positive for a pick. `came`: somebody was seen to come to it. `pushed`: the same thing
     a little aside. `box` in half-size pixels."""
 
     event: bool
@@ -79,7 +83,7 @@ class Verdict:
     pushed: bool = False
     t_s: float = 0.0
     action: Literal["pick", "put_back"] = "pick"
-    confidence: float = 0.0
+    log_odds: float = 0.0
     box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     why: str = ""
 
@@ -95,9 +99,9 @@ class Judge:
         moments = [moment for moment in history if moment.t_s >= suspect.t_from_s - 1e-6]
         if len(moments) < 4:
             return Verdict(False, True, why="too early")
-        unfit = _shape_fault(suspect.mask)
         crossing = self._crossing(suspect, moments)
         came, left_s = _visits(suspect.mask, moments, moments[crossing].t_s)
+        unfit = _shape_fault(suspect.mask)
         if unfit:
             return Verdict(False, came, why=unfit)
         if not came or left_s is None:
@@ -165,7 +169,7 @@ class Judge:
             True,
             t_s=t_x if picked else (t_x + max(t_x, left_s)) / 2.0,
             action="pick" if picked else "put_back",
-            confidence=1.0 / (1.0 + math.exp(-abs(evidence.log_odds))),
+            log_odds=evidence.log_odds,
             box=(float(x0), float(y0), float(x1), float(y1)),
             why=f"{evidence}",
         )
@@ -190,8 +194,8 @@ class Judge:
 
 
 def _visits(mask: Mask, moments: Sequence[Moment], t_x: float) -> tuple[bool, float | None]:
-    """Whether somebody reached the stretch before it changed, and when somebody was last there
-    after it had changed (None: nobody was)."""
+    """Whether somebody reached the stretch before it changed, and when the first of them
+    left after it had changed (None: nobody was)."""
     area = int(mask.sum())
     near = grown(mask, 4)
     beside = grown(mask, 3) == 0
@@ -209,7 +213,7 @@ def _visits(mask: Mask, moments: Sequence[Moment], t_x: float) -> tuple[bool, fl
             continue
         if moment.t_s <= t_x:
             came = True
-        if moment.t_s >= t_x:
+        if moment.t_s >= t_x and (left_s is None or moment.t_s - left_s < GONE_S):
             left_s = moment.t_s
     return came, left_s
 
@@ -236,6 +240,19 @@ def _shape_fault(mask: Mask) -> str:
 def touches_border(mask: NDArray[np.bool_]) -> bool:
     """Whether the mask reaches the picture's border."""
     return bool(mask[:2].any() or mask[-2:].any() or mask[:, :2].any() or mask[:, -2:].any())
+
+
+def core_of(mask: Mask) -> Mask:
+    """The mask without its tails: streaks thinner than TAIL_PX and what only they connect."""
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (TAIL_PX, TAIL_PX))
+    framed = cv2.copyMakeBorder(mask, TAIL_PX, TAIL_PX, TAIL_PX, TAIL_PX, cv2.BORDER_REPLICATE)
+    opened = cv2.morphologyEx(framed, cv2.MORPH_OPEN, disc)[TAIL_PX:-TAIL_PX, TAIL_PX:-TAIL_PX]
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
+    if count < 2:
+        return mask
+    areas = stats[:, cv2.CC_STAT_AREA]
+    kept = np.flatnonzero(areas >= PART_SHARE_MIN * areas[1:].max())
+    return np.isin(labels, kept[kept > 0]).astype(np.uint8)
 
 
 def grown(mask: Mask, pixels: int) -> Mask:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,7 +36,8 @@ from vision.change import (
     similarity,
 )
 from vision.errors import FrameError
-from vision.episode import MOMENT_SCALE, Judge, Moment, Suspect, grown, overlapping
+from vision.episode import MOMENT_SCALE, Judge, Moment, Suspect, core_of, grown, overlapping, touches_border
+from vision.pieces import Piece, Told, belong, gather
 
 __all__ = ["WatchEvent", "WatchSettings", "Watcher"]
 
@@ -44,6 +46,13 @@ Mask = NDArray[np.uint8]
 
 DARK = 0.08
 """A scene darker than this share of mid-grey is not brightened any further."""
+SEED_SHARE_MIN = 0.1
+"""At least this share of a group differs in structure, the rest may differ in tint only."""
+STIRRED_MAX = 2
+BESIDE_PX = 10
+"""A change waits while somebody's arm or body is this near, on the half-size mask."""
+MARGIN_PX = 2
+"""By how much windows make a stretch look wider than it is, on the half-size mask."""
 CLOSING = np.ones((9, 9), np.uint8)
 """Parts of one thing lie no further apart than this on the half-size mask."""
 
@@ -54,7 +63,9 @@ class WatchSettings:
 
     `work_width_px`: width of the picture that is worked on. `rate_max_hz`: frames beyond this
     rate are counted, not looked at. `alike_min`: similarity under which a window has changed.
-    `noise`: contrast taken for noise, as a share of the scene's mean. `still_s`: how long a change must
+    `noise`: contrast taken for noise, as a share of the scene's mean. `tint_min`: a difference of
+    brightness that is not noise, likewise, after the mean of a `wide_share` of the picture's width
+    around it is taken away. `still_s`: how long a change must
     stand still to be judged. `settle_s`: how long it must then stay before it is told.
     `absorb_s`: after how long something that nobody brought becomes part of the scene, and
     `linger_s` the same for something that came and stays (a person who stands there).
@@ -65,6 +76,8 @@ class WatchSettings:
     rate_max_hz: float = 15.5
     alike_min: float = 0.5
     noise: float = 0.06
+    tint_min: float = 0.14
+    wide_share: float = 0.25
     motion_lag_s: float = 0.2
     still_s: float = 0.6
     settle_s: float = 2.0
@@ -96,7 +109,8 @@ class _Pending:
     mask: Mask
     image: F32
     t_still_s: float
-    event: WatchEvent
+    piece: Piece
+    stirred: int = 0
 
 
 class Watcher:
@@ -126,7 +140,10 @@ class Watcher:
         self._history: deque[Moment] = deque(maxlen=self.settings.history_frames_max)
         self._moved_s = np.zeros((1, 1), np.float32)
         self._known_s = np.zeros((1, 1), np.float32)
+        self._judged_s = np.zeros((1, 1), np.float32)
+        self._alive = np.zeros((1, 1), np.uint8)
         self._pending: list[_Pending] = []
+        self._told: deque[Piece] = deque(maxlen=32)
         self._differs_since_s: float | None = None
         self._shift = (0.0, 0.0)
 
@@ -143,12 +160,12 @@ class Watcher:
             self._learn(t_s, image)
             return ()
         look = look_at(self._aligned(image), self.settings.window_px)
-        differs = self._grouped(similarity(look, self._reference, self._floor))
+        differs = self._differing(look, self._reference)
         moves = self._motion(t_s, look)
         active = np.maximum(differs, moves)
         self._remember(t_s, look, active)
         if self._scene_changed(t_s, differs, moves):
-            events = tuple(pending.event for pending in self._pending)
+            events = self._tell(t_s, self._take_pending())
             self._begin()
             return events
         events = self._judge_groups(t_s, look, active)
@@ -157,9 +174,11 @@ class Watcher:
 
     def finish(self) -> tuple[WatchEvent, ...]:
         """The film is over: what is still pending is told now."""
-        events = tuple(pending.event for pending in self._pending)
-        self._pending = []
-        return tuple(sorted(events, key=lambda event: event.t_s))
+        return self._tell(self._t_s or 0.0, self._take_pending())
+
+    def _take_pending(self) -> list[_Pending]:
+        pending, self._pending = self._pending, []
+        return pending
 
     # ------------------------------------------------------------ pictures
 
@@ -173,6 +192,7 @@ class Watcher:
             self._shape = shape
             self._scale = self.settings.work_width_px / shape[1]
             self._size = (self.settings.work_width_px, max(32, round(shape[0] * self._scale)))
+            self._wide_px = int(self.settings.wide_share * self._size[0]) | 1
             self._hanning = cv2.createHanningWindow(
                 (self._size[0] // 2, self._size[1] // 2), cv2.CV_32F
             )
@@ -197,6 +217,8 @@ class Watcher:
         half = (image.shape[0] // 2, image.shape[1] // 2)
         self._moved_s = np.full(half, t_s, np.float32)
         self._known_s = np.full(half, self._start_s, np.float32)
+        self._judged_s = np.full(half, -np.inf, np.float32)
+        self._alive = np.zeros(half, np.uint8)
 
     def _set_reference(self, t_s: float, image: F32) -> None:
         self._reference = look_at(image, self.settings.window_px)
@@ -219,9 +241,29 @@ class Watcher:
 
     # ------------------------------------------------------------ what differs, what moves
 
-    def _grouped(self, alike: F32) -> Mask:
-        """Half-size 0/1 mask of what is not alike: specks dropped, outlines closed and filled."""
-        mask = (alike < self.settings.alike_min).astype(np.uint8)
+    def _differing(self, look: Look, reference: Look) -> Mask:
+        """Where the structure differs, and what of another brightness or colour hangs together
+        with it: the plain middle of a thing whose outline was found. Light alone, which makes no
+        structure, is not enough."""
+        structure = self._unlike(look, reference)
+        apart = look.image - reference.image
+        apart -= cv2.boxFilter(apart, cv2.CV_32F, (self._wide_px, self._wide_px))
+        tint = np.abs(apart).max(axis=2) > self.settings.tint_min
+        mask = self._grouped(np.maximum(structure, tint.astype(np.uint8)))
+        count, labels = cv2.connectedComponents(mask, connectivity=8)
+        small = cv2.resize(structure * 255, mask.shape[::-1], interpolation=cv2.INTER_AREA) > 127
+        seeds = np.bincount(labels[small], minlength=count)
+        sizes = np.bincount(labels.ravel(), minlength=count)
+        kept = seeds >= np.maximum(4, SEED_SHARE_MIN * sizes)
+        kept[0] = False
+        return kept[labels].astype(np.uint8)
+
+    def _unlike(self, look: Look, other: Look) -> Mask:
+        alike = similarity(look, other, self._floor)
+        return (alike < self.settings.alike_min).astype(np.uint8)
+
+    def _grouped(self, mask: Mask) -> Mask:
+        """The mask at half size: specks dropped, outlines closed and filled."""
         mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
         half = cv2.resize(
             mask, (mask.shape[1] // 2, mask.shape[0] // 2), interpolation=cv2.INTER_AREA
@@ -232,7 +274,7 @@ class Watcher:
         self._recent.append((t_s, look))
         while len(self._recent) > 2 and self._recent[1][0] <= t_s - self.settings.motion_lag_s:
             self._recent.popleft()
-        mask = self._grouped(similarity(look, self._recent[0][1], self._floor))
+        mask = self._grouped(self._unlike(look, self._recent[0][1]))
         self._moved_s[mask > 0] = t_s
         return mask
 
@@ -260,18 +302,28 @@ class Watcher:
 
     def _judge_groups(self, t_s: float, look: Look, active: Mask) -> tuple[WatchEvent, ...]:
         count, labels, stats, _ = cv2.connectedComponentsWithStats(active, connectivity=8)
-        told = self._hold_or_tell(t_s, look, active, labels)
+        told = self._hold_or_tell(t_s, labels)
+        self._alive &= active
         for label in range(1, count):
             if stats[label, cv2.CC_STAT_AREA] < 6:
                 continue
-            mask = (labels == label).astype(np.uint8)
+            mask = core_of((labels == label).astype(np.uint8))
             if any(overlapping(mask, pending.mask) for pending in self._pending):
                 continue
             still_since = float(np.percentile(self._moved_s[mask > 0], 98))
-            if t_s - still_since < self.settings.still_s:
+            if t_s - still_since < self.settings.still_s or not self._due(t_s, mask):
                 continue
-            self._judge_still(t_s, look, mask, still_since)
+            if float(self._alive[mask > 0].mean()) < 0.5 and not _beside(mask, labels, label):
+                self._judge_still(t_s, look, mask, still_since)
         return told
+
+    def _due(self, t_s: float, mask: Mask) -> bool:
+        """Looking back costs time: the same stretch is judged again only now and then."""
+        inside = mask > 0
+        if t_s - float(np.median(self._judged_s[inside])) < self.settings.still_s:
+            return False
+        self._judged_s[inside] = t_s
+        return True
 
     def _judge_still(self, t_s: float, look: Look, mask: Mask, still_since: float) -> None:
         assert self._reference is not None
@@ -281,54 +333,95 @@ class Watcher:
         )  # fmt: skip
         verdict = self._judge.judge(suspect, self._history)
         if verdict.event:
-            scale = 2.0 / self._scale
-            x0, y0, x1, y1 = verdict.box
-            assert self._shape is not None
-            box = (
-                max(0, round(x0 * scale)), max(0, round(y0 * scale)),
-                min(self._shape[1], round(x1 * scale)), min(self._shape[0], round(y1 * scale)),
-            )  # fmt: skip
-            event = WatchEvent(
-                round(verdict.t_s, 3), verdict.action, box, 1, round(verdict.confidence, 3)
-            )
-            self._pending.append(_Pending(mask, look.image, t_s, event))
+            piece = Piece(verdict.box, verdict.t_s, verdict.log_odds, float(mask.sum()))
+            self._pending.append(_Pending(mask, look.image, t_s, piece))
             return
         patience_s = self.settings.linger_s if verdict.came else self.settings.absorb_s
         if verdict.pushed or t_s - still_since > patience_s:
             self._accept(t_s, mask, look.image)
 
-    def _hold_or_tell(
-        self, t_s: float, look: Look, active: Mask, labels: NDArray[np.int32]
-    ) -> tuple[WatchEvent, ...]:
+    def _hold_or_tell(self, t_s: float, labels: NDArray[np.int32]) -> tuple[WatchEvent, ...]:
         """Tells what stayed long enough or is reached by somebody again; drops what moves by
         itself or went back to how it was."""
-        told: list[WatchEvent] = []
+        ripe: list[_Pending] = []
         kept: list[_Pending] = []
         for pending in self._pending:
             inside = pending.mask > 0
             touching = np.unique(labels[grown(pending.mask, 2) > 0])
             group = np.isin(labels, touching[touching > 0])
-            extent = int(group.sum())
             area = int(inside.sum())
             outside = group & (grown(pending.mask, 4) == 0)
-            visited = bool(_border(outside)) or int(outside.sum()) > area
+            visited = touches_border(outside) or int(outside.sum()) > area
             still = float(np.percentile(self._moved_s[inside], 95)) <= pending.t_still_s
             if visited or (still and t_s - pending.t_still_s >= self.settings.settle_s):
-                told.append(pending.event)
-                self._accept(t_s, pending.mask, pending.image)
-            elif still and extent >= 0.5 * area:
-                kept.append(pending)
+                ripe.append(pending)
+            elif int((group & inside).sum()) >= 0.5 * area:
+                self._keep_watching(t_s, pending, still, kept)
         self._pending = kept
-        return tuple(sorted(told, key=lambda event: event.t_s))
+        return self._tell(t_s, ripe)
+
+    def _keep_watching(
+        self, t_s: float, pending: _Pending, still: bool, kept: list[_Pending]
+    ) -> None:
+        """What stirs again and again with nobody near is alive: not a thing on a shelf."""
+        if not still and t_s - pending.t_still_s > self.settings.still_s:
+            pending.stirred += 1
+        if pending.stirred >= STIRRED_MAX:
+            self._alive[pending.mask > 0] = 1
+            return
+        if not still:
+            pending.t_still_s = t_s
+        kept.append(pending)
+
+    def _tell(self, t_s: float, ripe: Sequence[_Pending]) -> tuple[WatchEvent, ...]:
+        """Events of the ripe pieces, together with the pending pieces of the same things."""
+        events: list[WatchEvent] = []
+        waiting = list(ripe)
+        while waiting:
+            first = waiting.pop(0)
+            self._accept(t_s, first.mask, first.image)
+            if any(belong(first.piece, piece) for piece in self._told):
+                continue
+            others = {id(pending.piece): pending for pending in (*waiting, *self._pending)}
+            told, parts = gather(first.piece, [pending.piece for pending in others.values()])
+            for part in parts:
+                pending = others[id(part)]
+                self._accept(t_s, pending.mask, pending.image)
+                for queue in (waiting, self._pending):
+                    if pending in queue:
+                        queue.remove(pending)
+            self._told.extend((first.piece, *parts))
+            if told.action is not None:
+                events.append(self._event(told))
+        return tuple(sorted(events, key=lambda event: event.t_s))
+
+    def _event(self, told: Told) -> WatchEvent:
+        assert self._shape is not None and told.action is not None
+        scale = 2.0 / self._scale
+        x0, y0, x1, y1 = told.box
+        inset = min(MARGIN_PX, (x1 - x0) / 4, (y1 - y0) / 4)
+        box = (
+            max(0, round((x0 + inset) * scale)), max(0, round((y0 + inset) * scale)),
+            min(self._shape[1], round((x1 - inset) * scale)),
+            min(self._shape[0], round((y1 - inset) * scale)),
+        )  # fmt: skip
+        return WatchEvent(round(told.t_s, 3), told.action, box, 1, round(told.confidence, 3))
 
     def _accept(self, t_s: float, mask: Mask, image: F32) -> None:
-        """The look of `image` inside the mask becomes the reference."""
+        """The look of `image` inside the mask becomes the reference, in the light that the
+        reference has around it: a passing shadow must not leave an outline."""
         assert self._reference is not None
         wide = grown(mask, 3)
         size = (image.shape[1], image.shape[0])
         full = cv2.resize(wide, size, interpolation=cv2.INTER_NEAREST)
         soft = cv2.GaussianBlur(full.astype(np.float32), (0, 0), 1.5)[..., None]
-        self._set_reference(t_s, image * soft + self._reference.image * (1.0 - soft))
+        here = self._reference.image
+        ring = cv2.dilate(full, np.ones((9, 9), np.uint8)) > full
+        gains = np.ones(3, np.float32)
+        if ring.any():
+            gains = np.median(here[ring] / np.maximum(image[ring], 0.02), axis=0)
+            gains = np.clip(gains, 0.5, 2.0).astype(np.float32)
+        self._set_reference(t_s, image * gains * soft + here * (1.0 - soft))
         self._known_s[mask > 0] = t_s
 
     def _follow(self, t_s: float, look: Look, active: Mask) -> None:
@@ -345,12 +438,15 @@ class Watcher:
         self._set_reference(t_s, image + (look.image - image) * weight)
 
 
+def _beside(mask: Mask, labels: NDArray[np.int32], own: int) -> bool:
+    """Whether something else that differs reaches from the border to near the mask."""
+    for other in np.unique(labels[grown(mask, BESIDE_PX) > 0]):
+        if other not in (0, own) and touches_border(labels == other):
+            return True
+    return False
+
+
 def _half_grey(image: F32) -> F32:
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     size = (image.shape[1] // 2, image.shape[0] // 2)
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.float32)
-
-
-def _border(mask: NDArray[np.bool_]) -> int:
-    edge = mask[:2].sum() + mask[-2:].sum() + mask[:, :2].sum() + mask[:, -2:].sum()
-    return int(edge)
