@@ -12,6 +12,7 @@ from hub.errors import ConflictError, RejectedError, UnknownVisitError
 from hub.state import HubState
 from hub.visits.floor import Track
 from hub.visits.gates import centre, inside
+from hub.visits.leaving import follow
 from hub.visits.model import Visit
 from hub.wallet.gateway import GatewayRequest
 
@@ -195,11 +196,11 @@ def _bind(state: HubState, visit: Visit) -> None:
     track = state.floor.tracks.get(visit.track_id or "")
     scanned_s = visit.scanned_s or 0.0
     visit.stage = "shopping"
-    if track is not None:
-        for t_s, x_m, y_m in track.points:
-            visit.step(t_s, x_m, y_m)
     state.attributor.bind(visit_id=visit.visit_id, track_id=visit.track_id or "", t_s=scanned_s)
     state.event("visit.bound", visit.visit_id, track_id=visit.track_id, t_us=us(scanned_s))
+    if track is not None:
+        # The gateway may have taken so long that the shopper has walked on, or even left.
+        follow(state, track, sum(t_s > scanned_s for t_s, _x, _y in track.points))
 
 
 def _waited_long(state: HubState, visit: Visit) -> bool:

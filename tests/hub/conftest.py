@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -88,8 +88,8 @@ class NearestAttributor:
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         self.visits: dict[str, str] = {}
-        self.waiting: list[m.ReachClosed] = []
-        self.told: list[Decision] = []
+        self.reaches: dict[str, m.ReachClosed] = {}
+        self.told: dict[str, Decision] = {}
 
     def bind(self, *, visit_id: str, track_id: str, t_s: float) -> None:
         self.visits[track_id] = visit_id
@@ -98,7 +98,9 @@ class NearestAttributor:
         return
 
     def forget(self, *, visit_id: str) -> None:
-        self.told = [d for d in self.told if d.best.visit_id != visit_id]
+        for name in [n for n, d in self.told.items() if d.best.visit_id == visit_id]:
+            del self.told[name]
+            del self.reaches[name]
 
     def track(self, segment: m.TrackSegment) -> None:
         return
@@ -107,23 +109,29 @@ class NearestAttributor:
         return
 
     def closed(self, reach: m.ReachClosed, *, t_sd_s: float) -> None:
-        self.waiting.append(reach)
+        self.reaches[reach.reach_id] = reach
 
     def decide(self, *, now_s: float) -> tuple[Decision, ...]:
-        made = tuple(self._decision(reach) for reach in self.waiting)
-        self.waiting.clear()
-        self.told.extend(made)
-        return made
+        made = []
+        for name, reach in self.reaches.items():
+            before = self.told.get(name)
+            decision = self._decision(reach, 0 if before is None else before.revision)
+            if decision != before:
+                if before is not None:
+                    decision = replace(decision, revision=before.revision + 1)
+                self.told[name] = decision
+                made.append(decision)
+        return tuple(made)
 
     def cart(self, visit_id: str) -> dict[str, int]:
         cart: dict[str, int] = {}
-        for decision in self.told:
+        for decision in self.told.values():
             best = decision.best
             if decision.certain and best.visit_id == visit_id and best.gtin is not None:
                 cart[best.gtin] = cart.get(best.gtin, 0) + best.quantity
         return {gtin: count for gtin, count in cart.items() if count > 0}
 
-    def _decision(self, reach: m.ReachClosed) -> Decision:
+    def _decision(self, reach: m.ReachClosed, revision: int) -> Decision:
         hand = reach.hands[0]
         top = hand.products.top[0]
         slot = next((s.slot_id for s in self.ground.shelves if s.gtin == top.gtin), None)
@@ -136,7 +144,9 @@ class NearestAttributor:
             0.99 if sure else 0.6,
         )
         other = Alternative(None, None, 0, None, 1.0 - best.probability)
-        return Decision(reach.reach_id, 0, 0, reach.t_close_s, best, sure, (best, other), "test")
+        return Decision(
+            reach.reach_id, 0, revision, reach.t_close_s, best, sure, (best, other), "test"
+        )
 
 
 @dataclass

@@ -15,6 +15,54 @@ _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     """Goes one version up."""
+    _clocks()
+    _commands()
+    _dead_letters()
+    _events()
+    _gateway_attempts()
+    _holds()
+    _inbox()
+    _ledger_accounts()
+    _ledger_transactions()
+    _node_configs()
+    _planogram()
+    _products()
+    _snapshots()
+    _stock()
+    _visits()
+    _ledger_entries()
+    _prices()
+    _receipts()
+    _receipt_lines()
+
+
+def downgrade() -> None:
+    """Goes one version back."""
+    for table in (
+        "receipt_lines",
+        "receipts",
+        "prices",
+        "ledger_entries",
+        "visits",
+        "stock",
+        "snapshots",
+        "products",
+        "planogram",
+        "node_configs",
+        "ledger_transactions",
+        "ledger_accounts",
+        "inbox",
+        "holds",
+        "gateway_attempts",
+        "events",
+        "dead_letters",
+        "commands",
+        "clocks",
+    ):
+        op.drop_table(table)
+
+
+def _clocks() -> None:
     op.create_table(
         "clocks",
         sa.Column("device_id", sa.String(length=200), nullable=False),
@@ -24,6 +72,9 @@ def upgrade() -> None:
         sa.Column("at_us", _BIG, nullable=False),
         sa.PrimaryKeyConstraint("device_id", "boot_id", name=op.f("pk_clocks")),
     )
+
+
+def _commands() -> None:
     op.create_table(
         "commands",
         sa.Column(
@@ -37,6 +88,9 @@ def upgrade() -> None:
         sa.Column("payload", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("position", name=op.f("pk_commands")),
     )
+
+
+def _dead_letters() -> None:
     op.create_table(
         "dead_letters",
         sa.Column(
@@ -52,6 +106,9 @@ def upgrade() -> None:
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_dead_letters")),
     )
+
+
+def _events() -> None:
     op.create_table(
         "events",
         sa.Column(
@@ -71,6 +128,8 @@ def upgrade() -> None:
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_events_visit_id"), ["visit_id"], unique=False)
 
+
+def _gateway_attempts() -> None:
     op.create_table(
         "gateway_attempts",
         sa.Column("key", sa.String(length=200), nullable=False),
@@ -85,6 +144,9 @@ def upgrade() -> None:
         sa.Column("changed_us", _BIG, nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_gateway_attempts")),
     )
+
+
+def _holds() -> None:
     op.create_table(
         "holds",
         sa.Column("visit_id", sa.String(length=200), nullable=False),
@@ -97,6 +159,9 @@ def upgrade() -> None:
         sa.Column("refunded_minor", _BIG, nullable=False),
         sa.PrimaryKeyConstraint("visit_id", name=op.f("pk_holds")),
     )
+
+
+def _inbox() -> None:
     op.create_table(
         "inbox",
         sa.Column(
@@ -116,6 +181,9 @@ def upgrade() -> None:
             "device_id", "boot_id", "sequence", name=op.f("uq_inbox_device_id_boot_id_sequence")
         ),
     )
+
+
+def _ledger_accounts() -> None:
     op.create_table(
         "ledger_accounts",
         sa.Column("account", sa.String(length=200), nullable=False),
@@ -123,6 +191,9 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.PrimaryKeyConstraint("account", name=op.f("pk_ledger_accounts")),
     )
+
+
+def _ledger_transactions() -> None:
     op.create_table(
         "ledger_transactions",
         sa.Column(
@@ -144,6 +215,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("resolves", name=op.f("uq_ledger_transactions_resolves")),
         sa.UniqueConstraint("tx_id", name=op.f("uq_ledger_transactions_tx_id")),
     )
+
+
+def _node_configs() -> None:
     op.create_table(
         "node_configs",
         sa.Column("node_id", sa.String(length=200), nullable=False),
@@ -151,6 +225,9 @@ def upgrade() -> None:
         sa.Column("payload", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("node_id", "revision", name=op.f("pk_node_configs")),
     )
+
+
+def _planogram() -> None:
     op.create_table(
         "planogram",
         sa.Column("slot_id", sa.String(length=200), nullable=False),
@@ -161,6 +238,9 @@ def upgrade() -> None:
         sa.Column("deep", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("slot_id", name=op.f("pk_planogram")),
     )
+
+
+def _products() -> None:
     op.create_table(
         "products",
         sa.Column("gtin", sa.String(length=14), nullable=False),
@@ -173,6 +253,9 @@ def upgrade() -> None:
         sa.Column("unaccounted", _BIG, nullable=False),
         sa.PrimaryKeyConstraint("gtin", name=op.f("pk_products")),
     )
+
+
+def _snapshots() -> None:
     op.create_table(
         "snapshots",
         sa.Column(
@@ -186,6 +269,9 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("position", name=op.f("pk_snapshots")),
     )
+
+
+def _stock() -> None:
     op.create_table(
         "stock",
         sa.Column("slot_id", sa.String(length=200), nullable=False),
@@ -193,6 +279,9 @@ def upgrade() -> None:
         sa.Column("on_hand", _BIG, nullable=False),
         sa.PrimaryKeyConstraint("slot_id", "gtin", name=op.f("pk_stock")),
     )
+
+
+def _visits() -> None:
     op.create_table(
         "visits",
         sa.Column("visit_id", sa.String(length=200), nullable=False),
@@ -221,6 +310,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("visit_id", name=op.f("pk_visits")),
         sa.UniqueConstraint("token_sha256", name=op.f("uq_visits_token_sha256")),
     )
+
+
+def _ledger_entries() -> None:
     op.create_table(
         "ledger_entries",
         sa.Column("number", _BIG, nullable=False),
@@ -235,6 +327,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("number", "line", name=op.f("pk_ledger_entries")),
     )
+
+
+def _prices() -> None:
     op.create_table(
         "prices",
         sa.Column("gtin", sa.String(length=14), nullable=False),
@@ -243,6 +338,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["gtin"], ["products.gtin"], name=op.f("fk_prices_gtin")),
         sa.PrimaryKeyConstraint("gtin", "from_us", name=op.f("pk_prices")),
     )
+
+
+def _receipts() -> None:
     op.create_table(
         "receipts",
         sa.Column("visit_id", sa.String(length=200), nullable=False),
@@ -257,6 +355,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("visit_id", name=op.f("pk_receipts")),
     )
+
+
+def _receipt_lines() -> None:
     op.create_table(
         "receipt_lines",
         sa.Column("visit_id", sa.String(length=200), nullable=False),
@@ -274,29 +375,3 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("visit_id", "line", name=op.f("pk_receipt_lines")),
     )
-
-
-def downgrade() -> None:
-    """Goes one version back."""
-    op.drop_table("receipt_lines")
-    op.drop_table("receipts")
-    op.drop_table("prices")
-    op.drop_table("ledger_entries")
-    op.drop_table("visits")
-    op.drop_table("stock")
-    op.drop_table("snapshots")
-    op.drop_table("products")
-    op.drop_table("planogram")
-    op.drop_table("node_configs")
-    op.drop_table("ledger_transactions")
-    op.drop_table("ledger_accounts")
-    op.drop_table("inbox")
-    op.drop_table("holds")
-    op.drop_table("gateway_attempts")
-    with op.batch_alter_table("events", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_events_visit_id"))
-
-    op.drop_table("events")
-    op.drop_table("dead_letters")
-    op.drop_table("commands")
-    op.drop_table("clocks")
