@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.geometry import Bay, Camera
+from contracts.store_file import Product
 from store_sim.pictures.filters import Wear, boxes_of_ids, crop_resized, wear
 from store_sim.pictures.people import LOOSE_BASE, PEOPLE_MAX, Crowd, crowd_at, random_appearance
-from store_sim.pictures.worlds import RandomWorld, camera_of, random_world
+from store_sim.pictures.worlds import RandomWorld, camera_of, drawn_products, random_world
 from store_sim.render.looks import Optics
 from store_sim.render.raster import Rendered, SceneRenderer
 from store_sim.render.static import bay_axes
@@ -72,7 +73,7 @@ def picture_boxes(
     classes: list[int] = []
 
     def seen(row: int, key: int, least: float) -> bool:
-        count = rows[row, 4]
+        count = int(rows[row, 4])
         return count >= least * scale * scale and (
             count >= VISIBLE_SHARE_MIN * rendered.cover.get(key, 0)
         )
@@ -144,7 +145,11 @@ def _shelf_camera(
     flip = rng.random()
     if kind == "header" and flip < 0.15:
         up = up * -1.0
-    return camera_of(spot, target, up, focal, size, "shelf", bay.bay_id), kind, u
+    return (
+        camera_of(spot.tolist(), target.tolist(), up.tolist(), focal, size, "shelf", bay.bay_id),
+        kind,
+        u,
+    )
 
 
 def _shelf_crowd(
@@ -183,10 +188,11 @@ def _shelf_crowd(
 def shelf_pictures(seed: int, count: int) -> Iterator[Picture]:
     """`count` pictures (256, 416) of shelves with boxes of SHELF_CLASSES; the same for a seed."""
     made, chapter = 0, 0
+    stock: list[Product] = []
     while made < count:
         rng = np.random.Generator(np.random.PCG64([seed, chapter, 0x5E1F]))
         chapter += 1
-        world = random_world(rng)
+        world = random_world(rng, drawn_products(rng, stock))
         pool = [random_appearance(rng) for _ in range(PEOPLE_MAX)]
         for _ in range(_CAMERAS_A_WORLD):
             scale = 1.5 if rng.random() < 0.4 else 1.0
@@ -209,10 +215,11 @@ def shelf_pictures(seed: int, count: int) -> Iterator[Picture]:
 def ceiling_pictures(seed: int, count: int) -> Iterator[Picture]:
     """`count` pictures (256, 416) from a ceiling with boxes of CEILING_CLASSES."""
     made, chapter = 0, 0
+    stock: list[Product] = []
     while made < count:
         rng = np.random.Generator(np.random.PCG64([seed, chapter, 0xCE11]))
         chapter += 1
-        world = random_world(rng)
+        world = random_world(rng, drawn_products(rng, stock))
         pool = [random_appearance(rng) for _ in range(PEOPLE_MAX)]
         for _ in range(_CAMERAS_A_WORLD):
             scale = 1.5 if rng.random() < 0.4 else 1.0

@@ -28,7 +28,7 @@ def crop_resized(rgb, box, out):  # type: ignore[no-untyped-def]
     height, width = rgb.shape[0], rgb.shape[1]
     oh, ow = out.shape[0], out.shape[1]
     sx, sy = (box[2] - box[0]) / ow, (box[3] - box[1]) / oh
-    n = max(1, min(4, int(math.ceil(max(sx, sy)))))
+    n = max(1, min(4, math.ceil(max(sx, sy))))
     for j in range(oh):
         for i in range(ow):
             r, g, b = 0.0, 0.0, 0.0

@@ -176,7 +176,9 @@ def crowd_at(
     With `aim_u` all hands go to that stretch of the shelf, however far aside their owner stands.
     """
     origin, u_axis, normal = bay_axes(bay)
-    bodies, items, rolls = [], [], {}
+    bodies: list[BodyPose] = []
+    items: list[ItemPose] = []
+    rolls: dict[int, tuple[float, float]] = {}
     products = world.store.products
     for number, look in enumerate(people[:PEOPLE_MAX]):
         u = u_centre + float(rng.uniform(-spread_m, spread_m))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
@@ -34,6 +34,7 @@ __all__ = [
 Floats = NDArray[np.float64]
 Rng = np.random.Generator
 
+_STOCK_MAX = 40
 _MOTIFS = ("plain", "stripes", "dots", "rings", "leaf", "star", "wave", "checks")
 _SYLLABLES = (
     "al", "ber", "co", "da", "el", "fri", "go", "hal", "in", "jo", "ka", "lu", "mar", "no", "or",
@@ -41,14 +42,15 @@ _SYLLABLES = (
 )  # fmt: skip
 _WORDS = (
     "Water", "Flakes", "Tea", "Coffee", "Rice", "Soup", "Beans", "Cream", "Juice", "Cocoa", "Oil",
-    "Honey", "Salt", "Pasta", "Lemon", "Mint", "Berry", "Classic", "Fresh", "Dark", "Light", "Extra",
+    "Honey", "Salt", "Pasta", "Lemon", "Mint", "Berry", "Classic", "Fresh", "Dark", "Light",
+    "Extra",
 )  # fmt: skip
 _SIZES = ("250 g", "500 g", "1 kg", "0.33 l", "0.5 l", "1 l", "12 pcs", "75 g")
 
 
 @dataclass(frozen=True, slots=True)
 class ShelfPlace:
-    """One piece on a shelf: where it stands in its bay, and whether it is the front of its column."""
+    """One piece on a shelf: where it stands in its bay, and whether it is in front."""
 
     index: int
     bay: int
@@ -68,9 +70,18 @@ class RandomWorld:
     model: StoreModel
     light: Light
     places: tuple[ShelfPlace, ...]
+    poses: dict[int, tuple[ShelfPlace, ItemPose]] = field(default_factory=dict, compare=False)
 
     def item(self, place: ShelfPlace) -> ItemPose:
-        """The pose of a piece on its shelf."""
+        """The pose of a piece on its shelf; the same object as long as it stays where it was."""
+        known = self.poses.get(place.index)
+        if known is not None and known[0] is place:
+            return known[1]
+        pose = self._pose(place)
+        self.poses[place.index] = (place, pose)
+        return pose
+
+    def _pose(self, place: ShelfPlace) -> ItemPose:
         bay = self.store.bays[place.bay]
         origin, u_axis, normal = bay_axes(bay)
         base = origin + u_axis * place.u_m - normal * place.v_m
@@ -297,7 +308,7 @@ def _column(
                     index=len(places),
                     bay=at[0],
                     board=at[1],
-                    u_m=span[0] + (f + 0.5) * pitch + float(rng.uniform(-1, 1)) * slack * 0.5 * wobble,
+                    u_m=span[0] + (f + 0.5) * pitch + float(rng.uniform(-0.5, 0.5)) * slack * wobble,
                     v_m=0.012 + look.depth_m * (step + 0.5) + 0.005 * step
                     + float(rng.uniform(0, 0.015)) * wobble,
                     yaw_rad=float(rng.normal(0, 0.10)) * wobble,
@@ -307,15 +318,25 @@ def _column(
             )  # fmt: skip
 
 
-def random_world(
-    rng: Rng, products: Sequence[Product] | None = None, kinds: int | None = None
-) -> RandomWorld:
-    """A store; `products` are used when given, otherwise `kinds` of them are invented."""
+def drawn_products(rng: Rng, stock: list[Product]) -> list[Product]:
+    """Products for one store: some new, which join `stock`, and some of the stock.
+
+    Drawing the art of a product costs more than a picture, so products serve several stores; the
+    oldest leave when there are more than _STOCK_MAX.
+    """
+    base = int(rng.integers(0, 10**9)) * 10
+    new = [random_product(rng, base + k) for k in range(3 if stock else 6)]
+    stock += new
+    del stock[:-_STOCK_MAX]
+    order = rng.permutation(len(stock))[: int(rng.integers(3, 10))]
+    chosen = {p.gtin: p for p in [*new, *(stock[int(k)] for k in order)]}
+    return list(chosen.values())
+
+
+def random_world(rng: Rng, products: Sequence[Product]) -> RandomWorld:
+    """A store that sells `products`."""
     width, depth = float(rng.uniform(3.0, 7.5)), float(rng.uniform(2.6, 5.5))
     bays = _bays(rng, width, depth)
-    if products is None:
-        base = int(rng.integers(0, 10**9)) * 10
-        products = [random_product(rng, base + k) for k in range(kinds or int(rng.integers(3, 9)))]
     slots, places = _stock(rng, bays, products)
     if not slots:
         slots = [
@@ -338,7 +359,7 @@ def random_world(
         store_id="random",
         name="Random",
         currency="EUR",
-        vat_rates={"standard": _VAT},
+        vat_rates={product.vat: _VAT for product in products},
         wallet=Wallet(hold_minor=5000),
         floor=Floor(
             width_m=round(width, 3), depth_m=round(depth, 3),

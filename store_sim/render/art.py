@@ -8,6 +8,7 @@ with leading zeros, which is how scanners report them.
 from __future__ import annotations
 
 import math
+import unicodedata
 import zlib
 from functools import lru_cache
 
@@ -25,6 +26,19 @@ Rgbs = NDArray[np.uint8]
 Rgb = tuple[int, int, int]
 
 QUIET_MODULES = 9
+_SPELLED = str.maketrans(
+    {
+        "ä": "ae",
+        "ö": "oe",
+        "ü": "ue",
+        "Ä": "Ae",
+        "Ö": "Oe",
+        "Ü": "Ue",
+        "ß": "ss",
+        "ø": "o",
+        "æ": "ae",
+    }
+)
 _SET_A = (
     "0001101", "0011001", "0010011", "0111101", "0100011",
     "0110001", "0101111", "0111011", "0110111", "0001011",
@@ -76,6 +90,12 @@ def _fitted(draw: ImageDraw.ImageDraw, text: str, width: float, size: int) -> in
     return size
 
 
+def _plain(text: str) -> str:
+    """The text in letters that the built-in font has: umlauts spelled out, accents dropped."""
+    spelled = text.translate(_SPELLED)
+    return unicodedata.normalize("NFKD", spelled).encode("ascii", "ignore").decode()
+
+
 def _contrast(colour: Rgb) -> Rgb:
     bright = 0.3 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2]
     return (24, 24, 28) if bright > 140 else (248, 247, 242)
@@ -99,12 +119,14 @@ def _motif(draw: ImageDraw.ImageDraw, look: Packaging, width: int, height: int, 
                 cx = x + (step // 2 if j % 2 else 0)
                 draw.ellipse([cx - r, y - r, cx + r, y + r], fill=colour)
     elif look.motif == "rings":
-        for r in range(step, width + height, 2 * step):
-            cx, cy = width // 2, int(height * 0.62)
-            draw.ellipse([cx - r, cy - r, cx + r, cy + r], outline=colour, width=step // 2)
+        for ring in range(step, width + height, 2 * step):
+            mx, my = width // 2, int(height * 0.62)
+            draw.ellipse(
+                [mx - ring, my - ring, mx + ring, my + ring], outline=colour, width=step // 2
+            )
     elif look.motif == "leaf":
         for _ in range(7):
-            cx, cy = rng.integers(0, width), rng.integers(int(height * 0.35), height)
+            cx, cy = float(rng.integers(0, width)), float(rng.integers(int(height * 0.35), height))
             turn, size = rng.uniform(0, math.pi), width * rng.uniform(0.14, 0.30)
             tips = [
                 (
@@ -130,11 +152,11 @@ def _motif(draw: ImageDraw.ImageDraw, look: Packaging, width: int, height: int, 
             ]
             draw.polygon(tips + back, fill=colour)
     elif look.motif == "star":
-        cx, cy, size = width / 2, height * 0.66, min(width, height) * 0.38
+        cx, cy, reach = width / 2, height * 0.66, min(width, height) * 0.38
         points = [
             (
-                cx + size * (1.0 if i % 2 == 0 else 0.42) * math.sin(i * math.pi / 5),
-                cy - size * (1.0 if i % 2 == 0 else 0.42) * math.cos(i * math.pi / 5),
+                cx + reach * (1.0 if i % 2 == 0 else 0.42) * math.sin(i * math.pi / 5),
+                cy - reach * (1.0 if i % 2 == 0 else 0.42) * math.cos(i * math.pi / 5),
             )
             for i in range(10)
         ]
@@ -160,6 +182,7 @@ def label_front(product: Product, width: int, height: int) -> Rgbs:
     """The face a shopper sees: motif, brand on a band, name, size."""
     look = product.packaging
     seed = _seed(product)
+    brand, size_text = _plain(product.brand), _plain(product.size_label)
     image = Image.new("RGB", (width, height), look.base_rgb)
     draw = ImageDraw.Draw(image)
     _motif(draw, look, width, height, seed)
@@ -174,12 +197,10 @@ def label_front(product: Product, width: int, height: int) -> Rgbs:
         )
     else:
         draw.rectangle(box, fill=plate)
-    size = _fitted(draw, product.brand, width * 0.84, int(band * 0.8))
-    draw.text(
-        (width / 2, band_top + band / 2), product.brand, _contrast(plate), _font(size), anchor="mm"
-    )
+    size = _fitted(draw, brand, width * 0.84, int(band * 0.8))
+    draw.text((width / 2, band_top + band / 2), brand, _contrast(plate), _font(size), anchor="mm")
     name_top = band_top + band + int(height * 0.04)
-    words = product.name.split()
+    words = _plain(product.name).split()
     lines = [" ".join(words[: (len(words) + 1) // 2]), " ".join(words[(len(words) + 1) // 2 :])]
     lines = [line for line in lines if line]
     ground = look.base_rgb
@@ -193,9 +214,9 @@ def label_front(product: Product, width: int, height: int) -> Rgbs:
             (width / 2, name_top + tall * (row + 0.5)), line, _contrast(ground), _font(size),
             anchor="mm",
         )  # fmt: skip
-    size = _fitted(draw, product.size_label, width * 0.5, int(height * 0.09))
+    size = _fitted(draw, size_text, width * 0.5, int(height * 0.09))
     draw.text(
-        (width * 0.94, height * 0.965), product.size_label, _contrast(look.base_rgb), _font(size),
+        (width * 0.94, height * 0.965), size_text, _contrast(look.base_rgb), _font(size),
         anchor="rs",
     )  # fmt: skip
     return np.asarray(image).copy()
@@ -212,22 +233,23 @@ def label_side(product: Product, width: int, height: int, *, module_px: int = 1)
     image = Image.new("RGB", (width, height), look.base_rgb)
     draw = ImageDraw.Draw(image)
     draw.rectangle([0, 0, width, height * 0.14], fill=look.accent_rgb)
-    size = _fitted(draw, product.brand, width * 0.8, int(height * 0.10))
+    brand = _plain(product.brand)
+    size = _fitted(draw, brand, width * 0.8, int(height * 0.10))
     draw.text(
-        (width / 2, height * 0.07), product.brand, _contrast(look.accent_rgb), _font(size),
+        (width / 2, height * 0.07), brand, _contrast(look.accent_rgb), _font(size),
         anchor="mm",
     )  # fmt: skip
     ink = _contrast(look.base_rgb)
     rng = np.random.default_rng(_seed(product) ^ 0x51DE)
-    y = height * 0.19
-    while y < height * 0.56:
+    line = height * 0.19
+    while line < height * 0.56:
         x = width * 0.07
         end = width * rng.uniform(0.7, 0.93)
         while x < end:
             long = width * rng.uniform(0.02, 0.09)
-            draw.rectangle([x, y, min(end, x + long), y + max(1, height * 0.012)], fill=ink)
+            draw.rectangle([x, line, min(end, x + long), line + max(1, height * 0.012)], fill=ink)
             x += long + width * 0.02
-        y += max(3.0, height * 0.035)
+        line += max(3.0, height * 0.035)
     panel = np.asarray(image).copy()
     code = barcode(product.gtin, module_px, int(height * 0.32))
     x0 = (width - code.shape[1]) // 2

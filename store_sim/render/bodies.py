@@ -241,7 +241,8 @@ def _arm(loft: _Loft, k: float, girth: float, left: bool, sleeves: str) -> None:
     loose = 1.12 if sleeves == "long" else 1.16
     shoulder = [
         (upper, 1.06, 0.0, 0.0, 0.0, 0.0), (upper, 1.0, 0.042 * g, 0.042 * g, 0.0, 0.0),
-        (upper, 0.55, 0.048 * g, 0.050 * g, 0.0, 0.0), (upper, 0.14, 0.056 * g, 0.060 * g, 0.0, 0.0),
+        (upper, 0.55, 0.048 * g, 0.050 * g, 0.0, 0.0),
+        (upper, 0.14, 0.056 * g, 0.060 * g, 0.0, 0.0),
         (upper, -0.04, 0.046 * g, 0.052 * g, 0.0, 0.0), (upper, -0.13, 0.0, 0.0, 0.0, 0.0),
     ]  # fmt: skip
     tilt = [1.0, 0.2, 0.05, -0.1, -0.75, -1.0]
@@ -300,7 +301,8 @@ def _legs(loft: _Loft, k: float, girth: float) -> None:
         thigh, shin, foot = LEG[side], LEG[side] + 1, LEG[side] + 2
         upper = [
             (thigh, -0.16, 0.0, 0.0, 0.0, 0.0), (thigh, -0.02, 0.086 * g, 0.092 * g, 0.0, 0.0),
-            (thigh, 0.5, 0.074 * g, 0.078 * g, 0.0, 0.0), (thigh, 1.0, 0.056 * g, 0.060 * g, 0.0, 0.0),
+            (thigh, 0.5, 0.074 * g, 0.078 * g, 0.0, 0.0),
+            (thigh, 1.0, 0.056 * g, 0.060 * g, 0.0, 0.0),
             (thigh, 1.08, 0.0, 0.0, 0.0, 0.0),
         ]  # fmt: skip
         loft.tube(upper, 8, _BOTTOM, part, tilt=[-1.0, -0.2, 0.1, 0.1, 1.0], uv=(1.0, 2.0))
@@ -349,7 +351,8 @@ def _face(rng: np.random.Generator, look: Appearance) -> NDArray[np.uint8]:
         ring = (away > 0.22) & (v > 0.3) & (v < 0.62)
         skin_tex[ring] = 0.5 * skin_tex[ring] + 0.5 * strands[ring]
     shade = 1.0 - 0.22 * np.clip((0.22 - v) / 0.22, 0, 1)
-    return np.clip(np.rint(skin_tex * shade[..., None]), 0, 255).astype(np.uint8)
+    face: NDArray[np.uint8] = np.clip(skin_tex * shade[..., None] + 0.5, 0, 255).astype(np.uint8)
+    return face
 
 
 @lru_cache(maxsize=_MODELS_MAX)
@@ -407,8 +410,10 @@ def _neck(loft: _Loft, k: float) -> None:
 
 def _rucksack(loft: _Loft, k: float) -> None:
     rings = [
-        (3, -0.16 * k, 0.0, 0.0, 0.0, -0.17 * k), (3, -0.15 * k, 0.13 * k, 0.07 * k, 0.0, -0.18 * k),
-        (4, 0.0, 0.14 * k, 0.075 * k, 0.0, -0.18 * k), (5, 0.0, 0.11 * k, 0.055 * k, 0.0, -0.15 * k),
+        (3, -0.16 * k, 0.0, 0.0, 0.0, -0.17 * k),
+        (3, -0.15 * k, 0.13 * k, 0.07 * k, 0.0, -0.18 * k),
+        (4, 0.0, 0.14 * k, 0.075 * k, 0.0, -0.18 * k),
+        (5, 0.0, 0.11 * k, 0.055 * k, 0.0, -0.15 * k),
         (5, 0.02 * k, 0.0, 0.0, 0.0, -0.15 * k),
     ]  # fmt: skip
     loft.tube(rings, 10, _BAG, _PART["bag"], power=0.6, tilt=[-1.0, -0.3, 0.0, 0.4, 1.0])

@@ -181,10 +181,7 @@ def _fill(  # type: ignore[no-untyped-def]
                 if w < 0:
                     lo = max(lo, (-w + d - 1) // d)
             elif d < 0:
-                if w < 0:
-                    hi = -1
-                else:
-                    hi = min(hi, w // (-d))
+                hi = -1 if w < 0 else min(hi, w // (-d))
             elif w < 0:
                 hi = -1
         if lo > hi:

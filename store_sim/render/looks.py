@@ -98,4 +98,5 @@ class Optics:
         level = np.arange(256) / 255.0
         bent = level if self.gamma == 1.0 else level**self.gamma
         scaled = bent[:, None] * self.gain * np.array(self.white_balance)[None] * 255.0 + self.lift
-        return np.clip(np.rint(scaled * 16.0), 0, 255 * 16).astype(np.int32)
+        curve: NDArray[np.int32] = np.clip(np.rint(scaled * 16.0), 0, 4080).astype(np.int32)
+        return curve

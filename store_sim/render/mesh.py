@@ -165,12 +165,12 @@ class MeshBuilder:
     ) -> None:
         """A surface of revolution about z: `profile` (radius, z) from top to bottom.
 
-        u runs once around from the back (+y), so that u = 0.5 faces the front (-y).
+        u runs once around from the left (-x) over the front (-y).
         """
         r = np.array([p[0] for p in profile])
         z = np.array([p[1] for p in profile])
         turn = np.linspace(0.0, 1.0, sides + 1)
-        angle = np.pi / 2 + turn * 2 * np.pi
+        angle = np.pi + turn * 2 * np.pi
         cos, sin = np.cos(angle), np.sin(angle)
         slope = np.gradient(r, np.arange(len(r)))
         fall = -np.gradient(z, np.arange(len(z)))
@@ -222,6 +222,16 @@ class MeshBuilder:
         tris = np.stack([np.zeros(sides), 1 + k, 1 + (k + 1) % sides], 1).astype(np.int64)
         normal = np.tile([0.0, 0.0, 1.0 if up else -1.0], (sides + 1, 1))
         self.add(pos, normal, tex, tris, mat, part)
+
+    def merge(self, mesh: Mesh, pos: Floats, normal: Floats) -> None:
+        """Adds a mesh with other positions and normals, which must keep its winding."""
+        self._pos.append(pos)
+        self._normal.append(normal)
+        self._uv.append(mesh.uv)
+        self._tris.append(mesh.tris + self._count)
+        self._mats.append(mesh.mats)
+        self._parts.append(mesh.parts)
+        self._count += len(pos)
 
     def build(self) -> Mesh:
         """The mesh of everything added so far."""

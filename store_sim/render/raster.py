@@ -49,6 +49,7 @@ Floats = NDArray[np.float64]
 Rect = tuple[int, int, int, int]
 
 _NOISE_TABLE = 1 << 19
+_RECTS_MAX = 50_000
 _ROW = {name: row for row, name in enumerate(JOINTS)}
 
 
@@ -159,6 +160,7 @@ class SceneRenderer:
         self._scratch = np.empty((h, w, 3), np.uint16)
         self._dirty: list[Rect] = []
         self._shelf: dict[int, ItemPose] | None = None
+        self._rects: dict[int, tuple[ItemPose, Rect | None]] = {}
         self._shelf_version: int | None = None
         self._curve = self.optics.curve()
         self._vignette = _vignette(w, h, self.optics.vignette)
@@ -222,7 +224,7 @@ class SceneRenderer:
         if before is not None and self._incremental:
             changed = [i for k, i in now.items() if not _same(before.get(k), i)]
             changed += [i for k, i in before.items() if not _same(now.get(k), i)]
-            rect = self._items_rect(changed)
+            rect = self.items_rect(changed)
         self._shelf, self._shelf_version = now, scene.shelf_version
         if rect is None:
             return
@@ -230,33 +232,37 @@ class SceneRenderer:
         scissor = np.array(rect, np.int64)
         for index in sorted(now):
             if self._incremental and before is not None:
-                bounds = self._items_rect([now[index]])
+                bounds = self.items_rect([now[index]])
                 if bounds is None or not _overlap(bounds, rect):
                     continue
             self._draw_item(now[index], self._back, scissor, None, None)
         world_points(self._back.depth, self._cam, scissor, self._world)
         self._dirty.append(rect)
 
-    def _items_rect(self, items: list[ItemPose]) -> Rect | None:
+    def items_rect(self, items: list[ItemPose]) -> Rect | None:
         """The part of the picture that holds the items, generously; None when out of sight."""
         rect: Rect | None = None
         for item in items:
-            model = self._product(item)
-            reach = model.radius_m + 0.01
-            centre = item.base_m + item.rotation[:, 2] * (model.product.packaging.height_m / 2)
-            found = self._ball_rect(centre, reach)
+            known = self._rects.get(item.item_index)
+            if known is None or known[0] is not item:
+                model = self._product(item)
+                middle = item.rotation[:, 2] * (model.product.packaging.height_m / 2)
+                known = (item, self._ball_rect(item.base_m + middle, model.radius_m + 0.01))
+                if len(self._rects) >= _RECTS_MAX:
+                    self._rects.clear()
+                self._rects[item.item_index] = known
+            found = known[1]
             rect = found if rect is None else _union(rect, found) if found is not None else rect
         return rect
 
     def _ball_rect(self, centre: Floats, radius: float) -> Rect | None:
         """Bounds of a ball in the picture, or None when it is wholly outside."""
         w, h = self._size
-        away = centre - self._cam[9:12]
-        x, y, z = (
-            float(away[0] * self._cam[3 * k] + away[1] * self._cam[3 * k + 1]
-                  + away[2] * self._cam[3 * k + 2])
-            for k in range(3)
-        )  # fmt: skip
+        cam = self._cam.tolist()
+        dx, dy, dz = (float(centre[k]) - cam[9 + k] for k in range(3))
+        x = cam[0] * dx + cam[1] * dy + cam[2] * dz
+        y = cam[3] * dx + cam[4] * dy + cam[5] * dz
+        z = cam[6] * dx + cam[7] * dy + cam[8] * dz
         if z + radius < NEAR_M:
             return None
         if z - radius < 2 * NEAR_M:
@@ -265,10 +271,10 @@ class SceneRenderer:
         # The ball lies between the pictures of its box's faces at the near and the far side.
         xs = [(x + s * radius) / d for s in (-1, 1) for d in (near, z + radius)]
         ys = [(y + s * radius) / d for s in (-1, 1) for d in (near, z + radius)]
-        x0 = max(0, math.floor(self._cam[14] + self._cam[12] * min(xs)) - 1)
-        x1 = min(w, math.ceil(self._cam[14] + self._cam[12] * max(xs)) + 2)
-        y0 = max(0, math.floor(self._cam[15] + self._cam[13] * min(ys)) - 1)
-        y1 = min(h, math.ceil(self._cam[15] + self._cam[13] * max(ys)) + 2)
+        x0 = max(0, math.floor(cam[14] + cam[12] * min(xs)) - 1)
+        x1 = min(w, math.ceil(cam[14] + cam[12] * max(xs)) + 2)
+        y0 = max(0, math.floor(cam[15] + cam[13] * min(ys)) - 1)
+        y1 = min(h, math.ceil(cam[15] + cam[13] * max(ys)) + 2)
         return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
     def _restore(self) -> None:
@@ -293,8 +299,7 @@ class SceneRenderer:
             joints = body.joints_m
             k = body.appearance.stature_m / 1.72
             blobs = [
-                (joints[_ROW["pelvis"]], 0.21 * k, 0.75 * strength, 1.3),
-                (joints[_ROW["chest"]], 0.22 * k, 0.55 * strength, 1.9),
+                (joints[_ROW["pelvis"]], 0.24 * k, 0.85 * strength, 1.2),
                 (0.5 * (joints[_ROW["l_ankle"]] + joints[_ROW["r_ankle"]]), 0.2 * k,
                  0.6 * strength, 0.3),
             ]  # fmt: skip
@@ -319,40 +324,41 @@ class SceneRenderer:
         if reach <= 0.0:
             return
         wide = radius + 0.4 * reach
-        middle = at - np.array([0.0, 0.0, 0.5 * reach])
-        middle[:2] += self._lean * (0.5 * reach)
-        lean = 0.5 * reach * float(abs(self.light.lean[0]) + abs(self.light.lean[1]))
-        rect = self._column_rect(at, reach, wide, lean, middle)
+        rect = self._column_rect(at, reach, wide)
         if rect is None:
             return
         blob = np.array([at[0], at[1], at[2], radius, amount, reach])
         cast_shadow(self._front.rgb, self._world, np.array(rect), blob, self._lean)
         self._dirty.append(rect)
 
-    def _column_rect(
-        self, at: Floats, reach: float, wide: float, lean: float, middle: Floats
-    ) -> Rect | None:
-        """Bounds of the column a shadow falls in: two rings, wide at the bottom."""
-        corners = []
-        for drop, radius in ((0.0, wide), (reach, wide)):
-            for sx in (-1.0, 1.0):
-                for sy in (-1.0, 1.0):
-                    corners.append(
-                        (
-                            at[0] + self._lean[0] * drop + sx * radius,
-                            at[1] + self._lean[1] * drop + sy * radius,
-                            at[2] - drop,
-                        )
-                    )
-        pixels, depth = self.project(np.array(corners))
+    def _column_rect(self, at: Floats, reach: float, wide: float) -> Rect | None:
+        """Bounds of the leaning column a shadow falls in, as wide as the shadow at its end."""
+        cam = self._cam.tolist()
+        dx, dy, dz = (float(at[k]) - cam[9 + k] for k in range(3))
+        across = wide * math.sqrt(2.0)
+        x0, y0, x1, y1 = math.inf, math.inf, -math.inf, -math.inf
+        for drop in (0.0, reach):
+            px = dx + self._lean[0] * drop
+            py = dy + self._lean[1] * drop
+            pz = dz - drop
+            x = cam[0] * px + cam[1] * py + cam[2] * pz
+            y = cam[3] * px + cam[4] * py + cam[5] * pz
+            z = cam[6] * px + cam[7] * py + cam[8] * pz
+            # A level square in the camera's axes: how far its corners go along each of them.
+            ex = across * math.hypot(cam[0], cam[1])
+            ey = across * math.hypot(cam[3], cam[4])
+            ez = across * math.hypot(cam[6], cam[7])
+            if z - ez < 2 * NEAR_M:
+                return (0, 0, *self._size)
+            for depth in (z - ez, z + ez):
+                x0, x1 = min(x0, (x - ex) / depth), max(x1, (x + ex) / depth)
+                y0, y1 = min(y0, (y - ey) / depth), max(y1, (y + ey) / depth)
         w, h = self._size
-        if (depth < 2 * NEAR_M).any():
-            return self._ball_rect(middle, math.hypot(0.5 * reach, wide) + lean)
-        x0 = max(0, math.floor(float(pixels[:, 0].min())))
-        x1 = min(w, math.ceil(float(pixels[:, 0].max())) + 1)
-        y0 = max(0, math.floor(float(pixels[:, 1].min())))
-        y1 = min(h, math.ceil(float(pixels[:, 1].max())) + 1)
-        return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+        left = max(0, math.floor(cam[14] + cam[12] * x0))
+        right = min(w, math.ceil(cam[14] + cam[12] * x1) + 1)
+        top = max(0, math.floor(cam[15] + cam[13] * y0))
+        bottom = min(h, math.ceil(cam[15] + cam[13] * y1) + 1)
+        return (left, top, right, bottom) if left < right and top < bottom else None
 
     def _draw_body(self, body: BodyPose, roll: tuple[float, float], cover: dict[int, int]) -> None:
         centre = 0.5 * (body.joints_m.min(axis=0) + body.joints_m.max(axis=0))
@@ -458,9 +464,9 @@ class _Layers:
         return layers
 
     def clear(self) -> None:
-        self.rgb[:] = (28, 28, 30)
-        self.ids[:] = 0
-        self.depth[:] = FAR_M
+        self.rgb.fill(28)
+        self.ids.fill(0)
+        self.depth.fill(FAR_M)
 
     def copy_from(self, other: _Layers, rect: Rect) -> None:
         x0, y0, x1, y1 = rect

@@ -187,8 +187,4 @@ def _bay(build: MeshBuilder, bay: Bay, look: Look) -> None:
         world[:, 2] += points[:, 2]
         return world
 
-    for mat in np.unique(mesh.mats):
-        build.add(
-            turned(mesh.pos) + origin, turned(mesh.normal), mesh.uv,
-            mesh.tris[mesh.mats == mat], int(mat),
-        )  # fmt: skip
+    build.merge(mesh, turned(mesh.pos) + origin, turned(mesh.normal))

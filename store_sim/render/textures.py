@@ -14,7 +14,7 @@ __all__ = ["FLOORS", "PATTERNS", "WALLS", "cloth", "floor", "hair", "noise", "so
 
 Rgbs = NDArray[np.uint8]
 Floats = NDArray[np.float64]
-Rgb = Sequence[int] | Sequence[float]
+Rgb = Sequence[int] | Sequence[float] | NDArray[np.int64] | NDArray[np.float64]
 
 FLOORS = ("tiles", "wood", "terrazzo", "concrete", "plain", "checker", "carpet")
 WALLS = ("plaster", "bricks", "panels", "tiles", "plain", "poster")
