@@ -119,7 +119,7 @@ class _Judge:
     def _nothing(self, alternatives: tuple[Alternative, ...]) -> Verdict:
         chance = 1.0 - self._charging()
         certain = chance >= self._beliefs.nothing_p
-        best = Alternative(None, None, 0, None, self._explained.get((), 0.0))
+        best = Alternative(None, None, 0, None, min(self._explained.get((), 0.0), 1.0))
         why = reason(self._live, best, self._layout)
         return Verdict(
             self._live.reach_id, 0, self._live.t_s, best, certain,

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from contracts.messages import ReachClosed, ReachOpened, TrackSegment
 from hub.attribution.choices import explain
 from hub.attribution.evidence import UNSEEN_HAND, Evidence
-from hub.attribution.joint import Group, Live, is_visit, partition, solve, without
+from hub.attribution.joint import Group, Live, is_visit, key_of, partition, solve, without
 from hub.attribution.model import Alternative, Decision, Ground
 from hub.attribution.people import ANONYMOUS, Floor, Sighting, sighting_of_hand
 from hub.attribution.settings import AttributionSettings
@@ -147,6 +147,7 @@ class Engine:
     def size(self) -> dict[str, int]:
         """How much is in memory, for health pages and tests of bounds."""
         return {
+            "open": len(self._open),
             "waiting": len(self._waiting),
             "live": len(self._lives),
             "hypotheses": sum(len(group.hypotheses) for group in self._groups),
@@ -270,7 +271,7 @@ class Engine:
         solved = {group.key: group for group in self._groups}
         groups = []
         for lives in partition(self._lives, self._layout):
-            key = tuple((live.reach_id, live.version) for live in lives)
+            key = key_of(lives)
             known = None
             for length in range(len(key), 0, -1):
                 known = solved.get(key[:length])

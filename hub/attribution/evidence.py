@@ -21,6 +21,10 @@ __all__ = ["UNSEEN_HAND", "Evidence", "Line"]
 
 UNSEEN_HAND = -1
 """Index of the hand that no camera saw."""
+HAND_REACH_M = 0.15
+"""Half the stretch about a hand where a picture may look changed although nothing changed."""
+SPURIOUS_AT_HAND_P = 0.8
+"""Share of spurious changes that lie there."""
 LEAST_POINT_SHARE = 0.2
 """Places that get less than this share of the best one's pointing are not looked at."""
 
@@ -55,11 +59,16 @@ class Evidence:
         self._by_hand: dict[tuple[int, int, bool], float] = {}
         self._by_line: dict[Line, float] = {}
         self._spurious = [
-            math.log(self._camera.spurious_p) + self._spurious_product(change)
+            math.log(self._camera.spurious_p)
+            + self._spurious_product(change)
+            + self._spurious_place(change)
             for change in reach.changes
         ]
         self.nothing = self.of_shelf(())
-        self._idle = [self._hand_acts(hand, takes=False, puts=False) for hand in reach.hands]
+        self._idle = [
+            self._hand_acts(hand, takes=False, puts=False) + self._behind(hand)
+            for hand in reach.hands
+        ]
 
     def _steps_by_board(self) -> dict[str, list[tuple[float, float, float, GramStep]]]:
         """Board to (middle, half width, variance, step), the steps of a plate added up."""
@@ -226,6 +235,21 @@ class Evidence:
         place = self._layout.nearest(self.reach.bay_id, change.board_id, middle_m)
         return 0.0 if place is None else self._product(change.products, place.gtin)
 
+    def _spurious_place(self, change: FacingChange) -> float:
+        """What looks changed for no reason does so about the hand, if one was seen."""
+        middle_m = 0.5 * (change.u0_m + change.u1_m)
+        board = next((b for b in self._bay.boards if b.board_id == change.board_id), None)
+        if board is None or not self.reach.hands:
+            return 0.0
+        share = SPURIOUS_AT_HAND_P
+        best = 0.0
+        for hand in self.reach.hands:
+            low_m, high_m = hand.u_m - HAND_REACH_M, hand.u_m + HAND_REACH_M
+            along = boxed(middle_m, low_m, high_m, self._camera.place_sd_m)
+            up = boxed(hand.z_m, board.z_m, board.z_m + board.clearance_m, hand.sd_z_m)
+            best = max(best, along * up * board.clearance_m)
+        return math.log(share * best * self._board_areas + 1.0 - share)
+
     def _match(self, change: FacingChange, line: Line) -> float:
         """Log ratio of a change under a line to the same under nothing, place included."""
         place = self._layout.places[line.place]
@@ -254,7 +278,7 @@ class Evidence:
         ]
         fit = pieces[quantity - 1] if quantity <= len(pieces) else least
         ratio = fit - pieces[0] - math.log(sum(usual))
-        return trust.temper * clip(ratio, -trust.pieces_limit, trust.pieces_limit)
+        return clip(ratio, -trust.pieces_limit, trust.pieces_limit)
 
     def _product(self, scores: ProductScores, gtin: str) -> float:
         """Log ratio of an article to the average article of the store."""
@@ -304,6 +328,15 @@ class Evidence:
                 self._by_hand[key] = where
             total += where
         return total
+
+    def _behind(self, hand: HandSeen) -> float:
+        """An empty hand shows what stands behind it, which must not speak for a pick of it."""
+        inside = [
+            place
+            for place in self.places
+            if place.u0_m <= hand.u_m < place.u1_m and place.z0_m <= hand.z_m < place.z1_m
+        ]
+        return max(self._product(hand.products, inside[0].gtin), 0.0) if inside else 0.0
 
     def _hand_acts(self, hand: HandSeen, *, takes: bool, puts: bool) -> float:
         """What was in the hand before and after, given what it did."""

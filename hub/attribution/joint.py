@@ -20,7 +20,7 @@ from hub.attribution.people import ANONYMOUS
 from hub.attribution.settings import AttributionSettings
 from hub.attribution.stock import Layout, Ledger, Move
 
-__all__ = ["Group", "Hypothesis", "Live", "is_visit", "partition", "solve", "without"]
+__all__ = ["Group", "Hypothesis", "Live", "is_visit", "key_of", "partition", "solve", "without"]
 
 LINK_NATS = 9.0
 """Choices worse than the best by more than this link nothing."""
@@ -47,14 +47,20 @@ class Live:
     puts: set[tuple[str | None, str]] = field(default_factory=set)
     strays: set[tuple[int, str]] = field(default_factory=set)
     boards: set[tuple[str, str, str]] = field(default_factory=set)
+    drains: dict[tuple[int, str], int] = field(default_factory=dict)
     owners: frozenset[str] = frozenset()
 
     def index(self, layout: Layout) -> None:
         """Sums up the choices for whoever asks what may be where."""
         self.takes, self.puts, self.strays, self.boards = {}, set(), set(), set()
+        self.drains = {}
         owners = set()
         least = self.choices[0].score - LINK_NATS
         for choice in self.choices:
+            for move in choice.moves:
+                if move.quantity > 0:
+                    at = (move.place, move.gtin)
+                    self.drains[at] = max(self.drains.get(at, 0), move.quantity)
             if choice.score < least:
                 continue
             for move in choice.moves:
@@ -82,17 +88,16 @@ class Hypothesis(NamedTuple):
 
 @dataclass(slots=True)
 class Group:
-    """Linked reaches in time order and their joint hypotheses; scores are log-probabilities."""
+    """Linked reaches in time order and their joint hypotheses; scores are log-probabilities.
 
+    `key` names what was solved: the reaches and the versions their choices had then.
+    """
+
+    key: tuple[tuple[str, int], ...]
     lives: tuple[Live, ...]
     hypotheses: list[Hypothesis]
     _chances: list[dict[int, float]] | None = None
     _moved: dict[tuple[str, str], dict[int, float]] | None = None
-
-    @property
-    def key(self) -> tuple[tuple[str, int], ...]:
-        """Names what was solved."""
-        return tuple((live.reach_id, live.version) for live in self.lives)
 
     def chances(self, index: int) -> dict[int, float]:
         """Probability of each choice of one reach, by the choice's number."""
@@ -120,6 +125,11 @@ class Group:
                 found[pieces] = found.get(pieces, 0.0) + math.exp(hypothesis.score)
             self._moved[key] = found
         return self._moved[key]
+
+
+def key_of(lives: Sequence[Live]) -> tuple[tuple[str, int], ...]:
+    """What a group of these reaches would be named."""
+    return tuple((live.reach_id, live.version) for live in lives)
 
 
 # ---------------------------------------------------------------- links
@@ -208,7 +218,7 @@ def solve(
         done = len(known.lives)
     for index in range(done, len(lives)):
         beam = _extended(beam, lives[: index + 1], ledger, layout, settings)
-    return Group(tuple(lives), beam)
+    return Group(key_of(lives), tuple(lives), beam)
 
 
 def _extended(
@@ -219,19 +229,22 @@ def _extended(
     settings: AttributionSettings,
 ) -> list[Hypothesis]:
     weigher = _Weigher(lives, ledger, layout, settings)
+    choices = [(c.score, c, weigher.is_free(c)) for c in lives[-1].choices]
     grown: list[Hypothesis] = []
     top = NEVER
     nats = settings.limits.hypotheses_nats
     for hypothesis in beam:
-        for number, choice in enumerate(lives[-1].choices):
-            score = hypothesis.score + choice.score
+        for number, (alone, choice, free) in enumerate(choices):
+            score = hypothesis.score + alone
             if score < top - nats:
                 # Choices come best first and their weights only lower them.
                 break
-            score += weigher.weight(choice, hypothesis)
-            if score < top - nats:
-                continue
-            top = max(top, score)
+            if not free:
+                score += weigher.weight(choice, hypothesis)
+                if score < top - nats:
+                    continue
+            if score > top:
+                top = score
             grown.append(
                 Hypothesis(score, (*hypothesis.chosen, number), hypothesis.moves + choice.moves)
             )
@@ -260,7 +273,7 @@ def without(group: Group, index: int, chosen: int) -> Group | None:
             moves.remove(move)
         rest = hypothesis.chosen[:index] + hypothesis.chosen[index + 1 :]
         beam.append(Hypothesis(hypothesis.score, rest, tuple(moves)))
-    return Group(lives, _normalised(beam))
+    return Group(key_of(lives), lives, _normalised(beam))
 
 
 class _Weigher:
@@ -285,7 +298,23 @@ class _Weigher:
             index for index, other in enumerate(lives[:-1]) if other.t_s >= live.t0_s - SAME_TIME_S
         ]
 
+    def is_free(self, choice: Choice) -> bool:
+        """Whether the weight is zero whatever the hypothesis: plenty stands at its own place."""
+        if not choice.moves:
+            return True
+        if self._near:
+            return False
+        for move in choice.moves:
+            if move.quantity < 0 or self._layout.places[move.place].gtin != move.gtin:
+                return False
+            key = (move.place, move.gtin)
+            most = sum(live.drains.get(key, 0) for live in self._lives)
+            if self._on_shelf(*key, ()) < most:
+                return False
+        return True
+
     def weight(self, choice: Choice, hypothesis: Hypothesis) -> float:
+        """Log-weight of a choice after a hypothesis."""
         total = 0.0
         moves = hypothesis.moves
         for index, move in enumerate(choice.moves):

@@ -187,6 +187,9 @@ class Floor:
         for from_s, visit_id in body.bound:
             if from_s <= t_s + self._trust.edge_s:
                 visit = visit_id
+        if visit is None and body.bound and body.points and t_s < body.points[0][0]:
+            # Before its first point a track can only be the body that it was found to be.
+            visit = body.bound[0][1]
         if visit is None:
             return ANONYMOUS + body.track_id
         ended_s = self._ended.get(visit)

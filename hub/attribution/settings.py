@@ -78,7 +78,7 @@ class CameraTrust(_Settings):
     ] = 5.0
     pieces_limit: Annotated[
         float, Field(gt=0, le=30, description="most nats one change may say of the quantity")
-    ] = 4.0
+    ] = 5.0
     temper: Annotated[
         _Share, Field(description="exponent on likelihoods of pictures, against overconfidence")
     ] = 0.85

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -171,7 +171,7 @@ class Floor:
         right, wrong = rng.gauss(0.0, 0.3), -rng.gauss(clarity, 1.5)
         action = {"pick": wrong - 2.0, "put_back": wrong - 2.0, "nothing": wrong}
         action["pick" if act.quantity > 0 else "put_back"] = right
-        pieces = [-4.0 * abs(k - abs(act.quantity)) + rng.gauss(0.0, 1.0) for k in (1, 2, 3)]
+        pieces = [-clarity * abs(k - abs(act.quantity)) + rng.gauss(0.0, 1.0) for k in (1, 2, 3)]
         u_m = act.u_m + rng.gauss(0.0, 0.02)
         return FacingChange(
             board_id=act.slot.board_id,
@@ -429,6 +429,88 @@ def play(day: Day, engine: Engine, news: list[News] | None = None) -> Outcome:
     return outcome
 
 
+class Scene(Floor):
+    """A store with an engine in it, driven step by step."""
+
+    def __init__(self, ground: Ground, seed: int, sensors: Sensors) -> None:
+        super().__init__(ground, random.Random(seed), sensors)
+        self.engine = Engine(ground)
+        self.decisions: dict[tuple[str, int], Decision] = {}
+        self.told: list[Decision] = []
+        self.now_s = 0.0
+        self.reaches = 0
+
+    def enter(self, name: str, *, bound: bool = True) -> Shopper:
+        """A shopper with a track, bound to a visit of the same name or to none."""
+        shopper = Shopper(name, f"track-{name}")
+        if bound:
+            self.engine.bind(visit_id=name, track_id=shopper.track_id, t_s=0.0)
+        return shopper
+
+    def stand(self, shopper: Shopper, slot_id: str, u_m: float, t0_s: float, t1_s: float) -> None:
+        """The shopper stands before a place; its track says so."""
+        x_m, y_m = self.standing(self.slot(slot_id), u_m)
+        shopper.path = [(t0_s, x_m, y_m), (t1_s, x_m, y_m)]
+        points = [
+            TrackPoint(
+                t_s=round(t0_s + 0.13 * i, 3), x_m=x_m + self.rng.gauss(0, 0.04),
+                y_m=y_m + self.rng.gauss(0, 0.04), sd_m=0.08,
+            )
+            for i in range(int((t1_s - t0_s) / 0.13))
+        ]  # fmt: skip
+        for start in range(0, len(points), 50):
+            self.engine.track(
+                TrackSegment(
+                    track_id=shopper.track_id, state="alive",
+                    points=tuple(points[start : start + 50]),
+                )
+            )  # fmt: skip
+
+    def act(
+        self, shopper: Shopper, slot_id: str, quantity: int, t_s: float, *,
+        gtin: str | None = None, u_m: float | None = None,
+    ) -> Act:  # fmt: skip
+        """What a shopper does at a place for one second."""
+        slot = self.slot(slot_id)
+        where_m = u_m if u_m is not None else 0.5 * (slot.u0_m + slot.u1_m) + 0.02
+        return Act(shopper, slot, gtin or slot.gtin, quantity, where_m, t_s, t_s + 1.0)
+
+    def close(self, reach: ReachClosed) -> str:
+        """Hands a reach to the engine."""
+        self.engine.closed(reach, t_sd_s=0.01)
+        return reach.reach_id
+
+    def do(self, shopper: Shopper, slot_id: str, quantity: int, t_s: float, **more: Any) -> str:
+        """An act whose sensors speak clearly, handed to the engine; returns the reach's id."""
+        act = self.act(shopper, slot_id, quantity, t_s, **more)
+        return self.close(self.clear_reach(act))
+
+    def clear_reach(self, act: Act) -> ReachClosed:
+        """A reach in which every sensor of the set sees the act."""
+        self.reaches += 1
+        camera, plates = self.sensors != "plates", self.sensors != "camera"
+        return ReachClosed(
+            reach_id=f"reach-{self.reaches}",
+            bay_id=act.slot.bay_id,
+            t_open_s=act.t_in_s,
+            t_close_s=act.t_out_s + 0.2,
+            u_m=act.u_m,
+            sd_u_m=0.08,
+            hands=(self.hand(act),) if camera else (),
+            changes=(self.change(act, clarity=5.0),) if camera and act.quantity else (),
+            grams=tuple(self.grams(act)) if plates else (),
+            camera_ok=camera,
+            plates_ok=plates,
+        )
+
+    def decide(self, now_s: float) -> dict[tuple[str, int], Decision]:
+        """Lets the engine decide; all decisions as they stand."""
+        for decision in self.engine.decide(now_s=now_s):
+            self.decisions[decision.reach_id, decision.line] = decision
+            self.told.append(decision)
+        return self.decisions
+
+
 @pytest.fixture(scope="session")
 def ground() -> Ground:
     """The demo store."""
@@ -445,3 +527,9 @@ def day_of() -> Callable[..., Day]:
 def play_day() -> Callable[..., Outcome]:
     """play(day, engine, news=None)."""
     return play
+
+
+@pytest.fixture(scope="session")
+def scene_of(ground: Ground) -> Callable[..., Scene]:
+    """Scene(sensors): a few people whom a test makes do things one by one."""
+    return lambda sensors="both", seed=1: Scene(ground, seed, sensors)
