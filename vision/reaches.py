@@ -12,7 +12,6 @@ Late evidence of an act that was already told is dropped, so that nothing is tol
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from contracts.geometry import Bay, Plate
 from contracts.messages import (
@@ -24,51 +23,10 @@ from contracts.messages import (
     ReachOpened,
 )
 from vision.observations import OpenHand, PlateNews, ShelfObservation
+from vision.reach_parts import Act, Hand, Stir
 from vision.reach_settings import ReachSettings
 
 __all__ = ["ReachBuilder"]
-
-
-@dataclass(slots=True)
-class _Hand:
-    """A hand in the shelf, or one that has left and waits for what it did to be found."""
-
-    name: str
-    t_in_s: float
-    u_m: float
-    z_m: float
-    reach_id: str | None
-    body: tuple[float, float] | None = None
-    seen: HandSeen | None = None
-    acts: int = 0
-
-
-@dataclass(slots=True)
-class _Act:
-    """Something that happened to the shelf: gram steps, changes seen, or both."""
-
-    reach_id: str | None
-    t0_s: float
-    t1_s: float
-    board_id: str
-    u_m: float
-    found_s: float
-    steps: list[GramStep] = field(default_factory=list)
-    changes: list[FacingChange] = field(default_factory=list)
-
-    @property
-    def biggest_g(self) -> float:
-        return max((abs(step.delta_g) for step in self.steps), default=0.0)
-
-
-@dataclass(slots=True)
-class _Stir:
-    """Plates that move without anything else known: a reach is under way."""
-
-    reach_id: str
-    t_open_s: float
-    u_m: float
-    plates: set[str]
 
 
 class ReachBuilder:
@@ -88,10 +46,10 @@ class ReachBuilder:
         self._count = 0
         self._z = {board.board_id: board.z_m for board in bay.boards}
         self._plates = {one.plate_id: one for one in plates if one.bay_id == bay.bay_id}
-        self._hands: dict[str, _Hand] = {}
-        self._acts: list[_Act] = []
-        self._told: list[_Act] = []
-        self._stir: _Stir | None = None
+        self._hands: dict[str, Hand] = {}
+        self._acts: list[Act] = []
+        self._told: list[Act] = []
+        self._stir: Stir | None = None
         self._moving: dict[str, float] = {}
         self._covered_s: float | None = None
 
@@ -161,8 +119,8 @@ class ReachBuilder:
                 if one.body_x_m is not None and one.body_y_m is not None:
                     hand.body = (one.body_x_m, one.body_y_m)
 
-    def _new_hand(self, one: OpenHand) -> _Hand:
-        hand = _Hand(one.hand_id, one.t_in_s, one.u_m, one.z_m, None)
+    def _new_hand(self, one: OpenHand) -> Hand:
+        hand = Hand(one.hand_id, one.t_in_s, one.u_m, one.z_m, None)
         if one.body_x_m is not None and one.body_y_m is not None:
             hand.body = (one.body_x_m, one.body_y_m)
         if self._stir is not None and abs(self._stir.u_m - one.u_m) <= self._set.hand_m:
@@ -179,7 +137,7 @@ class ReachBuilder:
         for one in seen.hands_closed:
             hand = self._hands.get(one.hand_id)
             if hand is None:
-                hand = _Hand(one.hand_id, one.t_in_s, one.u_m, one.z_m, None)
+                hand = Hand(one.hand_id, one.t_in_s, one.u_m, one.z_m, None)
                 self._hands[one.hand_id] = hand
             hand.seen = one
             hand.u_m, hand.z_m = one.u_m, one.z_m
@@ -210,14 +168,13 @@ class ReachBuilder:
             if name in self._plates and not self._explained(self._plates[name], since)
         }
         if not unexplained:
-            self._stir = None
             return
         since = min(unexplained.values())
         middle = [self._middle(self._plates[name]) for name in sorted(unexplained)]
         u_m = sum(middle) / len(middle)
         if self._stir is None:
             first = self._plates[min(unexplained, key=lambda name: (unexplained[name], name))]
-            self._stir = _Stir(self._next_id(), since, u_m, set(unexplained))
+            self._stir = Stir(self._next_id(), since, u_m, set(unexplained))
             z_m = self._z[first.board_id]
             yield self._opened(self._stir.reach_id, min(since, now_s), u_m, z_m, None)
         else:
@@ -267,7 +224,7 @@ class ReachBuilder:
         act = self._new_act(plate.board_id, u_m, step.t_start_s, step.t_end_s, now_s)
         act.steps.append(step)
 
-    def _add_step(self, act: _Act, step: GramStep, u_m: float) -> None:
+    def _add_step(self, act: Act, step: GramStep, u_m: float) -> None:
         if len(act.steps) >= self._set.steps_max:
             return
         mass = sum(abs(one.delta_g) for one in act.steps)
@@ -278,7 +235,7 @@ class ReachBuilder:
         act.t0_s = min(act.t0_s, step.t_start_s)
         act.t1_s = max(act.t1_s, step.t_end_s)
 
-    def _is_echo_of_told(self, step: GramStep, act: _Act) -> bool:
+    def _is_echo_of_told(self, step: GramStep, act: Act) -> bool:
         return (
             abs(step.delta_g) <= self._set.echo_share * act.biggest_g
             and step.t_start_s <= act.t1_s + self._set.together_s
@@ -300,9 +257,9 @@ class ReachBuilder:
         act = self._new_act(change.board_id, u_m, begin_s, end_s, now_s)
         act.changes.append(change)
 
-    def _best_act(self, acts: Sequence[_Act], change: FacingChange, u_m: float) -> _Act | None:
+    def _best_act(self, acts: Sequence[Act], change: FacingChange, u_m: float) -> Act | None:
         """The act that this change may be the sight of: same place, within its bracket."""
-        found: list[tuple[bool, bool, float, _Act]] = []
+        found: list[tuple[bool, bool, float, Act]] = []
         for act in acts:
             fits = (
                 change.t_before_s - self._set.together_s <= act.t1_s
@@ -334,8 +291,8 @@ class ReachBuilder:
         end_s = change.t_after_s if nearest.seen is None else nearest.seen.t_out_s
         return max(nearest.t_in_s, change.t_before_s), max(nearest.t_in_s, end_s)
 
-    def _new_act(self, board_id: str, u_m: float, t0_s: float, t1_s: float, found_s: float) -> _Act:
-        act = _Act(None, t0_s, t1_s, board_id, u_m, found_s)
+    def _new_act(self, board_id: str, u_m: float, t0_s: float, t1_s: float, found_s: float) -> Act:
+        act = Act(None, t0_s, t1_s, board_id, u_m, found_s)
         hand = self._nearest_hand(act)
         if hand is not None and hand.reach_id is not None and hand.acts == 0:
             act.reach_id = hand.reach_id
@@ -351,7 +308,7 @@ class ReachBuilder:
     def _close_ripe(
         self, now_s: float, *, camera_on: bool, plates_on: bool
     ) -> Iterator[ReachOpened | ReachClosed]:
-        kept: list[_Act] = []
+        kept: list[Act] = []
         for act in self._acts:
             if not self._is_ripe(act, now_s, camera_on=camera_on, plates_on=plates_on):
                 kept.append(act)
@@ -371,7 +328,7 @@ class ReachBuilder:
             )  # fmt: skip
             self._stir = None
 
-    def _is_ripe(self, act: _Act, now_s: float, *, camera_on: bool, plates_on: bool) -> bool:
+    def _is_ripe(self, act: Act, now_s: float, *, camera_on: bool, plates_on: bool) -> bool:
         waited_s = now_s - act.t1_s
         if waited_s >= self._set.covered_s_max:
             return True
@@ -419,10 +376,10 @@ class ReachBuilder:
                     camera_on=camera_on, plates_on=plates_on,
                 )  # fmt: skip
 
-    def _serves_open_act(self, hand: _Hand) -> bool:
+    def _serves_open_act(self, hand: Hand) -> bool:
         return any(hand in self._hands_of(act) for act in self._acts)
 
-    def _hands_of(self, act: _Act) -> list[_Hand]:
+    def _hands_of(self, act: Act) -> list[Hand]:
         """Hands that were there when it happened, the nearest first."""
         found = [
             hand
@@ -433,7 +390,7 @@ class ReachBuilder:
         ]
         return sorted(found, key=lambda hand: (abs(hand.u_m - act.u_m), hand.t_in_s, hand.name))
 
-    def _nearest_hand(self, act: _Act) -> _Hand | None:
+    def _nearest_hand(self, act: Act) -> Hand | None:
         found = self._hands_of(act)
         return found[0] if found else None
 
@@ -457,7 +414,7 @@ class ReachBuilder:
             body_y_m=None if body is None else body[1],
         )
 
-    def _closed(self, act: _Act, *, camera_on: bool, plates_on: bool) -> ReachClosed:
+    def _closed(self, act: Act, *, camera_on: bool, plates_on: bool) -> ReachClosed:
         hands = [self._as_seen(hand, act) for hand in self._hands_of(act)[: self._set.hands_told]]
         return ReachClosed(
             reach_id=act.reach_id or "",
@@ -474,7 +431,7 @@ class ReachBuilder:
             plates_ok=plates_on,
         )
 
-    def _as_seen(self, hand: _Hand, act: _Act) -> HandSeen:
+    def _as_seen(self, hand: Hand, act: Act) -> HandSeen:
         """What is known of a hand, also of one that is still in the shelf for its next act."""
         if hand.seen is not None:
             return hand.seen
