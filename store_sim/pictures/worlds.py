@@ -308,7 +308,9 @@ def _column(
                     index=len(places),
                     bay=at[0],
                     board=at[1],
-                    u_m=span[0] + (f + 0.5) * pitch + float(rng.uniform(-0.5, 0.5)) * slack * wobble,
+                    u_m=span[0]
+                    + (f + 0.5) * pitch
+                    + float(rng.uniform(-0.5, 0.5)) * slack * wobble,
                     v_m=0.012 + look.depth_m * (step + 0.5) + 0.005 * step
                     + float(rng.uniform(0, 0.015)) * wobble,
                     yaw_rad=float(rng.normal(0, 0.10)) * wobble,

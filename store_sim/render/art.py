@@ -101,6 +101,18 @@ def _contrast(colour: Rgb) -> Rgb:
     return (24, 24, 28) if bright > 140 else (248, 247, 242)
 
 
+def _leaf(cx: float, cy: float, turn: float, size: float) -> list[tuple[float, float]]:
+    """A pointed leaf about a centre, its tip in the direction `turn`."""
+    points = []
+    for sign, angles in ((1.0, np.linspace(0, math.pi, 9)), (-1.0, np.linspace(math.pi, 0, 9))):
+        for a in angles.tolist():
+            along, aside = math.cos(a), 0.4 * sign * math.sin(2 * a)
+            x = along * math.cos(turn) - aside * math.sin(turn)
+            y = along * math.sin(turn) + aside * math.cos(turn)
+            points.append((cx + size * x, cy + size * y))
+    return points
+
+
 def _motif(draw: ImageDraw.ImageDraw, look: Packaging, width: int, height: int, seed: int) -> None:
     """Paints the packaging's motif over the whole of the panel."""
     colour = look.accent_rgb
@@ -126,37 +138,15 @@ def _motif(draw: ImageDraw.ImageDraw, look: Packaging, width: int, height: int, 
             )
     elif look.motif == "leaf":
         for _ in range(7):
-            cx, cy = float(rng.integers(0, width)), float(rng.integers(int(height * 0.35), height))
-            turn, size = rng.uniform(0, math.pi), width * rng.uniform(0.14, 0.30)
-            tips = [
-                (
-                    cx
-                    + size
-                    * (math.cos(a) * math.cos(turn) - 0.4 * math.sin(2 * a) * math.sin(turn)),
-                    cy
-                    + size
-                    * (math.cos(a) * math.sin(turn) + 0.4 * math.sin(2 * a) * math.cos(turn)),
-                )
-                for a in np.linspace(0, math.pi, 9)
-            ]
-            back = [
-                (
-                    cx
-                    + size
-                    * (math.cos(a) * math.cos(turn) + 0.4 * math.sin(2 * a) * math.sin(turn)),
-                    cy
-                    + size
-                    * (math.cos(a) * math.sin(turn) - 0.4 * math.sin(2 * a) * math.cos(turn)),
-                )
-                for a in np.linspace(math.pi, 0, 9)
-            ]
-            draw.polygon(tips + back, fill=colour)
+            lx, ly = float(rng.integers(0, width)), float(rng.integers(int(height * 0.35), height))
+            turn, long = float(rng.uniform(0, math.pi)), float(width * rng.uniform(0.14, 0.30))
+            draw.polygon(_leaf(lx, ly, turn, long), fill=colour)
     elif look.motif == "star":
-        cx, cy, reach = width / 2, height * 0.66, min(width, height) * 0.38
+        mid, low, reach = width / 2, height * 0.66, min(width, height) * 0.38
         points = [
             (
-                cx + reach * (1.0 if i % 2 == 0 else 0.42) * math.sin(i * math.pi / 5),
-                cy - reach * (1.0 if i % 2 == 0 else 0.42) * math.cos(i * math.pi / 5),
+                mid + reach * (1.0 if i % 2 == 0 else 0.42) * math.sin(i * math.pi / 5),
+                low - reach * (1.0 if i % 2 == 0 else 0.42) * math.cos(i * math.pi / 5),
             )
             for i in range(10)
         ]
@@ -166,8 +156,8 @@ def _motif(draw: ImageDraw.ImageDraw, look: Packaging, width: int, height: int, 
             level = height * (0.52 + 0.17 * k)
             xs = range(0, width + 1, 2)
             top = [(x, level + 0.05 * height * math.sin(x * 9.0 / width + 1.7 * k)) for x in xs]
-            low = [(x, y + height * 0.08) for x, y in reversed(top)]
-            draw.polygon(top + low, fill=colour)
+            under = [(x, y + height * 0.08) for x, y in reversed(top)]
+            draw.polygon(top + under, fill=colour)
     elif look.motif == "checks":
         for j in range(0, height, step):
             for x in range((j // step % 2) * step, width, 2 * step):

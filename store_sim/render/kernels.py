@@ -100,6 +100,63 @@ def shade_vertices(pos, norm, light, bays, shade):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True)
+def _plane(pa, pb, pc, g):  # type: ignore[no-untyped-def]
+    """The plane through three corner values: value at pixel (0, 0), slope in x, slope in y.
+
+    `g`: first corner x, y, both edges' x, y, and the inverse of twice the area.
+    """
+    x = ((pb - pa) * g[5] - (pc - pa) * g[3]) * g[6]
+    y = ((pc - pa) * g[2] - (pb - pa) * g[4]) * g[6]
+    return pa - x * g[0] - y * g[1], x, y
+
+
+@njit(cache=True)
+def _edge(px, py, qx, qy):  # type: ignore[no-untyped-def]
+    """Edge function w = a * (x - px) + b * (y - py) + bias of the edge p-q, with the top-left rule
+    as a bias of one unit."""
+    a, b = py - qy, qx - px
+    return a, b, (0 if (a > 0 or (a == 0 and b > 0)) else -1)
+
+
+@njit(cache=True)
+def _limits(w, d, lo, hi):  # type: ignore[no-untyped-def]
+    """The columns lo..hi of a row in which w + d * column is not negative."""
+    if d > 0:
+        if w < 0:
+            lo = max(lo, (-w + d - 1) // d)
+    elif w < 0:
+        hi = -1
+    elif d < 0:
+        hi = min(hi, w // (-d))
+    return lo, hi
+
+
+@njit(cache=True)
+def _texel(bank, offset, tw, th, u, v, k):  # type: ignore[no-untyped-def]
+    """One channel of a bilinear sample; u and v in texels, wrapping at powers of two."""
+    iu, iv = int(u), int(v)
+    fu, fv = u - iu, v - iv
+    r0 = offset + (iv & (th - 1)) * tw
+    r1 = offset + ((iv + 1) & (th - 1)) * tw
+    c0, c1 = iu & (tw - 1), (iu + 1) & (tw - 1)
+    upper = bank[r0 + c0, k] * (1.0 - fu) + bank[r0 + c1, k] * fu
+    lower = bank[r1 + c0, k] * (1.0 - fu) + bank[r1 + c1, k] * fu
+    return upper * (1.0 - fv) + lower * fv
+
+
+@njit(cache=True)
+def _level(a, b, c, area, levels):  # type: ignore[no-untyped-def]
+    """The mip level at which a texel is about as large as a pixel, from the triangle's areas."""
+    texels = abs((b[3] - a[3]) * (c[4] - a[4]) - (b[4] - a[4]) * (c[3] - a[3]))
+    ratio = texels * levels[0, 1] * levels[0, 2] / (area / (_SUB * _SUB))
+    level = 0
+    while ratio > 2.0 and level + 1 < levels.shape[0] and levels[level + 1, 1] > 0:
+        ratio *= 0.25
+        level += 1
+    return level
+
+
+@njit(cache=True)
 def _fill(  # type: ignore[no-untyped-def]
     a, b, c, out_id, bank, levels, tint, scissor, smooth, rgb, ids, depth, touched
 ):
@@ -107,83 +164,41 @@ def _fill(  # type: ignore[no-untyped-def]
     ax, ay = int(np.floor(a[0] * _SUB + 0.5)), int(np.floor(a[1] * _SUB + 0.5))
     bx, by = int(np.floor(b[0] * _SUB + 0.5)), int(np.floor(b[1] * _SUB + 0.5))
     cx, cy = int(np.floor(c[0] * _SUB + 0.5)), int(np.floor(c[1] * _SUB + 0.5))
-    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-    if area >= 0:
+    # Seen from outside a front face runs anticlockwise, so its area with y down is negative.
+    area = (by - ay) * (cx - ax) - (bx - ax) * (cy - ay)
+    if area <= 0:
         return 0
-    # Seen from outside a front face runs anticlockwise, so the y-down area is negative: swap.
-    bx, cx = cx, bx
-    by, cy = cy, by
+    bx, by, cx, cy = cx, cy, bx, by
     b, c = c, b
-    area = -area
     x0 = max(scissor[0], -((-min(ax, bx, cx)) // _SUB))
     x1 = min(scissor[2] - 1, max(ax, bx, cx) // _SUB)
     y0 = max(scissor[1], -((-min(ay, by, cy)) // _SUB))
     y1 = min(scissor[3] - 1, max(ay, by, cy) // _SUB)
     if x0 > x1 or y0 > y1:
         return 0
-    # Mip level from the area of texels per pixel.
-    w0, h0 = levels[0, 1], levels[0, 2]
-    texels = abs((b[3] - a[3]) * (c[4] - a[4]) - (b[4] - a[4]) * (c[3] - a[3])) * w0 * h0
-    ratio = texels / (area / (_SUB * _SUB))
-    level = 0
-    while ratio > 2.0 and level + 1 < levels.shape[0] and levels[level + 1, 1] > 0:
-        ratio *= 0.25
-        level += 1
+    level = _level(a, b, c, area, levels)
     offset, tw, th = levels[level, 0], levels[level, 1], levels[level, 2]
-    # Plane equations of 1/z and of u/z, v/z, shade/z over the picture.
-    fax, fay = ax / _SUB, ay / _SUB
-    e1x, e1y = (bx - ax) / _SUB, (by - ay) / _SUB
-    e2x, e2y = (cx - ax) / _SUB, (cy - ay) / _SUB
-    inv = 1.0 / (e1x * e2y - e1y * e2x)
+    g = (
+        ax / _SUB, ay / _SUB, (bx - ax) / _SUB, (by - ay) / _SUB, (cx - ax) / _SUB,
+        (cy - ay) / _SUB, _SUB * _SUB / area,
+    )  # fmt: skip
+    # 1/z, u/z, v/z and shade/z are planes over the picture. Texels are shifted by whole repeats
+    # so that they stay positive, and by half a texel where they are interpolated.
     iza, izb, izc = 1.0 / a[2], 1.0 / b[2], 1.0 / c[2]
-    shift = 0.5 if smooth else 0.0
-    ua, ub, uc = (
-        (a[3] * tw + 8 * tw - shift) * iza,
-        (b[3] * tw + 8 * tw - shift) * izb,
-        (c[3] * tw + 8 * tw - shift) * izc,
-    )
-    va, vb, vc = (
-        (a[4] * th + 8 * th - shift) * iza,
-        (b[4] * th + 8 * th - shift) * izb,
-        (c[4] * th + 8 * th - shift) * izc,
-    )
-    sa, sb, sc = a[5] * iza, b[5] * izb, c[5] * izc
-    zx = ((izb - iza) * e2y - (izc - iza) * e1y) * inv
-    zy = ((izc - iza) * e1x - (izb - iza) * e2x) * inv
-    z0 = iza - zx * fax - zy * fay
-    ux = ((ub - ua) * e2y - (uc - ua) * e1y) * inv
-    uy = ((uc - ua) * e1x - (ub - ua) * e2x) * inv
-    u0 = ua - ux * fax - uy * fay
-    vx = ((vb - va) * e2y - (vc - va) * e1y) * inv
-    vy = ((vc - va) * e1x - (vb - va) * e2x) * inv
-    v0 = va - vx * fax - vy * fay
-    sx = ((sb - sa) * e2y - (sc - sa) * e1y) * inv
-    sy = ((sc - sa) * e1x - (sb - sa) * e2x) * inv
-    s0 = sa - sx * fax - sy * fay
-    # Edge functions in 1/256 pixel; the top-left rule as a bias of one unit.
-    ea, eb = ay - by, bx - ax
-    fa, fb = by - cy, cx - bx
-    ga, gb = cy - ay, ax - cx
-    be = 0 if (ea > 0 or (ea == 0 and eb > 0)) else -1
-    bf = 0 if (fa > 0 or (fa == 0 and fb > 0)) else -1
-    bg = 0 if (ga > 0 or (ga == 0 and gb > 0)) else -1
-    mask_u, mask_v = tw - 1, th - 1
-    t0, t1, t2 = tint[0], tint[1], tint[2]
+    us, vs = 8 * tw - (0.5 if smooth else 0.0), 8 * th - (0.5 if smooth else 0.0)
+    z0, zx, zy = _plane(iza, izb, izc, g)
+    u0, ux, uy = _plane((a[3] * tw + us) * iza, (b[3] * tw + us) * izb, (c[3] * tw + us) * izc, g)
+    v0, vx, vy = _plane((a[4] * th + vs) * iza, (b[4] * th + vs) * izb, (c[4] * th + vs) * izc, g)
+    s0, sx, sy = _plane(a[5] * iza, b[5] * izb, c[5] * izc, g)
+    ea, eb, ec = _edge(ax, ay, bx, by)
+    fa, fb, fc = _edge(bx, by, cx, cy)
+    ga, gb, gc = _edge(cx, cy, ax, ay)
     covered = 0
     for y in range(y0, y1 + 1):
-        py = y * _SUB
-        we = ea * (x0 * _SUB - ax) + eb * (py - ay) + be
-        wf = fa * (x0 * _SUB - bx) + fb * (py - by) + bf
-        wg = ga * (x0 * _SUB - cx) + gb * (py - cy) + bg
-        lo, hi = 0, x1 - x0
-        for w, d in ((we, ea * _SUB), (wf, fa * _SUB), (wg, ga * _SUB)):
-            if d > 0:
-                if w < 0:
-                    lo = max(lo, (-w + d - 1) // d)
-            elif d < 0:
-                hi = -1 if w < 0 else min(hi, w // (-d))
-            elif w < 0:
-                hi = -1
+        py, px = y * _SUB, x0 * _SUB
+        lo, hi = _limits(ea * (px - ax) + eb * (py - ay) + ec, ea * _SUB, 0, x1 - x0)
+        lo, hi = _limits(fa * (px - bx) + fb * (py - by) + fc, fa * _SUB, lo, hi)
+        lo, hi = _limits(ga * (px - cx) + gb * (py - cy) + gc, ga * _SUB, lo, hi)
         if lo > hi:
             continue
         covered += hi - lo + 1
@@ -193,35 +208,14 @@ def _fill(  # type: ignore[no-untyped-def]
             if z < depth[y, x]:
                 depth[y, x] = z
                 ids[y, x] = out_id
-                s = (sr + sx * x) * z
-                u = (ur + ux * x) * z
-                v = (vr + vx * x) * z
-                iu, iv = int(u), int(v)
-                if smooth:
-                    fu, fv = u - iu, v - iv
-                    r0 = offset + (iv & mask_v) * tw
-                    r1 = offset + ((iv + 1) & mask_v) * tw
-                    c0, c1 = iu & mask_u, (iu + 1) & mask_u
-                    k00, k01 = (1.0 - fu) * (1.0 - fv) * s, fu * (1.0 - fv) * s
-                    k10, k11 = (1.0 - fu) * fv * s, fu * fv * s
-                    for k in range(3):
-                        value = (
-                            bank[r0 + c0, k] * k00
-                            + bank[r0 + c1, k] * k01
-                            + bank[r1 + c0, k] * k10
-                            + bank[r1 + c1, k] * k11
-                        ) * tint[k]
-                        rgb[y, x, k] = np.uint8(min(255.0, max(0.0, value)))
-                else:
-                    at = offset + (iv & mask_v) * tw + (iu & mask_u)
-                    rgb[y, x, 0] = np.uint8(min(255.0, max(0.0, bank[at, 0] * s * t0)))
-                    rgb[y, x, 1] = np.uint8(min(255.0, max(0.0, bank[at, 1] * s * t1)))
-                    rgb[y, x, 2] = np.uint8(min(255.0, max(0.0, bank[at, 2] * s * t2)))
+                s, u, v = (sr + sx * x) * z, (ur + ux * x) * z, (vr + vx * x) * z
+                at = offset + (int(v) & (th - 1)) * tw + (int(u) & (tw - 1))
+                for k in range(3):
+                    t = _texel(bank, offset, tw, th, u, v, k) if smooth else float(bank[at, k])
+                    rgb[y, x, k] = np.uint8(min(255.0, max(0.0, t * s * tint[k])))
     if covered > 0:
-        touched[0] = min(touched[0], x0)
-        touched[1] = min(touched[1], y0)
-        touched[2] = max(touched[2], x1 + 1)
-        touched[3] = max(touched[3], y1 + 1)
+        touched[0], touched[1] = min(touched[0], x0), min(touched[1], y0)
+        touched[2], touched[3] = max(touched[2], x1 + 1), max(touched[3], y1 + 1)
     return covered
 
 

@@ -18,8 +18,8 @@ from contracts.geometry import Camera
 from contracts.store_file import StoreFile
 from store_sim.errors import RenderError
 from store_sim.render.bodies import body_model, pose_body
+from store_sim.render.camera import camera_array, project_points
 from store_sim.render.kernels import (
-    FAR_M,
     NEAR_M,
     add_grain,
     blur_binomial,
@@ -30,6 +30,7 @@ from store_sim.render.kernels import (
     shade_vertices,
     world_points,
 )
+from store_sim.render.layers import Layers, Rect, merged, overlap, same_item, union
 from store_sim.render.looks import Light, Look, Optics
 from store_sim.render.mesh import Bank, Mesh
 from store_sim.render.packaging import ProductModel, product_model
@@ -46,10 +47,10 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
-Rect = tuple[int, int, int, int]
 
 _NOISE_TABLE = 1 << 19
 _RECTS_MAX = 50_000
+_NEAR_TRUNK_M = 0.3
 _ROW = {name: row for row, name in enumerate(JOINTS)}
 
 
@@ -87,41 +88,6 @@ def store_model(store: StoreFile, look: Look) -> StoreModel:
     )
 
 
-def camera_array(camera: Camera) -> Floats:
-    """(16,): right, down, forward, position, fx, fy, cx, cy, as contracts.geometry defines."""
-    position = np.array(camera.pose.position_m)
-    f = np.array(camera.pose.look_at_m) - position
-    f /= math.sqrt(f[0] ** 2 + f[1] ** 2 + f[2] ** 2)
-    up = camera.pose.up
-    right = np.array(
-        [f[1] * up[2] - f[2] * up[1], f[2] * up[0] - f[0] * up[2], f[0] * up[1] - f[1] * up[0]]
-    )
-    right /= math.sqrt(right[0] ** 2 + right[1] ** 2 + right[2] ** 2)
-    down = np.array(
-        [
-            f[1] * right[2] - f[2] * right[1],
-            f[2] * right[0] - f[0] * right[2],
-            f[0] * right[1] - f[1] * right[0],
-        ]
-    )
-    lens = camera.intrinsics
-    return np.concatenate([right, down, f, position, [lens.fx, lens.fy, lens.cx, lens.cy]])
-
-
-def project_points(cam: Floats, points: Floats) -> tuple[Floats, Floats]:
-    """Pixels (N, 2) and depths (N,) of world points (N, 3); pixels are NaN behind the camera."""
-    away = np.asarray(points, np.float64).reshape(-1, 3) - cam[9:12]
-    x, y, z = (
-        away[:, 0] * cam[3 * k] + away[:, 1] * cam[3 * k + 1] + away[:, 2] * cam[3 * k + 2]
-        for k in range(3)
-    )
-    pixels = np.full((len(z), 2), np.nan)
-    ahead = z >= NEAR_M
-    pixels[ahead, 0] = cam[14] + cam[12] * x[ahead] / z[ahead]
-    pixels[ahead, 1] = cam[15] + cam[13] * y[ahead] / z[ahead]
-    return pixels, z
-
-
 class SceneRenderer:
     """Draws scenes of one store as one camera sees them."""
 
@@ -151,9 +117,9 @@ class SceneRenderer:
         self._incremental = incremental
         w, h = camera.intrinsics.width, camera.intrinsics.height
         self._size = (w, h)
-        self._back = _Layers.empty(w, h)
-        self._front = _Layers.empty(w, h)
-        self._static = _Layers.empty(w, h)
+        self._back = Layers.empty(w, h)
+        self._front = Layers.empty(w, h)
+        self._static = Layers.empty(w, h)
         self._world = np.empty((h, w, 3), np.float32)
         self._out = np.empty((h, w, 3), np.uint8)
         self._blurred = np.empty((h, w, 3), np.uint8)
@@ -222,8 +188,8 @@ class SceneRenderer:
         full = (0, 0, *self._size)
         rect: Rect | None = full
         if before is not None and self._incremental:
-            changed = [i for k, i in now.items() if not _same(before.get(k), i)]
-            changed += [i for k, i in before.items() if not _same(now.get(k), i)]
+            changed = [i for k, i in now.items() if not same_item(before.get(k), i)]
+            changed += [i for k, i in before.items() if not same_item(now.get(k), i)]
             rect = self.items_rect(changed)
         self._shelf, self._shelf_version = now, scene.shelf_version
         if rect is None:
@@ -233,7 +199,7 @@ class SceneRenderer:
         for index in sorted(now):
             if self._incremental and before is not None:
                 bounds = self.items_rect([now[index]])
-                if bounds is None or not _overlap(bounds, rect):
+                if bounds is None or not overlap(bounds, rect):
                     continue
             self._draw_item(now[index], self._back, scissor, None, None)
         world_points(self._back.depth, self._cam, scissor, self._world)
@@ -252,7 +218,7 @@ class SceneRenderer:
                     self._rects.clear()
                 self._rects[item.item_index] = known
             found = known[1]
-            rect = found if rect is None else _union(rect, found) if found is not None else rect
+            rect = found if rect is None else union(rect, found) if found is not None else rect
         return rect
 
     def _ball_rect(self, centre: Floats, radius: float) -> Rect | None:
@@ -278,7 +244,7 @@ class SceneRenderer:
         return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
     def _restore(self) -> None:
-        for rect in _merged(self._dirty):
+        for rect in merged(self._dirty):
             self._front.copy_from(self._back, rect)
         self._dirty.clear()
 
@@ -306,11 +272,9 @@ class SceneRenderer:
             trunk = joints[_ROW["pelvis"]]
             for side in ("l", "r"):
                 tip, wrist = joints[_ROW[f"{side}_fingertip"]], joints[_ROW[f"{side}_wrist"]]
-                elbow = joints[_ROW[f"{side}_elbow"]]
-                if float(((tip - trunk)[:2] ** 2).sum()) < 0.09:
-                    continue
-                blobs.append((0.4 * tip + 0.6 * wrist, 0.075 * k, 0.85 * strength, 0.6))
-                blobs.append((0.5 * (elbow + wrist), 0.075 * k, 0.6 * strength, 0.6))
+                away = tip - trunk
+                if float(away[0] * away[0] + away[1] * away[1]) > _NEAR_TRUNK_M**2:
+                    blobs.append((0.3 * tip + 0.7 * wrist, 0.085 * k, 0.85 * strength, 0.6))
             for at, radius, amount, reach in blobs:
                 self._shadow(at, radius, amount, reach)
         for item in scene.loose_items:
@@ -323,28 +287,26 @@ class SceneRenderer:
         reach = min(reach, float(at[2]) + 0.01)
         if reach <= 0.0:
             return
-        wide = radius + 0.4 * reach
-        rect = self._column_rect(at, reach, wide)
+        rect = self._column_rect(at, reach, radius)
         if rect is None:
             return
         blob = np.array([at[0], at[1], at[2], radius, amount, reach])
         cast_shadow(self._front.rgb, self._world, np.array(rect), blob, self._lean)
         self._dirty.append(rect)
 
-    def _column_rect(self, at: Floats, reach: float, wide: float) -> Rect | None:
-        """Bounds of the leaning column a shadow falls in, as wide as the shadow at its end."""
+    def _column_rect(self, at: Floats, reach: float, radius: float) -> Rect | None:
+        """Bounds of the leaning cone a shadow falls in."""
         cam = self._cam.tolist()
         dx, dy, dz = (float(at[k]) - cam[9 + k] for k in range(3))
-        across = wide * math.sqrt(2.0)
         x0, y0, x1, y1 = math.inf, math.inf, -math.inf, -math.inf
-        for drop in (0.0, reach):
+        for drop, across in ((0.0, radius), (reach, radius + 0.4 * reach)):
             px = dx + self._lean[0] * drop
             py = dy + self._lean[1] * drop
             pz = dz - drop
             x = cam[0] * px + cam[1] * py + cam[2] * pz
             y = cam[3] * px + cam[4] * py + cam[5] * pz
             z = cam[6] * px + cam[7] * py + cam[8] * pz
-            # A level square in the camera's axes: how far its corners go along each of them.
+            # How far a level disc goes along each of the camera's axes.
             ex = across * math.hypot(cam[0], cam[1])
             ey = across * math.hypot(cam[3], cam[4])
             ez = across * math.hypot(cam[6], cam[7])
@@ -380,7 +342,7 @@ class SceneRenderer:
     def _draw_item(
         self,
         item: ItemPose,
-        layers: _Layers,
+        layers: Layers,
         scissor: NDArray[np.int64],
         dirty: list[Rect] | None,
         cover: dict[int, int] | None,
@@ -407,7 +369,7 @@ class SceneRenderer:
         mesh: Mesh,
         first_id: int,
         bank: Bank,
-        layers: _Layers,
+        layers: Layers,
         scissor: NDArray[np.int64],
         *,
         smooth: bool = False,
@@ -443,76 +405,6 @@ class SceneRenderer:
             add_grain(source.reshape(flat), self._noise, starts, out.reshape(flat))
             return
         develop(source, self._noise, starts, self._curve, self._vignette, out)
-
-
-@dataclass(frozen=True, slots=True)
-class _Layers:
-    """Colour, ids and depth of one picture."""
-
-    rgb: NDArray[np.uint8]
-    ids: NDArray[np.int32]
-    depth: NDArray[np.float32]
-
-    @classmethod
-    def empty(cls, width: int, height: int) -> _Layers:
-        layers = cls(
-            np.empty((height, width, 3), np.uint8),
-            np.empty((height, width), np.int32),
-            np.empty((height, width), np.float32),
-        )
-        layers.clear()
-        return layers
-
-    def clear(self) -> None:
-        self.rgb.fill(28)
-        self.ids.fill(0)
-        self.depth.fill(FAR_M)
-
-    def copy_from(self, other: _Layers, rect: Rect) -> None:
-        x0, y0, x1, y1 = rect
-        at = (slice(y0, y1), slice(x0, x1))
-        self.rgb[at] = other.rgb[at]
-        self.ids[at] = other.ids[at]
-        self.depth[at] = other.depth[at]
-
-
-def _same(a: ItemPose | None, b: ItemPose) -> bool:
-    return a is b or (
-        a is not None
-        and a.gtin == b.gtin
-        and bool((a.base_m == b.base_m).all())
-        and bool((a.rotation == b.rotation).all())
-    )
-
-
-def _merged(rects: list[Rect]) -> list[Rect]:
-    """Fewer rectangles that hold the same pixels: pairs join where that copies less."""
-    kept: list[Rect] = []
-    for rect in rects:
-        joined = rect
-        again = True
-        while again:
-            again = False
-            for other in kept:
-                both = _union(joined, other)
-                if _area(both) <= _area(joined) + _area(other):
-                    kept.remove(other)
-                    joined, again = both, True
-                    break
-        kept.append(joined)
-    return kept
-
-
-def _area(rect: Rect) -> int:
-    return (rect[2] - rect[0]) * (rect[3] - rect[1])
-
-
-def _union(a: Rect, b: Rect) -> Rect:
-    return (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
-
-
-def _overlap(a: Rect, b: Rect) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _vignette(width: int, height: int, amount: float) -> NDArray[np.int32]:

@@ -1,0 +1,50 @@
+"""The camera model of contracts.geometry as the rasteriser uses it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.geometry import Camera
+from store_sim.render.kernels import NEAR_M
+
+__all__ = ["camera_array", "project_points"]
+
+Floats = NDArray[np.float64]
+
+
+def camera_array(camera: Camera) -> Floats:
+    """(16,): right, down, forward, position, fx, fy, cx, cy, as contracts.geometry defines."""
+    position = np.array(camera.pose.position_m)
+    f = np.array(camera.pose.look_at_m) - position
+    f /= math.sqrt(f[0] ** 2 + f[1] ** 2 + f[2] ** 2)
+    up = camera.pose.up
+    right = np.array(
+        [f[1] * up[2] - f[2] * up[1], f[2] * up[0] - f[0] * up[2], f[0] * up[1] - f[1] * up[0]]
+    )
+    right /= math.sqrt(right[0] ** 2 + right[1] ** 2 + right[2] ** 2)
+    down = np.array(
+        [
+            f[1] * right[2] - f[2] * right[1],
+            f[2] * right[0] - f[0] * right[2],
+            f[0] * right[1] - f[1] * right[0],
+        ]
+    )
+    lens = camera.intrinsics
+    return np.concatenate([right, down, f, position, [lens.fx, lens.fy, lens.cx, lens.cy]])
+
+
+def project_points(cam: Floats, points: Floats) -> tuple[Floats, Floats]:
+    """Pixels (N, 2) and depths (N,) of world points (N, 3); pixels are NaN behind the camera."""
+    away = np.asarray(points, np.float64).reshape(-1, 3) - cam[9:12]
+    x, y, z = (
+        away[:, 0] * cam[3 * k] + away[:, 1] * cam[3 * k + 1] + away[:, 2] * cam[3 * k + 2]
+        for k in range(3)
+    )
+    pixels = np.full((len(z), 2), np.nan)
+    ahead = z >= NEAR_M
+    pixels[ahead, 0] = cam[14] + cam[12] * x[ahead] / z[ahead]
+    pixels[ahead, 1] = cam[15] + cam[13] * y[ahead] / z[ahead]
+    return pixels, z
