@@ -37,9 +37,12 @@ Bools = NDArray[np.bool_]
 _HOPS_PER_S = 15.0
 _SETTLE_HOPS = 6
 _PLATEAU_HOPS = 3
+_TAIL_HOPS = 2  # the first settled hops may still creep to the level; not measured
 _LAG_HOP = 2  # hop of the settled window that feeds the level: three hops old, free of onsets
 _SHORT_HOPS = 6
 _LONG_HOPS = 96
+_LEARN_EVERY = 3  # hops
+_SLOW_S = 1.0  # slow noise has forgotten itself by then
 _PENDING_MAX = 256  # echoes and steps remembered to find each other
 _STEPS_MAX = 64  # lasting steps of one call; more is a fault of the readings
 
@@ -74,6 +77,7 @@ class PlateWatch:
         self._hops = 0
         self._t = 0.0
         self._last: Floats = np.full(count, np.nan)
+        self._seen: Floats = np.full(count, np.nan)
         self._hop_sum: Floats = np.zeros((_SETTLE_HOPS, count))
         self._hop_sq: Floats = np.zeros((_SETTLE_HOPS, count))
         self._means: Floats = np.zeros((_LONG_HOPS + 1, count))
@@ -203,7 +207,9 @@ class PlateWatch:
         half = late - (total - late_sum) / (self._settle - recent)
         if not self._ready.all():
             self._learn_first(mean, variance)
-        quiet = (variance < 2.6 * self._noise2) & (half * half < 16.0 * self._half2)
+        # A plate that moved creeps to its new level: its slope is believed less readily.
+        slope_max = np.where(self._flag, 5.0, 16.0) * self._half2
+        quiet = (variance < 2.6 * self._noise2) & (half * half < slope_max)
         quiet &= self._read_hops >= _SETTLE_HOPS
         offset = self._hop_sum[-1] / self._hop - self._level
         calm = offset * offset < 25.0 * (self._noise2 / self._hop + self._short2)
@@ -231,8 +237,9 @@ class PlateWatch:
             for row, good in zip(x, read, strict=True):
                 row[~good] = hold[~good]
                 hold = row
-        changed = (x[0] != self._last) | (x[-1] != x[0])
-        self._change_t[changed] = t[-1]
+        if self._hops % _LEARN_EVERY == 0:
+            self._change_t[x[-1] != self._seen] = t[-1]
+            self._seen = x[-1]
         self._last = x[-1]
         return x
 
@@ -271,8 +278,8 @@ class PlateWatch:
         calmest = means[np.argmin(variances, axis=0), columns]
         self._noise2[fresh] = np.clip(noise2, low, high)[fresh]
         self._half2[fresh] = self._noise2[fresh] / 6.0
-        self._short2[fresh] = self._noise2[fresh] / 8.0
-        self._long2[fresh] = self._noise2[fresh] / 4.0
+        self._short2[fresh] = self._noise2[fresh] / 6.0
+        self._long2[fresh] = self._noise2[fresh] / 2.5
         self._level[fresh] = calmest[fresh]
         self._level_t[fresh] = self._t
         self._ready |= fresh
@@ -303,24 +310,33 @@ class PlateWatch:
         self._level += gain * (lagged - self._level)
         self._level_t[idle] = self._t
         np.minimum(self._level_n + fed, self._level_hops - 1.0, out=self._level_n)
+        self._means[self._hops % len(self._means)] = mean
+        if self._hops % _LEARN_EVERY == 0:
+            self._learn_noise(variance, half, idle)
+        if self._hops % _SHORT_HOPS == 0:
+            self._learn_wander(mean)
+
+    def _learn_noise(self, variance: Floats, half: Floats, idle: Bools) -> None:
         rate = np.where(variance < 0.4 * self._noise2, 0.1, 1.0 / 150.0)
-        long_restless = self._flag & (self._t - self._since > self._set.restless_s)
-        long_restless &= self._read_hops >= _SETTLE_HOPS
-        rate = np.where(idle, rate, np.where(long_restless, 1.0 / 75.0, 0.0))
+        rate = np.where(idle, _LEARN_EVERY * rate, 0.0)
+        if self._flag.any():
+            restless = self._flag & (self._t - self._since > self._set.restless_s)
+            rate[restless & (self._read_hops >= _SETTLE_HOPS)] = _LEARN_EVERY / 75.0
         self._noise2 += rate * (variance - self._noise2)
-        np.clip(self._noise2, self._set.noise_g_min**2, self._set.noise_g_max**2, out=self._noise2)
+        np.maximum(self._noise2, self._set.noise_g_min**2, out=self._noise2)
+        np.minimum(self._noise2, self._set.noise_g_max**2, out=self._noise2)
         self._half2 += rate * (half * half - self._half2)
         np.maximum(self._half2, self._noise2 / 8.0, out=self._half2)
-        self._means[:-1] = self._means[1:]
-        self._means[-1] = mean
-        if self._hops % _SHORT_HOPS == 0:
-            short = mean - self._means[-1 - _SHORT_HOPS]
-            known = self._quiet_hops >= 2 * _SHORT_HOPS
-            self._short2 += np.where(known, 0.03, 0.0) * (short * short - self._short2)
-            long = mean - self._means[0]
-            known = self._quiet_hops >= _LONG_HOPS + _SHORT_HOPS
-            self._long2 += np.where(known, 0.03, 0.0) * (long * long - self._long2)
-            np.maximum(self._short2, self._noise2 / (2.0 * self._settle), out=self._short2)
+
+    def _learn_wander(self, mean: Floats) -> None:
+        size = len(self._means)
+        short = mean - self._means[(self._hops - _SHORT_HOPS) % size]
+        known = self._quiet_hops >= 2 * _SHORT_HOPS
+        self._short2 += np.where(known, 0.03, 0.0) * (short * short - self._short2)
+        long = mean - self._means[(self._hops - _LONG_HOPS) % size]
+        known = self._quiet_hops >= _LONG_HOPS + _SHORT_HOPS
+        self._long2 += np.where(known, 0.03, 0.0) * (long * long - self._long2)
+        np.maximum(self._short2, self._noise2 / (2.0 * self._settle), out=self._short2)
 
     def _window2(self) -> Floats:
         """Variance of the level of one settled window."""
@@ -330,12 +346,14 @@ class PlateWatch:
         """Variance of (settled window - level before): noise of both and what wanders between.
 
         `short2` is the mean square of the difference of two neighbouring windows, twice the
-        variance of one; what `long2` has more is drift, taken as a ramp over the gap.
+        variance of one. What `long2`, the same six seconds apart, has more is slow noise, there
+        after about a second, or drift: a ramp, once the gap is longer than those seconds.
         """
         before = window2 * np.maximum(_SETTLE_HOPS / self._level_n, 0.2)
         gap_s = np.maximum(self._t - self._level_t, _SETTLE_HOPS / _HOPS_PER_S)
         lag_s = (_LONG_HOPS - _SHORT_HOPS) / _HOPS_PER_S
-        wander = np.maximum(self._long2 - self._short2, 0.0) * (gap_s / lag_s) ** 2
+        share = np.minimum(gap_s / _SLOW_S, 1.0) + np.maximum(gap_s / lag_s - 1.0, 0.0) ** 2
+        wander = np.maximum(self._long2 - self._short2, 0.0) * share
         return np.asarray(before + 1.57 * window2 + np.minimum(wander, 1e6) + 1e-4)
 
     # ------------------------------------------------------------ steps
@@ -350,7 +368,7 @@ class PlateWatch:
         restless = np.count_nonzero(self._flag & (self._calm_hops == 0))
         if restless >= self._set.crowd_plates:
             self._crowd_until = self._t + _SETTLE_HOPS / _HOPS_PER_S
-        ripe = self._calm_hops > 0
+        ripe = self._calm_hops > _TAIL_HOPS
         if self._t < self._crowd_until:
             ripe &= self._t - self._since > self._set.restless_s
         for p in np.flatnonzero(ripe):
@@ -364,7 +382,7 @@ class PlateWatch:
             self._since[crept] = np.maximum(since, self._told_to[crept])
             self._flag |= crept
         if self._flag.any():
-            self._find_rests(late, settled, spread2, steps)
+            self._find_rests(late, spread2, steps)
 
     def _settle_plate(self, p: int, window2: float, spread2: float, steps: list[GramStep]) -> None:
         """The plate rests again: a step, an echo of a neighbour's, or nothing.
@@ -372,13 +390,13 @@ class PlateWatch:
         A small step is looked at for `confirm_s`, because a light touch rests as quietly.
         """
         look = max(_SETTLE_HOPS, round(self._set.confirm_s * _HOPS_PER_S))
-        hops = min(int(self._calm_hops[p]) - 1 + _SETTLE_HOPS, look)
+        hops = min(int(self._calm_hops[p]) - 1 - _TAIL_HOPS + _SETTLE_HOPS, look)
         window = self._ring_x[self._end - hops * self._hop : self._end, p]
         after = float(np.median(window))
         size = abs(after - float(self._level[p]))
         sd = float(np.sqrt(spread2 - 1.57 * window2 * (1.0 - _SETTLE_HOPS / hops)))
         small = max(self._set.small_sds_max * sd, self._set.small_g_max)
-        quiet = self._set.echo_sds_min * sd
+        quiet = max(self._set.echo_sds_min * sd, self._set.echo_g_min)
         if quiet < size < small and hops < look:
             return
         self._flag[p] = False
@@ -392,33 +410,31 @@ class PlateWatch:
             self._level_n[p] = min(self._level_n[p], 2.0 * _SETTLE_HOPS)
             self._told_to[p] = self._t
 
-    def _find_rests(
-        self, late: Floats, settled: Bools, spread2: Floats, steps: list[GramStep]
-    ) -> None:
+    def _find_rests(self, late: Floats, spread2: Floats, steps: list[GramStep]) -> None:
         """Short rests between two quick steps: told when the plate moves on."""
         recent = self._hop * _PLATEAU_HOPS
         late_sq = self._hop_sq[-_PLATEAU_HOPS:].sum(axis=0) / recent
         slope = (self._hop_sum[-1] - self._hop_sum[-_PLATEAU_HOPS]) / self._hop
         rests = (late_sq - late * late < 2.2 * self._noise2) & (slope * slope < 4.0 * self._noise2)
-        rests &= self._flag & ~settled & (self._read_hops >= _SETTLE_HOPS)
+        rests &= self._flag & (self._read_hops >= _SETTLE_HOPS)
         if self._t < self._crowd_until:
             rests[:] = False
-        far2 = (late - self._rest_level) ** 2 > 16.0 * self._noise2 / self._hop
-        self._rest_n = np.where(rests & ~far2, self._rest_n + 1, self._rest_n)
-        self._rest_n[settled] = 0
-        moved_on = self._flag & (self._rest_n > 0) & (~rests | far2)
-        for p in np.flatnonzero(moved_on):
-            delta = float(self._rest_level[p] - self._level[p])
+        crept = rests & ((late - self._rest_level) ** 2 > 16.0 * self._noise2 / self._hop)
+        off = np.abs(self._hop_sum[-1] / self._hop - self._rest_level)
+        gained = np.abs(self._rest_level - self._level)
+        noise = np.sqrt(self._noise2)
+        # A plate that creeps on to its level does not move on: the next step is no small part.
+        moved_on = self._flag & (self._rest_n > 0) & ~rests
+        moved_on &= off > np.maximum(3.0 * noise, 0.1 * gained)
+        least = np.maximum(self._set.rest_noises_min * noise, self._set.rest_g_min)
+        for p in np.flatnonzero(moved_on & (gained > least)):
             sd = float(np.sqrt(2.0 * spread2[p]))
-            noise = float(np.sqrt(self._noise2[p]))
-            least = max(self._set.rest_noises_min * noise, self._set.rest_g_min)
-            if abs(delta) > least:
-                self._tell(int(p), float(self._rest_level[p]), sd, float(self._rest_at[p]), steps)
-                self._since[p] = self._told_to[p]
-        self._rest_n[moved_on] = 0
-        starts = rests & (self._rest_n == 0)
-        self._rest_n[starts] = 1
-        self._rest_level = np.where(starts, late, self._rest_level)
+            self._tell(int(p), float(self._rest_level[p]), sd, float(self._rest_at[p]), steps)
+            self._since[p] = self._told_to[p]
+        self._rest_n = np.where(moved_on | ~self._flag, 0, self._rest_n + rests)
+        self._rest_n[crept] = 1
+        step = np.where(rests, late - self._rest_level, 0.0)
+        self._rest_level += step / np.maximum(self._rest_n, 1)
         self._rest_at = np.where(rests, self._t, self._rest_at)
 
     def _tell(self, p: int, after: float, sd: float, t_s: float, steps: list[GramStep]) -> None:

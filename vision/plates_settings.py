@@ -31,6 +31,7 @@ class PlateSettings(Contract):
     echo_sds_min: Annotated[
         float, Field(ge=1, le=20, description="step told beside a neighbour's, in its own sd")
     ] = 2.5
+    echo_g_min: Annotated[float, Field(ge=0, le=1000, description="and in grams")] = 1.5
     echo_window_s: Annotated[float, Field(ge=0, le=5, description="beside means within")] = 0.3
     level_s: Annotated[float, Field(ge=0.5, le=30, description="memory of the idle level")] = 2.0
     warm_up_s: Annotated[float, Field(ge=1, le=60, description="noise is learned first")] = 2.0
