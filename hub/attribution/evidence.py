@@ -21,6 +21,8 @@ __all__ = ["UNSEEN_HAND", "Evidence", "Line"]
 
 UNSEEN_HAND = -1
 """Index of the hand that no camera saw."""
+WRONG_WAY_P = 0.1
+"""Share of totals without a model that also have the wrong sign."""
 HAND_REACH_M = 0.15
 """Half the stretch about a hand where a picture may look changed although nothing changed."""
 SPURIOUS_AT_HAND_P = 0.8
@@ -178,10 +180,12 @@ class Evidence:
         outlier_p = trust.outlier_p if self.reach.plates_ok else trust.outlier_partial_p
         found_g = sum(step.delta_g for _, _, step in steps)
         variance += sum(own for _, own, _ in steps)
+        if found_g * expected_g < 0.0:
+            outlier_p *= WRONG_WAY_P
         total = with_floor(normal(found_g - expected_g, variance), outlier_p, trust.flat_per_g)
         main = max(range(len(steps)), key=lambda i: abs(steps[i][2].delta_g))
         largest_g = abs(steps[main][2].delta_g)
-        shared = 1.0 / (moved_g + 50.0)
+        shared = 1.0 / (abs(found_g) + 50.0)
         for index, (_, own, step) in enumerate(steps):
             if index != main:
                 echo = own + trust.wobble_sd_g**2 + (trust.echo_share * largest_g) ** 2

@@ -9,16 +9,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from contracts.geometry import Bay, Plate
+from contracts.geometry import Bay, Board, Plate
 from hub.attribution.errors import BrokenGroundError
-from hub.attribution.model import Article, Ground
+from hub.attribution.model import Article, Ground, Shelf
 
 __all__ = ["Layout", "Ledger", "Move", "Place"]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A slot of the planogram with its board's height range; `index` counts slots of the store."""
+    """A slot of the planogram with its board's height range; `index` counts slots of the store.
+
+    `gtin` is the slot's own article, `stock` what stood there at first, misplaced pieces included.
+    """
 
     index: int
     slot_id: str
@@ -29,7 +32,7 @@ class Place:
     z0_m: float
     z1_m: float
     gtin: str
-    on_hand: int
+    stock: tuple[tuple[str, int], ...]
 
     @property
     def u_m(self) -> float:
@@ -73,34 +76,46 @@ class Layout:
         )
 
     def _places(self, ground: Ground) -> Iterable[Place]:
+        """One place per slot. A slot may have several lines: what was misplaced there has one of
+        a single facing, so the line with the most facings (and pieces) is the slot's own."""
+        lines: dict[str, list[Shelf]] = {}
         for index, shelf in enumerate(ground.shelves):
-            bay = self.bays.get(shelf.bay_id)
-            if bay is None:
-                raise BrokenGroundError(
-                    f"shelves.{index}.bay_id: expected one of {sorted(self.bays)}, got "
-                    f"{shelf.bay_id}; add the bay"
-                )
-            board = next((b for b in bay.boards if b.board_id == shelf.board_id), None)
-            if board is None:
-                raise BrokenGroundError(
-                    f"shelves.{index}.board_id: expected a board of {bay.bay_id}, got "
-                    f"{shelf.board_id}"
-                )
-            if shelf.gtin not in self.articles:
-                raise BrokenGroundError(
-                    f"shelves.{index}.gtin: expected an article, got {shelf.gtin}; add its weight"
-                )
+            self._check(index, shelf)
+            lines.setdefault(shelf.slot_id, []).append(shelf)
+        for index, shelves in enumerate(lines.values()):
+            home = max(shelves, key=lambda shelf: (shelf.facings, shelf.on_hand))
+            board = self._board(home)
             yield Place(
                 index=index,
-                slot_id=shelf.slot_id,
-                bay_id=shelf.bay_id,
-                board_id=shelf.board_id,
-                u0_m=shelf.u0_m,
-                u1_m=shelf.u1_m,
+                slot_id=home.slot_id,
+                bay_id=home.bay_id,
+                board_id=home.board_id,
+                u0_m=home.u0_m,
+                u1_m=home.u1_m,
                 z0_m=board.z_m,
                 z1_m=board.z_m + board.clearance_m,
-                gtin=shelf.gtin,
-                on_hand=shelf.on_hand,
+                gtin=home.gtin,
+                stock=tuple(sorted((shelf.gtin, shelf.on_hand) for shelf in shelves)),
+            )
+
+    def _board(self, shelf: Shelf) -> Board:
+        boards = self.bays[shelf.bay_id].boards
+        return next(board for board in boards if board.board_id == shelf.board_id)
+
+    def _check(self, index: int, shelf: Shelf) -> None:
+        bay = self.bays.get(shelf.bay_id)
+        if bay is None:
+            raise BrokenGroundError(
+                f"shelves.{index}.bay_id: expected one of {sorted(self.bays)}, got "
+                f"{shelf.bay_id}; add the bay"
+            )
+        if all(board.board_id != shelf.board_id for board in bay.boards):
+            raise BrokenGroundError(
+                f"shelves.{index}.board_id: expected a board of {bay.bay_id}, got {shelf.board_id}"
+            )
+        if shelf.gtin not in self.articles:
+            raise BrokenGroundError(
+                f"shelves.{index}.gtin: expected an article, got {shelf.gtin}; add its weight"
             )
 
     def nearest(self, bay_id: str, board_id: str, u_m: float) -> Place | None:
@@ -120,11 +135,15 @@ class Ledger:
 
     def __init__(self, layout: Layout) -> None:
         self._base: dict[tuple[int, str], int] = {
-            (p.index, p.gtin): p.on_hand for p in layout.places
+            (place.index, gtin): count for place in layout.places for gtin, count in place.stock
         }
         self._carts: dict[tuple[str | None, str], list[tuple[float, int]]] = {}
         self._shelves: dict[tuple[int, str], list[tuple[float, int]]] = {}
         self._strays: dict[int, set[str]] = {}
+        for place in layout.places:
+            for gtin, _ in place.stock:
+                if gtin != place.gtin:
+                    self._strays.setdefault(place.index, set()).add(gtin)
 
     def add(self, move: Move) -> None:
         """Settles a move."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from contracts.messages import (
     ReachClosed,
     TrackSegment,
 )
+from hub.attribution.model import Ground
+from hub.attribution.stock import Layout, Ledger, Move
 
 STILL, SPARKLING = "2000000011011", "2000000011028"
 HONEY_FLAKES, COCOA_FLAKES = "2000000021010", "2000000021027"
@@ -406,3 +409,29 @@ def test_the_reason_names_the_evidence(scene_of: SceneOf) -> None:
     assert "plates" in why
     assert "-352 g" in why
     assert "taken" in why
+
+
+def test_a_ground_may_begin_with_misplaced_pieces(ground: Ground) -> None:
+    """After a restart the hub hands over what stands where, one line per slot and article."""
+    slot = next(s for s in ground.shelves if s.slot_id == "bay-a-3-l")
+    stray = replace(slot, gtin=CRACKERS, facings=1, on_hand=1)
+    shelves = tuple(sorted((*ground.shelves, stray), key=lambda s: (s.slot_id, s.gtin)))
+    layout = Layout(replace(ground, shelves=shelves))
+    ledger = Ledger(layout)
+    place = next(p for p in layout.places if p.slot_id == "bay-a-3-l")
+    assert len(layout.places) == len(ground.shelves)
+    assert place.gtin == COLA
+    assert ledger.stock(place.index, CRACKERS, 0.0) == 1
+    assert ledger.strays_at(place.index) == [CRACKERS]
+    ledger.add(Move(5.0, "ann", CRACKERS, 1, place.index))
+    assert ledger.stock(place.index, CRACKERS, 6.0) == 0
+    assert ledger.held("ann", CRACKERS, 6.0) == 1
+    assert ledger.held("ann", CRACKERS, 4.0) == 0
+
+
+def test_what_a_later_settled_put_back_took_cannot_be_put_back_before(ground: Ground) -> None:
+    ledger = Ledger(Layout(ground))
+    ledger.add(Move(10.0, "ann", COLA, 1, 0))
+    ledger.add(Move(50.0, "ann", COLA, -1, 0))
+    assert ledger.held("ann", COLA, 30.0) == 0
+    assert ledger.balance("ann", COLA) == 0
