@@ -40,6 +40,8 @@ PUSHED_ALIKE_MIN = 0.75
 VISITOR_SHARE = 0.25
 """A visitor who reaches in from the border covers at least this share of the stretch's area
 beside it."""
+NEAR_PX = 6
+LOOKS_LIKE_MIN = 0.5
 GONE_S = 0.75
 """A visitor not seen for this long has left; who comes later is another one."""
 BODY_SHARE = 1.2
@@ -99,8 +101,9 @@ class Judge:
         moments = [moment for moment in history if moment.t_s >= suspect.t_from_s - 1e-6]
         if len(moments) < 4:
             return Verdict(False, True, why="too early")
-        crossing = self._crossing(suspect, moments)
-        came, left_s = _visits(suspect.mask, moments, moments[crossing].t_s)
+        likes = self._likeness(suspect, moments)
+        crossing = _split(likes)
+        came, left_s = _visits(suspect.mask, moments, likes, crossing)
         unfit = _shape_fault(suspect.mask)
         if unfit:
             return Verdict(False, came, why=unfit)
@@ -110,23 +113,22 @@ class Judge:
             return Verdict(False, came, pushed=True, why="pushed aside")
         return self._event(suspect, moments, crossing, left_s)
 
-    def _crossing(self, suspect: Suspect, moments: Sequence[Moment]) -> int:
-        """Index of the moment from which on the stretch looks as it does now: the split that best
-        tells moments like before from moments like after."""
+    def _likeness(self, suspect: Suspect, moments: Sequence[Moment]) -> NDArray[np.float64]:
+        """How much the stretch looked at each moment like before and like now, (N, 2), 1 is the
+        same. Windows count by the structure that before or now has in them."""
         x0, y0, x1, y1 = _bounds(suspect.mask, 4)
-        inside = suspect.mask[y0:y1, x0:x1] > 0
         before, after = (
             look_at(_half(look.image)[y0:y1, x0:x1], 5) for look in (suspect.before, suspect.after)
         )
-        gains = []
-        for moment in moments:
+        weight = (before.energy + after.energy) * suspect.mask[y0:y1, x0:x1]
+        weight /= max(float(weight.sum()), 1e-9)
+        likes = np.empty((len(moments), 2))
+        for index, moment in enumerate(moments):
             part = moment.picture[y0:y1, x0:x1].astype(np.float32) * np.float32(1.0 / MOMENT_SCALE)
             now = look_at(part, 5)
-            like = similarity(now, before, self._floor) - similarity(now, after, self._floor)
-            gains.append(float(like[inside].mean()))
-        head = np.concatenate([[0.0], np.cumsum(gains)])
-        split = int(np.argmax(2 * head - head[-1]))
-        return min(split, len(moments) - 1)
+            likes[index, 0] = float((similarity(now, before, self._floor) * weight).sum())
+            likes[index, 1] = float((similarity(now, after, self._floor) * weight).sum())
+        return likes
 
     def _pushed(self, suspect: Suspect) -> bool:
         """Whether the look before is found again close by in the look after: the share of the
@@ -193,16 +195,26 @@ class Judge:
         return matches[0] - matches[1]
 
 
-def _visits(mask: Mask, moments: Sequence[Moment], t_x: float) -> tuple[bool, float | None]:
-    """Whether somebody reached the stretch before it changed, and when the first of them
-    left after it had changed (None: nobody was)."""
+def _split(likes: NDArray[np.float64]) -> int:
+    """Index of the moment from which on the stretch looks as it does now: the split that best
+    tells moments like before from moments like now."""
+    head = np.concatenate([[0.0], np.cumsum(likes[:, 0] - likes[:, 1])])
+    return min(int(np.argmax(2 * head - head[-1])), len(likes) - 1)
+
+
+def _visits(
+    mask: Mask, moments: Sequence[Moment], likes: NDArray[np.float64], crossing: int
+) -> tuple[bool, float | None]:
+    """Whether somebody was beside the stretch while it still looked as before, and when the first
+    who was beside it with its new look left (None: nobody was). A body that stops is never beside
+    its own final look, one that walks off never beside its own former look."""
     area = int(mask.sum())
-    near = grown(mask, 4)
+    near = grown(mask, NEAR_PX)
     beside = grown(mask, 3) == 0
     came = False
     left_s: float | None = None
-    for moment in moments:
-        count, labels = cv2.connectedComponents(np.maximum(moment.mask(), 0), connectivity=8)
+    for index, moment in enumerate(moments):
+        count, labels = cv2.connectedComponents(moment.mask(), connectivity=8)
         if count < 2:
             continue
         touching = np.unique(labels[near > 0])
@@ -211,10 +223,11 @@ def _visits(mask: Mask, moments: Sequence[Moment], t_x: float) -> tuple[bool, fl
         reaches_in = size >= VISITOR_SHARE * area and touches_border(group)
         if not (reaches_in or size >= BODY_SHARE * area):
             continue
-        if moment.t_s <= t_x:
+        if index <= crossing and likes[index, 0] >= LOOKS_LIKE_MIN:
             came = True
-        if moment.t_s >= t_x and (left_s is None or moment.t_s - left_s < GONE_S):
-            left_s = moment.t_s
+        if index >= crossing and likes[index, 1] >= LOOKS_LIKE_MIN:
+            gone = left_s is not None and moment.t_s - left_s > GONE_S
+            left_s = left_s if gone else moment.t_s
     return came, left_s
 
 

@@ -142,6 +142,7 @@ class Watcher:
         self._known_s = np.zeros((1, 1), np.float32)
         self._judged_s = np.zeros((1, 1), np.float32)
         self._alive = np.zeros((1, 1), np.uint8)
+        self._solid = np.zeros((1, 1), np.uint8)
         self._pending: list[_Pending] = []
         self._told: deque[Piece] = deque(maxlen=32)
         self._differs_since_s: float | None = None
@@ -163,12 +164,12 @@ class Watcher:
         differs = self._differing(look, self._reference)
         moves = self._motion(t_s, look)
         active = np.maximum(differs, moves)
-        self._remember(t_s, look, active)
+        self._remember(t_s, look, np.maximum(self._solid, moves))
         if self._scene_changed(t_s, differs, moves):
             events = self._tell(t_s, self._take_pending())
             self._begin()
             return events
-        events = self._judge_groups(t_s, look, active)
+        events = self._judge_groups(t_s, look, active, moves)
         self._follow(t_s, look, active)
         return events
 
@@ -190,8 +191,8 @@ class Watcher:
         shape = (rgb.shape[0], rgb.shape[1])
         if self._shape is None:
             self._shape = shape
-            self._scale = self.settings.work_width_px / shape[1]
-            self._size = (self.settings.work_width_px, max(32, round(shape[0] * self._scale)))
+            self._scale = self.settings.work_width_px / max(shape)
+            self._size = tuple(max(32, 2 * round(side * self._scale / 2)) for side in shape[::-1])
             self._wide_px = int(self.settings.wide_share * self._size[0]) | 1
             self._hanning = cv2.createHanningWindow(
                 (self._size[0] // 2, self._size[1] // 2), cv2.CV_32F
@@ -249,6 +250,7 @@ class Watcher:
         apart = look.image - reference.image
         apart -= cv2.boxFilter(apart, cv2.CV_32F, (self._wide_px, self._wide_px))
         tint = np.abs(apart).max(axis=2) > self.settings.tint_min
+        self._solid = self._grouped(structure)
         mask = self._grouped(np.maximum(structure, tint.astype(np.uint8)))
         count, labels = cv2.connectedComponents(mask, connectivity=8)
         small = cv2.resize(structure * 255, mask.shape[::-1], interpolation=cv2.INTER_AREA) > 127
@@ -300,14 +302,18 @@ class Watcher:
 
     # ------------------------------------------------------------ events
 
-    def _judge_groups(self, t_s: float, look: Look, active: Mask) -> tuple[WatchEvent, ...]:
+    def _judge_groups(
+        self, t_s: float, look: Look, active: Mask, moves: Mask
+    ) -> tuple[WatchEvent, ...]:
         count, labels, stats, _ = cv2.connectedComponentsWithStats(active, connectivity=8)
-        told = self._hold_or_tell(t_s, labels)
+        told = self._hold_or_tell(t_s, moves)
         self._alive &= active
         for label in range(1, count):
             if stats[label, cv2.CC_STAT_AREA] < 6:
                 continue
             mask = core_of((labels == label).astype(np.uint8))
+            if touches_border(mask > 0) and np.any(self._solid & mask):
+                mask = core_of(self._solid & mask)
             if any(overlapping(mask, pending.mask) for pending in self._pending):
                 continue
             still_since = float(np.percentile(self._moved_s[mask > 0], 98))
@@ -340,9 +346,12 @@ class Watcher:
         if verdict.pushed or t_s - still_since > patience_s:
             self._accept(t_s, mask, look.image)
 
-    def _hold_or_tell(self, t_s: float, labels: NDArray[np.int32]) -> tuple[WatchEvent, ...]:
+    def _hold_or_tell(self, t_s: float, moves: Mask) -> tuple[WatchEvent, ...]:
         """Tells what stayed long enough or is reached by somebody again; drops what moves by
-        itself or went back to how it was."""
+        itself or went back to how it was. Somebody shows by structure, not by shadow."""
+        if not self._pending:
+            return ()
+        _, labels = cv2.connectedComponents(np.maximum(self._solid, moves), connectivity=8)
         ripe: list[_Pending] = []
         kept: list[_Pending] = []
         for pending in self._pending:
