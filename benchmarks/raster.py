@@ -1,0 +1,124 @@
+"""CPU time of the rasteriser: a frame with people, an idle frame, a change of the goods.
+
+    python -m benchmarks.raster [--json FILE]
+
+Times are CPU time of the calling thread in milliseconds, the median after warm-up, noise included
+and, apart from it, without noise. The scenes are those of the demo store with people before the
+shelves and on the floor, all of them in sight of the ceiling camera.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+import store_sim
+from contracts.geometry import Camera
+from contracts.store_file import StoreFile, load_store_file
+from store_sim.render import Look, Optics, SceneRenderer
+from store_sim.render.raster import StoreModel, store_model
+from store_sim.scene import BodyPose, ItemPose, Scene
+from store_sim.world.body import HandGoal, build_pose, sample_appearance
+from store_sim.world.stock import Stock
+
+__all__ = ["measure"]
+
+SCENES = 12
+REPEATS = 10
+
+
+def _people(seed: int, count: int, middle: tuple[float, float]) -> tuple[BodyPose, ...]:
+    rng = np.random.default_rng(seed)
+    bodies = []
+    for k in range(count):
+        x = middle[0] + (k - (count - 1) / 2) * 0.55 + float(rng.uniform(-0.1, 0.1))
+        y = middle[1] + float(rng.uniform(-0.25, 0.05))
+        goal = HandGoal((x + 0.1, y + 0.5, float(rng.uniform(0.7, 1.5))))
+        bodies.append(
+            build_pose(
+                sample_appearance(rng), (x, y), math.pi / 2, right_target=goal,
+                walk_phase=float(rng.random()), person_index=k,
+            )
+        )  # fmt: skip
+    return tuple(bodies)
+
+
+def _ms(act: Callable[[int], object], count: int) -> float:
+    for k in range(count):
+        act(k)
+    spent = []
+    for _ in range(REPEATS):
+        for k in range(count):
+            before = time.thread_time()
+            act(k)
+            spent.append(1e3 * (time.thread_time() - before))
+    return round(median(spent), 3)
+
+
+def _camera(
+    store: StoreFile, model: StoreModel, camera: Camera, items: tuple[ItemPose, ...]
+) -> dict[str, float]:
+    x, y, _ = camera.pose.position_m
+    result = {}
+    scenes = {
+        people: [
+            Scene(k * 0.1, _people(k, people, (x, min(y, 3.4))), (), items, 1)
+            for k in range(SCENES)
+        ]
+        for people in (0, 1, 4)
+    }
+    for name, optics in (("", Optics()), ("_without_noise", Optics(noise=0.0))):
+        renderer = SceneRenderer(store, camera, seed=1, model=model, optics=optics)
+        for people, some in scenes.items():
+            spent = _ms(lambda k, s=some, r=renderer: r.render(s[k]), SCENES)  # type: ignore[misc]
+            result[f"people_{people}{name}_ms"] = spent
+    changing = SceneRenderer(store, camera, seed=1, model=model)
+    changing.render(scenes[0][0])
+    fewer = [Scene(0.0, (), (), items[: -1 - k % 2], k + 2) for k in range(1000)]
+    steps = iter(fewer)
+    result["one_item_taken_ms"] = _ms(lambda _: changing.render(next(steps)), SCENES)
+    whole = [Scene(0.0, (), (), items, k) for k in range(2)]
+    full = SceneRenderer(store, camera, seed=1, model=model, incremental=False)
+    result["goods_drawn_anew_ms"] = _ms(lambda k: full.render(whole[k % 2]), 2)
+    return result
+
+
+def measure() -> dict[str, dict[str, float]]:
+    """Milliseconds by camera (with its size) and case."""
+    store = load_store_file(Path(store_sim.__file__).parent / "stores" / "demo.yaml")
+    model = store_model(store, Look())
+    stock = Stock(store, np.random.default_rng(1))
+    stock.fill()
+    items = stock.shelf_items()
+    results = {}
+    for role in ("ceiling", "shelf"):
+        camera = next(c for c in reversed(store.cameras) if c.role == role)
+        lens = camera.intrinsics
+        results[f"{role}_{lens.width}x{lens.height}"] = _camera(store, model, camera, items)
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    results = measure()
+    for camera, cases in results.items():
+        print(camera)
+        for case, spent in cases.items():
+            print(f"  {case:32s} {spent:8.3f}")
+    if chosen.json is not None:
+        chosen.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
