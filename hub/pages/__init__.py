@@ -1,0 +1,52 @@
+"""Pages: the phone's, served by the hub; staff and start page in a process of their own.
+
+`mount` is what the hub calls; it needs nothing but Starlette. NiceGUI is imported only by
+`hub.pages.main`'s process, and that process talks to nothing but the hub's HTTP API.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.responses import RedirectResponse
+from starlette.staticfiles import StaticFiles
+from starlette.types import Message, Receive, Scope, Send
+
+__all__ = ["MIRROR_FILES", "PHONE_FILES", "PlainFiles", "mount"]
+
+PHONE_FILES = Path(__file__).parent / "phone"
+MIRROR_FILES = Path(__file__).parent / "mirror"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+
+
+class PlainFiles(StaticFiles):
+    """Files of a page that needs nothing from elsewhere; browsers ask whether they changed."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one file under the page's content security policy."""
+
+        async def hardened(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [
+                    *message["headers"],
+                    (b"content-security-policy", POLICY.encode()),
+                    (b"cache-control", b"no-cache"),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+            await send(message)
+
+        await super().__call__(scope, receive, hardened)
+
+
+def mount(app: Starlette) -> None:
+    """Adds the phone's pages to the hub's application, at /phone; / leads there."""
+
+    async def to_phone(_request: object) -> RedirectResponse:
+        return RedirectResponse("/phone/")
+
+    app.router.add_route("/", to_phone, include_in_schema=False)
+    app.mount("/phone", PlainFiles(directory=PHONE_FILES, html=True), name="phone")

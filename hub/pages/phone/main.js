@@ -1,0 +1,109 @@
+// A shopper's own phone: starts visits, keeps the token of the latest one in this browser, and
+// shows it live. An address with #TOKEN shows that visit instead and starts or changes nothing.
+
+import { follow } from "./live.js";
+import { makeScreen } from "./screen.js";
+import { h, startView } from "./view.js";
+
+const KEY = "sortie.visit";
+const API = "/api/v1/phones";
+const fragment = decodeURIComponent(location.hash.slice(1));
+const visitor = fragment === "";
+let token = fragment || recall();
+let offset_ms = 0;
+let stream = null;
+let codes = 0;
+
+const screen = makeScreen(() => ({
+  now_s: (Date.now() + offset_ms) / 1000,
+  qr: `${API}/${encodeURIComponent(token)}/qr.svg?n=${codes}`,
+  renew: visitor ? renew : null,
+  again: visitor ? h("button", { type: "button", class: "quiet", id: "again", onclick: forget },
+    "Start another visit") : null,
+}));
+
+function recall() {
+  try {
+    return localStorage.getItem(KEY) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function remember(value) {
+  try {
+    if (value) localStorage.setItem(KEY, value);
+    else localStorage.removeItem(KEY);
+  } catch {
+    // A browser that keeps nothing still shows this visit until the page is closed.
+  }
+}
+
+/** The hub's clock is the one the code's end is told in. */
+function setClock(answer) {
+  const date = Date.parse(answer.headers.get("date") ?? "");
+  if (date) offset_ms = date - Date.now();
+}
+
+async function begin() {
+  screen.plain(startView({ begin, busy: true }));
+  try {
+    const answer = await fetch(`${API}/visits`, { method: "POST" });
+    if (!answer.ok) throw new Error(await reason(answer));
+    setClock(answer);
+    token = (await answer.json()).token;
+    remember(token);
+    open();
+  } catch (error) {
+    const text = error instanceof TypeError ? "The store cannot be reached. Try again." : error.message;
+    screen.plain(startView({ begin, error: text }));
+  }
+}
+
+async function renew() {
+  try {
+    const answer = await fetch(`${API}/${encodeURIComponent(token)}/code`, { method: "POST" });
+    if (!answer.ok) throw new Error(await reason(answer));
+    setClock(answer);
+    codes += 1;
+  } catch {
+    screen.linked(false);
+  }
+}
+
+async function reason(answer) {
+  try {
+    const said = await answer.json();
+    return typeof said.detail === "string" ? said.detail : "The store said no. Try again.";
+  } catch {
+    return "The store said no. Try again.";
+  }
+}
+
+function forget() {
+  stream?.close();
+  remember("");
+  token = "";
+  screen.linked(true);
+  screen.plain(startView({ begin }));
+  document.getElementById("view").focus();
+}
+
+function open() {
+  stream?.close();
+  const base = `${API}/${encodeURIComponent(token)}`;
+  fetch(base, { cache: "no-store" }).then(setClock, () => undefined);
+  stream = follow(`${base}/events`, {
+    state: (state) => screen.show(state),
+    link: (up) => screen.linked(up),
+    gone: () => (visitor ? forget() : screen.plain([
+      h("h1", {}, "No such visit"),
+      h("p", { class: "card" }, "This link belongs to a visit the store does not know."),
+    ])),
+  });
+}
+
+if (token) open();
+else screen.plain(startView({ begin }));
+setInterval(() => screen.tick(), 1000);
+addEventListener("hashchange", () => location.reload());

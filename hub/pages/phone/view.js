@@ -1,0 +1,239 @@
+// From the hub's phone state to elements: no transport, no clock of its own. Text is only ever set
+// as text, so that nothing a product or a store is called can become markup.
+
+/** An element with attributes and children; a child that is null or false is left out. */
+export function h(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (value !== null && value !== false) element.setAttribute(key, value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== false));
+  return element;
+}
+
+/** Minor units as text, with as many places as the currency has. */
+export function money(minor, currency) {
+  const format = new Intl.NumberFormat("en", { style: "currency", currency });
+  return format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits);
+}
+
+/** Which colour the state's words have. */
+export function tone(word) {
+  if (word.startsWith("checking")) return "amber";
+  return word === "refused" || word === "expired" ? "red" : "plain";
+}
+
+const items = (count) => (count === 1 ? "1 item" : `${count} items`);
+const percent = (rate) => `${+(100 * Number(rate)).toFixed(2)} %`;
+
+/** The whole view of a state. `seen` holds keys of lines that were shown before. */
+export function viewOf(state, { now_s, qr, renew, seen, again }) {
+  switch (state.stage) {
+    case "issued":
+      return codeView(state, { now_s, qr, renew });
+    case "entering":
+    case "binding":
+      return enteringView(state);
+    case "shopping":
+    case "left":
+      return cartView(state, seen);
+    case "final":
+      return [...receiptView(state), again];
+    default:
+      return [...refusedView(state), again];
+  }
+}
+
+/** Before anything: what this is, and the one button. */
+export function startView({ begin, busy, error }) {
+  return [
+    h("h1", {}, "Take what you like and walk out"),
+    h("p", { class: "soft" }, "No checkout. Your cart is here, live, while you shop."),
+    error ? h("p", { class: "card red", role: "alert" }, error) : null,
+    h("div", { class: "card" },
+      h("ol", { class: "steps" },
+        h("li", {}, "Get a code and show it at the gate"),
+        h("li", {}, "Take things, put things back"),
+        h("li", {}, "Walk out: the receipt comes here"))),
+    h("button", { type: "button", id: "begin", onclick: begin, disabled: busy ? "" : null },
+      busy ? "Getting your code…" : "Start a visit"),
+    h("div", { class: "foot" }, privacyNote()),
+  ];
+}
+
+/** What the store knows of a shopper, in the shopper's words. */
+export function privacyNote() {
+  return h("details", { class: "card" },
+    h("summary", {}, "What the store knows about you"),
+    h("p", { class: "soft" },
+      "No face recognition and no body template: your cart has a random id, made new for every visit."),
+    h("p", { class: "soft" },
+      "Cameras film hands and shelves. Frames stay in the store's own machine, pictures kept as " +
+      "evidence are blurred and expire. You are filmed, so we do not call this anonymous."),
+    h("p", { class: "soft" },
+      "Software never accuses anyone. What it is not sure of is free, unless a person looked."));
+}
+
+function codeView(state, { now_s, qr, renew }) {
+  const left_s = Math.ceil(state.code_expires_s - now_s);
+  if (left_s <= 0) {
+    return [
+      h("h1", {}, "This code has run out"),
+      h("p", { class: "soft" }, "Codes are good for two minutes and for one entry."),
+      renew ? h("button", { type: "button", id: "renew", onclick: renew }, "Get a new code") : null,
+    ];
+  }
+  return [
+    h("h1", {}, "Scan this at the gate"),
+    h("div", { class: "qr" },
+      h("img", { id: "qr", src: qr, alt: "Your entry code as a QR code", width: 300, height: 300 })),
+    h("p", { class: "soft", id: "left" }, `Good for one entry, for ${clock(left_s)}.`),
+    h("p", { class: "card" },
+      `At the gate ${money(state.hold_minor, state.currency)} are reserved, not charged. ` +
+      "You pay for what you take, once, when you leave."),
+    h("div", { class: "foot" }, privacyNote()),
+  ];
+}
+
+/** Seconds as m:ss. */
+export function clock(seconds) {
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+function enteringView(state) {
+  return [
+    h("h1", {}, "Welcome in"),
+    h("p", { class: "soft" }, state.held
+      ? `${money(state.hold_minor, state.currency)} are reserved, not charged. Walk on in.`
+      : "One moment, the gate is opening."),
+    emptyCart("Your cart will fill here."),
+  ];
+}
+
+function cartView(state, seen) {
+  const left = state.stage === "left";
+  return [
+    h("h1", {}, left ? "Thank you, that was it" : "Your cart"),
+    left ? h("p", { class: "soft" }, "You have left the store. The receipt is being made.") : null,
+    state.lines.length
+      ? h("ul", { class: "card lines", id: "cart", "aria-label": "Your cart" },
+          state.lines.map((line) => lineItem(line, state.currency, { seen })))
+      : emptyCart(left ? "You took nothing." : "Nothing in it yet. Take what you like."),
+    state.unclear
+      ? h("p", { class: "card amber", id: "unclear" },
+          `We are checking ${items(state.unclear)}. If we cannot be sure, it is free.`)
+      : null,
+    h("div", { class: "card sum" }, h("span", {}, left ? "Total" : "So far"),
+      h("strong", { id: "total" }, money(state.total_minor, state.currency))),
+    left ? null : h("p", { class: "soft" },
+      `${money(state.hold_minor, state.currency)} are reserved, not charged. ` +
+      "Put something back and it leaves your cart. To pay, just walk out."),
+  ];
+}
+
+function emptyCart(text) {
+  const drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  drawing.setAttribute("viewBox", "0 0 24 24");
+  drawing.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", "M6 8h12l1 12H5L6 8Zm3 0V6a3 3 0 0 1 6 0v2");
+  path.setAttribute("fill", "none");
+  path.setAttribute("stroke", "currentColor");
+  path.setAttribute("stroke-width", "1.6");
+  path.setAttribute("stroke-linejoin", "round");
+  drawing.append(path);
+  return h("div", { class: "card empty", id: "empty" }, drawing, text);
+}
+
+/** What makes a line the same one as before. */
+export const keyOf = (line) => `${line.gtin}:${line.unit_price_minor}:${line.quantity}`;
+
+function lineItem(line, currency, { seen = null, refunded = 0 } = {}) {
+  const total = money(line.total_minor, currency);
+  const under = [];
+  if (line.quantity > 1) under.push(`${money(line.unit_price_minor, currency)} each`);
+  if (refunded) {
+    under.push(`${items(refunded)} given back: −${money(refunded * line.unit_price_minor, currency)}`);
+  }
+  return h("li", { class: seen && !seen.has(keyOf(line)) ? "fresh" : null },
+    h("span", { class: "count" }, `${line.quantity}×`),
+    h("span", {}, line.name),
+    h("span", { class: "money" }, refunded >= line.quantity ? h("s", {}, total) : total),
+    under.length ? h("span", { class: "under" }, under.join(" · ")) : null);
+}
+
+function receiptView(state) {
+  const { receipt, currency } = state;
+  const back = new Map(receipt.refunded.map((row) => [row.line, row.quantity]));
+  const due_minor = receipt.total_minor - receipt.refunded_minor;
+  const sums = (id, text, minor) => h("div", { class: "sum" },
+    h("span", {}, text), h("span", { class: "money", id }, money(minor, currency)));
+  return [
+    h("h1", {}, state.lines.length ? "Your receipt" : "Nothing taken, nothing charged"),
+    h("p", { class: "soft" }, `${receipt.store} · ${new Date(1000 * receipt.settled_s).toLocaleString("en",
+      { dateStyle: "medium", timeStyle: "short" })}`),
+    receipt.not_charged
+      ? h("p", { class: "card amber", id: "free" }, "We weren't sure, so it is free: ",
+          `${items(receipt.not_charged)} not charged.`)
+      : null,
+    state.lines.length
+      ? h("div", { class: "card", id: "receipt" },
+          h("ul", { class: "lines", "aria-label": "Receipt lines" }, state.lines.map((line) =>
+            lineItem(line, currency, { refunded: back.get(line.line) ?? 0 }))))
+      : null,
+    h("div", { class: "card" },
+      receipt.refunded_minor ? sums("given-back", "Given back", -receipt.refunded_minor) : null,
+      h("div", { class: "sum" }, h("span", {}, "Total"),
+        h("strong", { id: "total" }, money(due_minor, currency))),
+      receipt.captured_minor ? sums("paid", "Charged to your wallet", receipt.captured_minor) : null,
+      !receipt.paid && due_minor > receipt.debt_minor
+        ? h("p", { class: "soft" }, "The charge is on its way to your wallet.") : null),
+    receipt.debt_minor
+      ? h("p", { class: "card red", id: "debt" },
+          `${money(receipt.debt_minor, currency)} were above what was reserved. ` +
+          "You owe this amount; it was not charged.")
+      : null,
+    receipt.vat.length ? vatTable(receipt, currency) : null,
+    h("p", { class: "soft" }, "After this receipt corrections only go down."),
+  ];
+}
+
+function vatTable(receipt, currency) {
+  const cells = (row) => [row.gross_minor - row.vat_minor, row.vat_minor, row.gross_minor]
+    .map((minor) => h("td", {}, money(minor, currency)));
+  return h("div", { class: "card" },
+    h("table", { id: "vat" },
+      h("thead", {}, h("tr", {},
+        ["VAT", "net", "tax", "gross"].map((text) => h("th", { scope: "col" }, text)))),
+      h("tbody", {}, receipt.vat.map((row) => h("tr", {},
+        h("td", {}, percent(row.rate)), cells(row))))));
+}
+
+function refusedView(state) {
+  const expired = state.stage === "expired";
+  return [
+    h("h1", {}, expired ? "Nobody used this code" : "The gate could not let you in"),
+    h("p", { class: "card" }, expired
+      ? "It was never scanned in time. Nothing was reserved or charged."
+      : `Your wallet said no${state.refusal ? ` (${state.refusal})` : ""}. Nothing was charged.`),
+  ];
+}
+
+/** One sentence for screen readers when the cart changed; empty if it did not. */
+export function change(before, after) {
+  if (!before || before.visit_id !== after.visit_id) return "";
+  if (before.stage !== "final" && after.stage === "final") {
+    return `Your receipt is here: ${money(after.total_minor, after.currency)}.`;
+  }
+  const count = (state) => new Map(state.lines.map((line) => [line.gtin, line]));
+  const [was, is] = [count(before), count(after)];
+  const said = [];
+  for (const [gtin, line] of is) {
+    const more = line.quantity - (was.get(gtin)?.quantity ?? 0);
+    if (more > 0) said.push(`${line.name} added`);
+    if (more < 0) said.push(`${line.name} taken out`);
+  }
+  for (const [gtin, line] of was) if (!is.has(gtin)) said.push(`${line.name} taken out`);
+  return said.length ? `${said.join(", ")}. ${money(after.total_minor, after.currency)} so far.` : "";
+}
