@@ -34,10 +34,14 @@ Who = Mapping[str | None, float]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One explanation: its moves (none for nothing) and its log-score but for carts and stock."""
+    """One explanation: its moves (none for nothing) and its log-score but for carts and stock.
+
+    `bound` is the most that stock can weigh for it, and stands in the score already.
+    """
 
     moves: tuple[Move, ...]
     score: float
+    bound: float = 0.0
 
 
 class Whereabouts(Protocol):
@@ -90,6 +94,7 @@ class _Explainer:
         self._whereabouts = whereabouts
         self._t_s = t_s
         self._hands = tuple(sorted(who))
+        self._strays: dict[str, frozenset[str]] = {}
         self._owners = sorted({o for w in who.values() for o in w if o is not None})
 
     def choices(self) -> tuple[Choice, ...]:
@@ -141,10 +146,8 @@ class _Explainer:
 
     def _picks(self, place: Place, named: Iterable[str]) -> list[Line]:
         key = (place.bay_id, place.board_id)
-        gtins = [place.gtin, *self._whereabouts.strays_at(place.index)]
-        for other in self._layout.by_board[key]:
-            gtins.append(other.gtin)
-            gtins.extend(self._whereabouts.strays_at(other.index))
+        gtins = [place.gtin, *sorted(self._strays_on(place))]
+        gtins.extend(other.gtin for other in self._layout.by_board[key])
         gtins.extend(named)
         return [Line(g, k, place.index) for g in dict.fromkeys(gtins) for k in (1, 2, 3)]
 
@@ -187,12 +190,35 @@ class _Explainer:
         places = max(len(self._evidence.places), 1)
         total = math.log(habits.quantity_p[min(abs(line.quantity), 3) - 1])
         if line.quantity > 0:
-            return total + math.log(habits.pick_p / places)
+            return total + math.log(habits.pick_p / places) + self._bound(line)
         homes = sum(place.gtin == line.gtin for place in self._evidence.places)
         chance = (1.0 - habits.home_p) / places
         if self._layout.places[line.place].gtin == line.gtin:
             chance += habits.home_p / homes
         return total + math.log(habits.put_back_p * chance)
+
+    def _bound(self, line: Line) -> float:
+        """The most that stock can say for a pick: not much, where nothing can have put the item."""
+        if line.quantity < 0:
+            return 0.0
+        place = self._layout.places[line.place]
+        if place.gtin == line.gtin:
+            return 0.0
+        if line.gtin in self._strays_on(place):
+            return math.log(self._habits.misplaced_taken_p)
+        return math.log(self._habits.stray_p)
+
+    def _strays_on(self, place: Place) -> frozenset[str]:
+        """What may stand misplaced anywhere on a place's board."""
+        known = self._strays.get(place.board_id)
+        if known is None:
+            known = frozenset(
+                gtin
+                for other in self._layout.by_board[place.bay_id, place.board_id]
+                for gtin in self._whereabouts.strays_at(other.index)
+            )
+            self._strays[place.board_id] = known
+        return known
 
     # ------------------------------------------------------------ owners
 
@@ -203,7 +229,8 @@ class _Explainer:
             score = scored.shelf + log_sum(
                 fit + self._chance(hand, owner, scored.line) for hand, fit in by_hand.items()
             )
-            choices.append(Choice((self._move(owner, scored.line),), score))
+            moves = (self._move(owner, scored.line),)
+            choices.append(Choice(moves, score, self._bound(scored.line)))
         return choices
 
     def _chance(self, hand: int, owner: str | None, line: Line) -> float:
@@ -284,8 +311,9 @@ class _Explainer:
                         chance = self._chance(hand_a, owner_a, a)
                         chance += self._chance(hand_b, owner_b, b)
                         scores.setdefault((owner_a, owner_b), []).append(fit + chance)
+        bound = self._bound(a) + self._bound(b)
         return [
-            Choice((self._move(owner_a, a), self._move(owner_b, b)), shelf + log_sum(terms))
+            Choice((self._move(owner_a, a), self._move(owner_b, b)), shelf + log_sum(terms), bound)
             for (owner_a, owner_b), terms in scores.items()
         ]
 

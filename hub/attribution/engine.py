@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from contracts.messages import ReachClosed, ReachOpened, TrackSegment
 from hub.attribution.choices import explain
 from hub.attribution.evidence import UNSEEN_HAND, Evidence
-from hub.attribution.joint import Group, Live, is_visit, key_of, partition, solve, without
+from hub.attribution.joint import Group, Live, begun, is_visit, key_of, partition, solve, without
 from hub.attribution.model import Alternative, Decision, Ground
 from hub.attribution.people import ANONYMOUS, Floor, Sighting, sighting_of_hand
 from hub.attribution.settings import AttributionSettings
@@ -271,16 +271,11 @@ class Engine:
         solved = {group.key: group for group in self._groups}
         groups = []
         for lives in partition(self._lives, self._layout):
-            key = key_of(lives)
-            known = None
-            for length in range(len(key), 0, -1):
-                known = solved.get(key[:length])
-                if known is not None:
-                    break
-            if known is not None and len(known.lives) == len(lives):
-                groups.append(known)
-            else:
-                groups.append(solve(lives, self._ledger, self._layout, self._settings, known))
+            known = solved.get(key_of(lives))
+            if known is None:
+                beams = begun(self._groups, lives)
+                known = solve(lives, self._ledger, self._layout, self._settings, beams)
+            groups.append(known)
         self._groups = groups
 
     # ------------------------------------------------------------ settling

@@ -20,9 +20,19 @@ from hub.attribution.people import ANONYMOUS
 from hub.attribution.settings import AttributionSettings
 from hub.attribution.stock import Layout, Ledger, Move
 
-__all__ = ["Group", "Hypothesis", "Live", "is_visit", "key_of", "partition", "solve", "without"]
+__all__ = [
+    "Group",
+    "Hypothesis",
+    "Live",
+    "begun",
+    "is_visit",
+    "key_of",
+    "partition",
+    "solve",
+    "without",
+]
 
-LINK_NATS = 9.0
+LINK_NATS = 7.0
 """Choices worse than the best by more than this link nothing."""
 SAME_TIME_S = 0.4
 """Reaches closer in time than this could be one body's two hands."""
@@ -90,12 +100,14 @@ class Hypothesis(NamedTuple):
 class Group:
     """Linked reaches in time order and their joint hypotheses; scores are log-probabilities.
 
-    `key` names what was solved: the reaches and the versions their choices had then.
+    `key` names what was solved: the reaches and the versions their choices had then. `beams` are
+    the hypotheses after each reach, kept so that a changed end does not cost the beginning.
     """
 
     key: tuple[tuple[str, int], ...]
     lives: tuple[Live, ...]
     hypotheses: list[Hypothesis]
+    beams: list[list[Hypothesis]] = field(default_factory=list)
     _chances: list[dict[int, float]] | None = None
     _moved: dict[tuple[str, str], dict[int, float]] | None = None
 
@@ -208,17 +220,30 @@ def solve(
     ledger: Ledger,
     layout: Layout,
     settings: AttributionSettings,
-    known: Group | None = None,
+    known: Sequence[list[Hypothesis]] = (),
 ) -> Group:
-    """Joint hypotheses of a group. `known` is a solved beginning of it, if there is one."""
-    beam = [Hypothesis(0.0, (), ())]
-    done = 0
-    if known is not None and len(known.lives) <= len(lives):
-        beam = known.hypotheses
-        done = len(known.lives)
-    for index in range(done, len(lives)):
+    """Joint hypotheses of a group. `known` are the beams of its beginning, if that was solved."""
+    beams = list(known)
+    beam = beams[-1] if beams else [Hypothesis(0.0, (), ())]
+    for index in range(len(beams), len(lives)):
         beam = _extended(beam, lives[: index + 1], ledger, layout, settings)
-    return Group(key_of(lives), tuple(lives), beam)
+        beams.append(beam)
+    return Group(key_of(lives), tuple(lives), beam, beams)
+
+
+def begun(groups: Sequence[Group], lives: Sequence[Live]) -> Sequence[list[Hypothesis]]:
+    """The beams of the longest solved beginning of a group; empty if none is known."""
+    key = key_of(lives)
+    best: Sequence[list[Hypothesis]] = ()
+    for group in groups:
+        if group.key[0] != key[0] or len(group.beams) != len(group.key):
+            continue
+        length = 0
+        while length < min(len(key), len(group.key)) and group.key[length] == key[length]:
+            length += 1
+        if length > len(best):
+            best = group.beams[:length]
+    return best
 
 
 def _extended(
@@ -314,8 +339,8 @@ class _Weigher:
         return True
 
     def weight(self, choice: Choice, hypothesis: Hypothesis) -> float:
-        """Log-weight of a choice after a hypothesis."""
-        total = 0.0
+        """Log-weight of a choice after a hypothesis, beyond the bound it has already."""
+        total = -choice.bound
         moves = hypothesis.moves
         for index, move in enumerate(choice.moves):
             before = moves if index == 0 else moves + choice.moves[:index]

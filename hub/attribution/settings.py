@@ -212,11 +212,11 @@ class Limits(_Settings):
     ] = 64
     hypotheses_nats: Annotated[
         float, Field(gt=1, le=100, description="worse than the best by this much is dropped")
-    ] = 11.0
+    ] = 9.0
     choices_max: Annotated[int, Field(ge=2, le=256, description="explanations per reach")] = 24
     choices_nats: Annotated[
         float, Field(gt=1, le=100, description="an explanation worse by this much is dropped")
-    ] = 12.0
+    ] = 10.0
     live_max: Annotated[
         int, Field(ge=1, le=4096, description="undecided reaches; beyond, the oldest is settled")
     ] = 256
