@@ -65,7 +65,7 @@ def train_change(
     recipe: FitRecipe,
     source: str,
     device: str = "cpu",
-    threads: int = 2,
+    threads: int = 1,
 ) -> Manifest:
     """Train on shards of `before`, `after` (N, 64, 64, 3) uint8 and `label` (N,) int64 (indexes
     of CHANGE_CLASSES), export, score."""
@@ -74,7 +74,7 @@ def train_change(
     torch.manual_seed(recipe.seed)
     data = load_shards(shards, "train")
     labels = data["label"].astype(np.int64)
-    network = build_change().to(target)
+    network = build_change().to(target, memory_format=torch.channels_last)
     pixels = torch.from_numpy(np.concatenate([data["before"], data["after"]], axis=3))
     wanted = torch.from_numpy(labels)
     seen = np.bincount(labels, minlength=len(CHANGE_CLASSES))
@@ -84,7 +84,8 @@ def train_change(
 
     def loss_of(rows: NDArray[np.int64], done: float, generator: Any) -> Any:
         batch = pixels[rows].to(target).permute(0, 3, 1, 2).float() / 255.0
-        logits = network(augment_pairs(batch, generator))
+        pixels_now = augment_pairs(batch, generator)
+        logits = network(pixels_now.contiguous(memory_format=torch.channels_last))
         return torch.nn.functional.cross_entropy(
             logits, wanted[rows].to(target), weight=weight.to(target), label_smoothing=0.02
         )

@@ -1,6 +1,6 @@
 """Datasets on disk: detector pictures in YOLO layout, crops and pairs in shards. Resumable.
 
-A picture is made from a seed and nothing else, so a dataset is a range of seeds; what exists is
+Pictures are made from a seed and nothing else, so a dataset is a range of seeds; what exists is
 not made again, and the same command finishes a run that was stopped. Training and held-out seeds
 never overlap.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -39,6 +39,13 @@ __all__ = [
 
 BOX_SIDE_MIN_PX = 2.0
 """Boxes thinner than this at the network's size teach nothing and are left out."""
+
+JPEG_OPTIONS = (
+    cv2.IMWRITE_JPEG_QUALITY,
+    95,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,27 +144,13 @@ def _label_lines(picture: LabelledPicture, width_px: int, height_px: int) -> str
 
 
 def _write_picture(
-    task: tuple[str, int],
-    *,
-    make: Callable[[int], LabelledPicture],
-    folder: Path,
-    width_px: int,
-    height_px: int,
+    picture: LabelledPicture, image: Path, label: Path, width_px: int, height_px: int
 ) -> None:
-    split, seed = task
-    image = folder / "images" / split / f"{seed:08d}.jpg"
-    label = folder / "labels" / split / f"{seed:08d}.txt"
-    if image.exists() and label.exists():
-        return
-    picture = make(seed)
     check_rgb(picture.rgb)
     fit = Letterbox.of(picture.rgb.shape[1], picture.rgb.shape[0], width_px, height_px)
     small = shrink(picture.rgb, fit.inner_width_px, fit.inner_height_px)
-    # Cameras compress, some hard and some not at all; the quality comes from the seed.
-    quality = 70 + seed * 7919 % 30
-    done, data = cv2.imencode(
-        ".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
-    )
+    # Nearly lossless: what compression does to pictures is for whoever makes them to imitate.
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), list(JPEG_OPTIONS))
     if not done:
         raise TrainingError(f"{image}: the picture could not be written as JPEG")
     part = image.with_suffix(".part")
@@ -167,6 +160,28 @@ def _write_picture(
     part = label.with_suffix(".part")
     part.write_text(_label_lines(picture, fit.inner_width_px, fit.inner_height_px), "utf-8")
     os.replace(part, label)
+
+
+def _write_seed(
+    task: tuple[str, int],
+    *,
+    make: Callable[[int], Iterable[LabelledPicture]],
+    folder: Path,
+    per_seed: int,
+    width_px: int,
+    height_px: int,
+) -> None:
+    split, seed = task
+    names = [f"{seed:08d}-{number:03d}" for number in range(per_seed)]
+    images = [folder / "images" / split / f"{name}.jpg" for name in names]
+    labels = [folder / "labels" / split / f"{name}.txt" for name in names]
+    if all(path.exists() for path in (*images, *labels)):
+        return
+    pictures = list(make(seed))
+    if len(pictures) != per_seed:
+        raise TrainingError(f"seed {seed}: expected {per_seed} pictures, got {len(pictures)}")
+    for picture, image, label in zip(pictures, images, labels, strict=True):
+        _write_picture(picture, image, label, width_px, height_px)
 
 
 def _run_all(
@@ -182,16 +197,17 @@ def _run_all(
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        done: Iterator[None] = pool.map(work, tasks, chunksize=8)
+        done: Iterator[None] = pool.map(work, tasks)
         for _ in track(done, len(tasks), title):
             pass
 
 
 def write_pictures(
     folder: Path,
-    make: Callable[[int], LabelledPicture],
+    make: Callable[[int], Iterable[LabelledPicture]],
     split: Split,
     *,
+    per_seed: int,
     classes: Sequence[str],
     width_px: int,
     height_px: int,
@@ -199,13 +215,21 @@ def write_pictures(
 ) -> Dataset:
     """Write (or finish) a detector dataset; pictures are stored at the network's size.
 
-    `make` is called with a seed, in other processes when `workers` > 1, so it must be picklable.
+    `make` gives the `per_seed` pictures of a seed. It is called in other processes when `workers`
+    > 1, so it must be picklable.
     """
     for name, _ in split.named():
         (folder / "images" / name).mkdir(parents=True, exist_ok=True)
         (folder / "labels" / name).mkdir(parents=True, exist_ok=True)
     tasks = [(name, seed) for name, seeds in split.named() for seed in seeds]
-    work = partial(_write_picture, make=make, folder=folder, width_px=width_px, height_px=height_px)
+    work = partial(
+        _write_seed,
+        make=make,
+        folder=folder,
+        per_seed=per_seed,
+        width_px=width_px,
+        height_px=height_px,
+    )
     _run_all(work, tasks, workers, f"pictures {folder.name}")
     dataset = Dataset(folder, tuple(classes), width_px, height_px)
     content = {

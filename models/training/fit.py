@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable
@@ -74,9 +75,9 @@ def fit(
             module.train()
         for step in track(range(steps), steps, f"{out.name} {epoch + 1}/{recipe.epochs}"):
             done = (epoch * steps + step) / total
-            rate = min(1.0, done / recipe.warmup_share) * 0.5 * (1.0 + np.cos(np.pi * done))
+            rate = min(1.0, done / recipe.warmup_share) * 0.5 * (1.0 + math.cos(math.pi * done))
             for group in optimiser.param_groups:
-                group["lr"] = recipe.lr * max(rate, 0.01)
+                group["lr"] = recipe.lr * max(float(rate), 0.01)
             rows = order[step * recipe.batch : (step + 1) * recipe.batch]
             loss = loss_of(rows, done, generator)
             optimiser.zero_grad()
