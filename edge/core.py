@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from contracts.geometry import Bay
+from contracts.geometry import Bay, Plate
 from contracts.messages import (
     ClockPong,
     FloorTracksMoved,
@@ -69,17 +69,21 @@ class ReachJoiner(Protocol):
         """Reaches that have begun and not ended."""
         ...
 
+    def unnamed_since_s(self) -> float | None:
+        """When the earliest evidence began that waits to be told and has no reach yet."""
+        ...
+
 
 class _BayDesk:
     """All that belongs to one bay: its plates, its cameras, its reaches."""
 
-    def __init__(self, bay: Bay, config: NodeConfig, joiner: ReachJoiner, use_plates: bool) -> None:
+    def __init__(
+        self, bay: Bay, plates: Sequence[Plate], joiner: ReachJoiner, settings: NodeSettings
+    ) -> None:
         self.bay = bay
         self.joiner = joiner
-        self.plates = tuple(one for one in config.plates if one.bay_id == bay.bay_id)
-        self.watch: PlateWatch | None = None
-        if not use_plates:
-            self.plates = ()
+        self.plates = tuple(plates)
+        self.watch = PlateWatch(bay, self.plates, settings.plates) if self.plates else None
         self.news: PlateNews | None = None
         self.covered: dict[str, float | None] = {}
 
@@ -123,12 +127,14 @@ class NodeCore:
                 f"{', '.join(missing)}"
             )
         self._desks = {
-            bay.bay_id: _BayDesk(bay, config, reaches[bay.bay_id], use_plates)
+            bay.bay_id: _BayDesk(
+                bay,
+                [one for one in config.plates if use_plates and one.bay_id == bay.bay_id],
+                reaches[bay.bay_id],
+                self._set,
+            )
             for bay in config.bays
         }
-        for desk in self._desks.values():
-            if desk.plates:
-                desk.watch = PlateWatch(desk.bay, desk.plates, self._set.plates)
         self._tracker: FloorTracker | None = None
         if config.floor:
             self._tracker = FloorTracker(
@@ -363,9 +369,8 @@ class NodeCore:
                 for name, one in self._cameras.items()
             )
             plates_on = desk.watch is not None and self._is_on("plate", bay_id)
-            found = desk.joiner.step(
-                now_s, seen, desk.news if plates_on else None, camera_on, plates_on
-            )
+            plate_news = desk.news if plates_on else None
+            found = desk.joiner.step(now_s, seen, plate_news, camera_on, plates_on)
             news += [
                 one.model_copy(update={"reach_id": self._named(one.reach_id)}) for one in found
             ]
@@ -400,7 +405,7 @@ class NodeCore:
         """Up to when everything has been said; None while a restored or fresh sensor is learned.
 
         Blind sensors do not hold it up: their outage says that nothing is known of their zone.
-        Something that moves, or is covered, holds it up unless an open reach of the bay names it.
+        What moves, is covered, or was found and waits to be told with a reach holds it up.
         """
         limits = [now_s]
         for sensor in (*self._sensor_board().all("camera"), *self._sensor_board().all("plate")):
@@ -412,14 +417,17 @@ class NodeCore:
             reaches += [
                 one.model_copy(update={"reach_id": self._named(one.reach_id)}) for one in named
             ]
-            oldest = min((one.t_open_s for one in named), default=np.inf)
             if desk.watch is not None and self._is_on("plate", bay_id) and desk.news is not None:
                 if not desk.watch.ready:
                     return None
-                limits += [since for _, since in desk.news.moving if since < oldest]
+                limits += [since for _, since in desk.news.moving]
             for camera_id, since in desk.covered.items():
-                if since is not None and since < oldest and self._is_on("camera", camera_id):
-                    limits.append(since)
+                # Somebody who stands there for minutes must not keep others from their receipt.
+                if since is not None and self._is_on("camera", camera_id):
+                    limits.append(max(since, now_s - self._set.covered_wait_s_max))
+            unnamed_s = desk.joiner.unnamed_since_s()
+            if unnamed_s is not None:
+                limits.append(unnamed_s)
         reaches.sort(key=lambda one: (one.t_open_s, one.reach_id))
         left_out = reaches[_OPEN_REACHES_MAX:]
         if left_out:

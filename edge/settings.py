@@ -24,6 +24,9 @@ class NodeSettings(Contract):
     hindsight_s: Annotated[
         float, Field(ge=0, le=60, description="how far back vision may still date something new")
     ] = 0.75
+    covered_wait_s_max: Annotated[
+        float, Field(ge=0, le=120, description="a covered stretch holds a watermark no longer")
+    ] = 10.0
     health_s: Annotated[float, Field(gt=0, le=60, description="between two pulses")] = 1.0
     frame_age_s_max: Annotated[
         float, Field(gt=0, le=60, description="a camera without a frame for so long is blind")

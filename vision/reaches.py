@@ -104,6 +104,10 @@ class ReachBuilder:
             add(self._stir.reach_id, self._stir.t_open_s, self._stir.u_m)
         return tuple(sorted(found.values(), key=lambda one: (one.t_open_s, one.reach_id)))
 
+    def unnamed_since_s(self) -> float | None:
+        """When the earliest evidence began that waits to be told and has no reach yet."""
+        return min((act.t0_s for act in self._acts if act.reach_id is None), default=None)
+
     # ------------------------------------------------------------ hands
 
     def _open_hands(self, seen: ShelfObservation) -> Iterator[ReachOpened]:

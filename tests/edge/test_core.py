@@ -207,6 +207,9 @@ class PlainJoiner:
     def open_reaches(self) -> tuple[OpenReach, ...]:
         return () if self.open is None else (self.open,)
 
+    def unnamed_since_s(self) -> float | None:
+        return None
+
 
 class Shelf:
     """A shelf node with its scripted world."""
@@ -404,9 +407,11 @@ def test_something_covered_holds_the_watermark() -> None:
     shelf.eyes["cam-a"].covered = T0 + 5.5
     marks = events_of(run(shelf, 12, Plates(), start=6), Watermark)
     assert all(mark.t_s <= T0 + 5.5 for mark in marks)
+    marks = events_of(run(shelf, 30, Plates(), start=12), Watermark)
+    assert T0 + 18 < marks[-1].t_s < T0 + 20.1
     shelf.eyes["cam-a"].covered = None
-    marks = events_of(run(shelf, 14, Plates(), start=12), Watermark)
-    assert marks[-1].t_s > T0 + 12.5
+    marks = events_of(run(shelf, 32, Plates(), start=30), Watermark)
+    assert marks[-1].t_s > T0 + 30.5
 
 
 def test_sensor_sets() -> None:
