@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from contracts.messages import NodeDied, NodeHealth
+from hub.effects import LogEvent
 
-__all__ = ["Live", "NodeState"]
+__all__ = ["FEED_MAX", "Live", "NodeState"]
+
+FEED_MAX = 500
+"""Latest events kept for the staff page."""
 
 
 @dataclass(slots=True)
@@ -25,6 +31,13 @@ class Live:
 
     nodes: dict[str, NodeState] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    feed: deque[LogEvent] = field(default_factory=lambda: deque(maxlen=FEED_MAX))
+    version: int = 0
+
+    def happened(self, events: Iterable[LogEvent]) -> None:
+        """Events for the feed; anything watching sees that something changed."""
+        self.feed.extend(events)
+        self.version += 1
 
     def count(self, name: str, by: int = 1) -> None:
         """Counts something for the metrics page."""

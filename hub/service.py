@@ -140,7 +140,7 @@ class Hub:
             self._do(c.Resume(), now)
         out = []
         for config in configs(self.core.state.store, self.store, self._rows):
-            out.append(self._message("config", config.node_id, config, qos=1, retain=True))
+            out.append(self.outgoing("config", config.node_id, config, qos=1, retain=True))
         self._commit()
         self._ask(now)
         return out
@@ -293,8 +293,7 @@ class Hub:
             },
         )
         effects = self.core.skip(item, now) if dead else self.core.handle(item, now)
-        add_effects(self._rows, effects, self.core.state)
-        self.asks.extend(effects.asks)
+        self._add(effects)
         for device_id, boot_id, sequence, reason in self.core.unread:
             self._dead(name, payload, now, f"{device_id} {boot_id} {sequence}: {reason}")
         self.core.unread.clear()
@@ -355,10 +354,14 @@ class Hub:
 
     def _keep(self, effects: Effects) -> None:
         """Adds effects to the next commit, and commits if there are any worth it."""
-        add_effects(self._rows, effects, self.core.state)
-        self.asks.extend(effects.asks)
+        self._add(effects)
         if effects or self._pending >= BATCH_MAX:
             self._commit()
+
+    def _add(self, effects: Effects) -> None:
+        add_effects(self._rows, effects, self.core.state)
+        self.asks.extend(effects.asks)
+        self.live.happened(effects.events)
 
     def _commit(self) -> None:
         if not self._rows:
@@ -429,7 +432,7 @@ class Hub:
             boot = self.core.state.devices.all[device_id].boots.get(boot_id)
             if boot is not None:
                 ack = HubAck(boot_id=boot_id, upto_seq=boot.upto)
-                out.append(self._message("ack", device_id, ack, qos=1))
+                out.append(self.outgoing("ack", device_id, ack, qos=1))
         return out
 
     def _due_pings(self, now: float) -> list[Outgoing]:
@@ -442,12 +445,13 @@ class Hub:
                 now + (PING_FIRST_S if sent < PING_FIRST else PING_S),
                 sent + 1,
             )
-            out.append(self._message("ping", device_id, ClockPing(hub_us=us(now))))
+            out.append(self.outgoing("ping", device_id, ClockPing(hub_us=us(now))))
         return out
 
-    def _message(
+    def outgoing(
         self, channel: str, device_id: str, message: Message, *, qos: int = 0, retain: bool = False
     ) -> Outgoing:
+        """A message to a device, on its channel."""
         name = topic(channel, store_id=self.core.state.store.store_id, device_id=device_id)
         return Outgoing(name, encode(message), qos, retain)
 

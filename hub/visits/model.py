@@ -51,6 +51,7 @@ class Visit:
     lines: list[ChargeLine] = field(default_factory=list)
     refunded: dict[int, int] = field(default_factory=dict)
     refund_ids: dict[str, str] = field(default_factory=dict)
+    unclear: list[dict[str, Any]] = field(default_factory=list)
     trail: deque[tuple[float, float, float]] = field(
         default_factory=lambda: deque(maxlen=TRAIL_MAX)
     )

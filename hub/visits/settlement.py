@@ -11,7 +11,7 @@ from contracts.store_file import Node
 from hub.commands import RefundVisit, Reply
 from hub.effects import us
 from hub.errors import ConflictError, RejectedError, UnknownVisitError
-from hub.state import HubState, NearReach
+from hub.state import HubState, NearReach, decision_data
 from hub.visits.gates import bay_distance_m
 from hub.visits.model import Visit
 from hub.wallet.gateway import GatewayRequest
@@ -104,6 +104,7 @@ def _settle(state: HubState, visit: Visit) -> None:
     unclear = state.carts.unclear(visit_id, state.rules.review_probability)
     if unclear:
         visit.mark_review(f"{len(unclear)} unclear reaches")
+        visit.unclear = [dict(decision_data(decision)) for decision in unclear]
     lines = state.carts.lines(visit_id, state.attributor.cart(visit_id), state.catalog)
     at_us = us(state.now_s)
     transaction = state.wallets.charge(visit_id, lines, at_us=at_us)

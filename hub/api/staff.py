@@ -1,0 +1,88 @@
+"""Staff: the store live, its events, refunds, prices, stock, review, the auditor's export."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from hub.api.auth import StaffAuth, check_origin
+from hub.api.streams import Streams
+from hub.commands import ChangePrice, RefundVisit, Reply, Restock
+from hub.driver import Driver
+
+__all__ = ["staff_routes"]
+
+
+class Login(BaseModel):
+    """The staff password."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    password: Annotated[SecretStr, Field(max_length=200)]
+
+
+def staff_routes(driver: Driver, streams: Streams, auth: StaffAuth) -> APIRouter:
+    """Routes under /api/v1/staff and /api/v1/audit."""
+    outer = APIRouter(prefix="/api/v1", tags=["staff"])
+
+    @outer.post("/staff/login", status_code=204)
+    def login(request: Request, response: Response, body: Login) -> None:
+        """A session cookie for the password."""
+        check_origin(request)
+        auth.login(request, response, body.password.get_secret_value())
+
+    router = APIRouter(dependencies=[Depends(auth)])
+
+    @router.post("/staff/logout", status_code=204)
+    def logout(request: Request, response: Response) -> None:
+        """Ends the session."""
+        auth.logout(request, response)
+
+    @router.get("/staff/state")
+    def state(response: Response) -> dict[str, Any]:
+        """Visits, carts, people on the floor, devices, counters."""
+        response.headers["Cache-Control"] = "no-store"
+        return driver.staff()
+
+    @router.get("/staff/live")
+    def live() -> StreamingResponse:
+        """The same as server-sent events named `state`, whenever it changes."""
+        return streams.states(driver.staff, event="state")
+
+    @router.get("/staff/events")
+    def events(request: Request, after: Annotated[int, Query(ge=0)] = 0) -> StreamingResponse:
+        """The event log as server-sent events named `log`, from `after` (or Last-Event-ID)."""
+        last = request.headers.get("last-event-id", "")
+        begin = int(last) if last.isdecimal() and len(last) < 16 else after
+        return streams.feed(driver.feed, begin)
+
+    @router.get("/staff/review")
+    def review() -> list[dict[str, Any]]:
+        """What a person should look at."""
+        return driver.review()
+
+    @router.post("/staff/refunds")
+    def refund(body: RefundVisit) -> Reply:
+        """Takes receipt lines back; the same refund_id again changes nothing."""
+        return driver.command(body)
+
+    @router.post("/staff/prices")
+    def price(body: ChangePrice) -> Reply:
+        """A product costs something else from now on."""
+        return driver.command(body)
+
+    @router.post("/staff/stock")
+    def stock(body: Restock) -> Reply:
+        """Pieces were put on a shelf, or taken off."""
+        return driver.command(body)
+
+    @router.get("/audit/export")
+    def export() -> dict[str, Any]:
+        """Event log, ledger, visits and receipts; the format is in hub.store.export."""
+        return driver.read(lambda hub: hub.export_json())
+
+    outer.include_router(router)
+    return outer

@@ -1,0 +1,277 @@
+"""Drives the hub in a process: one writer thread, a gateway thread, and reads for the pages.
+
+Everything that touches the hub holds one lock, so there is one writer at a time. The writer takes
+what has arrived (at most a batch), commits it, then acknowledges. The gateway is asked outside
+the lock; its answers come back as commands. When the database cannot be written nothing is
+acknowledged, the alarm is up, and reading the database again is tried until it works.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+import structlog
+
+from contracts.messages import SendTiles
+from hub import commands as c
+from hub.errors import HubError, HubHaltedError, RejectedError, StoreError, UnknownVisitError
+from hub.mqtt import Arrived
+from hub.review.service import review_list
+from hub.service import BATCH_MAX, Hub, Outgoing
+from hub.views import phone_view, staff_view
+from hub.visits.model import Visit
+from hub.wallet.service import Account
+
+__all__ = ["Bus", "Driver", "HubClock"]
+
+RECOVER_PAUSE_S = 1.0
+FAILURES_MAX = 5
+GATEWAY_POLL_S = 0.5
+T = TypeVar("T")
+
+
+class Bus(Protocol):
+    """What the driver needs of MQTT."""
+
+    connected: bool
+    dropped: int
+    sessions: int
+
+    def take(self, most: int) -> list[Arrived]:
+        """What has arrived."""
+        ...
+
+    def acknowledge(self, arrived: Sequence[Arrived]) -> None:
+        """It is committed."""
+        ...
+
+    def publish(self, outgoing: Sequence[Outgoing]) -> None:
+        """Sends."""
+        ...
+
+
+class HubClock:
+    """Hub seconds: UTC at the start, then the monotonic clock, so that they never jump."""
+
+    def __init__(self) -> None:
+        self._anchor_s = time.time() - time.monotonic()
+
+    def __call__(self) -> float:
+        """Now."""
+        return self._anchor_s + time.monotonic()
+
+
+@dataclass(slots=True)
+class Driver:
+    """The hub, its threads and its lock. `fatal` is called when the hub cannot go on."""
+
+    hub: Hub
+    now: Callable[[], float]
+    tick_s: float = 0.2
+    fatal: Callable[[str], None] = lambda reason: None
+    bus: Bus | None = None
+    alarm: str | None = None
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    _news: threading.Event = field(default_factory=threading.Event)
+    _asks: threading.Event = field(default_factory=threading.Event)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _configs: list[Outgoing] = field(default_factory=list)
+    _session: int = 0
+
+    # -- life -----------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The hub's first step; to be called before anything else."""
+        with self.lock:
+            self._configs = self.hub.start(self.now())
+
+    def start(self, bus: Bus) -> None:
+        """Starts the threads."""
+        self.bus = bus
+        for name, work in (("hub-writer", self._write), ("hub-gateway", self._ask)):
+            thread = threading.Thread(target=work, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """Stops the threads; what is committed is committed."""
+        self._stopping.set()
+        self._news.set()
+        self._asks.set()
+        for thread in self._threads:
+            thread.join()
+
+    def wake(self) -> None:
+        """Something arrived."""
+        self._news.set()
+
+    # -- the writer -----------------------------------------------------------------------
+
+    def _write(self) -> None:
+        log = structlog.get_logger("hub")
+        failures = 0
+        next_tick_s = self.now()
+        while not self._stopping.is_set():
+            self._news.wait(max(0.0, next_tick_s - self.now()))
+            self._news.clear()
+            try:
+                self.step()
+                failures = 0
+            except (HubHaltedError, StoreError) as error:
+                self._mend(log, error)
+            except Exception as error:  # noqa: BLE001 - the edge of the process
+                failures += 1
+                log.error("hub.failed", error=repr(error), failures=failures)
+                self.alarm = repr(error)
+                if failures >= FAILURES_MAX:
+                    self.fatal(f"the hub failed {failures} times: {error!r}")
+                    return
+                self._mend(log, error)
+            if self.now() >= next_tick_s:
+                next_tick_s = self.now() + self.tick_s
+
+    def step(self) -> None:
+        """Takes what has arrived, commits, acknowledges, and lets time pass."""
+        bus = self.bus
+        arrived = bus.take(BATCH_MAX) if bus is not None else []
+        with self.lock:
+            out: list[Outgoing] = []
+            if arrived:
+                out += self.hub.ingest([(a.topic, a.payload) for a in arrived], self.now())
+            out += self.hub.tick(self.now())
+        if bus is not None:
+            bus.acknowledge(arrived)
+            if bus.sessions != self._session:
+                # A broker without persistence has forgotten what it retained.
+                self._session = bus.sessions
+                bus.publish(self._configs)
+            bus.publish(out)
+            if len(arrived) == BATCH_MAX:
+                self._news.set()
+        if self.hub.asks:
+            self._asks.set()
+
+    def _mend(self, log: Any, error: Exception) -> None:
+        """Reads the database again; until that works nothing is taken or acknowledged."""
+        self.alarm = str(error)
+        log.error("hub.halted", error=str(error))
+        while not self._stopping.wait(RECOVER_PAUSE_S):
+            try:
+                with self.lock:
+                    self.hub.recover()
+            except (HubError, OSError) as again:
+                log.error("hub.still_halted", error=str(again))
+                continue
+            self.alarm = None
+            log.info("hub.recovered")
+            return
+
+    # -- the gateway ----------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        log = structlog.get_logger("hub")
+        while not self._stopping.is_set():
+            self._asks.wait(GATEWAY_POLL_S)
+            self._asks.clear()
+            while self.hub.asks and not self._stopping.is_set():
+                with self.lock:
+                    request = self.hub.asks.popleft() if self.hub.asks else None
+                if request is None:
+                    break
+                try:
+                    answer = self.hub.ask_gateway(request)
+                except Exception as error:  # noqa: BLE001 - a gateway is somebody else's code
+                    log.error("gateway.failed", key=request.key, error=repr(error))
+                    answer = c.GatewayAnswered(
+                        key=request.key, outcome="timeout", reason=type(error).__name__
+                    )
+                # A halt loses the answer: after the recovery the same key is asked again.
+                with suppress(HubError):
+                    self.command(answer)
+
+    # -- for the pages --------------------------------------------------------------------
+
+    def command(self, command: c.Command) -> c.Reply:
+        """Does a command; RejectedError changes nothing."""
+        with self.lock:
+            reply = self.hub.command(command, self.now())
+        if self.hub.asks:
+            self._asks.set()
+        return reply
+
+    @property
+    def version(self) -> int:
+        """Rises whenever anything changed that a page may show."""
+        return self.hub.live.version
+
+    def read(self, view: Callable[[Hub], T]) -> T:
+        """Looks at the hub while nothing changes."""
+        with self.lock:
+            return view(self.hub)
+
+    def _visit_of(self, token: str) -> tuple[Visit, Account | None]:
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        state = self.hub.core.state
+        visit = state.visits.get(state.by_token.get(digest, ""))
+        if visit is not None:
+            return visit, state.wallets.accounts.get(visit.visit_id)
+        record = self.hub.store.visit_record(token_sha256=digest)
+        if record is None:
+            raise UnknownVisitError("expected the token of a visit, got one that is unknown")
+        account = None if record["account"] is None else Account(**record["account"])
+        return Visit.load(record["visit"]), account
+
+    def phone(self, token: str) -> dict[str, Any]:
+        """What the phone with this token shows; UnknownVisitError if it is not one of ours."""
+        with self.lock:
+            return phone_view(self.hub, *self._visit_of(token))
+
+    def staff(self) -> dict[str, Any]:
+        """What the staff page shows."""
+        with self.lock:
+            shown = staff_view(self.hub, self.now())
+        bus = self.bus
+        shown["alarm"] = self.alarm
+        shown["broker"] = bus is not None and bus.connected
+        shown["dropped"] = 0 if bus is None else bus.dropped
+        return shown
+
+    def review(self) -> list[dict[str, Any]]:
+        """What a person should look at."""
+        with self.lock:
+            return review_list(self.hub.core.state)
+
+    def feed(self, after: int) -> list[dict[str, Any]]:
+        """The latest events after a number."""
+        with self.lock:
+            return [event.row() for event in self.hub.live.feed if event.number > after]
+
+    def serves(self, device_id: str, camera_id: str) -> bool:
+        """Whether this node serves this camera."""
+        return self._node_of(camera_id) == device_id
+
+    def watch_camera(self, camera_id: str, for_s: float) -> str:
+        """Asks the node of a camera for tiles; RejectedError if no node serves it."""
+        node_id = self._node_of(camera_id)
+        if node_id is None:
+            raise RejectedError(f"expected a camera of the store, got {camera_id}")
+        message = SendTiles(camera_id=camera_id, for_s=for_s)
+        if self.bus is not None:
+            self.bus.publish([self.hub.outgoing("tiles", node_id, message)])
+        return node_id
+
+    def _node_of(self, camera_id: str) -> str | None:
+        store = self.hub.core.state.store
+        for camera in store.cameras:
+            if camera.camera_id == camera_id:
+                for node in store.nodes:
+                    if camera.bay_id in node.bays if camera.role == "shelf" else node.floor:
+                        return node.node_id
+        return None

@@ -1,0 +1,112 @@
+"""The hub's process: `python -m hub.main [--settings FILE.yaml]`.
+
+Everything else comes from SORTIE_HUB_* (see hub.settings). Exit status 0 after a clean stop, 1 if
+the hub failed while it ran, 2 if it could not start; the last line on stderr says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import logging
+import socket
+import sys
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from contracts.errors import StoreFileError
+from contracts.store_file import load_store_file
+from hub.api.app import create_app
+from hub.attribution.engine import Engine
+from hub.driver import Driver, HubClock
+from hub.errors import HubError, SettingsError
+from hub.mqtt import HubMqtt
+from hub.service import Hub
+from hub.settings import HubSettings, load_settings
+from hub.wallet.fake import FakeGateway
+
+__all__ = ["main"]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs until it is told to stop; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m hub.main", description="The hub of a store.")
+    parser.add_argument("--settings", type=Path, default=None, help="YAML file of settings")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    try:
+        return _run(load_settings(options.settings))
+    except (HubError, StoreFileError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+def _run(settings: HubSettings) -> int:
+    layout = load_store_file(settings.store_file)
+    listener = _listen(settings.host, settings.port)
+    gateway = FakeGateway(settings.gateway_file)
+    hub = Hub.open(
+        layout,
+        url=settings.database_url,
+        attributor=Engine,
+        gateway=gateway,
+        rules=settings.rules,
+        ask_inline=False,
+        snapshot_every=settings.snapshot_every,
+    )
+    faults: list[str] = []
+    driver = Driver(hub, HubClock(), tick_s=settings.tick_s)
+    bus = HubMqtt(settings, layout.store_id, on_news=driver.wake)
+    app = create_app(driver, settings)
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
+    )
+
+    def fatal(reason: str) -> None:
+        faults.append(reason)
+        server.should_exit = True
+
+    driver.fatal = fatal
+    app.state.streams.ended = lambda: server.should_exit
+    driver.begin()
+    bus.start()
+    driver.start(bus)
+    log = structlog.get_logger("hub")
+    log.info("hub.listening", port=listener.getsockname()[1], store=layout.store_id)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        driver.stop()
+        bus.stop()
+        hub.close()
+        gateway.close()
+        listener.close()
+    if faults:
+        sys.stderr.write(f"{faults[0]}\n")
+        return 1
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """The socket, taken before anything else is opened, so that a taken port costs nothing."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise SettingsError(
+                f"port {port} on {host} is taken; stop what uses it or set SORTIE_HUB_PORT"
+            ) from error
+        raise SettingsError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return listener
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""Settings of the hub's process: from the environment (SORTIE_HUB_*), over a YAML file."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from contracts.ids import DeviceId
+from hub.errors import SettingsError
+from hub.rules import Rules
+
+__all__ = ["HubSettings", "is_loopback", "load_settings"]
+
+
+class HubSettings(BaseSettings):
+    """Frozen; unknown keys are refused."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SORTIE_HUB_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+    )
+
+    store_file: Annotated[Path, Field(description="the YAML file that seeds the store")]
+    database_url: Annotated[
+        str, Field(min_length=1, description="sqlite:///FILE, or postgresql+DRIVER://…")
+    ] = "sqlite:///hub.sqlite"
+    gateway_file: Annotated[
+        str, Field(description="books of the in-house payment gateway; :memory: forgets them")
+    ] = "gateway.sqlite"
+    host: Annotated[str, Field(min_length=1, description="address to listen on")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="TCP port; 0 takes a free one")] = 8080
+    staff_password: Annotated[
+        SecretStr | None,
+        Field(min_length=12, description="opens the staff pages; needed beyond this machine"),
+    ] = None
+    session_s: Annotated[
+        float, Field(gt=0, le=7 * 86_400, description="a staff session lasts so long")
+    ] = 12 * 3600.0
+    node_tokens: Annotated[
+        dict[DeviceId, SecretStr],
+        Field(description="bearer tokens of nodes for camera tiles, as JSON"),
+    ] = {}
+    mqtt_host: Annotated[str, Field(min_length=1, description="the broker's address")] = "127.0.0.1"
+    mqtt_port: Annotated[int, Field(ge=1, le=65535, description="the broker's port")] = 1883
+    mqtt_username: Annotated[str | None, Field(description="None: anonymous")] = None
+    mqtt_password: Annotated[SecretStr | None, Field(description="of the user")] = None
+    mqtt_tls_ca: Annotated[Path | None, Field(description="CA file; None: no TLS")] = None
+    mqtt_wait_s: Annotated[
+        float, Field(gt=0, le=600, description="give up if the broker is not there by then")
+    ] = 20.0
+    tick_s: Annotated[float, Field(ge=0.05, le=2.0, description="between two decisions")] = 0.2
+    snapshot_every: Annotated[
+        int, Field(ge=100, le=10_000_000, description="inputs between snapshots")
+    ] = 20_000
+    rules: Rules = Rules()
+
+
+def load_settings(path: Path | None = None) -> HubSettings:
+    """From the environment and, below it, a YAML file; SettingsError names what is wrong."""
+
+    class _Layered(HubSettings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            if path is None:
+                return (env_settings,)
+            return env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=path)
+
+    if path is not None and not path.is_file():
+        raise SettingsError(f"{path}: cannot be read; give a YAML file of settings")
+    try:
+        settings = _Layered()
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+            for fault in error.errors(include_input=False)[:10]
+        )
+        raise SettingsError(
+            f"expected settings as SORTIE_HUB_NAME or in a YAML file: {faults}"
+        ) from error
+    if settings.staff_password is None and not is_loopback(settings.host):
+        raise SettingsError(
+            f"expected a staff password to listen on {settings.host}, which others can reach; "
+            "set SORTIE_HUB_STAFF_PASSWORD, or listen on 127.0.0.1"
+        )
+    return settings
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

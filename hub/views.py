@@ -1,0 +1,189 @@
+"""What phones and staff see, as JSON values. Times are hub seconds, amounts minor units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hub.service import Hub
+from hub.state import HubState
+from hub.visits.model import Visit, phone_word
+from hub.wallet.service import Account, ChargeLine, vat_minor
+
+__all__ = ["phone_view", "staff_view"]
+
+CLOSED_SHOWN = 50
+"""Closed visits on the staff page; all are in the database."""
+
+
+def phone_view(hub: Hub, visit: Visit, account: Account | None) -> dict[str, Any]:
+    """One visit as its shopper sees it."""
+    state = hub.core.state
+    unclear = (
+        len(state.carts.unclear(visit.visit_id, state.rules.review_probability))
+        if visit.open
+        else 0
+    )
+    lines = _lines(state, visit)
+    return {
+        "visit_id": visit.visit_id,
+        "state": phone_word(visit, unclear=unclear),
+        "stage": visit.stage,
+        "store": state.store.name,
+        "currency": state.store.currency,
+        "code": visit.code if visit.stage == "issued" else None,
+        "code_expires_s": visit.code_expires_s if visit.stage == "issued" else None,
+        "hold_minor": account.hold_minor if account is not None else state.store.wallet.hold_minor,
+        "held": account is not None and account.state in ("held", "captured"),
+        "lines": [_line(state, line) for line in lines],
+        "unclear": unclear,
+        "total_minor": sum(line.gross_minor for line in lines),
+        "refusal": visit.refusal,
+        "receipt": _receipt(state, visit, account) if visit.stage == "final" else None,
+    }
+
+
+def staff_view(hub: Hub, now_s: float) -> dict[str, Any]:
+    """The whole store at this moment."""
+    state = hub.core.state
+    shown = [visit for visit in state.visits.values() if visit.open and visit.stage != "issued"]
+    closed = [visit for visit in state.visits.values() if visit.stage in ("final", "refused")]
+    return {
+        "store_id": state.store.store_id,
+        "name": state.store.name,
+        "currency": state.store.currency,
+        "now_s": now_s,
+        "halted": hub.halted,
+        "waiting_codes": sum(visit.stage == "issued" for visit in state.open_visits()),
+        "visits": [_visit(hub, visit) for visit in [*closed[-CLOSED_SHOWN:], *shown]],
+        "tracks": _tracks(state),
+        "devices": _devices(hub, now_s),
+        "blind": [
+            {"device_id": device, "sensor_id": sensor, "kind": kind}
+            for (device, sensor), kind in sorted(state.blind.items())
+        ],
+        "counters": {**hub.live.counts, **state.counters},
+        "stock": [
+            {"slot_id": slot, "gtin": gtin, "on_hand": count}
+            for (slot, gtin), count in sorted(state.stock.shelf.items())
+        ],
+    }
+
+
+def _visit(hub: Hub, visit: Visit) -> dict[str, Any]:
+    state = hub.core.state
+    account = state.wallets.accounts.get(visit.visit_id)
+    track = state.floor.tracks.get(visit.track_id or "")
+    last = track.last if track is not None and visit.open else None
+    seen = phone_view(hub, visit, account)
+    return {
+        **{name: seen[name] for name in ("visit_id", "state", "stage", "lines", "unclear")},
+        "total_minor": seen["total_minor"],
+        "payer": visit.payer,
+        "track_id": visit.track_id,
+        "at_m": None if last is None else [last[1], last[2]],
+        "scanned_s": visit.scanned_s,
+        "exited_s": visit.exited_s,
+        "settled_s": visit.settled_s,
+        "lost": visit.lost,
+        "needs_review": visit.needs_review,
+        "reasons": list(visit.review_reasons),
+        "hold": account.state if account is not None else "none",
+        "captured_minor": account.captured_minor if account is not None else 0,
+        "debt_minor": account.debt_minor if account is not None else 0,
+        "refunded_minor": account.refunded_minor if account is not None else 0,
+        "refusal": visit.refusal,
+    }
+
+
+def _lines(state: HubState, visit: Visit) -> Sequence[ChargeLine]:
+    if visit.stage == "final":
+        return visit.lines
+    if visit.stage in ("shopping", "left"):
+        quantities = state.attributor.cart(visit.visit_id)
+        return state.carts.lines(visit.visit_id, quantities, state.catalog)
+    return ()
+
+
+def _line(state: HubState, line: ChargeLine) -> dict[str, Any]:
+    return {
+        "line": line.line,
+        "gtin": line.gtin,
+        "name": state.catalog.products[line.gtin].name,
+        "quantity": line.quantity,
+        "unit_price_minor": line.unit_price_minor,
+        "total_minor": line.gross_minor,
+    }
+
+
+def _receipt(state: HubState, visit: Visit, account: Account | None) -> dict[str, Any]:
+    currency = state.store.currency
+    taxes: dict[str, list[int]] = {}
+    for line in visit.lines:
+        row = taxes.setdefault(line.vat_rate, [0, 0])
+        row[0] += line.gross_minor
+        row[1] += vat_minor(line.gross_minor, line.vat_rate, currency)
+    refunded_minor = sum(
+        line.unit_price_minor * visit.refunded.get(line.line, 0) for line in visit.lines
+    )
+    return {
+        "store": state.store.name,
+        "settled_s": visit.settled_s,
+        "currency": currency,
+        "total_minor": sum(line.gross_minor for line in visit.lines),
+        "vat": [
+            {"rate": rate, "gross_minor": gross, "vat_minor": vat}
+            for rate, (gross, vat) in sorted(taxes.items())
+        ],
+        "refunded": [
+            {"line": number, "quantity": count} for number, count in sorted(visit.refunded.items())
+        ],
+        "refunded_minor": refunded_minor,
+        "captured_minor": account.captured_minor if account is not None else 0,
+        "debt_minor": account.debt_minor if account is not None else 0,
+        "paid": account is not None and account.state == "captured",
+        "not_charged": len(visit.unclear),
+    }
+
+
+def _tracks(state: HubState) -> list[dict[str, Any]]:
+    return [
+        {
+            "track_id": track.track_id,
+            "visit_id": track.visit_id,
+            "x_m": last[1],
+            "y_m": last[2],
+            "t_s": last[0],
+            "trail": [[x, y] for _t, x, y in list(track.points)[-24::3]],
+        }
+        for track in state.floor.tracks.values()
+        if track.lost_s is None and (last := track.last) is not None
+    ]
+
+
+def _devices(hub: Hub, now_s: float) -> list[dict[str, Any]]:
+    rows = []
+    for device in hub.core.state.devices.all.values():
+        node = hub.live.nodes[device.device_id]
+        boot = device.boot
+        estimate = boot.clock.estimate() if boot is not None else None
+        dead = node.dead_boot is not None and node.dead_boot == device.current
+        rows.append(
+            {
+                "device_id": device.device_id,
+                "boot_id": device.current,
+                "alive": boot is not None and not dead,
+                "heard_s_ago": None if node.heard_s is None else now_s - node.heard_s,
+                "software": device.software,
+                "config_revision": device.config_revision,
+                "clock_offset_s": None if estimate is None else estimate.offset_s,
+                "clock_sd_s": None if estimate is None else estimate.sd_s,
+                "upto": -1 if boot is None else boot.upto,
+                "behind_gap": sum(len(b.waiting) for b in device.boots.values()),
+                "watermark_s_ago": (
+                    None if boot is None or boot.watermark_s is None else now_s - boot.watermark_s
+                ),
+                "health": None if node.health is None else node.health.model_dump(mode="json"),
+            }
+        )
+    return rows
