@@ -13,6 +13,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from store_sim.scene import ITEM_ID_BASE
+
 __all__ = [
     "FAR_M",
     "NEAR_M",
@@ -307,17 +309,19 @@ def world_points(depth, cam, rect, world):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def cast_shadow(rgb, world, rect, blob, lean):  # type: ignore[no-untyped-def]
+def cast_shadow(rgb, ids, world, rect, blob, lean):  # type: ignore[no-untyped-def]
     """Darkens what lies under a round occluder, softer and wider with the distance below it.
 
     `blob` (6,): x, y, z, radius, strength, reach downwards in metres; `lean` (2,): how far the
     shadow moves in x and y per metre of fall. `world` holds the points of the static store, so
-    floor, boards and products all receive it.
+    floor, boards and products all receive it; pixels with the `ids` of people do not.
     """
     bx, by, bz = blob[0], blob[1], blob[2]
     radius, strength, reach = blob[3], blob[4], blob[5]
     for y in range(rect[1], rect[3]):
         for x in range(rect[0], rect[2]):
+            if 0 < ids[y, x] < ITEM_ID_BASE:
+                continue
             gap = bz - world[y, x, 2]
             if gap <= 0.0 or gap > reach:
                 continue

@@ -158,11 +158,12 @@ class SceneRenderer:
         """
         self._sync_shelf(scene)
         self._restore()
-        self._shadows(scene)
         cover: dict[int, int] = {}
         rolls = hand_rolls or {}
         for body in scene.bodies:
             self._draw_body(body, rolls.get(body.person_index, (0.0, 0.0)), cover)
+        # Shadows fall on the store only; after the bodies, they skip what bodies hide.
+        self._shadows(scene)
         for item in scene.loose_items:
             if item.state != "bag":
                 self._draw_item(item, self._front, self._full(), self._dirty, cover)
@@ -291,7 +292,7 @@ class SceneRenderer:
         if rect is None:
             return
         blob = np.array([at[0], at[1], at[2], radius, amount, reach])
-        cast_shadow(self._front.rgb, self._world, np.array(rect), blob, self._lean)
+        cast_shadow(self._front.rgb, self._front.ids, self._world, np.array(rect), blob, self._lean)
         self._dirty.append(rect)
 
     def _column_rect(self, at: Floats, reach: float, radius: float) -> Rect | None:
