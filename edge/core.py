@@ -205,6 +205,17 @@ class NodeCore:
             tiles=tiles,
         )
 
+    def quiet_bays(self) -> frozenset[str]:
+        """Bays with nothing under way; only of these a snapshot is whole."""
+        return frozenset(
+            bay_id
+            for bay_id, desk in self._desks.items()
+            if not desk.joiner.open_reaches()
+            and desk.joiner.unnamed_since_s() is None
+            and (desk.news is None or not desk.news.moving)
+            and all(since is None for since in desk.covered.values())
+        )
+
     def snapshot(self) -> dict[str, Any]:
         """What must outlive a kill: levels of plates, references of shelves, who is where.
 

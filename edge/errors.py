@@ -2,6 +2,9 @@
 
 EdgeError
 ├── NodeConfigError          a configuration that this node cannot serve
+├── NodeSettingsError        a setting of the process is missing, unknown or out of range
+├── ModelMismatchError       the weights here are not those of the configuration
+├── PortTakenError           a port that this process should serve is in use
 ├── SnapshotError            a saved state that does not fit this node or is damaged
 ├── OutboxError              the disk outbox cannot be read or written
 │   └── OutboxFullError      its bound is reached: nothing more can be promised
@@ -15,9 +18,12 @@ __all__ = [
     "BrokerError",
     "EdgeError",
     "EvidenceError",
+    "ModelMismatchError",
     "NodeConfigError",
+    "NodeSettingsError",
     "OutboxError",
     "OutboxFullError",
+    "PortTakenError",
     "SnapshotError",
 ]
 
@@ -28,6 +34,18 @@ class EdgeError(Exception):
 
 class NodeConfigError(EdgeError):
     """A configuration that this node cannot serve."""
+
+
+class NodeSettingsError(EdgeError):
+    """A setting of the process is missing, unknown or out of range."""
+
+
+class ModelMismatchError(EdgeError):
+    """The weights here are not those of the configuration."""
+
+
+class PortTakenError(EdgeError):
+    """A port that this process should serve is in use."""
 
 
 class SnapshotError(EdgeError):

@@ -91,9 +91,16 @@ class ShmGate:
         scans = []
         now_s = self._clock()
         for record in self._open().pending(SCANS_PER_READ_MAX):
-            fields = json.loads(bytes(record.payload))
-            if not self._settings.gate_ids or fields["gate_id"] in self._settings.gate_ids:
-                scans.append(GateScan(fields["gate_id"], min(record.t_s, now_s), fields["code"]))
+            try:
+                fields = json.loads(bytes(record.payload))
+                gate_id, code = str(fields["gate_id"]), str(fields["code"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise BrokenSourceError(
+                    f"shm://{self._settings.name}: expected a scan with gate_id and code, got "
+                    f"{bytes(record.payload[:60])!r}; update the process that writes it"
+                ) from error
+            if not self._settings.gate_ids or gate_id in self._settings.gate_ids:
+                scans.append(GateScan(gate_id, min(record.t_s, now_s), code))
         return tuple(scans)
 
     def close(self) -> None:
