@@ -113,13 +113,6 @@ class PlateWatch:
         """Whether every plate that gives readings has been learned or restored."""
         return self._hops >= _SETTLE_HOPS and bool(np.all(self._ready | self._dead()))
 
-    @property
-    def noise_g(self) -> dict[str, float]:
-        """The idle noise of each plate as learned so far, one standard deviation."""
-        return {
-            plate.plate_id: float(np.sqrt(self._noise2[p])) for p, plate in enumerate(self._plates)
-        }
-
     def step(self, t_s: NDArray[np.float64], grams: NDArray[Any]) -> PlateNews:
         """Takes readings `t_s` (N,) and `grams` (N, P) and says what is new; N may be 0."""
         readings = np.asarray(grams, np.float64)
@@ -397,7 +390,7 @@ class PlateWatch:
         sd = float(np.sqrt(spread2 - 1.57 * window2 * (1.0 - _SETTLE_HOPS / hops)))
         small = max(self._set.small_sds_max * sd, self._set.small_g_max)
         quiet = max(self._set.echo_sds_min * sd, self._set.echo_g_min)
-        if quiet < size < small and hops < look:
+        if quiet < size < small and (hops < look or self._waits_for_others(p)):
             return
         self._flag[p] = False
         self._rest_n[p] = 0
@@ -409,6 +402,12 @@ class PlateWatch:
         else:
             self._level_n[p] = min(self._level_n[p], 2.0 * _SETTLE_HOPS)
             self._told_to[p] = self._t
+
+    def _waits_for_others(self, p: int) -> bool:
+        """Whether others still move, whose echo a small step may be: they are told first."""
+        others = np.count_nonzero(self._flag & (self._calm_hops <= _TAIL_HOPS))
+        waited_s = float(self._calm_hops[p]) / _HOPS_PER_S
+        return bool(others > 0) and waited_s < self._set.echo_wait_s
 
     def _find_rests(self, late: Floats, spread2: Floats, steps: list[GramStep]) -> None:
         """Short rests between two quick steps: told when the plate moves on."""

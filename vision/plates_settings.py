@@ -25,12 +25,15 @@ class PlateSettings(Contract):
     ] = 8.0
     small_g_max: Annotated[
         float, Field(ge=0, le=1000, description="smaller steps are told after a longer look")
-    ] = 15.0
+    ] = 24.0
     small_sds_max: Annotated[float, Field(ge=0, le=40, description="or in their own sd")] = 10.0
     confirm_s: Annotated[float, Field(ge=0.4, le=5, description="how long that look is")] = 1.0
     echo_sds_min: Annotated[
         float, Field(ge=1, le=20, description="step told beside a neighbour's, in its own sd")
     ] = 2.5
+    echo_wait_s: Annotated[
+        float, Field(ge=0, le=30, description="small steps wait so long for plates that move")
+    ] = 3.0
     echo_g_min: Annotated[float, Field(ge=0, le=1000, description="and in grams")] = 1.5
     echo_window_s: Annotated[float, Field(ge=0, le=5, description="beside means within")] = 0.3
     level_s: Annotated[float, Field(ge=0.5, le=30, description="memory of the idle level")] = 2.0
