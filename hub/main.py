@@ -35,8 +35,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m hub.main", description="The hub of a store.")
     parser.add_argument("--settings", type=Path, default=None, help="YAML file of settings")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         return _run(load_settings(options.settings))
     except (HubError, StoreFileError) as error:
@@ -48,15 +46,20 @@ def _run(settings: HubSettings) -> int:
     layout = load_store_file(settings.store_file)
     listener = _listen(settings.host, settings.port)
     gateway = FakeGateway(settings.gateway_file)
-    hub = Hub.open(
-        layout,
-        url=settings.database_url,
-        attributor=Engine,
-        gateway=gateway,
-        rules=settings.rules,
-        ask_inline=False,
-        snapshot_every=settings.snapshot_every,
-    )
+    try:
+        hub = Hub.open(
+            layout,
+            url=settings.database_url,
+            attributor=Engine,
+            gateway=gateway,
+            rules=settings.rules,
+            ask_inline=False,
+            snapshot_every=settings.snapshot_every,
+        )
+    except HubError:
+        gateway.close()
+        listener.close()
+        raise
     faults: list[str] = []
     driver = Driver(hub, HubClock(), tick_s=settings.tick_s)
     bus = HubMqtt(settings, layout.store_id, on_news=driver.wake)
@@ -71,8 +74,14 @@ def _run(settings: HubSettings) -> int:
 
     driver.fatal = fatal
     app.state.streams.ended = lambda: server.should_exit
-    driver.begin()
-    bus.start()
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    try:
+        driver.begin()
+        bus.start()
+    except BaseException:
+        _close(hub, gateway, listener)
+        raise
     driver.start(bus)
     log = structlog.get_logger("hub")
     log.info("hub.listening", port=listener.getsockname()[1], store=layout.store_id)
@@ -81,13 +90,17 @@ def _run(settings: HubSettings) -> int:
     finally:
         driver.stop()
         bus.stop()
-        hub.close()
-        gateway.close()
-        listener.close()
+        _close(hub, gateway, listener)
     if faults:
         sys.stderr.write(f"{faults[0]}\n")
         return 1
     return 0
+
+
+def _close(hub: Hub, gateway: FakeGateway, listener: socket.socket) -> None:
+    hub.close()
+    gateway.close()
+    listener.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import yaml
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    YamlConfigSettingsSource,
 )
 
 from contracts.ids import DeviceId
@@ -69,6 +70,7 @@ class HubSettings(BaseSettings):
 
 def load_settings(path: Path | None = None) -> HubSettings:
     """From the environment and, below it, a YAML file; SettingsError names what is wrong."""
+    from_file = {} if path is None else _read(path)
 
     class _Layered(HubSettings):
         @classmethod
@@ -80,12 +82,8 @@ def load_settings(path: Path | None = None) -> HubSettings:
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            if path is None:
-                return (env_settings,)
-            return env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=path)
+            return env_settings, InitSettingsSource(settings_cls, init_kwargs=from_file)
 
-    if path is not None and not path.is_file():
-        raise SettingsError(f"{path}: cannot be read; give a YAML file of settings")
     try:
         settings = _Layered()
     except ValidationError as error:
@@ -102,6 +100,18 @@ def load_settings(path: Path | None = None) -> HubSettings:
             "set SORTIE_HUB_STAFF_PASSWORD, or listen on 127.0.0.1"
         )
     return settings
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read; give a YAML file of settings") from error
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path}: not a YAML mapping of settings: {error}") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path}: not a YAML mapping of settings, got {values!r:.60}")
+    return values
 
 
 def is_loopback(host: str) -> bool:

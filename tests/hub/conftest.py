@@ -296,6 +296,11 @@ class Shop:
 
 
 @pytest.fixture
+def store_text() -> str:
+    return STORE
+
+
+@pytest.fixture
 def layout() -> StoreFile:
     return parse_store_file(STORE, name="tiny.yaml")
 
