@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from hub.errors import UnknownVisitError
 from hub.service import Hub
 from hub.state import HubState
 from hub.visits.model import Visit, phone_word
 from hub.wallet.service import Account, ChargeLine, vat_minor
 
-__all__ = ["phone_view", "staff_view"]
+__all__ = ["layout_view", "mirror_view", "phone_view", "staff_view"]
 
 CLOSED_SHOWN = 50
 """Closed visits on the staff page; all are in the database."""
@@ -57,6 +58,8 @@ def staff_view(hub: Hub, now_s: float) -> dict[str, Any]:
         "waiting_codes": sum(visit.stage == "issued" for visit in state.open_visits()),
         "visits": [_visit(hub, visit) for visit in [*closed[-CLOSED_SHOWN:], *shown]],
         "tracks": _tracks(state),
+        "reaches": _reaches(state),
+        "log_number": state.log.number,
         "devices": _devices(hub, now_s),
         "blind": [
             {"device_id": device, "sensor_id": sensor, "kind": kind}
@@ -67,6 +70,40 @@ def staff_view(hub: Hub, now_s: float) -> dict[str, Any]:
             {"slot_id": slot, "gtin": gtin, "on_hand": count}
             for (slot, gtin), count in sorted(state.stock.shelf.items())
         ],
+    }
+
+
+def mirror_view(hub: Hub, visit_id: str) -> dict[str, Any]:
+    """What the phone of a visit shows, for staff: the entry code is its shopper's and left out."""
+    state = hub.core.state
+    visit = state.visits.get(visit_id)
+    if visit is None:
+        raise UnknownVisitError(f"expected a visit the hub has in memory, got {visit_id}")
+    seen = phone_view(hub, visit, state.wallets.accounts.get(visit_id))
+    return {**seen, "code": None}
+
+
+def layout_view(hub: Hub) -> dict[str, Any]:
+    """What does not move: the floor plan and the names of products."""
+    store = hub.core.state.store
+    return {
+        "store_id": store.store_id,
+        "name": store.name,
+        "currency": store.currency,
+        "floor": store.floor.model_dump(mode="json"),
+        "bays": [bay.model_dump(mode="json", exclude={"boards"}) for bay in store.bays],
+        "gates": [gate.model_dump(mode="json") for gate in store.gates],
+        "cameras": [
+            {
+                "camera_id": camera.camera_id,
+                "role": camera.role,
+                "bay_id": camera.bay_id,
+                "position_m": list(camera.pose.position_m),
+            }
+            for camera in store.cameras
+        ],
+        "slots": [{"slot_id": slot.slot_id, "bay_id": slot.bay_id} for slot in store.slots],
+        "products": {product.gtin: product.name for product in store.products},
     }
 
 
@@ -158,6 +195,19 @@ def _tracks(state: HubState) -> list[dict[str, Any]]:
         }
         for track in state.floor.tracks.values()
         if track.lost_s is None and (last := track.last) is not None
+    ]
+
+
+def _reaches(state: HubState) -> list[dict[str, Any]]:
+    """Hands in shelves, and reaches that are over but not decided yet."""
+    return [
+        {
+            "reach_id": reach.reach_id,
+            "bay_id": reach.bay_id,
+            "t_open_s": reach.t_open_s,
+            "closed": reach.t_close_s is not None,
+        }
+        for reach in state.reaches.values()
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -12,8 +12,11 @@ from hub.api.auth import StaffAuth, check_origin
 from hub.api.streams import Streams
 from hub.commands import ChangePrice, RefundVisit, Reply, Restock
 from hub.driver import Driver
+from hub.views import layout_view, mirror_view
 
 __all__ = ["staff_routes"]
+
+VisitId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$")]
 
 
 class Login(BaseModel):
@@ -46,6 +49,17 @@ def staff_routes(driver: Driver, streams: Streams, auth: StaffAuth) -> APIRouter
         """Visits, carts, people on the floor, devices, counters."""
         response.headers["Cache-Control"] = "no-store"
         return driver.staff()
+
+    @router.get("/staff/layout")
+    def layout() -> dict[str, Any]:
+        """The floor plan and the names of products."""
+        return driver.read(layout_view)
+
+    @router.get("/staff/visits/{visit_id}/phone")
+    def mirror(visit_id: VisitId, response: Response) -> dict[str, Any]:
+        """What the phone of a visit shows, without its entry code."""
+        response.headers["Cache-Control"] = "no-store"
+        return driver.read(lambda hub: mirror_view(hub, visit_id))
 
     @router.get("/staff/live")
     def live() -> StreamingResponse:
