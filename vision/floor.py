@@ -5,10 +5,9 @@
 
 Cameras overlap and are not in step. Each camera's frame is matched to the tracks on its own
 (optimal assignment, Kuhn 1955, within a gate), one after the other in time, so that a person seen
-by four cameras feeds one track four times. Each track is a Kalman filter with constant velocity
-and white acceleration (Bar-Shalom, Estimation with Applications to Tracking and Navigation, 6.2),
-the same on x and y. A track that nobody sees slows down and waits where it was; after a while it
-is lost, and a new one that appears near by, later, and in the same clothes may be linked to it.
+by four cameras feeds one filter four times (vision.floor_filter). A track that nobody sees slows
+down and waits where it was; after a while it is lost, and a new one that appears near by, later,
+and in the same clothes may be linked to it.
 """
 
 from __future__ import annotations
@@ -22,14 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from contracts.geometry import Gate
+from contracts.geometry import Camera, Gate
 from contracts.messages import TrackPoint, TrackSegment, WristPoint
+from vision.floor_filter import PersonFilter
 from vision.floor_settings import FloorSettings
 from vision.observations import CeilingObservation
 
 __all__ = ["FloorSettings", "FloorTracker", "OpenTrack"]
 
-_POINTS_MAX = 64
+_WRISTS_MAX = 64
 _FAR = 1e6
 
 
@@ -47,67 +47,40 @@ class OpenTrack:
 
 @dataclass(slots=True)
 class _Track:
-    """One filter. Covariance (position, both, velocity) is shared by x and y."""
+    """A person, sure (numbered) or not yet."""
 
-    x: float
-    y: float
-    t_s: float
-    var: float
+    filter: PersonFilter
     seen_s: float
-    colour: NDArray[np.float64] | None
-    vx: float = 0.0
-    vy: float = 0.0
-    var_pv: float = 0.0
-    var_v: float = 1.0
+    born_s: float
+    hits: float
+    cameras: set[str]
+    colour: NDArray[np.float64] | None = None
     number: int | None = None
-    born_s: float = 0.0
-    hits: float = 0.0
-    cameras: set[str] = field(default_factory=set)
     told_s: float = -math.inf
-    points: list[TrackPoint] = field(default_factory=list)
     wrists: list[WristPoint] = field(default_factory=list)
     linked_from: str | None = None
 
-    def predict(self, t_s: float, settings: FloorSettings) -> None:
-        """Moves the filter to `t_s`; who is not seen for a moment is taken to slow down."""
-        dt = t_s - self.t_s
-        if dt <= 0.0:
-            return
-        self.t_s = t_s
-        self.x += self.vx * dt
-        self.y += self.vy * dt
-        if t_s - self.seen_s > settings.coast_after_s:
-            fade = math.exp(-dt / settings.coast_fade_s)
-            self.vx *= fade
-            self.vy *= fade
-        noise = settings.acceleration_sd**2
-        self.var += 2 * dt * self.var_pv + dt * dt * self.var_v + noise * dt**3 / 3
-        self.var_pv += dt * self.var_v + noise * dt**2 / 2
-        self.var_v = min(self.var_v + noise * dt, settings.speed_sd**2)
-        self.var = min(self.var, settings.coast_sd_max_m**2)
-        # Capped variances must stay those of some covariance matrix.
-        self.var_pv = min(self.var_pv, 0.95 * math.sqrt(self.var * self.var_v))
+    @property
+    def x(self) -> float:
+        """Position across, metres."""
+        return self.filter.x
 
-    def update(self, x: float, y: float, sd_m: float) -> None:
-        """Takes a measured floor point."""
-        total = self.var + sd_m * sd_m
-        gain, gain_v = self.var / total, self.var_pv / total
-        dx, dy = x - self.x, y - self.y
-        self.x += gain * dx
-        self.y += gain * dy
-        self.vx += gain_v * dx
-        self.vy += gain_v * dy
-        self.var_v -= gain_v * self.var_pv
-        self.var_pv *= 1 - gain
-        self.var *= 1 - gain
+    @property
+    def y(self) -> float:
+        """Position along, metres."""
+        return self.filter.y
+
+    def predict(self, t_s: float, settings: FloorSettings) -> None:
+        """Moves the filter to `t_s`."""
+        self.filter.predict(t_s, unseen=t_s - self.seen_s > settings.coast_after_s)
 
     def point(self) -> TrackPoint:
         """The state as a published point."""
         return TrackPoint(
-            t_s=max(self.t_s, 0.0),
+            t_s=max(self.filter.t_s, 0.0),
             x_m=self.x,
             y_m=self.y,
-            sd_m=max(math.sqrt(max(self.var, 0.0)), 0.01),
+            sd_m=max(self.filter.sd_m, 0.01),
         )
 
 
@@ -125,7 +98,8 @@ class _Lost:
 class FloorTracker:
     """Joins ceiling cameras into floor tracks named `{prefix}-{n}`.
 
-    `gates`, where known, tell a person who left from one who is lost. Positions in world metres.
+    `gates`, where known, tell a person who left from one who is lost; `cameras`, where known, let
+    two cameras agree on somebody who crouches. Positions in world metres.
     """
 
     def __init__(
@@ -136,12 +110,14 @@ class FloorTracker:
         *,
         prefix: str = "t",
         gates: Sequence[Gate] = (),
+        cameras: Sequence[Camera] = (),
     ) -> None:
         self._width_m = width_m
         self._depth_m = depth_m
         self._set = settings or FloorSettings()
         self._prefix = prefix
         self._gates = tuple(gates)
+        self._eyes = {one.camera_id: np.array(one.pose.position_m) for one in cameras}
         self._tracks: list[_Track] = []
         self._lost: list[_Lost] = []
         self._count = 0
@@ -155,11 +131,11 @@ class FloorTracker:
         return tuple(
             OpenTrack(
                 track_id=self._id(track),
-                t_s=track.t_s,
+                t_s=track.filter.t_s,
                 x_m=track.x,
                 y_m=track.y,
-                sd_m=math.sqrt(max(track.var, 0.0)),
-                unseen_s=track.t_s - track.seen_s,
+                sd_m=track.filter.sd_m,
+                unseen_s=track.filter.t_s - track.seen_s,
             )
             for track in self._tracks
             if track.number is not None
@@ -226,8 +202,9 @@ class FloorTracker:
         matched: list[_Track] = []
         for index, row in pairs:
             track = self._tracks[index]
-            x, y, sd, _ = (float(value) for value in seen.heads[row])
-            track.update(x, y, sd)
+            sd = float(seen.heads[row, 2])
+            eye, noise = self._eye(seen.camera_id, sd)
+            track.filter.update(seen.heads[row, :2], noise, eye)
             track.seen_s = max(track.seen_s, seen.t_s)
             track.hits += 0.5 if sd > self._set.vague_sd_m else 1.0
             track.cameras.add(seen.camera_id)
@@ -248,17 +225,15 @@ class FloorTracker:
         tracks, heads = self._tracks, seen.heads
         if not tracks or not len(heads):
             return []
-        at = np.array([(track.x, track.y, track.var) for track in tracks])
-        apart2 = ((at[:, None, :2] - heads[None, :, :2]) ** 2).sum(axis=2)
-        spread2 = at[:, 2:3] + heads[None, :, 2] ** 2
-        wide2 = np.maximum(spread2, self._set.gate_sd_min_m**2)
-        farthest = [
-            self._set.gate_new_m if track.number is None else self._set.gate_max_m
-            for track in tracks
-        ]
-        inside = apart2 < self._set.gate_sds**2 * wide2
-        inside &= apart2 < np.square(farthest)[:, None]
-        cost = apart2 / wide2 + np.log(wide2)
+        cost = np.full((len(tracks), len(heads)), _FAR)
+        inside = np.zeros(cost.shape, bool)
+        for index, track in enumerate(tracks):
+            farthest = self._set.gate_new_m if track.number is None else self._set.gate_max_m
+            for row, (x, y, sd, _) in enumerate(heads):
+                eye, noise = self._eye(seen.camera_id, float(sd))
+                fit = self._fit(track, np.array([x, y]), noise, eye, farthest)
+                if fit is not None:
+                    inside[index, row], cost[index, row] = True, fit
         cost += 2.0 * (heads[None, :, 3] < self._set.birth_score_min)
         for index, track in enumerate(tracks):
             if track.number is None:
@@ -266,13 +241,40 @@ class FloorTracker:
             for row in range(len(heads)):
                 if inside[index, row]:
                     cost[index, row] += self._colour_cost(track.colour, seen.colours[row])
-        cost = np.where(inside, cost, _FAR)
         rows, columns = linear_sum_assignment(cost)
         return [
             (int(row), int(column))
             for row, column in zip(rows, columns, strict=True)
             if inside[row, column]
         ]
+
+    def _eye(self, camera_id: str, sd_m: float) -> tuple[NDArray[np.float64] | None, float]:
+        """The camera's place and the noise of a head it sees; a point got otherwise stands for
+        itself, with the spread it came with."""
+        eye = self._eyes.get(camera_id)
+        if eye is None or sd_m > self._set.vague_sd_m:
+            return None, sd_m
+        return eye, self._set.point_sd_m
+
+    def _fit(
+        self,
+        track: _Track,
+        at: NDArray[np.float64],
+        noise_m: float,
+        eye: NDArray[np.float64] | None,
+        farthest_m: float,
+    ) -> float | None:
+        """Squared distance in standard deviations and what wide spreads cost; None if outside."""
+        expected, jacobian = track.filter.expect(eye)
+        apart = at - expected
+        if float(apart @ apart) > farthest_m**2:
+            return None
+        spread2 = jacobian @ track.filter.cov @ jacobian.T
+        spread2 += max(noise_m, self._set.gate_sd_min_m) ** 2 * np.eye(2)
+        far2 = float(apart @ np.linalg.solve(spread2, apart))
+        if far2 > self._set.gate_sds**2:
+            return None
+        return far2 + math.log(float(np.linalg.det(spread2)))
 
     def _colour_cost(
         self, one: NDArray[np.float64] | None, other: NDArray[np.float32] | NDArray[np.float64]
@@ -300,9 +302,10 @@ class FloorTracker:
         others = self._tracks if vague else matched
         if any(math.hypot(track.x - x, track.y - y) < near for track in others):
             return
-        track = _Track(x, y, seen.t_s, sd * sd, seen.t_s, None, born_s=seen.t_s)
-        track.hits = 0.5 if vague else 1.0
-        track.cameras.add(seen.camera_id)
+        eye, _ = self._eye(seen.camera_id, sd)
+        person = PersonFilter(seen.heads[row, :2], sd, eye, seen.t_s, self._set)
+        hits = 0.5 if vague else 1.0
+        track = _Track(person, seen.t_s, seen.t_s, hits, {seen.camera_id})
         self._learn_colour(track, seen.colours[row], sd)
         self._tracks.append(track)
 
@@ -333,7 +336,7 @@ class FloorTracker:
             if len(gaps) > 1 and gaps[1][0] - gaps[0][0] < self._set.wrist_margin_m:
                 continue
             owner = people[gaps[0][1]]
-            if len(owner.wrists) < _POINTS_MAX:
+            if len(owner.wrists) < _WRISTS_MAX:
                 owner.wrists.append(
                     WristPoint(t_s=seen.t_s, x_m=float(x), y_m=float(y), sd_m=float(sd))
                 )
@@ -460,19 +463,18 @@ class FloorTracker:
         return f"{self._prefix}-{track.number}"
 
     def _tell(self, track: _Track, state: str) -> None:
-        track.points.append(track.point())
         segment = TrackSegment.model_validate(
             {
                 "track_id": self._id(track),
                 "state": state,
-                "points": tuple(track.points[-_POINTS_MAX:]),
+                "points": (track.point(),),
                 "wrists": tuple(track.wrists),
                 "linked_from": track.linked_from if state == "born" else None,
             }
         )
         self._news.append(segment)
-        track.points, track.wrists = [], []
-        track.told_s = track.t_s
+        track.wrists = []
+        track.told_s = track.filter.t_s
 
 
 def _distance_m(x: float, y: float, start: tuple[float, float], stop: tuple[float, float]) -> float:

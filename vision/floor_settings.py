@@ -16,6 +16,15 @@ class FloorSettings(Contract):
 
     tell_s: Annotated[float, Field(gt=0, le=5, description="between two points of a track")] = 0.25
     acceleration_sd: Annotated[float, Field(gt=0, le=20, description="m/s^2 per sqrt(Hz)")] = 1.2
+    head_z_m: Annotated[
+        float, Field(ge=0.5, le=2.2, description="the height the ceiling cameras assume")
+    ] = 1.62
+    head_z_min_m: Annotated[float, Field(ge=0.2, le=2.2)] = 0.6
+    head_z_max_m: Annotated[float, Field(ge=0.5, le=2.5)] = 2.0
+    stature_sd_m: Annotated[float, Field(gt=0, le=1, description="of heads as people come")] = 0.1
+    height_sd_m: Annotated[float, Field(gt=0, le=1, description="of heads as people stoop")] = 0.18
+    height_back_s: Annotated[float, Field(gt=0, le=60, description="until upright again")] = 2.0
+    point_sd_m: Annotated[float, Field(gt=0, le=1, description="of a head but for height")] = 0.06
     speed_sd: Annotated[float, Field(gt=0, le=5, description="m/s, of somebody unseen")] = 1.0
     gate_sds: Annotated[float, Field(gt=0, le=20)] = 3.5
     gate_sd_min_m: Annotated[float, Field(gt=0, le=2)] = 0.18
