@@ -15,9 +15,12 @@ from auditor.score import Line, Summary, VisitScore, score_visit, summarise
 __all__ = ["document", "print_report", "score_day"]
 
 
-def score_day(truth: Sequence[TrueVisit], export: Mapping[str, Any]) -> list[VisitScore]:
+def score_day(
+    truth: Sequence[TrueVisit], export: Mapping[str, Any], *, epoch_s: float = 0.0
+) -> list[VisitScore]:
     """Receipts beside the truth, one for each shopper who left and one for each receipt nobody
-    truly earned. A shopper without a receipt counts as charged nothing."""
+    truly earned. A shopper without a receipt counts as charged nothing. `epoch_s` is the hub's
+    time at store second 0: the time to a receipt counts from the true crossing of the exit."""
     receipts = {row["visit_id"]: row for row in export["receipts"]}
     visits = {row["visit_id"]: row for row in export["visits"]}
     prices: dict[str, int] = {}
@@ -27,23 +30,14 @@ def score_day(truth: Sequence[TrueVisit], export: Mapping[str, Any]) -> list[Vis
     for one in truth:
         if one.left_s is None or one.entered_s is None:
             continue
-        receipt = receipts.pop(one.visit_id, None) if one.visit_id else None
+        receipt = receipts.get(one.visit_id or "")
         visit = visits.get(one.visit_id or "", {})
-        scores.append(
-            _score(
-                one.visit_id or "",
-                f"shopper-{one.shopper}",
-                one.kept,
-                receipt,
-                visit,
-                prices,
-                export,
-            )
-        )
+        scores.append(_score(one, receipt, visit, prices, export, epoch_s))
     known = {one.visit_id for one in truth}
     for visit_id, receipt in receipts.items():
         if visit_id not in known:
-            scores.append(_score(visit_id, "nobody", {}, receipt, visits[visit_id], prices, export))
+            nobody = TrueVisit(-1, visit_id, None, None, {}, 0)
+            scores.append(_score(nobody, receipt, visits[visit_id], prices, export, epoch_s))
     return scores
 
 
@@ -120,24 +114,24 @@ def print_report(console: Console, result: Mapping[str, Any]) -> None:
 
 
 def _score(
-    visit_id: str,
-    shopper: str,
-    kept: Mapping[str, int],
+    one: TrueVisit,
     receipt: Mapping[str, Any] | None,
     visit: Mapping[str, Any],
     prices: Mapping[str, int],
     export: Mapping[str, Any],
+    epoch_s: float,
 ) -> VisitScore:
     lines = [
         Line(line["gtin"], line["quantity"], line["unit_price_minor"])
         for line in (receipt["lines"] if receipt else ())
     ]
-    exited_us, issued_us = visit.get("exited_us"), receipt["issued_us"] if receipt else None
-    waited = None if exited_us is None or issued_us is None else (issued_us - exited_us) / 1e6
+    waited = None
+    if receipt is not None and one.left_s is not None:
+        waited = receipt["issued_us"] / 1e6 - epoch_s - one.left_s
     return score_visit(
-        visit_id=visit_id,
-        shopper=shopper,
-        truth=kept,
+        visit_id=one.visit_id or "",
+        shopper="nobody" if one.shopper < 0 else f"shopper-{one.shopper}",
+        truth=one.kept,
         receipt=lines,
         prices_minor=prices,
         currency=str(export["currency"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -22,9 +23,130 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+class SensorsChoice(StrEnum):
+    """Sensor sets, always reported apart."""
+
+    both = "both"
+    camera = "camera"
+    plates = "plates"
+
+
+class SpeedChoice(StrEnum):
+    """How fast a headless day runs."""
+
+    max = "max"
+    real = "real"
+
+
+class PartChoice(StrEnum):
+    """What can be measured."""
+
+    edge = "edge"
+    hub = "hub"
+    sim = "sim"
+
+
 JsonFile = Annotated[
     Path | None, typer.Option("--json", help="write the result to this file as JSON")
 ]
+SensorSet = Annotated[
+    SensorsChoice, typer.Option("--sensors", help="which sensors the nodes may use")
+]
+
+
+@app.command()
+def demo(
+    *,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="no pages, no processes: run, audit, print, end")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="everything random follows from it")] = 1,
+    shoppers: Annotated[int, typer.Option(min=1, help="visits in the day")] = 8,
+    store: Annotated[
+        Path | None, typer.Option("--store", help="a store file; without it the demo store")
+    ] = None,
+    scenario: Annotated[str, typer.Option(help="a scenario by name")] = "",
+    sensors: SensorSet = SensorsChoice.both,
+    speed: Annotated[
+        SpeedChoice, typer.Option(help="headless: as fast as can be, or as the clock goes")
+    ] = SpeedChoice.max,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="where the pages listen")] = 8700,
+    json_file: JsonFile = None,
+) -> None:
+    """Run the whole store with simulated shoppers; headless: score a day against its truth."""
+    if headless:
+        from sortie.commands import run_headless
+
+        run_headless(
+            store_path=store,
+            scenario=scenario or "easy",
+            seed=seed,
+            shoppers=shoppers,
+            sensors=sensors.value,
+            real_time=speed is SpeedChoice.real,
+            json_file=json_file,
+        )
+        return
+    from sortie.demo import run_demo
+
+    run_demo(
+        store_path=store,
+        scenario=scenario or "demo-day",
+        seed=seed,
+        sensors=sensors.value,
+        port=port,
+    )
+
+
+@app.command()
+def record(
+    folder: Annotated[Path, typer.Argument(help="where the recording goes; must not exist yet")],
+    *,
+    scenario: Annotated[str, typer.Option(help="a scenario by name")] = "easy",
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    shoppers: Annotated[int, typer.Option(min=1)] = 4,
+    store: Annotated[Path | None, typer.Option("--store", help="a store file")] = None,
+    duration_s: Annotated[
+        float | None, typer.Option(min=1.0, help="store seconds; needed by days that loop")
+    ] = None,
+) -> None:
+    """Record a simulated day: a video per camera, plates, gates, and the truth apart."""
+    from sortie.commands import run_record
+
+    run_record(
+        folder,
+        store_path=store,
+        scenario=scenario,
+        seed=seed,
+        shoppers=shoppers,
+        duration_s=duration_s,
+    )
+
+
+@app.command()
+def replay(
+    folder: Annotated[Path, typer.Argument(help="a recording, or videos with a store file")],
+    *,
+    sensors: SensorSet = SensorsChoice.both,
+    json_file: JsonFile = None,
+) -> None:
+    """Run a recording through the same vision and the same hub."""
+    from sortie.commands import run_replay
+
+    run_replay(folder, sensors=sensors.value, json_file=json_file)
+
+
+@app.command()
+def bench(
+    part: Annotated[PartChoice, typer.Argument(help="what to measure")],
+    *,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure edge, hub or simulator in CPU time, each beside its limit."""
+    from sortie.bench import run_bench
+
+    run_bench(part.value, json_file=json_file)
 
 
 @app.command()
@@ -35,12 +157,33 @@ def doctor() -> None:
     raise typer.Exit(run_doctor(Console()))
 
 
+def _add_parts() -> None:
+    """Sub-commands that live in modules of their own; these import little at their top."""
+    from sortie.models_cli import models_app
+    from sortie.train import train_app
+    from sortie.watch_cmd import register
+
+    app.add_typer(models_app, name="models", help="List and verify the shipped weights.")
+    app.add_typer(train_app, name="train", help="Make pictures and train the weights again.")
+    register(app)
+
+
 def main() -> None:
     """Runs the command line; errors a user can mend end in one line and exit status 1."""
+    _add_parts()
+    from edge.errors import EdgeError
+    from hardware.errors import HardwareError
+    from hub.errors import HubError
     from models.errors import ModelError
+    from store_sim.errors import SimulatorError
+    from vision.errors import VisionError
 
+    mendable = (
+        ContractError, EdgeError, HardwareError, HubError, ModelError, SimulatorError, SortieError,
+        VisionError,
+    )  # fmt: skip
     try:
         app()
-    except (ContractError, ModelError, SortieError) as error:
+    except mendable as error:
         print(f"sortie: {error}", file=sys.stderr)
         raise SystemExit(1) from error

@@ -1,0 +1,115 @@
+"""What the headless commands do: run, show progress, print, write JSON."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from auditor.report import print_report
+from sortie.day import DayPlan, demo_store_path, replay_day, simulate_day
+from sortie.errors import UsageError
+from sortie.lockstep import Sensors
+from store_sim.recording import Simulation, record_simulation
+
+__all__ = ["run_headless", "run_record", "run_replay"]
+
+SLOWEST_S = 0.25
+"""Real time is kept in naps no longer than this."""
+
+
+def run_headless(
+    *,
+    store_path: Path | None,
+    scenario: str,
+    seed: int,
+    shoppers: int,
+    sensors: Sensors,
+    real_time: bool,
+    json_file: Path | None,
+) -> None:
+    """`sortie demo --headless`."""
+    _check_writable(json_file)
+    plan = DayPlan(
+        store_path=store_path or demo_store_path(),
+        scenario=scenario,
+        seed=seed,
+        shoppers=shoppers,
+        sensors=sensors,
+        duration_s=600.0 if scenario == "demo-day" else None,
+    )
+    with _progress(f"{scenario}, seed {seed}, {sensors}") as tell:
+        result = simulate_day(plan, progress=_paced(tell) if real_time else tell)
+    _finish(result, json_file)
+
+
+def run_record(
+    folder: Path,
+    *,
+    store_path: Path | None,
+    scenario: str,
+    seed: int,
+    shoppers: int,
+    duration_s: float | None,
+) -> None:
+    """`sortie record`."""
+    simulation = Simulation(scenario=scenario, seed=seed, shoppers=shoppers)
+    with _progress(f"recording {scenario}, seed {seed}, into {folder}"):
+        manifest = record_simulation(
+            folder, store_path or demo_store_path(), simulation, duration_s=duration_s
+        )
+    size = sum(camera.bytes for camera in manifest.cameras)
+    Console().print(
+        f"{folder}: {manifest.duration_s:.1f} s of {len(manifest.cameras)} cameras, "
+        f"{size / 1e6:.1f} MB of video"
+    )
+
+
+def run_replay(folder: Path, *, sensors: Sensors, json_file: Path | None) -> None:
+    """`sortie replay`."""
+    _check_writable(json_file)
+    with _progress(f"replaying {folder}, {sensors}") as tell:
+        result = replay_day(folder, sensors, progress=tell)
+    _finish(result, json_file)
+
+
+def _finish(result: dict[str, Any], json_file: Path | None) -> None:
+    print_report(Console(), result)
+    if json_file is not None:
+        json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def _check_writable(json_file: Path | None) -> None:
+    """Told before the work, not after it."""
+    if json_file is not None and not json_file.parent.is_dir():
+        raise UsageError(f"expected an existing folder for --json, got {json_file.parent}")
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[float], None]]:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what)
+
+        def tell(t_s: float) -> None:
+            bar.update(task, description=f"{what}: {t_s:.0f} s of store time")
+
+        yield tell
+
+
+def _paced(tell: Callable[[float], None]) -> Callable[[float], None]:
+    """Progress that also waits until the wall clock has come as far as the store's."""
+    began_s = time.monotonic()
+
+    def wait(t_s: float) -> None:
+        tell(t_s)
+        while (ahead_s := began_s + t_s - time.monotonic()) > 0:
+            time.sleep(min(ahead_s, SLOWEST_S))
+
+    return wait
