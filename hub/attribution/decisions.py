@@ -12,7 +12,8 @@ import math
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
-from hub.attribution.joint import Group, Live, is_visit
+from hub.attribution.joint import Group
+from hub.attribution.lives import Live, is_visit
 from hub.attribution.model import Alternative, Decision
 from hub.attribution.settings import AttributionSettings
 from hub.attribution.stock import Layout, Move

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from contracts.messages import ReachClosed, ReachOpened, TrackSegment
 from hub.attribution.choices import explain
 from hub.attribution.evidence import UNSEEN_HAND, Evidence
-from hub.attribution.joint import Group, Live, begun, is_visit, key_of, partition, solve, without
+from hub.attribution.joint import Group, begun, key_of, partition, solve, without
+from hub.attribution.lives import Live, is_visit
 from hub.attribution.model import Alternative, Decision, Ground
 from hub.attribution.people import ANONYMOUS, Floor, Sighting, sighting_of_hand
 from hub.attribution.settings import AttributionSettings
@@ -205,6 +206,7 @@ class Engine:
             who={},
             choices=(),
             version=0,
+            hands=frozenset(hand.hand_id for hand in reach.hands),
         )
         if self._lives and _when(live) < _when(self._lives[-1]):
             self._lives.append(live)

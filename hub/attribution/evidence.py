@@ -21,6 +21,8 @@ __all__ = ["UNSEEN_HAND", "Evidence", "Line"]
 
 UNSEEN_HAND = -1
 """Index of the hand that no camera saw."""
+SAME_ACT_S = 0.3
+"""Slack between the change of one reach and the time of another that may be the same act."""
 WRONG_WAY_P = 0.1
 """Share of totals without a model that also have the wrong sign."""
 HAND_REACH_M = 0.15
@@ -175,6 +177,7 @@ class Evidence:
             abs(line.quantity) * self._layout.articles[line.gtin].weight_g for line in lines
         )
         variance += (trust.cross_talk_share * moved_g) ** 2
+        expected_g *= 1.0 + trust.echo_bias_share
         if not steps:
             return self._unnoticed(expected_g)
         outlier_p = trust.outlier_p if self.reach.plates_ok else trust.outlier_partial_p
@@ -232,6 +235,29 @@ class Evidence:
             for was_seen in seen:
                 total += math.log(trust.seen_p if was_seen else 1.0 - trust.seen_p)
         return total
+
+    def of_second_sight(self, line: Line, other: Evidence) -> float:
+        """Log ratio of this reach being the same act as a line that another reach tells of, to
+        this reach being nothing: what it saw, and what the other one then did not miss."""
+        total = 0.0
+        if self.reach.changes:
+            if all(not _at_once(change, other.reach) for change in self.reach.changes):
+                return NEVER
+            total += sum(
+                max(0.0, self._match(change, line) - spurious)
+                for change, spurious in zip(self.reach.changes, self._spurious, strict=True)
+            )
+            if not other.reach.changes and other.reach.camera_ok:
+                seen_p = self._camera.seen_p
+                total += math.log(seen_p / (1.0 - seen_p))
+        elif all(not _at_once(change, self.reach) for change in other.reach.changes):
+            return NEVER
+        if self.reach.grams:
+            if other.reach.grams:
+                return NEVER
+            total += self.of_grams((line,)) - self._null_total
+            total -= other.of_grams((line,))
+        return total + math.log(self._habits.told_twice_p)
 
     def _spurious_product(self, change: FacingChange) -> float:
         """What stands there by the planogram also looks like itself when nothing happened."""
@@ -448,3 +474,11 @@ class Evidence:
             away_m = max(place.u0_m - self.reach.u_m, self.reach.u_m - place.u1_m, 0.0)
             score += 2.0 / (1.0 + away_m / self.reach.sd_u_m)
         return score
+
+
+def _at_once(change: FacingChange, reach: ReachClosed) -> bool:
+    """Whether a change can be the sight of what a reach did: within its bracket of time."""
+    return (
+        change.t_before_s - SAME_ACT_S <= reach.t_close_s
+        and reach.t_open_s <= change.t_after_s + SAME_ACT_S
+    )

@@ -37,6 +37,9 @@ class PlateTrust(_Settings):
     cross_talk_share: Annotated[
         float, Field(ge=0, le=0.5, description="spread of a step as a share of the weight moved")
     ] = 0.025
+    echo_bias_share: Annotated[
+        float, Field(ge=0, le=0.2, description="what echoes add to a board's total, as a share")
+    ] = 0.01
     wobble_sd_g: Annotated[
         float, Field(gt=0, le=50, description="spread of steps that nothing explains")
     ] = 5.0
@@ -170,7 +173,7 @@ class Habits(_Settings):
         tuple[_Rate, _Rate, _Rate], Field(description="one, two, three pieces at once")
     ] = (0.9, 0.08, 0.02)
     two_articles_p: Annotated[_Rate, Field(description="a second article in the same reach")] = 0.06
-    home_p: Annotated[_Rate, Field(description="what is put back goes to its own place")] = 0.8
+    home_p: Annotated[_Rate, Field(description="what is put back goes to its own place")] = 0.85
     misplaced_taken_p: Annotated[
         _Rate, Field(description="an item known to be misplaced, against the place's own product")
     ] = 0.6
@@ -181,6 +184,10 @@ class Habits(_Settings):
     foreign_p: Annotated[
         _Rate, Field(description="somebody puts back what nobody saw them take")
     ] = 0.02
+    told_twice_p: Annotated[_Rate, Field(description="one act is told as two reaches")] = 0.08
+    same_hand_p: Annotated[
+        _Rate, Field(description="one hand does two things before it comes out")
+    ] = 0.2
     both_hands_p: Annotated[_Rate, Field(description="one body at two places at the same time")] = (
         0.05
     )

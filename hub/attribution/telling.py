@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 
 from hub.attribution.decisions import Verdict, cart_chances, clear_count, demote, verdicts_of
-from hub.attribution.joint import Group, Live, is_visit
+from hub.attribution.joint import Group
+from hub.attribution.lives import Live, is_visit
 from hub.attribution.model import Alternative, Decision
 from hub.attribution.settings import AttributionSettings
 from hub.attribution.stock import Layout, Ledger

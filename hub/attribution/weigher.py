@@ -1,0 +1,162 @@
+"""What one joint hypothesis says of the next reach: carts, stock, bodies, and acts told twice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from hub.attribution.chances import NEVER
+from hub.attribution.choices import Choice
+from hub.attribution.evidence import Line
+from hub.attribution.lives import SAME_TIME_S, Hypothesis, Live, may_be_one
+from hub.attribution.settings import AttributionSettings
+from hub.attribution.stock import Layout, Ledger, Move
+
+__all__ = ["Weigher"]
+
+ARM_SPAN_M = 1.3
+"""Two hands of one body are hardly further apart along the front."""
+
+
+class Weigher:
+    """Log-weights of a choice under a hypothesis: carts, stock, bodies, and acts told twice.
+
+    `only_lowers`: no reach near in time may be the same act, so no weight is above zero.
+    """
+
+    def __init__(
+        self,
+        lives: Sequence[Live],
+        ledger: Ledger,
+        layout: Layout,
+        settings: AttributionSettings,
+    ) -> None:
+        self._lives = lives
+        self._ledger = ledger
+        self._layout = layout
+        self._habits = settings.habits
+        live = lives[-1]
+        self._t_s = live.t_s
+        self._held: dict[tuple[str | None, str], int] = {}
+        self._stock: dict[tuple[int, str], int] = {}
+        self._near = [
+            index for index, other in enumerate(lives[:-1]) if other.t_s >= live.t0_s - SAME_TIME_S
+        ]
+        self._twins = [i for i, other in enumerate(lives[:-1]) if may_be_one(other, live)]
+        self.only_lowers = not self._twins
+        self._gains: dict[tuple[int, int, Line], float] = {}
+
+    def is_free(self, choice: Choice) -> bool:
+        """Whether the weight is zero whatever the hypothesis: plenty stands at its own place."""
+        if self._near or self._twins:
+            return False
+        for move in choice.moves:
+            if move.quantity < 0 or self._layout.places[move.place].gtin != move.gtin:
+                return False
+            key = (move.place, move.gtin)
+            most = sum(live.drains.get(key, 0) for live in self._lives)
+            if self._on_shelf(*key, ()) < most:
+                return False
+        return True
+
+    def weight(self, choice: Choice, hypothesis: Hypothesis) -> float:
+        """Log-weight of a choice after a hypothesis, beyond the bound it has already."""
+        total = -choice.bound
+        moves = hypothesis.moves
+        for index, move in enumerate(choice.moves):
+            before = moves if index == 0 else moves + choice.moves[:index]
+            if move.quantity > 0:
+                total += self._presence(move, before)
+            elif move.owner is not None and self._holding(move, before) < -move.quantity:
+                return NEVER
+        if self._near and choice.moves:
+            total += self._bodies(choice, hypothesis)
+        if self._twins:
+            total += self._told_twice(choice, hypothesis)
+        return total
+
+    def _told_twice(self, choice: Choice, hypothesis: Hypothesis) -> float:
+        """A reach that is nothing of its own may be another look at what a near one did; and
+        one hand seldom does two things before it comes out."""
+        live = self._lives[-1]
+        last = len(self._lives) - 1
+        total = 0.0
+        seen = 0.0
+        for index in self._twins:
+            other = self._lives[index]
+            moves = other.choices[hypothesis.chosen[index]].moves
+            if moves and choice.moves:
+                if live.hands & other.hands:
+                    total += math.log(self._habits.same_hand_p)
+            elif moves:
+                seen = max(seen, *(self._gain(last, index, move) for move in moves))
+            elif choice.moves:
+                total += max(0.0, *(self._gain(index, last, move) for move in choice.moves))
+        return total + seen
+
+    def _gain(self, nothing: int, acting: int, move: Move) -> float:
+        """How much better a reach is understood as a second look at another's move."""
+        line = Line(move.gtin, move.quantity, move.place)
+        key = (nothing, acting, line)
+        gain = self._gains.get(key)
+        if gain is None:
+            evidence = self._lives[nothing].evidence
+            gain = evidence.of_second_sight(line, self._lives[acting].evidence)
+            self._gains[key] = gain
+        return gain
+
+    def _holding(self, move: Move, before: tuple[Move, ...]) -> int:
+        key = (move.owner, move.gtin)
+        held = self._held.get(key)
+        if held is None:
+            held = self._held[key] = self._ledger.held(move.owner, move.gtin, self._t_s)
+        for other in before:
+            if other.owner == move.owner and other.gtin == move.gtin:
+                held += other.quantity
+        return held
+
+    def _on_shelf(self, place: int, gtin: str, before: tuple[Move, ...]) -> int:
+        stock = self._stock.get((place, gtin))
+        if stock is None:
+            stock = self._stock[place, gtin] = self._ledger.stock(place, gtin, self._t_s)
+        for other in before:
+            if other.place == place and other.gtin == gtin:
+                stock -= other.quantity
+        return stock
+
+    def _presence(self, move: Move, before: tuple[Move, ...]) -> float:
+        """How likely the pieces stand there to be taken."""
+        habits = self._habits
+        place = self._layout.places[move.place]
+        there = self._on_shelf(move.place, move.gtin, before)
+        if place.gtin == move.gtin:
+            return 0.0 if there >= move.quantity else math.log(habits.empty_p)
+        if there >= 1:
+            missing = 1.0 if there >= move.quantity else habits.empty_p
+            return math.log(habits.misplaced_taken_p * missing)
+        for other in self._layout.by_board[place.bay_id, place.board_id]:
+            if other.gtin != move.gtin and self._on_shelf(other.index, move.gtin, before) >= 1:
+                # Misplaced on this board, perhaps nearer to here than the put-back looked.
+                return math.log(0.25 * habits.misplaced_taken_p)
+        return math.log(habits.stray_p)
+
+    def _bodies(self, choice: Choice, hypothesis: Hypothesis) -> float:
+        """One body does not reach at two distant places at once."""
+        total = 0.0
+        for index in self._near:
+            live = self._lives[index]
+            for other in live.choices[hypothesis.chosen[index]].moves:
+                for move in choice.moves:
+                    if move.owner is None or move.owner != other.owner:
+                        continue
+                    if self._apart(move.place, other.place):
+                        total += math.log(self._habits.both_hands_p)
+        return total
+
+    def _apart(self, a: int, b: int) -> bool:
+        one, two = self._layout.places[a], self._layout.places[b]
+        if one.bay_id == two.bay_id:
+            return abs(one.u_m - two.u_m) > ARM_SPAN_M
+        origin = self._layout.bays[one.bay_id].origin_m
+        away = self._layout.bays[two.bay_id].origin_m
+        return math.dist(origin, away) > ARM_SPAN_M + 0.5
