@@ -143,6 +143,7 @@ class NodeCore:
                 self._set.floor,
                 prefix=f"{config.node_id}:{boot_id}",
                 gates=config.gates,
+                cameras=[one for one in config.cameras if one.role == "ceiling"],
             )
         self._floor_t_s = 0.0
         self._cameras = {
