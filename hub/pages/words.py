@@ -1,0 +1,210 @@
+"""How the hub's JSON is said to people: money, names, colours, sentences. Pure functions.
+
+Events are rows of the hub's log: {number, at_us, kind, visit_id, data}; see hub.state for what a
+decision's data holds.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Literal
+
+__all__ = [
+    "COLOURS",
+    "Palette",
+    "Tone",
+    "act",
+    "age",
+    "clock",
+    "label",
+    "money",
+    "sentence",
+    "tone",
+]
+
+Tone = Literal["plain", "good", "amber", "red"]
+Event = Mapping[str, Any]
+Names = Mapping[str, str]
+"""GTIN to product name."""
+
+COLOURS = (
+    "#2563eb", "#d9480f", "#0d8f6f", "#9333ea", "#c2255c", "#0e7490", "#a16207", "#4d7c0f",
+)  # fmt: skip
+"""Told apart on light and dark ground, with white text readable on each."""
+REMEMBERED_MAX = 500
+NOBODY = "#7b8580"
+_PLACES = {"JPY": 0, "KRW": 0, "ISK": 0, "CLP": 0, "KWD": 3, "BHD": 3, "TND": 3, "JOD": 3, "OMR": 3}
+_SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
+
+
+def money(minor: int, currency: str) -> str:
+    """Minor units as text.
+
+    >>> money(1456, "EUR"), money(-5, "EUR"), money(300, "JPY"), money(12345, "CHF")
+    ('€14.56', '-€0.05', '¥300', 'CHF 123.45')
+    """
+    places = _PLACES.get(currency, 2)
+    sign = "-" if minor < 0 else ""
+    whole, rest = divmod(abs(minor), 10**places)
+    text = f"{whole:,}" + (f".{rest:0{places}d}" if places else "")
+    unit = _SIGNS.get(currency, f"{currency} ")
+    return f"{sign}{unit}{text}"
+
+
+def label(visit_id: str | None) -> str:
+    """A visit's short name: the end of its random id, which says nothing about anybody."""
+    return "nobody known" if visit_id is None else f"Shopper {visit_id[-4:].upper()}"
+
+
+def tone(word: str) -> Tone:
+    """The colour of a state's words."""
+    if word.startswith("checking"):
+        return "amber"
+    if word in ("refused", "expired"):
+        return "red"
+    return "good" if word in ("final", "corrected") else "plain"
+
+
+def age(seconds: float | None) -> str:
+    """How long ago, as short as it can be said.
+
+    >>> age(None), age(0.24), age(8.6), age(75), age(7300)
+    ('never', '0.2 s', '9 s', '1 min', '2 h')
+    """
+    if seconds is None:
+        return "never"
+    if seconds < 2:
+        return f"{max(0.0, seconds):.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds // 60:.0f} min" if seconds < 3600 else f"{seconds // 3600:.0f} h"
+
+
+def clock(at_us: int, zone: tzinfo | None = None) -> str:
+    """Hub microseconds as a time of day; `zone` None is the machine's own."""
+    moment = datetime.fromtimestamp(at_us / 1e6, UTC)
+    return moment.astimezone(zone).strftime("%H:%M:%S")
+
+
+def act(data: Mapping[str, Any], names: Names) -> str:
+    """What a decision says was done.
+
+    >>> act({"gtin": "1", "quantity": 2, "certain": True}, {"1": "Cola"})
+    'picked 2 × Cola'
+    >>> act({"gtin": "1", "quantity": -1, "certain": False}, {"1": "Cola"})
+    'may have put back 1 × Cola'
+    """
+    gtin, quantity = data.get("gtin"), int(data.get("quantity") or 0)
+    if gtin is None or quantity == 0:
+        return "took nothing" if data.get("certain", True) else "may have taken nothing"
+    done = f"{abs(quantity)} × {names.get(gtin, gtin)}"
+    if data.get("certain", True):
+        return f"{'picked' if quantity > 0 else 'put back'} {done}"
+    return f"may have {'picked' if quantity > 0 else 'put back'} {done}"
+
+
+def sentence(event: Event, names: Names, currency: str) -> tuple[str, Tone]:
+    """An event in words, without the name of its shopper, and how it should look."""
+    kind, data = str(event["kind"]), event["data"]
+    if kind.startswith("decision."):
+        return _decision(kind, data, names)
+    for table in (_OF_VISITS, _OF_MONEY, _OF_THE_STORE):
+        if kind in table:
+            text, look = table[kind]
+            return text.format_map(_Facts(data, names, currency)), look
+    if kind == "visit.settled":
+        return _settled(data, currency)
+    return kind.replace(".", " ").replace("_", " "), "plain"
+
+
+def _decision(kind: str, data: Mapping[str, Any], names: Names) -> tuple[str, Tone]:
+    said = f"{act(data, names)} ({float(data['probability']):.2f})"
+    if kind == "decision.late":
+        return f"{said}, known too late to charge", "amber"
+    if not data["certain"]:
+        return f"{said}: not charged unless a person confirms it", "amber"
+    return (f"on second thought: {said}" if kind == "decision.revised" else said), "good"
+
+
+def _settled(data: Mapping[str, Any], currency: str) -> tuple[str, Tone]:
+    count = sum(int(line[1]) for line in data["lines"])
+    said = f"final: {count} item{'' if count == 1 else 's'}, {money(data['total_minor'], currency)}"
+    if data["debt_minor"]:
+        said += f", of which {money(data['debt_minor'], currency)} are a debt"
+    if data["needs_review"]:
+        return f"{said}; to review: {', '.join(data['reasons'])}", "amber"
+    return said, "good"
+
+
+_OF_VISITS: dict[str, tuple[str, Tone]] = {
+    "visit.opened": ("a phone asked for an entry code", "plain"),
+    "visit.code_renewed": ("asked for a new code", "plain"),
+    "visit.expired": ("nobody used the code", "plain"),
+    "entry.scanned": ("scanned in at {gate_id}", "plain"),
+    "entry.refused": ("was refused at the gate: {reason}", "red"),
+    "visit.bound": ("is the person on track {track_id}", "plain"),
+    "visit.relinked": ("was lost from sight and found again: {why}", "plain"),
+    "visit.lost": ("was lost from sight: {reason}", "red"),
+    "visit.exited": ("walked out ({how_said})", "plain"),
+    "visit.corrected": ("gets {amount} back: {reason_said}", "good"),
+}
+_OF_MONEY: dict[str, tuple[str, Tone]] = {
+    "hold.placed": ("{amount} reserved, not charged", "plain"),
+    "hold.captured": ("{amount} charged to the wallet", "good"),
+    "hold.voided": ("nothing to charge, the reserve is free again", "good"),
+    "debt.recorded": ("{amount} could not be charged and is a debt", "amber"),
+    "refund.paid": ("{amount} were paid back", "good"),
+    "refund.unpaid": ("{amount} must be paid back another way", "red"),
+    "gateway.refused": ("the payment gateway said no: {reason_said}", "red"),
+}
+_OF_THE_STORE: dict[str, tuple[str, Tone]] = {
+    "device.born": ("{device_id} started", "plain"),
+    "sensor.blind": ("{sensor_id} is blind: {reason_said}", "red"),
+    "sensor.back": ("{sensor_id} sees again", "good"),
+    "price.changed": ("{product} costs {price} from now on", "plain"),
+    "stock.restocked": ("{quantity} × {product} put into {slot_id}", "plain"),
+    "hub.resumed": ("the hub took up its work again", "plain"),
+}
+_HOW = {
+    "exit": "over the exit line",
+    "lost_in_exit_zone": "last seen at the exit",
+    "left_by_entry": "by the entry",
+    "lost": "out of sight",
+}
+
+
+class _Facts(dict[str, Any]):
+    """An event's data with what is made of it; a fact that is missing reads as a dash."""
+
+    def __init__(self, data: Mapping[str, Any], names: Names, currency: str) -> None:
+        super().__init__(data)
+        for key, name in (("amount_minor", "amount"), ("price_minor", "price")):
+            if isinstance(data.get(key), int):
+                self[name] = money(data[key], currency)
+        self["product"] = names.get(str(data.get("gtin")), str(data.get("gtin")))
+        self["reason_said"] = data.get("reason") or "no reason given"
+        self["how_said"] = _HOW.get(str(data.get("how")), str(data.get("how")))
+
+    def __missing__(self, key: str) -> str:
+        return "–"
+
+
+class Palette:
+    """Gives each visit a colour; the one that was given longest ago comes next."""
+
+    def __init__(self) -> None:
+        self._given: OrderedDict[str, str] = OrderedDict()
+        self._next = 0
+
+    def of(self, visit_id: str | None) -> str:
+        """The visit's colour; grey for somebody the hub does not know."""
+        if visit_id is None:
+            return NOBODY
+        if visit_id not in self._given:
+            self._given[visit_id] = COLOURS[self._next % len(COLOURS)]
+            self._next += 1
+            while len(self._given) > REMEMBERED_MAX:
+                self._given.popitem(last=False)
+        return self._given[visit_id]
