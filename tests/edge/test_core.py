@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from contracts.geometry import Bay, Board, Camera, Gate, Intrinsics, Plate, Pose
+from contracts.geometry import Bay, Board, Camera, Intrinsics, Plate, Pose
 from contracts.messages import (
     ClockPing,
     FloorTracksMoved,
@@ -33,12 +32,11 @@ from edge.exchange import NodeInputs, NodeOutputs
 from edge.perception import Perception
 from edge.sequencer import Sequencer
 from edge.settings import NodeSettings
-from hardware.ports import Frame, GateScan, ScaleBatch
+from hardware.ports import Frame, ScaleBatch
 from vision.errors import FrameError
-from vision.observations import CeilingObservation, Detections, PlateNews, ShelfObservation
+from vision.observations import Detections, PlateNews, ShelfObservation
 
 T0 = 500.0
-FLOOR = ("ceiling-1", "ceiling-2")
 
 
 def shelf_config() -> NodeConfig:
@@ -73,25 +71,6 @@ def shelf_config() -> NodeConfig:
         cameras=cameras,
         bays=bays,
         plates=plates,
-    )
-
-
-def floor_config() -> NodeConfig:
-    gate = Gate(
-        gate_id="entry",
-        kind="entry",
-        line_m=((0.5, 0.0), (1.5, 0.0)),
-        zone_m=((0.3, 0.0), (1.7, 0.0), (1.7, 1.0), (0.3, 1.0)),
-    )
-    return NodeConfig(
-        revision=7,
-        store_id="demo",
-        node_id="node-floor",
-        cameras=tuple(camera(name, "ceiling", None) for name in FLOOR),
-        gates=(gate,),
-        floor=True,
-        floor_width_m=6.0,
-        floor_depth_m=4.5,
     )
 
 
@@ -140,23 +119,6 @@ class ScriptedShelf:
 
     def restore(self, state: dict[str, int]) -> None:
         self.last = state["last"]
-
-
-class ScriptedCeiling:
-    """Sees one head that walks along x."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def step(self, frame: Frame, /) -> CeilingObservation:
-        heads = np.array([[1.0 + 0.5 * (frame.t_s - T0), 2.0, 0.08, 0.9]])
-        return CeilingObservation(
-            camera_id=self.name,
-            t_s=frame.t_s,
-            heads=heads,
-            wrists=np.zeros((0, 4)),
-            colours=np.full((1, 3), 90, np.float32),
-        )
 
 
 class PlainJoiner:
@@ -491,36 +453,6 @@ def test_a_killed_node_finds_what_happened_meanwhile() -> None:
         Shelf().core.restore({**state, "node_id": "node-x"})
     with pytest.raises(SnapshotError, match="lacks or garbles"):
         Shelf().core.restore({"schema": 1, "node_id": "node-shelf"})
-
-
-def test_the_floor_node_publishes_tracks_and_scans() -> None:
-    config = floor_config()
-    eyes = {name: ScriptedCeiling(name) for name in FLOOR}
-    core = NodeCore(
-        config,
-        boot_id="b1",
-        perception=Perception(config, shelf={}, ceiling=eyes),
-        reaches={},
-    )
-    picture: NDArray[np.uint8] = np.zeros((54, 96, 3), np.uint8)
-    events: list[Message] = []
-    for index in range(1, 60):
-        now = T0 + index / 7.5
-        frames = tuple(Frame(name, now - 0.02, index, picture) for name in FLOOR)
-        scans = (GateScan("entry", now - 0.01, "visit-1"),) if index == 10 else ()
-        events += core.step(NodeInputs(frames=frames, scans=scans), now).events
-    moved = [event for event in events if isinstance(event, FloorTracksMoved)]
-    assert {one.track_id for event in moved for one in event.segments} == {"node-floor:b1-0"}
-    assert [event.code for event in events if isinstance(event, GateScanned)] == ["visit-1"]
-    marks = [event for event in events if isinstance(event, Watermark)]
-    assert marks[-1].t_s > now - 1.5
-    for index in range(60, 120):
-        now = T0 + index / 7.5
-        events += core.step(NodeInputs(), now).events
-    last = [event for event in events if isinstance(event, FloorTracksMoved)][-1]
-    assert last.segments[0].state == "lost"
-    outages = [event for event in events if isinstance(event, SensorOutage)]
-    assert {one.sensor_id for one in outages} == set(FLOOR)
 
 
 def test_a_configuration_that_cannot_be_served_is_refused() -> None:
