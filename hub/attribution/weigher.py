@@ -78,7 +78,6 @@ class Weigher:
     def _told_twice(self, choice: Choice, hypothesis: Hypothesis) -> float:
         """A reach that is nothing of its own may be another look at what a near one did; and
         one hand seldom does two things before it comes out."""
-        live = self._lives[-1]
         last = len(self._lives) - 1
         total = 0.0
         seen = 0.0
@@ -86,16 +85,37 @@ class Weigher:
             other = self._lives[index]
             moves = other.choices[hypothesis.chosen[index]].moves
             if moves and choice.moves:
-                if live.hands & other.hands:
-                    total += math.log(self._habits.same_hand_p)
+                total += self._once_more(choice, other)
             elif moves:
                 seen = max(seen, *(self._gain(last, index, move) for move in moves))
             elif choice.moves:
                 total += max(0.0, *(self._gain(index, last, move) for move in choice.moves))
         return total + seen
 
+    def _tells_more(self, one: int, other: int) -> bool:
+        """Of two reaches of one act the weighed one counts, else the earlier one: not either."""
+        first = bool(self._lives[one].evidence.reach.grams)
+        second = bool(self._lives[other].evidence.reach.grams)
+        return one < other if first == second else first
+
+    def _once_more(self, choice: Choice, other: Live) -> float:
+        """A hand that already did something: what was seen of it does not count a second time."""
+        live = self._lives[-1]
+        shared = live.hands & other.hands
+        if not shared:
+            return 0.0
+        lines = [Line(move.gtin, move.quantity, move.place) for move in choice.moves]
+        counted = max(
+            live.evidence.of_hand(index, lines)
+            for index, hand in enumerate(live.evidence.reach.hands)
+            if hand.hand_id in shared
+        )
+        return math.log(self._habits.same_hand_p) - max(0.0, counted)
+
     def _gain(self, nothing: int, acting: int, move: Move) -> float:
         """How much better a reach is understood as a second look at another's move."""
+        if not self._tells_more(acting, nothing):
+            return NEVER
         line = Line(move.gtin, move.quantity, move.place)
         key = (nothing, acting, line)
         gain = self._gains.get(key)

@@ -435,3 +435,46 @@ def test_what_a_later_settled_put_back_took_cannot_be_put_back_before(ground: Gr
     ledger.add(Move(50.0, "ann", COLA, -1, 0))
     assert ledger.held("ann", COLA, 30.0) == 0
     assert ledger.balance("ann", COLA) == 0
+
+
+@pytest.mark.parametrize("grams_first", [True, False])
+def test_one_act_told_as_two_reaches_is_charged_once(scene_of: SceneOf, grams_first: bool) -> None:
+    """The plates' word and the camera's word of one act come as reaches of their own."""
+    scene = scene_of("both")
+    ann = scene.enter("ann")
+    scene.stand(ann, "bay-a-3-l", 0.25, 0.0, 20.0)
+    whole = scene.clear_reach(scene.act(ann, "bay-a-3-l", 1, 5.0))
+    heavy = whole.model_copy(update={"reach_id": "heavy", "changes": ()})
+    sight = whole.model_copy(
+        update={"reach_id": "sight", "grams": (), "t_close_s": whole.t_close_s + 0.3}
+    )
+    if not grams_first:
+        heavy = heavy.model_copy(update={"t_close_s": whole.t_close_s + 0.6})
+    scene.close(heavy)
+    scene.close(sight)
+    decisions = scene.decide(12.0)
+    assert scene.engine.cart("ann") == {COLA: 1}
+    assert decisions["heavy", 0].best.quantity == 1
+    assert decisions["sight", 0].best.quantity == 0
+
+
+def test_a_change_seen_twice_in_one_stay_of_a_hand_is_one_pick(scene_of: SceneOf) -> None:
+    scene = scene_of("camera")
+    ann = scene.enter("ann")
+    scene.stand(ann, "bay-a-3-l", 0.25, 0.0, 20.0)
+    whole = scene.clear_reach(scene.act(ann, "bay-a-3-l", 1, 5.0))
+    scene.close(whole)
+    scene.close(whole.model_copy(update={"reach_id": "again"}))
+    scene.decide(12.0)
+    assert sum(scene.engine.cart("ann").values()) <= 1
+
+
+@pytest.mark.parametrize("sensors", SENSORS)
+def test_two_picks_one_after_another_are_two(scene_of: SceneOf, sensors: str) -> None:
+    scene = scene_of(sensors)
+    ann = scene.enter("ann")
+    scene.stand(ann, "bay-a-3-l", 0.25, 0.0, 20.0)
+    scene.do(ann, "bay-a-3-l", 1, 5.0, u_m=0.2)
+    scene.do(ann, "bay-a-3-l", 1, 7.0, u_m=0.32)
+    scene.decide(14.0)
+    assert scene.engine.cart("ann") == {COLA: 2}
