@@ -216,7 +216,8 @@ def run_watch(
     except KeyboardInterrupt:
         print("\nstopped", file=err)
     finally:
-        print(f"\rwatched {result.frames} frames, {len(result.events)} events", file=err)
+        if result.frames:
+            print(f"\rwatched {result.frames} frames, {len(result.events)} events", file=err)
         if json_file is not None and result.frames:
             _write_json(json_file, result.document())
     return result

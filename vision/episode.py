@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 from vision.change import Look, look_at, similarity
 from vision.verdict import carried_match, weigh
 
-__all__ = ["MOMENT_SCALE", "Judge", "Moment", "Suspect", "Verdict", "core_of", "grown", "overlapping"]
+__all__ = [
+    "MOMENT_SCALE",
+    "Judge",
+    "Moment",
+    "Suspect",
+    "Verdict",
+    "core_of",
+    "grown",
+    "overlapping",
+]
 
 F32 = NDArray[np.float32]
 Mask = NDArray[np.uint8]
@@ -41,7 +50,11 @@ VISITOR_SHARE = 0.25
 """A visitor who reaches in from the border covers at least this share of the stretch's area
 beside it."""
 NEAR_PX = 6
-LOOKS_LIKE_MIN = 0.5
+"""How near a visitor must come to have reached the stretch, on the half-size mask."""
+LOOKS_LIKE_MIN = 0.75
+"""From this likeness on the stretch shows a look; a visitor may hide a part of it."""
+TOUCH_S_MAX, RELEASE_S_MAX = 0.6, 1.5
+RECENT_S = 15.0
 GONE_S = 0.75
 """A visitor not seen for this long has left; who comes later is another one."""
 BODY_SHARE = 1.2
@@ -50,8 +63,8 @@ BODY_SHARE = 1.2
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One remembered frame at half of the work size: `picture` (h, w, 3) uint8 in units of MOMENT_SCALE,
-    `active` the packed bits of the 0/1 mask (h, w) of what differed or moved."""
+    """One remembered frame at half of the work size: `picture` (h, w, 3) uint8 in units of
+    MOMENT_SCALE, `active` the packed bits of the 0/1 mask (h, w) of what differed or moved."""
 
     t_s: float
     picture: NDArray[np.uint8]
@@ -77,8 +90,8 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a suspect. `log_odds` in nats, positive for a pick. `came`: somebody was seen to come to it. `pushed`: the same thing
-    a little aside. `box` in half-size pixels."""
+    """What became of a suspect. `log_odds` in nats, positive for a pick. `came`: somebody was
+    seen to come to it. `pushed`: the same thing a little aside. `box` in half-size pixels."""
 
     event: bool
     came: bool
@@ -96,22 +109,30 @@ class Judge:
     def __init__(self, *, floor: float) -> None:
         self._floor = floor
 
-    def judge(self, suspect: Suspect, history: Iterable[Moment]) -> Verdict:
-        """See the module."""
-        moments = [moment for moment in history if moment.t_s >= suspect.t_from_s - 1e-6]
+    def judge(
+        self, suspect: Suspect, history: Iterable[Moment], *, thorough: bool = True
+    ) -> Verdict:
+        """See the module. Without `thorough`, a stretch of a shape that no item has is not looked
+        back at: `came` is then taken for granted."""
+        unfit = shape_fault(suspect.mask)
+        if unfit and not thorough:
+            return Verdict(False, True, why=unfit)
+        moments = _thinned(
+            [moment for moment in history if moment.t_s >= suspect.t_from_s - 1e-6], suspect.t_s
+        )
         if len(moments) < 4:
             return Verdict(False, True, why="too early")
         likes = self._likeness(suspect, moments)
         crossing = _split(likes)
-        came, left_s = _visits(suspect.mask, moments, likes, crossing)
-        unfit = _shape_fault(suspect.mask)
+        came_s, left_s = _visits(suspect.mask, moments, likes, crossing)
+        came = came_s is not None
         if unfit:
             return Verdict(False, came, why=unfit)
-        if not came or left_s is None:
-            return Verdict(False, came, why="nobody came" if not came else "nobody left")
+        if came_s is None or left_s is None:
+            return Verdict(False, came, why="nobody left" if came else "nobody came")
         if self._pushed(suspect):
             return Verdict(False, came, pushed=True, why="pushed aside")
-        return self._event(suspect, moments, crossing, left_s)
+        return self._event(suspect, moments, crossing, (came_s, left_s))
 
     def _likeness(self, suspect: Suspect, moments: Sequence[Moment]) -> NDArray[np.float64]:
         """How much the stretch looked at each moment like before and like now, (N, 2), 1 is the
@@ -153,11 +174,15 @@ class Judge:
         return best > PUSHED_ALIKE_MIN
 
     def _event(
-        self, suspect: Suspect, moments: Sequence[Moment], crossing: int, left_s: float
+        self,
+        suspect: Suspect,
+        moments: Sequence[Moment],
+        crossing: int,
+        visit_s: tuple[float, float],
     ) -> Verdict:
         x0, y0, x1, y1 = _bounds(suspect.mask, 0)
         size = (suspect.after.image.shape[1], suspect.after.image.shape[0])
-        full = cv2.resize(suspect.mask, size, interpolation=cv2.INTER_NEAREST)
+        full = np.asarray(cv2.resize(suspect.mask, size, interpolation=cv2.INTER_NEAREST), np.uint8)
         inside = full > 0
         energies = [float(look.energy[inside].mean()) for look in (suspect.before, suspect.after)]
         evidence = weigh(
@@ -169,7 +194,7 @@ class Judge:
         return Verdict(
             True,
             True,
-            t_s=t_x if picked else (t_x + max(t_x, left_s)) / 2.0,
+            t_s=_reach_time(t_x, visit_s, picked=picked),
             action="pick" if picked else "put_back",
             log_odds=evidence.log_odds,
             box=(float(x0), float(y0), float(x1), float(y1)),
@@ -184,15 +209,33 @@ class Judge:
         matches = []
         spans = ((t_x, t_x + 1.5), (t_x - 1.5, t_x))
         for look, (begin, end) in zip((suspect.before, suspect.after), spans, strict=True):
-            grey = cv2.cvtColor(_half(look.image), cv2.COLOR_RGB2GRAY)
+            grey = np.asarray(cv2.cvtColor(_half(look.image), cv2.COLOR_RGB2GRAY), np.float32)
             frames = [
                 (cv2.cvtColor(moment.picture, cv2.COLOR_RGB2GRAY).astype(np.float32) / MOMENT_SCALE,
                  moment.mask())
                 for moment in moments if begin <= moment.t_s <= end
             ]  # fmt: skip
-            patch = np.ascontiguousarray(grey[y0:y1, x0:x1])
+            patch: F32 = np.ascontiguousarray(grey[y0:y1, x0:x1])
             matches.append(carried_match(patch, frames, home, floor))
         return matches[0] - matches[1]
+
+
+def _reach_time(t_x: float, visit_s: tuple[float, float], *, picked: bool) -> float:
+    """The middle of the time that somebody was at the item: before it left its place, or after it
+    had come to it. The same under reversal of time but for the bounds: who rests a hand on an
+    item for long takes it in the end."""
+    if picked:
+        return t_x - min(TOUCH_S_MAX, max(0.0, t_x - visit_s[0]) / 2.0)
+    return t_x + min(RELEASE_S_MAX, max(0.0, visit_s[1] - t_x) / 2.0)
+
+
+def _thinned(moments: list[Moment], t_s: float) -> list[Moment]:
+    """All of the last seconds, every third moment of what lies further back."""
+    return [
+        moment
+        for index, moment in enumerate(moments)
+        if moment.t_s >= t_s - RECENT_S or index % 3 == 0
+    ]
 
 
 def _split(likes: NDArray[np.float64]) -> int:
@@ -204,17 +247,23 @@ def _split(likes: NDArray[np.float64]) -> int:
 
 def _visits(
     mask: Mask, moments: Sequence[Moment], likes: NDArray[np.float64], crossing: int
-) -> tuple[bool, float | None]:
-    """Whether somebody was beside the stretch while it still looked as before, and when the first
-    who was beside it with its new look left (None: nobody was). A body that stops is never beside
-    its own final look, one that walks off never beside its own former look."""
+) -> tuple[float | None, float | None]:
+    """Since when somebody was beside the stretch while it still looked as before, and when the
+    first who was beside it with its new look left (None: nobody was). A body that stops is never
+    beside its own final look, one that walks off never beside its own former look."""
     area = int(mask.sum())
     near = grown(mask, NEAR_PX)
     beside = grown(mask, 3) == 0
-    came = False
+    came_s: float | None = None
     left_s: float | None = None
+    stirred_s = -math.inf
     for index, moment in enumerate(moments):
-        count, labels = cv2.connectedComponents(moment.mask(), connectivity=8)
+        active = moment.mask()
+        if np.any(active & near):
+            stirred_s = moment.t_s
+        elif index <= crossing and moment.t_s - stirred_s > 2 * GONE_S:
+            came_s = None
+        count, labels = cv2.connectedComponents(active, connectivity=8)
         if count < 2:
             continue
         touching = np.unique(labels[near > 0])
@@ -224,14 +273,14 @@ def _visits(
         if not (reaches_in or size >= BODY_SHARE * area):
             continue
         if index <= crossing and likes[index, 0] >= LOOKS_LIKE_MIN:
-            came = True
+            came_s = moment.t_s if came_s is None else came_s
         if index >= crossing and likes[index, 1] >= LOOKS_LIKE_MIN:
             gone = left_s is not None and moment.t_s - left_s > GONE_S
             left_s = left_s if gone else moment.t_s
-    return came, left_s
+    return came_s, left_s
 
 
-def _shape_fault(mask: Mask) -> str:
+def shape_fault(mask: Mask) -> str:
     height, width = mask.shape
     area = int(mask.sum())
     if not AREA_SHARE_MIN <= area / (height * width) <= AREA_SHARE_MAX:

@@ -1,4 +1,4 @@
-"""One thing is often found in pieces: the cap and the foot of a clear bottle. Putting them together.
+"""One thing is often found in pieces, the cap and the foot of a clear bottle: together again.
 
 Pieces belong together when they changed at the same time and stand one above the other, or side
 by side with hardly a gap. Pieces that speak against each other with confidence, one filled and

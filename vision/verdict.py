@@ -70,7 +70,7 @@ def outline_contrast(image: F32, mask: Mask) -> float:
         ring = np.abs(distance - offset) < 0.75
         if ring.any():
             best = max(best, float(across[ring].mean()))
-    return best / image.shape[2]
+    return best / float(image.shape[2])
 
 
 def signed_distance(mask: Mask) -> F32:

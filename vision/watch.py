@@ -35,8 +35,17 @@ from vision.change import (
     shifted,
     similarity,
 )
+from vision.episode import (
+    MOMENT_SCALE,
+    Judge,
+    Moment,
+    Suspect,
+    core_of,
+    grown,
+    overlapping,
+    touches_border,
+)
 from vision.errors import FrameError
-from vision.episode import MOMENT_SCALE, Judge, Moment, Suspect, core_of, grown, overlapping, touches_border
 from vision.pieces import Piece, Told, belong, gather
 
 __all__ = ["WatchEvent", "WatchSettings", "Watcher"]
@@ -87,8 +96,8 @@ class WatchSettings:
     scene_change_share: float = 0.5
     shake_share_max: float = 0.03
     history_s: float = 60.0
-    history_rate_hz: float = 10.5
-    history_frames_max: int = 640
+    history_rate_hz: float = 15.5
+    history_frames_max: int = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +203,8 @@ class Watcher:
             self._scale = self.settings.work_width_px / max(shape)
             self._size = tuple(max(32, 2 * round(side * self._scale / 2)) for side in shape[::-1])
             self._wide_px = int(self.settings.wide_share * self._size[0]) | 1
-            self._hanning = cv2.createHanningWindow(
-                (self._size[0] // 2, self._size[1] // 2), cv2.CV_32F
-            )
+            half = (self._size[0] // 2, self._size[1] // 2)
+            self._hanning = np.asarray(cv2.createHanningWindow(half, cv2.CV_32F), np.float32)
         elif shape != self._shape:
             raise FrameError(f"expected all frames of one size, {self._shape}, got {shape}")
 
@@ -258,7 +266,8 @@ class Watcher:
         sizes = np.bincount(labels.ravel(), minlength=count)
         kept = seeds >= np.maximum(4, SEED_SHARE_MIN * sizes)
         kept[0] = False
-        return kept[labels].astype(np.uint8)
+        out: Mask = kept[labels].astype(np.uint8)
+        return out
 
     def _unlike(self, look: Look, other: Look) -> Mask:
         alike = similarity(look, other, self._floor)
@@ -266,11 +275,11 @@ class Watcher:
 
     def _grouped(self, mask: Mask) -> Mask:
         """The mask at half size: specks dropped, outlines closed and filled."""
-        mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-        half = cv2.resize(
-            mask, (mask.shape[1] // 2, mask.shape[0] // 2), interpolation=cv2.INTER_AREA
-        )
-        return filled(cv2.morphologyEx(half, cv2.MORPH_CLOSE, CLOSING))
+        opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+        size = (mask.shape[1] // 2, mask.shape[0] // 2)
+        half = cv2.resize(opened, size, interpolation=cv2.INTER_AREA)
+        closed = cv2.morphologyEx(half, cv2.MORPH_CLOSE, CLOSING)
+        return filled(np.asarray(closed, np.uint8))
 
     def _motion(self, t_s: float, look: Look) -> Mask:
         self._recent.append((t_s, look))
@@ -292,7 +301,7 @@ class Watcher:
             self._history.popleft()
 
     def _scene_changed(self, t_s: float, differs: Mask, moves: Mask) -> bool:
-        """Most of the picture differs and stands still: another scene or a camera that was moved."""
+        """Most of the picture differs and stands still: another scene, or the camera was moved."""
         if differs.mean() < self.settings.scene_change_share or moves.mean() > 0.02:
             self._differs_since_s = None
             return False
@@ -319,7 +328,9 @@ class Watcher:
             still_since = float(np.percentile(self._moved_s[mask > 0], 98))
             if t_s - still_since < self.settings.still_s or not self._due(t_s, mask):
                 continue
-            if float(self._alive[mask > 0].mean()) < 0.5 and not _beside(mask, labels, label):
+            if float(self._alive[mask > 0].mean()) < 0.5 and not _beside(
+                mask, np.asarray(labels, np.int32), label
+            ):
                 self._judge_still(t_s, look, mask, still_since)
         return told
 
@@ -337,7 +348,10 @@ class Watcher:
             mask=mask, before=self._reference, after=look,
             t_from_s=float(np.median(self._known_s[mask > 0])), t_s=t_s,
         )  # fmt: skip
-        verdict = self._judge.judge(suspect, self._history)
+        thorough = t_s - still_since > self.settings.absorb_s
+        verdict = self._judge.judge(suspect, self._history, thorough=thorough)
+        if thorough and not verdict.event:
+            self._judged_s[mask > 0] = t_s + self.settings.absorb_s
         if verdict.event:
             piece = Piece(verdict.box, verdict.t_s, verdict.log_odds, float(mask.sum()))
             self._pending.append(_Pending(mask, look.image, t_s, piece))
@@ -405,7 +419,8 @@ class Watcher:
         return tuple(sorted(events, key=lambda event: event.t_s))
 
     def _event(self, told: Told) -> WatchEvent:
-        assert self._shape is not None and told.action is not None
+        assert self._shape is not None
+        assert told.action is not None
         scale = 2.0 / self._scale
         x0, y0, x1, y1 = told.box
         inset = min(MARGIN_PX, (x1 - x0) / 4, (y1 - y0) / 4)
