@@ -46,7 +46,6 @@ from edge.worker import CameraWorker
 
 __all__ = ["Boot", "Mail"]
 
-STATE_NAME = "node"
 LOCK_WAIT_S = 0.5
 EVIDENCE_PER_REACH_MAX = 8
 
@@ -211,7 +210,7 @@ class Boot:
         state: dict[str, bytes] = {}
         due = force_state or now_s - self._saved_s >= self._settings.snapshot_s
         if due or any(not isinstance(e, Watermark | FloorTracksMoved) for e in outputs.events):
-            late, state = self._state(now_s)
+            late, state = self._state(now_s, everything=force_state)
             batch += late
         if batch or state:
             pending = _Pending(batch, state)
@@ -224,24 +223,28 @@ class Boot:
     def _number(self, outputs: NodeOutputs, now_s: float) -> list[tuple[int, bytes]]:
         """Events with their evidence, numbered and encoded, in the core's order."""
         events = self._with_evidence(outputs, now_s)
+        self._memory.told(events)
         stamp = datetime.fromtimestamp(self._unix_s(), UTC)
         wrapped = [self._sequencer.wrap(event, now_s=now_s, time=stamp) for event in events]
         return [(letter.sequence, encode(letter)) for letter in wrapped]
 
-    def _state(self, now_s: float) -> tuple[list[tuple[int, bytes]], dict[str, bytes]]:
+    def _state(
+        self, now_s: float, *, everything: bool
+    ) -> tuple[list[tuple[int, bytes]], dict[str, bytes]]:
         """The state to store, and events of observations that came while it was gathered.
 
-        Cameras' threads change what they remember as they look, so they are held while it is
-        read, and what they have already handed over is stepped first: otherwise the state would
-        be ahead of the events. If a camera cannot be held in time the state is left out this
-        time; the one stored before is older but whole.
+        Cameras' threads change what they remember as they look, so those whose memory is due are
+        held while it is read, and what they have already handed over is stepped first: otherwise
+        the state would be ahead of the events. If one cannot be held in time the state is left
+        out this time; the one stored before is older but whole.
         """
-        with self._hold_cameras() as held:
+        due = self._memory.cameras_due(self._core.quiet_bays(), now_s, all_of_them=everything)
+        with self._hold_cameras(due) as held:
             if not held:
                 self.states_skipped += 1
                 return [], {}
             late: list[tuple[int, bytes]] = []
-            observations = self._take_observations()
+            observations = self._take_observations() if due else []
             if observations:
                 now_s = max(now_s, self._clock())
                 inputs = NodeInputs(
@@ -252,18 +255,23 @@ class Boot:
                 outputs = self._core.step(inputs, now_s)
                 late = self._number(outputs, now_s)
                 self._publish(outputs)
-            self._memory.update(
-                self._core.snapshot(),
-                quiet=self._core.quiet_bays(),
+            quiet = self._core.quiet_bays()
+            still_due = due & self._memory.cameras_due(quiet, now_s, all_of_them=everything)
+            parts = self._memory.update(
+                self._core.snapshot(still_due),
+                quiet=quiet,
+                now_s=now_s,
                 scales={bay_id: scale.cursor for bay_id, scale in self._scales.items()},
                 gate=self._gate.cursor,
             )
-        return late, {STATE_NAME: self._memory.encode()}
+        return late, parts
 
     @contextmanager
-    def _hold_cameras(self) -> Iterator[bool]:
+    def _hold_cameras(self, names: set[str]) -> Iterator[bool]:
         with ExitStack() as stack:
-            for worker in self.workers.values():
+            for name, worker in self.workers.items():
+                if name not in names:
+                    continue
                 if not worker.lock.acquire(timeout=LOCK_WAIT_S):
                     yield False
                     return
@@ -343,12 +351,10 @@ class Boot:
 
     def _restore(self) -> NodeMemory:
         """Gives the core its state back, if an earlier boot left one that fits."""
-        stored = self._outbox.load_state(STATE_NAME)
-        if stored is None:
-            return NodeMemory(self._config)
         try:
-            memory = NodeMemory.decode(stored, self._config)
-            self._core.restore(memory.core)
+            memory = NodeMemory.load(self._outbox.load_state, self._config)
+            if memory.core.get("node_id") is not None:
+                self._core.restore(memory.core)
         except SnapshotError as error:
             self._say(f"the state of an earlier boot is left aside: {error}")
             return NodeMemory(self._config)

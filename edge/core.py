@@ -12,7 +12,7 @@ holds up nothing: its zone is told blind and the others go on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -217,10 +217,11 @@ class NodeCore:
             and all(since is None for since in desk.covered.values())
         )
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self, cameras: Collection[str] | None = None) -> dict[str, Any]:
         """What must outlive a kill: levels of plates, references of shelves, who is where.
 
         Plain values that JSON can hold; to be stored together with the events of the same step.
+        `cameras`: whose memories are wanted (they are large); None for all.
         """
         return {
             "schema": SNAPSHOT_SCHEMA,
@@ -230,13 +231,12 @@ class NodeCore:
                 for name, desk in self._desks.items()
                 if desk.watch is not None
             },
-            "shelf": self._perception.snapshot(),
+            "shelf": self._perception.snapshot(cameras),
             "floor": [] if self._tracker is None else self._tracker.snapshot(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Takes up the snapshot of an earlier boot, before the first step. SnapshotError if it
-        is another node's or damaged; the node can then start afresh without it."""
+        """Takes up an earlier boot's snapshot before the first step; SnapshotError if damaged."""
         if state.get("schema") != SNAPSHOT_SCHEMA or state.get("node_id") != self._config.node_id:
             raise SnapshotError(
                 f"expected a snapshot of node {self._config.node_id}, schema {SNAPSHOT_SCHEMA}, "

@@ -3,7 +3,6 @@
 EdgeError
 ├── NodeConfigError          a configuration that this node cannot serve
 ├── NodeSettingsError        a setting of the process is missing, unknown or out of range
-├── ModelMismatchError       the weights here are not those of the configuration
 ├── PortTakenError           a port that this process should serve is in use
 ├── SnapshotError            a saved state that does not fit this node or is damaged
 ├── OutboxError              the disk outbox cannot be read or written
@@ -18,7 +17,6 @@ __all__ = [
     "BrokerError",
     "EdgeError",
     "EvidenceError",
-    "ModelMismatchError",
     "NodeConfigError",
     "NodeSettingsError",
     "OutboxError",
@@ -38,10 +36,6 @@ class NodeConfigError(EdgeError):
 
 class NodeSettingsError(EdgeError):
     """A setting of the process is missing, unknown or out of range."""
-
-
-class ModelMismatchError(EdgeError):
-    """The weights here are not those of the configuration."""
 
 
 class PortTakenError(EdgeError):

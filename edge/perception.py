@@ -6,7 +6,7 @@ observations to `NodeCore.step`, or keep them and join them again later with oth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -111,10 +111,12 @@ class Perception:
             blind=reason,
         )
 
-    def snapshot(self) -> dict[str, Any]:
-        """State of the shelf cameras that keep one, by camera id."""
+    def snapshot(self, cameras: Collection[str] | None = None) -> dict[str, Any]:
+        """State of the shelf cameras that keep one, by camera id; of `cameras` if given."""
         return {
-            name: eye.snapshot() for name, eye in self._shelf.items() if isinstance(eye, Remembers)
+            name: eye.snapshot()
+            for name, eye in self._shelf.items()
+            if isinstance(eye, Remembers) and (cameras is None or name in cameras)
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:

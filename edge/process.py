@@ -41,7 +41,7 @@ _FROM_HUB = ("ack", "config", "ping", "tiles")
 
 
 class MakeCore(Protocol):
-    """Builds a node's core for a configuration and a boot; ModelMismatchError, NodeConfigError."""
+    """Builds a node's core for a configuration and a boot; ModelError, NodeConfigError."""
 
     def __call__(self, config: NodeConfig, boot_id: str, /) -> NodeCore:
         """The core."""

@@ -49,6 +49,9 @@ class NodeProcessSettings(BaseSettings):
     metrics_port: Annotated[
         int | None, Field(ge=1, le=65535, description="Prometheus on loopback; none: off")
     ] = None
+    gallery: Annotated[
+        Path | None, Field(description="enrolled products; none: products are not told apart")
+    ] = None
     step_s: Annotated[float, Field(gt=0, le=1, description="longest pause between steps")] = 1 / 30
     snapshot_s: Annotated[float, Field(gt=0, le=60, description="between saved states")] = 1.0
     core: NodeSettings = NodeSettings()

@@ -29,7 +29,7 @@ COLOURS = ((150, 150, 150), (80, 170, 255), (90, 220, 120), (255, 170, 60))
 
 def tile_path(node_id: str, camera_id: str) -> str:
     """Where the hub takes a tile."""
-    return f"/api/v1/devices/{node_id}/tiles/{camera_id}"
+    return f"/api/v1/nodes/{node_id}/tiles/{camera_id}"
 
 
 def tile_jpeg(tile: Tile, rgb: NDArray[np.uint8]) -> bytes:

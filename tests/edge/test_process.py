@@ -474,7 +474,7 @@ def test_tiles_are_sent_when_asked_for_and_heads_are_blurred(
     server.shutdown()
     server.server_close()
     path, token, body = got[0]
-    assert path == "/api/v1/devices/node-t/tiles/cam-2"
+    assert path == "/api/v1/nodes/node-t/tiles/cam-2"
     assert token == "Bearer t-1"
     picture = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_GRAYSCALE)
     assert picture is not None
