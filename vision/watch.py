@@ -257,7 +257,8 @@ class Watcher:
         structure = self._unlike(look, reference)
         apart = look.image - reference.image
         apart -= cv2.boxFilter(apart, cv2.CV_32F, (self._wide_px, self._wide_px))
-        tint = np.abs(apart).max(axis=2) > self.settings.tint_min
+        least = self.settings.tint_min
+        tint = cv2.inRange(apart, (-least,) * 3, (least,) * 3) == 0
         self._solid = self._grouped(structure)
         mask = self._grouped(np.maximum(structure, tint.astype(np.uint8)))
         count, labels = cv2.connectedComponents(mask, connectivity=8)
