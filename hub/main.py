@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import gc
 import logging
 import socket
 import sys
@@ -72,6 +73,9 @@ def _run(settings: HubSettings) -> int:
         faults.append(reason)
         server.should_exit = True
 
+    # What is loaded by now stays: the collector need not walk it again and again.
+    gc.collect()
+    gc.freeze()
     driver.fatal = fatal
     app.state.streams.ended = lambda: server.should_exit
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)

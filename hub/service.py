@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -456,6 +457,7 @@ class Hub:
         return Outgoing(name, encode(message), qos, retain)
 
 
+@lru_cache(maxsize=4_096)
 def _address(name: str) -> tuple[str, str]:
     """Device and channel of a topic; bare bytes are an envelope of any device."""
     if not name:

@@ -1,0 +1,242 @@
+"""Durable events per second through the hub, against bare SQLite group commits of the same rows.
+
+    python -m benchmarks.hub [--json FILE]
+
+Two nodes of the demo store send a mix as of a busy store: floor tracks, reaches that open and
+close, watermarks. They go through the facade as in production: decoded, checked, applied,
+handed to the real attribution engine, journaled and committed in batches of 256 to a file in WAL
+mode with full synchronisation. Deciding is apart (a tick a batch): what it costs depends on how
+many people reach at once, not on storage. The bare run writes the very rows that came of it into
+the same tables, in as many transactions, with the driver's executemany and nothing else. Medians of
+REPEATS runs, taken in turns; wall clock, because waiting for the disk is part of both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import store_sim
+from contracts import messages as m
+from contracts.codec import encode, envelope
+from contracts.store_file import Slot, StoreFile, load_store_file
+from contracts.topics import topic
+from hub.attribution.engine import Engine
+from hub.service import BATCH_MAX, Hub
+
+__all__ = ["run"]
+
+EVENTS = 5_120
+REPEATS = 5
+DECIDED_EVENTS = 512
+"""Reaches come six times a second here: far denser than a day in a store."""
+MESSAGES_A_SECOND = 50.0
+PEOPLE_X_M = (0.8, 1.3, 2.7, 4.6)
+"""Four people before the bays of the demo store."""
+TABLES = ("inbox", "commands", "events")
+TARGET_SHARE = 0.2
+
+
+def run() -> dict[str, Any]:
+    """Both rates in events per second, their share, and the share's target."""
+    layout = load_store_file(Path(store_sim.__file__).parent / "stores" / "demo.yaml")
+    messages = _messages(layout, EVENTS)
+    # As the process does (hub.main): what is loaded by now need not be walked again.
+    gc.collect()
+    gc.freeze()
+    spent: dict[str, list[float]] = {"taken": [], "bare": [], "cpu": []}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for repeat in range(REPEATS):
+            path = folder / f"taken-{repeat}.sqlite"
+            wall_s, cpu_s = _through_hub(layout, path, messages, decide=False)
+            spent["taken"].append(wall_s)
+            spent["cpu"].append(cpu_s)
+            spent["bare"].append(_bare(path, folder / f"bare-{repeat}.sqlite"))
+        few = messages[:DECIDED_EVENTS]
+        decided_s, _ = _through_hub(layout, folder / "decided.sqlite", few, decide=True)
+    rates = {kind: EVENTS / median(values) for kind, values in spent.items()}
+    return {
+        "events": EVENTS,
+        "batch": BATCH_MAX,
+        "hub_events_per_s": round(rates["taken"]),
+        "bare_events_per_s": round(rates["bare"]),
+        "share": round(rates["taken"] / rates["bare"], 3),
+        "share_target": TARGET_SHARE,
+        "hub_cpu_us_per_event": round(1e6 / rates["cpu"], 1),
+        "with_decisions_events_per_s": round(DECIDED_EVENTS / decided_s),
+        "load_1min": round(os.getloadavg()[0], 1),
+    }
+
+
+def _through_hub(
+    layout: StoreFile, path: Path, messages: list[tuple[str, bytes]], *, decide: bool
+) -> tuple[float, float]:
+    """Wall and CPU seconds from the first message to the last ack."""
+    hub = Hub.open(layout, url=f"sqlite:///{path}", attributor=Engine)
+    try:
+        hub.start(0.0)
+        began, cpu_began = time.perf_counter(), time.process_time()
+        for index in range(0, len(messages), BATCH_MAX):
+            now_s = 1.0 + index / MESSAGES_A_SECOND
+            acks = hub.ingest(messages[index : index + BATCH_MAX], now_s)
+            if decide:
+                hub.tick(now_s)
+        spent = time.perf_counter() - began, time.process_time() - cpu_began
+        last = {m.HubAck.model_validate_json(ack.payload).upto_seq for ack in acks}
+        stored = hub.export_json()["inbox"]
+    finally:
+        hub.close()
+    if len(stored) != len(messages) or min(last) < 0:
+        raise RuntimeError(f"expected {len(messages)} stored events, got {len(stored)}")
+    return spent
+
+
+def _bare(source: Path, target: Path) -> float:
+    """The same rows into the same tables, in as many transactions, and nothing else."""
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        new.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+            new.execute(f"PRAGMA {pragma}")
+        schema = old.execute(
+            "SELECT sql FROM sqlite_master WHERE tbl_name IN (?, ?, ?) AND sql IS NOT NULL", TABLES
+        )
+        for (statement,) in schema.fetchall():
+            new.execute(statement)
+        rows = {name: old.execute(f"SELECT * FROM {name}").fetchall() for name in TABLES}
+        commits = -(-len(rows["inbox"]) // BATCH_MAX)
+        began = time.perf_counter()
+        for index in range(commits):
+            new.execute("BEGIN IMMEDIATE")
+            for name, all_rows in rows.items():
+                part = all_rows[
+                    index * len(all_rows) // commits : (index + 1) * len(all_rows) // commits
+                ]
+                if part:
+                    marks = ", ".join("?" * len(part[0]))
+                    new.executemany(f"INSERT INTO {name} VALUES ({marks})", part)
+            new.execute("COMMIT")
+        return time.perf_counter() - began
+
+
+def _messages(layout: StoreFile, count: int) -> list[tuple[str, bytes]]:
+    floor = next(node.node_id for node in layout.nodes if node.floor)
+    shelf = next(node for node in layout.nodes if node.bays)
+    made: list[tuple[str, bytes]] = []
+    sequences = {floor: 0, shelf.node_id: 0}
+    for at_s, device_id, message in islice(_script(layout, floor, shelf.node_id), count):
+        item = envelope(
+            message,
+            store_id=layout.store_id,
+            device_id=device_id,
+            boot_id="bench",
+            sequence=sequences[device_id],
+            monotonic_us=round(at_s * 1e6),
+            config_revision=1,
+            time=datetime(2026, 1, 1, tzinfo=UTC),
+        )
+        sequences[device_id] += 1
+        name = topic("events", store_id=layout.store_id, device_id=device_id)
+        made.append((name, encode(item)))
+    return made
+
+
+def _script(layout: StoreFile, floor: str, shelf: str) -> Iterator[tuple[float, str, m.Message]]:
+    """Four messages of the floor, a reach's two and a watermark of each node, again and again."""
+    slots = layout.slots
+    origins = {bay.bay_id: bay.origin_m[0] for bay in layout.bays}
+    step = 0
+    while True:
+        at_s = 0.5 + step * 0.16
+        for part in range(4):
+            yield at_s, floor, _floor_news(at_s + part * 0.03, step)
+        yield at_s + 0.12, floor, m.Watermark(t_s=at_s + 0.12, last_seq=step * 5 + 3)
+        slot = slots[step % len(slots)]
+        body_x_m = origins[slot.bay_id] + slot.u0_m + 0.2
+        name = f"reach-{step}"
+        opened = m.ReachOpened(reach_id=name, bay_id=slot.bay_id, t_s=at_s, u_m=slot.u0_m + 0.1)
+        yield at_s, shelf, opened
+        yield at_s + 0.1, shelf, _closed(name, slot, body_x_m, at_s)
+        yield at_s + 0.12, shelf, m.Watermark(t_s=at_s + 0.12, last_seq=step * 3 + 1)
+        step += 1
+
+
+def _floor_news(t_s: float, step: int) -> m.FloorTracksMoved:
+    return m.FloorTracksMoved(
+        t_s=t_s,
+        segments=tuple(
+            m.TrackSegment(
+                track_id=f"track-{index}",
+                state="alive" if step else "born",
+                points=(m.TrackPoint(t_s=t_s, x_m=x_m, y_m=3.2 + step % 3 * 0.05, sd_m=0.1),),
+            )
+            for index, x_m in enumerate(PEOPLE_X_M)
+        ),
+    )
+
+
+def _closed(name: str, slot: Slot, body_x_m: float, at_s: float) -> m.ReachClosed:
+    likely = m.ProductScores(
+        top=(m.ProductLikelihood(gtin=slot.gtin, log_likelihood=-0.1),), other=-4.0
+    )
+    change = m.FacingChange(
+        board_id=slot.board_id,
+        u0_m=slot.u0_m + 0.1,
+        u1_m=slot.u0_m + 0.2,
+        t_before_s=at_s,
+        t_after_s=at_s + 0.1,
+        action=m.ActionLikelihood(pick=-0.2, put_back=-5.0, nothing=-3.0),
+        pieces=(-0.1, -3.0),
+        products=likely,
+    )
+    hand = m.HandSeen(
+        hand_id="h",
+        t_in_s=at_s,
+        t_out_s=at_s + 0.1,
+        u_m=slot.u0_m + 0.15,
+        z_m=0.6,
+        sd_u_m=0.05,
+        sd_z_m=0.05,
+        body_x_m=body_x_m,
+        body_y_m=3.2,
+        products=likely,
+    )
+    return m.ReachClosed(
+        reach_id=name,
+        bay_id=slot.bay_id,
+        t_open_s=at_s,
+        t_close_s=at_s + 0.1,
+        u_m=slot.u0_m + 0.15,
+        hands=(hand,),
+        changes=(change,),
+        camera_ok=True,
+        plates_ok=False,
+    )
+
+
+def main() -> None:
+    """Prints the figures, and writes them as JSON if asked."""
+    parser = argparse.ArgumentParser(description="Durable events per second of the hub.")
+    parser.add_argument("--json", type=Path, default=None)
+    options = parser.parse_args()
+    result = run()
+    for name, value in result.items():
+        print(f"{name:22} {value}")
+    if options.json is not None:
+        options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
