@@ -322,6 +322,9 @@ class ReachBuilder:
                 z_m = self._z[act.board_id]
                 yield self._opened(act.reach_id, act.t0_s, act.u_m, z_m, None)
             yield self._closed(act, camera_on=camera_on, plates_on=plates_on)
+            for hand in self._hands.values():
+                if hand.reach_id == act.reach_id:
+                    hand.reach_id = None
             self._told.append(act)
         self._acts = kept
         yield from self._close_touches(now_s, camera_on=camera_on, plates_on=plates_on)
