@@ -32,6 +32,8 @@ __all__ = ["Engine"]
 
 TIDY_EVERY_S = 20.0
 """How often old points and settled stock are folded."""
+SETTLE_EVERY_S = 1.0
+"""How often reaches are looked over for being old and clear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Engine:
         self._changed = False
         self._versions = 0
         self._tidied_s = float("-inf")
+        self._settled_s = float("-inf")
 
     # ------------------------------------------------------------ news
 
@@ -132,7 +135,9 @@ class Engine:
             self._solve()
             told.extend(self._teller.tell(self._lives, self._groups, self._ledger, self._gone))
             self._changed = False
-        self._settle_old(now_s)
+        if now_s - self._settled_s >= SETTLE_EVERY_S:
+            self._settled_s = now_s
+            self._settle_old(now_s)
         if now_s - self._tidied_s >= TIDY_EVERY_S:
             self._tidied_s = now_s
             oldest_open_s = min(self._open.values(), default=now_s)

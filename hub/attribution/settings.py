@@ -198,7 +198,7 @@ class Beliefs(_Settings):
 
     certain_p: Annotated[
         _Rate, Field(description="bar above which a pick moves the cart and is charged")
-    ] = 0.8
+    ] = 0.7
     put_back_p: Annotated[_Rate, Field(description="bar above which a put-back is believed")] = 0.5
     nothing_p: Annotated[
         _Rate, Field(description="bar above which a reach is taken as nothing for anybody")
