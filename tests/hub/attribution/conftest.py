@@ -389,46 +389,6 @@ class Day(Floor):
         return found
 
 
-@dataclass
-class Outcome:
-    """What came of a day."""
-
-    decisions: dict[tuple[str, int], Decision]
-    right: int = 0
-    charged: int = 0
-    taken: int = 0
-    uncertain: int = 0
-    engine: Engine | None = None
-
-    @property
-    def f1(self) -> float:
-        """Item F1: product and payer right."""
-        return 2.0 * self.right / max(self.charged + self.taken, 1)
-
-
-def play(day: Day, engine: Engine, news: list[News] | None = None) -> Outcome:
-    """Feeds a day to an engine, deciding once per half second of store time."""
-    calls = day.news() if news is None else news
-    decisions: dict[tuple[str, int], Decision] = {}
-    next_s = 0.0
-    for entry in calls:
-        while next_s < entry.t_s:
-            for decision in engine.decide(now_s=next_s):
-                decisions[decision.reach_id, decision.line] = decision
-            next_s += 0.5
-        entry.call(engine)
-    for decision in engine.decide(now_s=next_s + 5.0):
-        decisions[decision.reach_id, decision.line] = decision
-    outcome = Outcome(decisions, engine=engine)
-    for shopper in day.shoppers:
-        truth, charged = +shopper.held, Counter(engine.cart(shopper.visit_id))
-        outcome.right += (truth & charged).total()
-        outcome.charged += charged.total()
-        outcome.taken += truth.total()
-    outcome.uncertain = sum(not d.certain for d in decisions.values())
-    return outcome
-
-
 class Scene(Floor):
     """A store with an engine in it, driven step by step."""
 
@@ -521,12 +481,6 @@ def ground() -> Ground:
 def day_of() -> Callable[..., Day]:
     """Day(ground, seed, shoppers, sensors)."""
     return Day
-
-
-@pytest.fixture(scope="session")
-def play_day() -> Callable[..., Outcome]:
-    """play(day, engine, news=None)."""
-    return play
 
 
 @pytest.fixture(scope="session")
