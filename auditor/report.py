@@ -12,7 +12,7 @@ from auditor.ledger import audit, count_findings
 from auditor.read import TrueVisit
 from auditor.score import Line, Summary, VisitScore, score_visit, summarise
 
-__all__ = ["document", "print_report", "score_day"]
+__all__ = ["document", "print_report", "score_day", "summary_of_days"]
 
 
 def score_day(
@@ -111,6 +111,31 @@ def print_report(console: Console, result: Mapping[str, Any]) -> None:
     for name, rows in findings.items():
         for row in rows[:5]:
             console.print(f"  {name}: {row}")
+
+
+def summary_of_days(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """One summary over several days' documents, by a name for each day."""
+    return _summary(
+        summarise(
+            [
+                VisitScore(
+                    visit_id=row["visit_id"],
+                    shopper=row["shopper"],
+                    truth={line["gtin"]: line["quantity"] for line in row["truth"]},
+                    receipt=tuple(Line(**line) for line in row["receipt"]),
+                    total_minor=row["total_minor"],
+                    currency=row["currency"],
+                    overcharged_minor=row["overcharged_minor"],
+                    undercharged_minor=row["undercharged_minor"],
+                    reviewed=row["reviewed"],
+                    time_to_receipt_s=row["time_to_receipt_s"],
+                    day=day,
+                )
+                for day, one in documents.items()
+                for row in one["visits"]
+            ]
+        )
+    )
 
 
 def _score(

@@ -43,6 +43,8 @@ class VisitScore:
     undercharged_minor: int
     reviewed: bool
     time_to_receipt_s: float | None
+    day: str = ""
+    """Which of several days scored together this visit was on."""
 
     @property
     def charged(self) -> Counter[str]:
@@ -196,14 +198,14 @@ def _association(visits: Sequence[VisitScore]) -> float:
     """Among items whose product is right, the share with the right payer.
 
     An item's product is right when somebody took one and somebody was charged for one: per
-    product, the smaller of both totals over all visits.
+    product, the smaller of both totals over all visits of a day.
     """
-    taken: Counter[str] = Counter()
-    charged: Counter[str] = Counter()
+    taken: Counter[tuple[str, str]] = Counter()
+    charged: Counter[tuple[str, str]] = Counter()
     for visit in visits:
-        taken.update(visit.truth)
-        charged.update(visit.charged)
-    product_right = sum(min(taken[gtin], charged[gtin]) for gtin in taken)
+        taken.update({(visit.day, gtin): count for gtin, count in visit.truth.items()})
+        charged.update({(visit.day, gtin): count for gtin, count in visit.charged.items()})
+    product_right = sum(min(count, charged[key]) for key, count in taken.items())
     return _share(sum(visit.right for visit in visits), product_right)
 
 

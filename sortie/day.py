@@ -14,6 +14,7 @@ from auditor.read import read_truth
 from auditor.report import document, score_day
 from contracts.store_file import StoreFile, load_store_file
 from edge.compose import MODELS, CoreMaker
+from edge.exchange import Observation
 from edge.settings import NodeSettings
 from hub.attribution.engine import Engine
 from hub.service import Hub
@@ -57,25 +58,12 @@ def simulate_day(plan: DayPlan, *, progress: Progress = lambda _t: None) -> dict
     store = load_store_file(plan.store_path)
     hashes = model_hashes()
     scenario = build(plan.scenario, store, plan.seed, plan.shoppers)
-    cache = ObservationCache(
-        {
-            "code": code_digest(),
-            "store": plan.store_path.read_text(encoding="utf-8"),
-            "scenario": plan.scenario,
-            "seed": str(plan.seed),
-            "shoppers": str(plan.shoppers),
-            "duration": str(plan.duration_s),
-            "models": repr(sorted(hashes.items())),
-            # The plates-only set never looks at the shelves; its day is kept apart.
-            "eyes": "ceiling" if plan.sensors == "plates" else "all",
-        }
-    )
+    cache, known = _kept_pass(plan, hashes)
     wanted = [
         camera.camera_id
         for camera in store.cameras
         if camera.role == "ceiling" or plan.sensors != "plates"
     ]
-    known = cache.load() if plan.cached else None
     with tempfile.TemporaryDirectory(prefix="sortie-truth-") as folder:
         truth = Path(folder)
 
@@ -97,6 +85,31 @@ def simulate_day(plan: DayPlan, *, progress: Progress = lambda _t: None) -> dict
         day.phones.write(truth)
         (truth / "visits.jsonl").touch()
         return day.audit(truth, hashes)
+
+
+def _kept_pass(
+    plan: DayPlan, hashes: dict[str, str]
+) -> tuple[ObservationCache, dict[str, list[Observation]] | None]:
+    """The cache this day belongs in, and what it or a fuller one holds already.
+
+    The plates-only set never looks at the shelves, so its own pass is of the ceilings alone; a
+    pass of all cameras serves it as well.
+    """
+    parts = {
+        "code": code_digest(),
+        "store": plan.store_path.read_text(encoding="utf-8"),
+        "scenario": plan.scenario,
+        "seed": str(plan.seed),
+        "shoppers": str(plan.shoppers),
+        "duration": str(plan.duration_s),
+        "models": repr(sorted(hashes.items())),
+    }
+    everything = ObservationCache({**parts, "eyes": "all"})
+    known = everything.load() if plan.cached else None
+    if plan.sensors != "plates" or known is not None:
+        return everything, known
+    ceilings = ObservationCache({**parts, "eyes": "ceiling"})
+    return ceilings, ceilings.load() if plan.cached else None
 
 
 def replay_day(
@@ -136,7 +149,11 @@ class _Day:
     """Hub, nodes and phones of one run."""
 
     def __init__(
-        self, store: StoreFile, sensors: Sensors, seed: int, known: dict[str, Any] | None
+        self,
+        store: StoreFile,
+        sensors: Sensors,
+        seed: int,
+        known: dict[str, list[Observation]] | None,
     ) -> None:
         if sensors not in ("both", "camera", "plates"):
             raise UsageError(f"expected sensors both, camera or plates, got {sensors!r}")
