@@ -13,9 +13,10 @@ from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
-__all__ = ["MIRROR_FILES", "PHONE_FILES", "PlainFiles", "mount"]
+__all__ = ["ASSET_FILES", "MIRROR_FILES", "PHONE_FILES", "PlainFiles", "mount"]
 
 PHONE_FILES = Path(__file__).parent / "phone"
+ASSET_FILES = Path(__file__).parent / "assets"
 MIRROR_FILES = Path(__file__).parent / "mirror"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "

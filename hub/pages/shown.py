@@ -27,7 +27,7 @@ __all__ = [
     "chances",
     "counters",
     "facts",
-    "feed",
+    "feed_rows",
     "front_distance_m",
     "near_bay",
     "people",
@@ -195,7 +195,7 @@ def carts(shot: Snapshot, palette: Palette) -> list[Cart]:
     return [_cart(shot, row, palette, sure) for row in (*is_open, *closed)]
 
 
-def feed(shot: Snapshot, palette: Palette) -> list[FeedRow]:
+def feed_rows(shot: Snapshot, palette: Palette) -> list[FeedRow]:
     """The latest events as sentences, the newest first."""
     rows = []
     for event in reversed(shot.events[-FEED_SHOWN:]):

@@ -86,8 +86,10 @@ function codeView(state, { now_s, qr, renew }) {
   }
   return [
     h("h1", {}, "Scan this at the gate"),
-    h("div", { class: "qr" },
-      h("img", { id: "qr", src: qr, alt: "Your entry code as a QR code", width: 300, height: 300 })),
+    qr
+      ? h("div", { class: "qr" }, h("img",
+          { id: "qr", src: qr, alt: "Your entry code as a QR code", width: 300, height: 300 }))
+      : h("p", { class: "card empty" }, "The entry code is on the shopper's own phone only."),
     h("p", { class: "soft", id: "left" }, `Good for one entry, for ${clock(left_s)}.`),
     h("p", { class: "card" },
       `At the gate ${money(state.hold_minor, state.currency)} are reserved, not charged. ` +

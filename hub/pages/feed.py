@@ -1,0 +1,253 @@
+"""What the pages know of the hub: asked over HTTP, kept as one snapshot, shared by all viewers.
+
+    feed = HubFeed(client, PagesSettings())
+    await feed.run()          # until cancelled; feed.shot and feed.version change meanwhile
+
+The state is asked for a few times a second while somebody looks and seldom otherwise; the log
+comes as server-sent events. A hub that is away is asked again with growing pauses; the last
+snapshot stays, marked as not connected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import httpx
+
+from hub.pages.settings import PagesSettings
+from hub.pages.shown import Snapshot
+
+__all__ = ["HubFeed", "LoginAnswer", "hub_client"]
+
+LoginAnswer = Literal["in", "wrong", "wait", "away"]
+EVENTS_MAX = 500
+EVENT_BYTES_MAX = 1_000_000
+TILES_KEPT = 64
+PHONES_KEPT = 64
+IDLE_S = 2.0
+REVIEW_S = 2.0
+RETRY_S = (0.3, 1.0, 2.0, 5.0)
+REFUSED_RETRY_S = 15.0
+"""A wrong password is not tried faster than the hub lets others try."""
+TIMEOUT_S = 5.0
+SILENT_S_MAX = 30.0
+"""The hub sends a sign of life every ten seconds."""
+WATCH_FOR_S = 15.0
+WATCH_EVERY_S = 5.0
+PHONE_EVERY_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Something asked for a moment ago."""
+
+    at_s: float
+    body: Any
+
+
+def hub_client(settings: PagesSettings) -> httpx.AsyncClient:
+    """A client for the hub with the staff password as bearer token, if there is one."""
+    password = settings.staff_password
+    headers = {} if password is None else {"Authorization": f"Bearer {password.get_secret_value()}"}
+    return httpx.AsyncClient(
+        base_url=settings.hub_url, headers=headers, timeout=TIMEOUT_S, follow_redirects=False
+    )
+
+
+class HubFeed:
+    """The hub as the pages see it. `viewers` is how many pages are open."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, settings: PagesSettings, *, now: Callable[[], float]
+    ) -> None:
+        self.shot = Snapshot(fault="asking the hub")
+        self.version = 0
+        self.viewers = 0
+        self._client = client
+        self._settings = settings
+        self._now = now
+        self._events: deque[Mapping[str, Any]] = deque(maxlen=EVENTS_MAX)
+        self._last_number = 0
+        self._stream: asyncio.Task[None] | None = None
+        self._watched: dict[str, float] = {}
+        self._tiles: OrderedDict[str, _Kept] = OrderedDict()
+        self._phones: OrderedDict[str, _Kept] = OrderedDict()
+        self._review_at_s = float("-inf")
+
+    # -- keeping up -----------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Keeps the snapshot up to date until cancelled."""
+        fails = 0
+        try:
+            while True:
+                try:
+                    await self._look()
+                    fails = 0
+                    pause_s = 1.0 / self._settings.updates_hz_max if self.viewers else IDLE_S
+                except httpx.HTTPStatusError as error:
+                    pause_s = self._refused(error)
+                except (httpx.HTTPError, ValueError, KeyError) as error:
+                    pause_s = RETRY_S[min(fails, len(RETRY_S) - 1)]
+                    fails += 1
+                    self._away(f"no answer from the hub at {self._settings.hub_url}", error)
+                await asyncio.sleep(pause_s)
+        finally:
+            if self._stream is not None:
+                self._stream.cancel()
+
+    async def _look(self) -> None:
+        if self.shot.layout is None or not self.shot.connected:
+            self._change(layout=await self._json("/api/v1/staff/layout"))
+        state = await self._json("/api/v1/staff/state")
+        if state["log_number"] < self._last_number:
+            # Another database: its events are numbered from the beginning.
+            self._events.clear()
+            self._last_number = 0
+            if self._stream is not None:
+                self._stream.cancel()
+        if self._stream is None or self._stream.done():
+            self._stream = asyncio.create_task(self._follow_log())
+        if self._now() - self._review_at_s >= REVIEW_S:
+            self._review_at_s = self._now()
+            self._change(review=tuple(await self._json("/api/v1/staff/review")))
+        self._change(state=state, connected=True, fault="")
+
+    async def _follow_log(self) -> None:
+        """Reads the log's stream until it ends; the next look starts it again."""
+        timeout = httpx.Timeout(TIMEOUT_S, read=SILENT_S_MAX)
+        try:
+            async with self._client.stream(
+                "GET",
+                "/api/v1/staff/events",
+                params={"after": self._last_number},
+                timeout=timeout,
+            ) as answer:
+                if answer.status_code != 200:
+                    return
+                async for line in answer.aiter_lines():
+                    if line.startswith("data: ") and len(line) <= EVENT_BYTES_MAX:
+                        self._happened(json.loads(line[6:]))
+        except (httpx.HTTPError, ValueError):
+            return
+
+    def _happened(self, event: Mapping[str, Any]) -> None:
+        if event["number"] > self._last_number:
+            self._last_number = event["number"]
+            self._events.append(event)
+            self._change(events=tuple(self._events))
+
+    def _refused(self, error: httpx.HTTPStatusError) -> float:
+        status = error.response.status_code
+        if status in (401, 403, 429):
+            self._away("the hub wants its staff password; set SORTIE_PAGES_STAFF_PASSWORD", error)
+            return REFUSED_RETRY_S
+        self._away(f"the hub answers with status {status}", error)
+        return RETRY_S[-1]
+
+    def _away(self, fault: str, _error: Exception) -> None:
+        if self.shot.connected or self.shot.fault != fault:
+            self._change(connected=False, fault=fault)
+
+    def _change(self, **values: Any) -> None:
+        after = replace(self.shot, **values)
+        if after != self.shot:
+            self.shot = after
+            self.version += 1
+
+    async def _json(self, path: str) -> Any:
+        answer = await self._client.get(path)
+        return answer.raise_for_status().json()
+
+    # -- for one page ---------------------------------------------------------------------
+
+    async def phone(self, visit_id: str) -> Mapping[str, Any] | None:
+        """What the phone of a visit shows, at most a fifth of a second old; None if unknown."""
+        kept = self._phones.get(visit_id)
+        if kept is None or self._now() - kept.at_s >= PHONE_EVERY_S:
+            try:
+                answer = await self._client.get(f"/api/v1/staff/visits/{visit_id}/phone")
+            except httpx.HTTPError:
+                return None if kept is None else kept.body
+            kept = _Kept(self._now(), answer.json() if answer.status_code == 200 else None)
+            _keep(self._phones, visit_id, kept, PHONES_KEPT)
+        body: Mapping[str, Any] | None = kept.body
+        return body
+
+    async def tile(self, camera_id: str) -> bytes | None:
+        """The latest picture of a camera, which is asked for as long as somebody looks."""
+        kept = self._tiles.get(camera_id)
+        if kept is None or self._now() - kept.at_s >= 1.0 / self._settings.tiles_hz_max:
+            try:
+                await self._watch(camera_id)
+                answer = await self._client.get(f"/api/v1/staff/tiles/{camera_id}.jpg")
+            except httpx.HTTPError:
+                return None
+            kept = _Kept(self._now(), answer.content if answer.status_code == 200 else None)
+            _keep(self._tiles, camera_id, kept, TILES_KEPT)
+        body: bytes | None = kept.body
+        return body
+
+    async def _watch(self, camera_id: str) -> None:
+        if self._now() - self._watched.get(camera_id, float("-inf")) < WATCH_EVERY_S:
+            return
+        self._watched[camera_id] = self._now()
+        await self._client.post(
+            f"/api/v1/staff/tiles/{camera_id}/watch", json={"for_s": WATCH_FOR_S}
+        )
+
+    def knows_camera(self, camera_id: str) -> bool:
+        """Whether the store has this camera."""
+        layout = self.shot.layout
+        return layout is not None and any(
+            camera["camera_id"] == camera_id for camera in layout["cameras"]
+        )
+
+    async def refund(
+        self, refund_id: str, visit_id: str, lines: Mapping[int, int], reason: str
+    ) -> tuple[bool, str]:
+        """Gives receipt lines back; whether it was done, and the hub's words if it was not."""
+        body = {
+            "refund_id": refund_id,
+            "visit_id": visit_id,
+            "lines": [{"line": line, "quantity": count} for line, count in lines.items()],
+            "reason": reason,
+        }
+        try:
+            answer = await self._client.post("/api/v1/staff/refunds", json=body)
+        except httpx.HTTPError:
+            return False, "The hub did not answer; trying again changes nothing twice."
+        self._phones.pop(visit_id, None)
+        return answer.status_code == 200, _reason(answer)
+
+    async def login(self, password: str) -> LoginAnswer:
+        """Asks the hub whether this is the staff password."""
+        try:
+            answer = await self._client.post("/api/v1/staff/login", json={"password": password})
+        except httpx.HTTPError:
+            return "away"
+        # The session that came with it is nobody's: this process has the password itself.
+        self._client.cookies.clear()
+        if answer.status_code == 204:
+            return "in"
+        return "wait" if answer.status_code == 429 else "wrong"
+
+
+def _keep(kept: OrderedDict[str, _Kept], key: str, value: _Kept, most: int) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    while len(kept) > most:
+        kept.popitem(last=False)
+
+
+def _reason(answer: httpx.Response) -> str:
+    try:
+        detail = answer.json().get("detail", "")
+    except ValueError:
+        detail = ""
+    return detail if isinstance(detail, str) and detail else f"status {answer.status_code}"

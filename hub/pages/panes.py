@@ -1,0 +1,118 @@
+"""Building blocks of the NiceGUI pages: panes that change only when what they show changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from nicegui import ui
+
+from hub.pages.markup import dot_html
+from hub.pages.shown import Person
+
+__all__ = ["Cards", "Dots", "Pane", "Tile"]
+
+TRANSITION_S = 0.25
+
+
+class Pane:
+    """A piece of page whose HTML comes from hub.pages.markup, where all text is escaped."""
+
+    def __init__(self, classes: str = "", *, tag: str = "div", **attributes: str) -> None:
+        self.element = ui.html("", sanitize=False, tag=tag).classes(classes)
+        for name, value in attributes.items():
+            self.element.props[name.replace("_", "-")] = value
+        self._shown = ""
+
+    def show(self, html: str) -> None:
+        """Shows this, if it is not shown already."""
+        if html != self._shown:
+            self._shown = html
+            self.element.set_content(html)
+
+
+class Dots:
+    """People over a floor plan, as elements that glide to where they are."""
+
+    def __init__(self) -> None:
+        self._layer = ui.element("div").classes("dots")
+        self._dots: dict[str, tuple[ui.element, Pane, str]] = {}
+
+    def show(self, people: Iterable[Person], followed: str | None = None) -> None:
+        """Moves, adds and takes away."""
+        here = {person.track_id: person for person in people}
+        for track_id in [name for name in self._dots if name not in here]:
+            self._dots.pop(track_id)[0].delete()
+        for track_id, person in here.items():
+            style = f"left:{100 * person.left:.2f}%;top:{100 * person.top:.2f}%"
+            look = "dot followed" if followed and person.visit_id == followed else "dot"
+            if track_id not in self._dots:
+                with self._layer:
+                    dot = ui.element("div").classes(look)
+                    dot.props["data-visit"] = person.visit_id or ""
+                    with dot:
+                        name = Pane()
+                self._dots[track_id] = (dot, name, "")
+            dot, name, before = self._dots[track_id]
+            name.show(dot_html(person))
+            if before != style + look:
+                dot.style(replace=style).classes(replace=look)
+                dot.props["data-visit"] = person.visit_id or ""
+                self._dots[track_id] = (dot, name, style + look)
+
+
+class Cards:
+    """A list of cards by key, each with a pane and whatever `dress` adds under it."""
+
+    def __init__(self, classes: str, dress: Callable[[str], None]) -> None:
+        self.box = ui.element("div").classes(classes)
+        self._dress = dress
+        self._cards: dict[str, tuple[ui.element, Pane, bool]] = {}
+        self._order: list[str] = []
+
+    def show(self, cards: Iterable[tuple[str, str, bool]]) -> None:
+        """Cards as (key, html, dressed), in order; a card that changes its dress is made anew."""
+        rows = list(cards)
+        wanted = {key: dressed for key, _html, dressed in rows}
+        for key in [k for k, row in self._cards.items() if wanted.get(k) != row[2]]:
+            self._cards.pop(key)[0].delete()
+            self._order.remove(key)
+        for index, (key, html, dressed) in enumerate(rows):
+            if key not in self._cards:
+                with self.box:
+                    card = ui.element("section").classes("carded")
+                    with card:
+                        pane = Pane()
+                        if dressed:
+                            self._dress(key)
+                self._cards[key] = (card, pane, dressed)
+                self._order.append(key)
+            card, pane, _ = self._cards[key]
+            pane.show(html)
+            if self._order.index(key) != index:
+                card.move(target_index=index)
+                self._order.remove(key)
+                self._order.insert(index, key)
+
+
+class Tile:
+    """A camera's picture, again and again; the old one stays until the new one is read."""
+
+    def __init__(self, camera_id: str = "") -> None:
+        self._number = 0
+        self._camera_id = camera_id
+        with ui.element("figure").classes("tile"):
+            self._image: Any = ui.interactive_image("", sanitize=False)
+            self._caption = Pane(tag="figcaption")
+        self.caption(camera_id)
+
+    def caption(self, html: str) -> None:
+        """The line under the picture."""
+        self._caption.show(html)
+
+    def turn(self, camera_id: str | None = None) -> None:
+        """Asks for the next picture, of another camera if one is named."""
+        self._camera_id = camera_id or self._camera_id
+        if self._camera_id:
+            self._number += 1
+            self._image.set_source(f"/tiles/{self._camera_id}.jpg?n={self._number}")

@@ -1,0 +1,83 @@
+"""The application of the pages' process: NiceGUI's pages, plain routes, the guard at the door."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from nicegui import Client, ui
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from hub.api.app import LOOPBACK_NAMES
+from hub.pages import PHONE_FILES
+from hub.pages.door import Guard, Sessions, add_login
+from hub.pages.feed import HubFeed, hub_client
+from hub.pages.routes import add_routes
+from hub.pages.settings import PagesSettings
+from hub.pages.staff import build_staff
+from hub.pages.start import build_start
+from hub.pages.words import Palette
+
+__all__ = ["create_site"]
+
+HEAD = (
+    '<link rel="stylesheet" href="/assets/pages.css">'
+    '<meta name="referrer" content="no-referrer"><meta name="color-scheme" content="light dark">'
+)
+Build = Callable[[HubFeed, Palette, PagesSettings, Callable[[], float]], None]
+
+
+def create_site(settings: PagesSettings, stopping: Callable[[], bool]) -> FastAPI:
+    """The application; once a process, because NiceGUI's registry of pages is the process's."""
+    client = hub_client(settings)
+    feed = HubFeed(client, settings, now=time.monotonic)
+
+    @asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        task = asyncio.create_task(feed.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            await client.aclose()
+
+    app = FastAPI(title="Sortie pages", lifespan=life, openapi_url=None)
+    add_routes(app, feed, stopping)
+    if settings.staff_password is None:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES)
+    else:
+        sessions = Sessions(settings.session_s, time.monotonic)
+        add_login(app, feed, sessions)
+        app.add_middleware(Guard, sessions=sessions)
+    palette = Palette()
+    _page("/", "Sortie", build_start, feed, palette, settings)
+    _page("/staff", "Sortie: staff", build_staff, feed, palette, settings)
+    ui.run_with(
+        app,
+        title="Sortie",
+        favicon=PHONE_FILES / "icon.svg",
+        dark=None,
+        language="en-US",
+        tailwind=False,
+        binding_refresh_interval=None,
+        reconnect_timeout=10.0,
+        show_welcome_message=False,
+    )
+    return app
+
+
+def _page(
+    path: str, title: str, build: Build, feed: HubFeed, palette: Palette, settings: PagesSettings
+) -> None:
+    @ui.page(path, title=title)
+    def show(client: Client) -> None:
+        feed.viewers += 1
+        client.on_delete(lambda: setattr(feed, "viewers", feed.viewers - 1))
+        ui.add_head_html(HEAD)
+        build(feed, palette, settings, time.monotonic)
