@@ -1,0 +1,317 @@
+"""The simulated store in real time: `python -m store_sim.live`, settings from SORTIE_SIM_*.
+
+The world runs along the machine's monotonic clock. Cameras write into shared-memory rings, plates
+and scans into theirs, all stamped with the clock that the nodes read. Truth goes to a folder that
+only the auditor opens. Nothing else leaves this process: phones speak HTTP with the hub like any
+phone.
+
+If the machine is too slow, pictures are left out and counted; the world keeps its time. After a
+long standstill (a suspended machine) the world's time is set off anew, so that nobody runs.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Protocol
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.errors import ContractError
+from contracts.store_file import StoreFile, load_store_file
+from hardware.cameras.shm import FrameRingWriter
+from hardware.errors import HardwareError
+from hardware.gates import GateRingWriter
+from hardware.ports import GateScan
+from hardware.scales import ScaleRingWriter
+from store_sim.errors import SimulatorError
+from store_sim.phones import HubClient, Phones
+from store_sim.plates import PlateBank
+from store_sim.scenarios import build
+from store_sim.stream import chosen_cameras, frame_clocks, make_renderers
+from store_sim.truth import TruthWriter
+from store_sim.world import TICK_HZ, Scenario, World
+
+__all__ = ["LiveSettings", "LiveStore", "PhoneBook", "main"]
+
+PREFIX = "SORTIE_SIM_"
+BEHIND_S_MAX = 0.25
+"""Later than this, pictures are left out until the world has caught up."""
+STANDSTILL_S = 3.0
+SAY_S = 30.0
+
+
+class LiveSettings(BaseSettings):
+    """What is simulated, and where it goes."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    store_file: Annotated[Path, Field(description="the store")]
+    hub_url: Annotated[str, Field(pattern=r"^https?://", description="where phones ask")]
+    truth_dir: Annotated[Path, Field(description="for the auditor alone")]
+    scenario: Annotated[str, Field(min_length=1, max_length=60)] = "demo-day"
+    seed: Annotated[int, Field(ge=0, le=2**31)] = 1
+    shoppers: Annotated[int, Field(ge=1, le=100_000, description="visits of a day")] = 12
+    shm_root: Annotated[Path | None, Field(description="folder of rings; none: /dev/shm")] = None
+    scale_ring: Annotated[str, Field(max_length=120)] = "plates"
+    gate_ring: Annotated[str, Field(max_length=120)] = "gates"
+    cameras: Annotated[
+        tuple[str, ...] | None, Field(description="cameras to draw, as JSON; none: all")
+    ] = None
+    plates: Annotated[bool, Field(description="whether plates weigh")] = True
+
+
+class PhoneBook(Protocol):
+    """What the live store needs of phones; `store_sim.phones.Phones` over HTTP."""
+
+    def ask(self, shopper: int) -> None:
+        """Asks for a shopper's code, once."""
+        ...
+
+    def scanned(self, shopper: int) -> None:
+        """The shopper has scanned."""
+        ...
+
+    def restocked(self, slot_id: str, gtin: str, quantity: int) -> None:
+        """A shelf was filled."""
+        ...
+
+    def take_codes(self) -> list[tuple[int, str]]:
+        """Codes that came since the last call."""
+        ...
+
+    def take_refused(self) -> list[int]:
+        """Shoppers whom the store does not let in."""
+        ...
+
+
+class LiveStore:
+    """World, cameras, plates and gates on one clock. `step` is called often; it never sleeps."""
+
+    def __init__(
+        self,
+        store: StoreFile,
+        scenario: Scenario,
+        settings: LiveSettings,
+        phones: PhoneBook,
+        *,
+        clock: Callable[[], float],
+        stream_id: int,
+    ) -> None:
+        self.world = World(store, scenario, settings.seed)
+        self._store = store
+        self._phones = phones
+        self._clock = clock
+        self._truth = TruthWriter(settings.truth_dir)
+        self._bank = PlateBank(store, settings.seed) if settings.plates and store.plates else None
+        cameras = chosen_cameras(store, settings.cameras)
+        clocks = frame_clocks(store)
+        self._clocks = {camera.camera_id: clocks[camera.camera_id] for camera in cameras}
+        self._indexes = dict.fromkeys(self._clocks, 0)
+        self._renderers = make_renderers(store, cameras, settings.seed)
+        root = settings.shm_root
+        self._rings: dict[str, FrameRingWriter] = {}
+        self._scale: ScaleRingWriter | None = None
+        self._gate: GateRingWriter | None = None
+        try:
+            for camera in cameras:
+                size = camera.intrinsics
+                self._rings[camera.camera_id] = FrameRingWriter(
+                    camera.uri.removeprefix("shm://"),
+                    width=size.width,
+                    height=size.height,
+                    stream_id=stream_id,
+                    root=root,
+                )
+            if self._bank is not None:
+                self._scale = ScaleRingWriter(
+                    settings.scale_ring,
+                    plate_ids=self._bank.plate_ids,
+                    stream_id=stream_id,
+                    root=root,
+                )
+            self._gate = GateRingWriter(settings.gate_ring, stream_id=stream_id, root=root)
+        except HardwareError:
+            self.close()
+            raise
+        # Drawn once now: the first picture compiles, and the world's clock must not wait for it.
+        for renderer in self._renderers.values():
+            renderer.render(self.world.scene())
+        self._codes: dict[str, int] = {}
+        self._shelf_version = -1
+        self._shelves = self._on_shelves()
+        self._days = 0
+        self.pictures = 0
+        self.pictures_left_out = 0
+        self.standstills = 0
+        self._offset_s = clock()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last shopper has left and will not be followed."""
+        return self.world.finished
+
+    def step(self) -> float:
+        """Brings the world up to the clock; seconds until there is something to do again."""
+        now_s = self._clock()
+        behind_s = now_s - self._offset_s - self.world.t_s
+        if behind_s > STANDSTILL_S:
+            self.standstills += 1
+            self._offset_s += behind_s
+            return 0.0
+        tick = round(self.world.t_s * TICK_HZ)
+        last = math.floor((now_s - self._offset_s) * TICK_HZ)
+        while tick < last:
+            tick += 1
+            self.world.advance(tick / TICK_HZ)
+            behind_s = self._clock() - self._offset_s - tick / TICK_HZ
+            if behind_s > STANDSTILL_S:
+                break
+            self._draw(tick, late=behind_s > BEHIND_S_MAX)
+            self._weigh()
+            self._serve_gates()
+        return max(0.0, (tick + 1) / TICK_HZ + self._offset_s - self._clock())
+
+    def close(self) -> None:
+        """Takes the rings away; closing twice is fine."""
+        for ring in self._rings.values():
+            ring.close()
+        if self._scale is not None:
+            self._scale.close()
+        if self._gate is not None:
+            self._gate.close()
+
+    def _draw(self, tick: int, *, late: bool) -> None:
+        for name, clock in self._clocks.items():
+            if clock.tick_of(self._indexes[name]) > tick:
+                continue
+            self._indexes[name] += 1
+            if late:
+                self.pictures_left_out += 1
+                continue
+            picture = self._renderers[name].render(self.world.scene())
+            self._rings[name].write(picture.rgb, t_s=self._offset_s + tick / TICK_HZ)
+            self.pictures += 1
+
+    def _weigh(self) -> None:
+        loads = self.world.take_loads()
+        if self._bank is not None and self._scale is not None and len(loads.t_s):
+            batch = self._bank.read(loads)
+            self._scale.write(batch.t_s + self._offset_s, batch.grams)
+
+    def _serve_gates(self) -> None:
+        world = self.world
+        for shopper in world.waiting_for_code():
+            self._phones.ask(shopper)
+        for shopper, code in self._phones.take_codes():
+            self._codes[code] = shopper
+            world.provide_code(shopper, code)
+        for scan in world.take_scans():
+            if self._gate is not None:
+                t_s = scan.t_s + self._offset_s
+                self._gate.write(GateScan(scan.gate_id, t_s, scan.code))
+            if scan.code in self._codes:
+                self._phones.scanned(self._codes.pop(scan.code))
+        for shopper in self._phones.take_refused():
+            world.refuse_entry(shopper)
+        self._truth.write(world.take_finished())
+        self._note_restocking()
+
+    def _note_restocking(self) -> None:
+        """At night somebody fills the shelves, and says so like staff does."""
+        if len(self.world.restocked_at_s) == self._days:
+            if self.world.stock.version != self._shelf_version:
+                self._shelves = self._on_shelves()
+            return
+        self._days = len(self.world.restocked_at_s)
+        before, self._shelves = self._shelves, self._on_shelves()
+        gtins = {slot.slot_id: slot.gtin for slot in self._store.slots}
+        for slot_id, count in self._shelves.items():
+            added = count - before.get(slot_id, 0)
+            if added > 0:
+                self._phones.restocked(slot_id, gtins[slot_id], added)
+
+    def _on_shelves(self) -> dict[str, int]:
+        """Pieces on each slot now."""
+        stock = self.world.stock
+        self._shelf_version = stock.version
+        counts: dict[str, int] = {}
+        for (slot_id, _), pile in stock.columns.items():
+            counts[slot_id] = counts.get(slot_id, 0) + len(pile)
+        return counts
+
+
+def load_live_settings() -> LiveSettings:
+    """Settings of the environment; SimulatorError names variable, fault and fix."""
+    known = {f"{PREFIX}{name}".upper() for name in LiveSettings.model_fields}
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SimulatorError(
+            f"{unknown[0]}: no such setting; expected one of {', '.join(sorted(known))}"
+        )
+    try:
+        return LiveSettings()
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = "_".join(str(part) for part in fault["loc"]).upper()
+        raise SimulatorError(f"{PREFIX}{name}: {fault['msg']}") from error
+
+
+def main() -> int:
+    """Runs the store until SIGTERM, or until the last shopper of a day that does not loop."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        settings = load_live_settings()
+        store = load_store_file(settings.store_file)
+        scenario = build(settings.scenario, store, settings.seed, settings.shoppers)
+        _run(store, scenario, settings, stop)
+    except (SimulatorError, ContractError, HardwareError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _run(
+    store: StoreFile, scenario: Scenario, settings: LiveSettings, stop: threading.Event
+) -> None:
+    def say(line: str) -> None:
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+    settings.truth_dir.mkdir(parents=True, exist_ok=True)
+    phones = Phones(
+        HubClient(settings.hub_url), say=say, visits_file=settings.truth_dir / "phones.jsonl"
+    )
+    try:
+        live = LiveStore(
+            store, scenario, settings, phones, clock=time.monotonic, stream_id=time.time_ns()
+        )
+    except BaseException:
+        phones.close()
+        raise
+    say(f"store {store.store_id}: open, scenario {scenario.name}, seed {settings.seed}")
+    said_s, left_out = time.monotonic(), 0
+    try:
+        while not stop.is_set() and not live.finished:
+            stop.wait(live.step())
+            if time.monotonic() - said_s > SAY_S and live.pictures_left_out > left_out:
+                said_s, left_out = time.monotonic(), live.pictures_left_out
+                say(
+                    f"this machine is too slow: {left_out} pictures left out, {live.pictures} drawn"
+                )
+    finally:
+        live.close()
+        phones.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

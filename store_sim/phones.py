@@ -1,0 +1,210 @@
+"""The shoppers' phones and the shelf filler of a live store: they speak HTTP with the hub.
+
+A thread of its own does the asking, so that a slow hub never holds up the pictures. A phone asks
+for a visit and gets an entry code; after the scan it looks whether the visit was refused. What
+cannot be asked now is asked again after a pause.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["HubClient", "PhoneVisit", "Phones"]
+
+TIMEOUT_S = 5.0
+RETRY_S = 1.0
+LOOK_S = 0.15
+LOOKS_MAX = 20
+VISITS_MAX = 10_000
+JOBS_MAX = 10_000
+JOIN_S = 8.0
+ANSWER_BYTES_MAX = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneVisit:
+    """What the hub gave a phone."""
+
+    visit_id: str
+    token: str
+    code: str
+
+
+class HubClient:
+    """The hub's HTTP interface as a phone and a shelf filler use it; OSError when it fails."""
+
+    def __init__(self, hub_url: str) -> None:
+        self._url = hub_url.rstrip("/")
+        # A proxy of the environment is not meant for the store's own machines.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def open_visit(self, payer: str) -> PhoneVisit:
+        """A new visit with its entry code."""
+        answer = self._ask("POST", "/api/v1/phones/visits", {"payer": payer})
+        return PhoneVisit(str(answer["visit_id"]), str(answer["token"]), str(answer["code"]))
+
+    def stage(self, visit: PhoneVisit) -> str:
+        """The stage of a visit: issued, entering, binding, shopping, left, final, refused …"""
+        return str(self._ask("GET", f"/api/v1/phones/{visit.token}", None)["stage"])
+
+    def restock(self, slot_id: str, gtin: str, quantity: int) -> None:
+        """Says that pieces were put on a shelf."""
+        body = {"slot_id": slot_id, "gtin": gtin, "quantity": quantity}
+        self._ask("POST", "/api/v1/staff/stock", body)
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            self._url + path,
+            data=data,
+            method=method,
+            headers={"content-type": "application/json"} if data is not None else {},
+        )
+        try:
+            with self._opener.open(request, timeout=TIMEOUT_S) as answer:
+                document = json.loads(answer.read(ANSWER_BYTES_MAX))
+        except urllib.error.HTTPError as error:
+            raise OSError(f"{method} {self._url}{path}: the hub says {error.code}") from error
+        except ValueError as error:
+            raise OSError(f"{method} {self._url}{path}: expected JSON, got none") from error
+        if not isinstance(document, dict):
+            raise OSError(f"{method} {self._url}{path}: expected an object, got {document!r}")
+        return document
+
+
+class Phones:
+    """All phones of the store's shoppers. `ask`, `scanned` and `restocked` return at once; what
+    came of it is collected with `take_codes` and `take_refused`.
+
+    `visits_file`, in the truth folder, gets a line {"shopper": 0, "visit_id": "..."} for each.
+    """
+
+    def __init__(
+        self,
+        client: HubClient,
+        *,
+        say: Callable[[str], None],
+        visits_file: Path | None = None,
+    ) -> None:
+        self._client = client
+        self._say = say
+        self._visits_file = visits_file
+        self._changed = threading.Condition()
+        self._jobs: deque[Callable[[], bool]] = deque()
+        self._asked: OrderedDict[int, PhoneVisit | None] = OrderedDict()
+        self._codes: list[tuple[int, str]] = []
+        self._refused: list[int] = []
+        self._closed = False
+        self._stop = threading.Event()
+        self._fault: str | None = None
+        self.dropped = 0
+        self._thread = threading.Thread(target=self._run, name="phones", daemon=True)
+        self._thread.start()
+
+    def ask(self, shopper: int) -> None:
+        """Asks for a shopper's visit, once."""
+        with self._changed:
+            if shopper in self._asked:
+                return
+            self._asked[shopper] = None
+            while len(self._asked) > VISITS_MAX:
+                self._asked.popitem(last=False)
+        self._add(lambda: self._open_visit(shopper))
+
+    def scanned(self, shopper: int) -> None:
+        """The shopper has scanned: the phone looks whether the store lets the shopper in."""
+        looks = [LOOKS_MAX]
+
+        def look() -> bool:
+            visit = self._asked.get(shopper)
+            looks[0] -= 1
+            if visit is None or looks[0] < 0:
+                return True
+            stage = self._client.stage(visit)
+            if stage == "refused":
+                with self._changed:
+                    self._refused.append(shopper)
+            if stage in ("issued", "entering"):
+                self._stop.wait(LOOK_S)
+                return False
+            return True
+
+        self._add(look)
+
+    def restocked(self, slot_id: str, gtin: str, quantity: int) -> None:
+        """Somebody filled a shelf."""
+
+        def tell() -> bool:
+            self._client.restock(slot_id, gtin, quantity)
+            return True
+
+        self._add(tell)
+
+    def take_codes(self) -> list[tuple[int, str]]:
+        """Shoppers and codes that came since the last call."""
+        with self._changed:
+            codes, self._codes = self._codes, []
+        return codes
+
+    def take_refused(self) -> list[int]:
+        """Shoppers who were refused since the last call."""
+        with self._changed:
+            refused, self._refused = self._refused, []
+        return refused
+
+    def close(self) -> None:
+        """Stops asking; closing twice is fine."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._stop.set()
+        self._thread.join(JOIN_S)
+
+    def _add(self, job: Callable[[], bool]) -> None:
+        with self._changed:
+            if len(self._jobs) >= JOBS_MAX:
+                self.dropped += 1
+                return
+            self._jobs.append(job)
+            self._changed.notify_all()
+
+    def _open_visit(self, shopper: int) -> bool:
+        visit = self._client.open_visit(f"shopper-{shopper}")
+        if self._visits_file is not None:
+            line = json.dumps({"shopper": shopper, "visit_id": visit.visit_id}) + "\n"
+            with self._visits_file.open("a", encoding="utf-8") as file:
+                file.write(line)
+        with self._changed:
+            self._asked[shopper] = visit
+            self._codes.append((shopper, visit.code))
+        return True
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._jobs and not self._closed:
+                    self._changed.wait()
+                if self._closed:
+                    return
+                job = self._jobs.popleft()
+            try:
+                done = job()
+                if self._fault is not None:
+                    self._say("the hub answers again")
+                self._fault = None
+            except (OSError, KeyError) as error:
+                done = False
+                if str(error) != self._fault:
+                    self._say(f"the hub does not answer, asked again: {error}")
+                self._fault = str(error)
+                self._stop.wait(RETRY_S)
+            if not done:
+                self._add(job)

@@ -1,0 +1,408 @@
+"""The live store: everything on one clock, phones over HTTP, truth apart."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import yaml
+
+from contracts.store_file import StoreFile, load_store_file
+from hardware.cameras import open_camera
+from hardware.gates import ShmGate, ShmGateSettings
+from hardware.scales import ShmScale, ShmScaleSettings
+from store_sim.errors import SimulatorError
+from store_sim.live import LiveSettings, LiveStore, load_live_settings
+from store_sim.phones import HubClient, Phones
+from store_sim.scenarios import build
+from store_sim.world import Scenario
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "store_sim" / "stores" / "demo.yaml"
+WAIT_S = 40.0
+
+
+def until(done: Callable[[], bool]) -> None:
+    """Waits for another thread or process, bounded."""
+    pause = threading.Event()
+    deadline_s = time.monotonic() + WAIT_S
+    while not done():
+        assert time.monotonic() < deadline_s, "gave up waiting"
+        pause.wait(0.01)
+
+
+def collect(take: Callable[[], list[Any]], count: int = 1) -> list[Any]:
+    """Takes until there are so many."""
+    found: list[Any] = []
+
+    def enough() -> bool:
+        found.extend(take())
+        return len(found) >= count
+
+    until(enough)
+    return found
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 5000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class FakePhones:
+    """Gives a code at once; notes what it was told."""
+
+    def __init__(self) -> None:
+        self.codes: list[tuple[int, str]] = []
+        self.asked: list[int] = []
+        self.scans: list[int] = []
+        self.filled: list[tuple[str, str, int]] = []
+        self.refused: list[int] = []
+
+    def ask(self, shopper: int) -> None:
+        if shopper not in self.asked:
+            self.asked.append(shopper)
+            self.codes.append((shopper, f"code-{shopper}"))
+
+    def scanned(self, shopper: int) -> None:
+        self.scans.append(shopper)
+
+    def restocked(self, slot_id: str, gtin: str, quantity: int) -> None:
+        self.filled.append((slot_id, gtin, quantity))
+
+    def take_codes(self) -> list[tuple[int, str]]:
+        codes, self.codes = self.codes, []
+        return codes
+
+    def take_refused(self) -> list[int]:
+        refused, self.refused = self.refused, []
+        return refused
+
+
+@pytest.fixture(scope="module")
+def store_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo store with one small camera."""
+    document = yaml.safe_load(DEMO.read_text(encoding="utf-8"))
+    camera = document["cameras"][3]
+    camera["intrinsics"] = {"width": 64, "height": 36, "fx": 27, "fy": 27, "cx": 31.5, "cy": 17.5}
+    document["cameras"] = [camera]
+    path = tmp_path_factory.mktemp("store") / "small.yaml"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def store(store_path: Path) -> StoreFile:
+    return load_store_file(store_path)
+
+
+def _live(
+    store: StoreFile,
+    store_path: Path,
+    folder: Path,
+    clock: Clock,
+    phones: FakePhones,
+    scenario: Scenario | None = None,
+    cameras: tuple[str, ...] | None = None,
+) -> LiveStore:
+    settings = LiveSettings(
+        store_file=store_path,
+        hub_url="http://127.0.0.1:1",
+        truth_dir=folder / "truth",
+        scenario="easy-one",
+        seed=3,
+        shoppers=1,
+        shm_root=folder,
+        cameras=cameras,
+    )
+    chosen = scenario or build("easy-one", store, seed=3, shoppers=1)
+    return LiveStore(store, chosen, settings, phones, clock=clock, stream_id=1)
+
+
+def _run(live: LiveStore, clock: Clock, seconds: float) -> None:
+    end_s = clock.now_s + seconds
+    while clock.now_s < end_s and not live.finished:
+        pause_s = live.step()
+        assert 0.0 < pause_s <= 1 / 60 + 1e-6
+        clock.now_s += pause_s + 1e-6
+
+
+def test_all_sensors_carry_the_machines_clock(
+    store: StoreFile, store_path: Path, tmp_path: Path
+) -> None:
+    clock, phones = Clock(), FakePhones()
+    live = _live(store, store_path, tmp_path, clock, phones)
+    camera = open_camera(store.cameras[0], clock=clock, shm_root=tmp_path)
+    scale = ShmScale(ShmScaleSettings(name="plates", root=tmp_path), clock=clock)
+    gate = ShmGate(ShmGateSettings(name="gates", root=tmp_path), clock=clock)
+    _run(live, clock, 10.0)
+    frame = camera.read_latest(max_age_s=1.0)
+    assert frame is not None
+    assert clock.now_s - frame.t_s < 0.2
+    assert frame.rgb.std() > 10
+    batch = scale.read()
+    assert batch is not None
+    assert abs(len(batch.t_s) - 600) <= 1
+    assert np.allclose(np.diff(batch.t_s), 1 / 60)
+    assert 0 <= clock.now_s - batch.t_s[-1] < 0.05
+    assert phones.asked == [0]
+    scans = gate.read()
+    assert [scan.code for scan in scans] == ["code-0"]
+    assert 5000.0 < scans[0].t_s < clock.now_s
+    assert phones.scans == [0]
+    assert live.pictures == pytest.approx(10.0 * store.cameras[0].fps, abs=1)
+    assert live.pictures_left_out == 0
+    for device in (camera, scale, gate):
+        device.close()
+    live.close()
+    live.close()
+    assert not list(tmp_path.glob("*.ring"))
+
+
+def test_truth_is_written_when_a_shopper_has_left(
+    store: StoreFile, store_path: Path, tmp_path: Path
+) -> None:
+    clock, phones = Clock(), FakePhones()
+    live = _live(store, store_path, tmp_path, clock, phones, cameras=())
+    _run(live, clock, 300.0)
+    assert live.finished
+    live.close()
+    lines = (tmp_path / "truth" / "visits.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["code"] for line in lines] == ["code-0"]
+    assert phones.filled == []
+
+
+def test_a_slow_machine_leaves_pictures_out_and_keeps_time(
+    store: StoreFile, store_path: Path, tmp_path: Path
+) -> None:
+    clock = Clock()
+    live = _live(store, store_path, tmp_path, clock, FakePhones())
+    clock.now_s += 2.0
+    live.step()
+    assert live.world.t_s == pytest.approx(2.0, abs=0.02)
+    assert live.pictures_left_out > 10
+    assert live.pictures > 0, "once it has caught up it draws again"
+    assert live.standstills == 0
+    live.close()
+
+
+def test_after_a_standstill_nobody_runs(store: StoreFile, store_path: Path, tmp_path: Path) -> None:
+    clock = Clock()
+    live = _live(store, store_path, tmp_path, clock, FakePhones())
+    _run(live, clock, 1.0)
+    clock.now_s += 3600.0
+    before_s = live.world.t_s
+    live.step()
+    _run(live, clock, 1.0)
+    assert live.standstills == 1
+    assert live.world.t_s - before_s < 1.1
+    live.close()
+
+
+def test_a_shopper_who_is_refused_does_not_come_in(
+    store: StoreFile, store_path: Path, tmp_path: Path
+) -> None:
+    clock, phones = Clock(), FakePhones()
+    live = _live(store, store_path, tmp_path, clock, phones, cameras=())
+    while not phones.scans:
+        _run(live, clock, 0.1)
+    phones.refused.append(0)
+    _run(live, clock, 60.0)
+    assert live.finished
+    live.close()
+
+
+def test_shelves_filled_at_night_are_told(
+    store: StoreFile, store_path: Path, tmp_path: Path
+) -> None:
+    day = build("base-01", store, seed=3, shoppers=1)
+    looping = Scenario(day.name, day.description, day.day, day.at_most, loops=True, day_s=1.0)
+    clock, phones = Clock(), FakePhones()
+    live = _live(store, store_path, tmp_path, clock, phones, looping, cameras=())
+    while not phones.filled:
+        assert clock.now_s < 5000.0 + 400.0
+        _run(live, clock, 1.0)
+    truth = json.loads((tmp_path / "truth" / "visits.jsonl").read_text().splitlines()[0])
+    taken = truth["kept"]
+    filled: dict[str, int] = {}
+    for _, gtin, quantity in phones.filled:
+        filled[gtin] = filled.get(gtin, 0) + quantity
+    assert filled == taken
+    live.close()
+
+
+# ---------------------------------------------------------------- phones over HTTP
+
+
+class _Hub(http.server.BaseHTTPRequestHandler):
+    """A hub that fails a few times first."""
+
+    failures: ClassVar[int] = 0
+    stage: ClassVar[str] = "shopping"
+    seen: ClassVar[list[tuple[str, str, Any]]] = []
+
+    def _answer(self, status: int, document: dict[str, Any]) -> None:
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        kind = type(self)
+        length = int(self.headers.get("content-length", 0))
+        body = json.loads(self.rfile.read(length))
+        if kind.failures > 0:
+            kind.failures -= 1
+            self._answer(503, {})
+            return
+        kind.seen.append(("POST", self.path, body))
+        number = len(kind.seen)
+        self._answer(
+            201, {"visit_id": f"v-{number}", "token": f"t-{number}", "code": f"c-{number}"}
+        )
+
+    def do_GET(self) -> None:
+        kind = type(self)
+        kind.seen.append(("GET", self.path, None))
+        self._answer(200, {"stage": kind.stage})
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def hub() -> Iterator[tuple[str, type[_Hub]]]:
+    handler = type("Handler", (_Hub,), {"seen": [], "failures": 0})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", handler
+    server.shutdown()
+    server.server_close()
+
+
+def test_phones_get_codes_and_the_auditor_learns_whose_visit_is_whose(
+    hub: tuple[str, type[_Hub]], tmp_path: Path
+) -> None:
+    url, handler = hub
+    said: list[str] = []
+    phones = Phones(HubClient(url), say=said.append, visits_file=tmp_path / "phones.jsonl")
+    phones.ask(4)
+    phones.ask(4)
+    assert collect(phones.take_codes) == [(4, "c-1")]
+    phones.restocked("bay-a-1-l", "2000000011011", 3)
+    until(lambda: len(handler.seen) == 2)
+    phones.close()
+    phones.close()
+    assert handler.seen == [
+        ("POST", "/api/v1/phones/visits", {"payer": "shopper-4"}),
+        (
+            "POST",
+            "/api/v1/staff/stock",
+            {"slot_id": "bay-a-1-l", "gtin": "2000000011011", "quantity": 3},
+        ),
+    ]
+    line = json.loads((tmp_path / "phones.jsonl").read_text(encoding="utf-8"))
+    assert line == {"shopper": 4, "visit_id": "v-1"}
+    assert said == []
+
+
+@pytest.mark.parametrize(("stage", "refused"), [("shopping", []), ("refused", [7])])
+def test_a_phone_learns_that_it_was_refused(
+    hub: tuple[str, type[_Hub]], stage: str, refused: list[int]
+) -> None:
+    url, handler = hub
+    handler.stage = stage
+    phones = Phones(HubClient(url), say=print)
+    phones.ask(7)
+    until(lambda: bool(phones.take_codes()))
+    phones.scanned(7)
+    until(lambda: any(kind == "GET" for kind, _, _ in handler.seen))
+    found = collect(phones.take_refused) if refused else []
+    phones.close()
+    assert found + phones.take_refused() == refused
+    assert handler.seen[1][1] == "/api/v1/phones/t-1"
+
+
+def test_a_hub_that_does_not_answer_is_said_once_and_asked_again(
+    hub: tuple[str, type[_Hub]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store_sim.phones.RETRY_S", 0.01)
+    url, handler = hub
+    handler.failures = 3
+    said: list[str] = []
+    phones = Phones(HubClient(url), say=said.append)
+    phones.ask(1)
+    collect(phones.take_codes)
+    phones.close()
+    assert [line.split(":")[0] for line in said] == [
+        "the hub does not answer, asked again",
+        "the hub answers again",
+    ]
+
+
+# ---------------------------------------------------------------- the program
+
+
+def test_settings_are_checked_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("SORTIE_SIM_")]:
+        monkeypatch.delenv(name)
+    with pytest.raises(SimulatorError, match="SORTIE_SIM_STORE_FILE: Field required"):
+        load_live_settings()
+    monkeypatch.setenv("SORTIE_SIM_SPEEED", "2")
+    with pytest.raises(SimulatorError, match="SORTIE_SIM_SPEEED: no such setting; expected one"):
+        load_live_settings()
+
+
+def _program(folder: Path, **changes: str) -> subprocess.Popen[str]:
+    environment = {
+        **os.environ,
+        "SORTIE_SIM_STORE_FILE": str(DEMO),
+        "SORTIE_SIM_HUB_URL": "http://127.0.0.1:1",
+        "SORTIE_SIM_TRUTH_DIR": str(folder / "truth"),
+        "SORTIE_SIM_SHM_ROOT": str(folder),
+        "SORTIE_SIM_CAMERAS": "[]",
+        **changes,
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "store_sim.live"],
+        env=environment,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_the_program_runs_and_ends_cleanly(tmp_path: Path) -> None:
+    child = _program(tmp_path)
+    try:
+        assert child.stderr is not None
+        assert "open, scenario demo-day" in child.stderr.readline()
+        child.send_signal(signal.SIGTERM)
+        child.communicate(timeout=60)
+        assert child.returncode == 0
+    finally:
+        child.kill()
+    assert not list(tmp_path.glob("*.ring"))
+
+
+def test_an_unknown_scenario_is_one_line(tmp_path: Path) -> None:
+    child = _program(tmp_path, SORTIE_SIM_SCENARIO="no-such-day")
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == 1
+    assert "got scenario 'no-such-day'" in errors
+    assert len(errors.splitlines()) == 1
