@@ -38,6 +38,12 @@ class Rules(BaseModel):
     relink_slack_m: Annotated[
         float, Field(ge=0, le=10, description="how far a new track may start from a lost one")
     ] = 0.6
+    relink_wait_s: Annotated[
+        Wait, Field(description="a new track may be a lost shopper for so long")
+    ] = 8.0
+    relink_m_max: Annotated[
+        float, Field(gt=0, le=50, description="and may begin at most so far away")
+    ] = 2.5
     settle_delay_s: Annotated[
         Wait, Field(description="watermarks must pass the exit by so much")
     ] = 0.5

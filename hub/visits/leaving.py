@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+from contracts.geometry import Gate
 from hub.effects import us
 from hub.state import HubState
 from hub.visits.floor import Track
@@ -93,10 +94,15 @@ def _out_of_sight(state: HubState, visit: Visit, track: Track, lost_s: float) ->
         return
     if gone_s < state.rules.lost_wait_s:
         return
-    if zones:
+    if zones and _walked_in(visit, zones[0]):
         leave(state, visit, t_s=lost_s, kind="left_by_entry", gate_id=zones[0].gate_id)
     else:
         _lose(state, visit, lost_s, "its track was lost in the store")
+
+
+def _walked_in(visit: Visit, gate: Gate) -> bool:
+    """Whether the shopper was ever away from the gate: if not, sight was lost, not the shopper."""
+    return any(not inside((x_m, y_m), gate.zone_m) for _t, x_m, y_m in visit.trail)
 
 
 def _lose(state: HubState, visit: Visit, t_s: float, reason: str) -> None:
@@ -126,9 +132,9 @@ def _find_again(state: HubState, visit: Visit, lost: Track, lost_s: float) -> bo
         ):
             continue
         far_m = math.dist(begin[1:], last[1:])
-        if far_m <= state.rules.relink_slack_m + state.rules.relink_speed_m_s * (
-            track.born_s - lost_s
-        ):
+        away_s = track.born_s - lost_s
+        reach_m = state.rules.relink_slack_m + state.rules.relink_speed_m_s * away_s
+        if away_s <= state.rules.relink_wait_s and far_m <= min(reach_m, state.rules.relink_m_max):
             found.append((far_m, track.track_id, track))
     if not found:
         return False

@@ -205,6 +205,41 @@ def test_a_body_found_again_in_mid_store_is_the_one_that_was_lost(shop: Any, day
     assert _visit(shop, visit_id)["tracks"] == ["t1", "t9"]
 
 
+@pytest.mark.parametrize(
+    ("at_s", "x_m", "rival"), [(3.0, 4.8, False), (15.0, 1.2, False), (3.0, 1.3, True)]
+)
+def test_a_body_that_could_be_somebody_else_is_not_taken_for_the_lost_one(
+    shop: Any, day: Any, at_s: float, x_m: float, rival: bool
+) -> None:
+    """Too far away, too late, or with a rival as near."""
+    visit_id = shop.open_visit("code-one")
+    day.step(1.0, "t1", 1.0, 0.3, "born")
+    day.scan(1.1, "code-one")
+    day.step(1.5, "t1", 1.0, 2.0)
+    day.step(2.0, "t1", 1.1, 3.0, "lost")
+    if rival:
+        day.step(at_s, "t8", 0.9, 3.2, "born")
+    day.step(at_s, "t9", x_m, 3.2, "born")
+    shop.play(day.script, at_s + 1.0)
+    assert _visit(shop, visit_id)["tracks"] == ["t1"]
+
+
+@pytest.mark.parametrize(("inside", "kind"), [(True, "left_by_entry"), (False, "lost")])
+def test_leaving_by_the_entry_needs_to_have_been_in_the_store(
+    shop: Any, day: Any, inside: bool, kind: str
+) -> None:
+    visit_id = shop.open_visit("code-one")
+    day.step(1.0, "t1", 1.0, 0.3, "born")
+    day.scan(1.1, "code-one")
+    if inside:
+        day.step(3.0, "t1", 1.0, 2.5)
+    day.step(5.0, "t1", 1.0, 0.4)
+    day.step(5.2, "t1", 1.0, 0.3, "lost")
+    day.step(30.0, "other", 3.0, 2.0)
+    shop.play(day.script, 32.0)
+    assert _visit(shop, visit_id)["exit_kind"] == kind
+
+
 def test_a_body_lost_in_the_store_ends_the_visit_with_its_certain_lines(
     shop: Any, day: Any
 ) -> None:
