@@ -30,6 +30,7 @@ CEILING_CLASSES = ("head", "person", "hand")
 
 _GRID = 8  # every eighth pixel makes the small copy
 _HEADS_MAX = 64
+_MASS_CELLS_MIN = 8
 
 
 class Picture(Protocol):
@@ -73,7 +74,7 @@ class CeilingSettings(Contract):
     wrist_z_m: Annotated[float, Field(ge=0.2, le=2.2)] = 1.2
     wrist_z_sd_m: Annotated[float, Field(gt=0, le=1)] = 0.3
     point_sd_m: Annotated[float, Field(gt=0, le=0.5, description="spread right below")] = 0.05
-    person_sd_m: Annotated[float, Field(gt=0, le=2, description="placed by a whole box")] = 0.3
+    person_sd_m: Annotated[float, Field(gt=0, le=2, description="placed by a whole box")] = 0.26
     cut_sd_m: Annotated[float, Field(gt=0, le=2, description="placed by a cut box")] = 0.45
     border_px: Annotated[int, Field(ge=0, le=64, description="a box so near is cut")] = 3
     same_head_m: Annotated[float, Field(ge=0, le=1, description="closer heads are one")] = 0.18
@@ -180,8 +181,7 @@ class CeilingCamera:
         self._latest = seen
         if len(seen.heads):
             self._awake_until_s = max(self._awake_until_s, t_s + self._set.awake_s)
-        elif not moves:
-            self._learn_scene(grey, 0.2)
+        self._learn_floor(grey, seen.detections, 0.02 if moves else 0.1)
         return seen
 
     # ------------------------------------------------------------ gate and blindness
@@ -228,6 +228,17 @@ class CeilingCamera:
         if self._scene is not None:
             self._scene += share * (grey - self._scene)
 
+    def _learn_floor(self, grey: NDArray[np.float32], found: Detections, share: float) -> None:
+        """Learns the empty scene where nobody is seen, also while others walk elsewhere."""
+        if self._scene is None:
+            return
+        empty = np.ones(grey.shape, bool)
+        low = np.maximum(found.boxes_px[:, :2] / _GRID - 1.0, 0.0).astype(int)
+        high = np.ceil(found.boxes_px[:, 2:] / _GRID + 1.0).astype(int)
+        for (x0, y0), (x1, y1) in zip(low, high, strict=True):
+            empty[y0:y1, x0:x1] = False
+        self._scene[empty] += share * (grey[empty] - self._scene[empty])
+
     def _nothing(self, t_s: float, blind: str | None) -> CeilingObservation:
         return CeilingObservation(
             camera_id=self._camera.camera_id,
@@ -265,7 +276,7 @@ class CeilingCamera:
             classes=np.asarray(raw.classes, np.int32),
         )
         heads, head_boxes = self._heads(found)
-        bodies, body_boxes = self._headless(found, head_boxes)
+        bodies, body_boxes = self._headless(found, head_boxes, foreground)
         rows = np.concatenate([heads, bodies])
         boxes = np.concatenate([head_boxes, body_boxes])
         order = np.argsort(-rows[:, 3], kind="stable")
@@ -308,12 +319,14 @@ class CeilingCamera:
         return rows[good], boxes[good]
 
     def _headless(
-        self, found: Detections, head_boxes: NDArray[np.float32]
+        self, found: Detections, head_boxes: NDArray[np.float32], foreground: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Persons without a head of their own, placed by their box.
+        """Persons without a head of their own, placed by what differs from the empty scene in
+        their box, or by its middle.
 
-        Seen from above a body leans away from the camera's foot: a whole box has its middle at
-        half a body's height; of one cut by the border the lower half is what is left.
+        Seen from a camera H above the floor, a body of height z stands between the depths H and
+        H - z; its middle in the picture is at their harmonic mean. Of a body cut by the border the
+        lower half is what is left.
         """
         chosen = self._of(found, "person")
         chosen = chosen[found.scores[chosen] >= self._set.person_score_min]
@@ -321,8 +334,11 @@ class CeilingCamera:
         free = _without_head(boxes, head_boxes)
         chosen, boxes = chosen[free], boxes[free]
         cut = self._cut(boxes)
-        z_m = np.where(cut, 0.3, 0.5) * self._set.head_z_m
-        points, tangent = self._ground.at(_centres(boxes), z_m)
+        high = float(self._ground.position[2])
+        top = np.where(cut, 0.5, 1.0) * self._set.head_z_m
+        depth = 2.0 / (1.0 / high + 1.0 / np.maximum(high - top, 0.1))
+        middles = _middles(boxes, foreground)
+        points, tangent = self._ground.at(middles, high - depth)
         sd = np.hypot(np.where(cut, self._set.cut_sd_m, self._set.person_sd_m), 0.05 * tangent)
         rows = np.column_stack([points, sd, found.scores[chosen]])
         good = np.isfinite(rows).all(axis=1)
@@ -347,6 +363,18 @@ class CeilingCamera:
 
 def _centres(boxes: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(0.5 * (boxes[:, :2] + boxes[:, 2:]) - 0.5, np.float64)
+
+
+def _middles(boxes: NDArray[np.float32], foreground: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Centres of mass (N, 2) of the foreground in each box; the box's own where there is little."""
+    middles = _centres(boxes)
+    for row, (x0, y0, x1, y1) in enumerate(np.maximum(boxes, 0.0) / _GRID):
+        left, top = int(x0), int(y0)
+        inside = foreground[top : int(np.ceil(y1)), left : int(np.ceil(x1))]
+        rows, columns = np.nonzero(inside)
+        if len(rows) >= _MASS_CELLS_MIN:
+            middles[row] = _GRID * (columns.mean() + left + 0.5), _GRID * (rows.mean() + top + 0.5)
+    return middles
 
 
 def _without_head(boxes: NDArray[np.float32], head_boxes: NDArray[np.float32]) -> NDArray[np.intp]:
