@@ -96,6 +96,7 @@ def demo(
         seed=seed,
         sensors=sensors.value,
         port=port,
+        shoppers=shoppers,
     )
 
 

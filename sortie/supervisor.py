@@ -1,9 +1,10 @@
 """Starts, watches and stops the store's processes, the broker among them.
 
 A child that ends by itself is started again after a growing pause; one that ends
-RESTARTS_MAX times within RESTART_WINDOW_S stops the store with its last words. Children get their
-own process group, so that a Ctrl-C in the terminal reaches only the supervisor, which then stops
-them in the reverse order of their start.
+RESTARTS_MAX times within RESTART_WINDOW_S stops the store with its last words. A child that must
+not run twice is not started again: its clean end is noted, any other end stops the store. Children
+get their own process group, so that a Ctrl-C in the terminal reaches only the supervisor, which
+then stops them in the reverse order of their start.
 """
 
 from __future__ import annotations
@@ -31,13 +32,17 @@ LAST_WORDS_BYTES = 2000
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """One process to keep alive. `ready` answers whether it serves; None means at once."""
+    """One process to keep alive. `ready` answers whether it serves; None means at once.
+
+    `env` is never shown: it may hold passwords. `restart=False`: it runs once.
+    """
 
     name: str
     command: list[str]
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
     ready: Callable[[], bool] | None = None
     ready_timeout_s: float = 90.0
+    restart: bool = True
 
 
 @dataclass(slots=True)
@@ -47,6 +52,7 @@ class _Running:
     log: Path
     starts: list[float] = field(default_factory=list)
     restart_at: float | None = None
+    ended: bool = False
 
 
 class Supervisor:
@@ -61,12 +67,41 @@ class Supervisor:
 
     def start(self, child: Child) -> None:
         """Starts a child and waits until it is ready; ProcessFailedError with its last words."""
+        self.launch(child)
+        self.wait_ready(child.name)
+
+    def launch(self, child: Child) -> None:
+        """Starts a child and does not wait for it."""
         log = self._log_dir / f"{child.name}.log"
         log.unlink(missing_ok=True)
         running = _Running(child=child, process=self._spawn(child, log), log=log)
         running.starts.append(time.monotonic())
         self._running[child.name] = running
-        self._wait_ready(running)
+
+    def wait_ready(
+        self, *names: str, progress: Callable[[list[str]], None] = lambda _waiting: None
+    ) -> bool:
+        """Waits until these children serve, or all of them without names; False if a stop was
+        requested meanwhile. `progress` hears who is still waited for.
+
+        ProcessFailedError, with its last words, if one ends or does not serve in time.
+        """
+        waiting = [one for name, one in self._running.items() if not names or name in names]
+        while waiting and not self._stopping:
+            waiting = [one for one in waiting if not self._is_ready(one)]
+            progress([one.child.name for one in waiting])
+            if waiting:
+                time.sleep(POLL_S)
+        return not self._stopping
+
+    def ended(self, name: str) -> bool:
+        """Whether a child that runs once has come to its end."""
+        return self._running[name].ended
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a stop was requested."""
+        return self._stopping
 
     def pid(self, name: str) -> int:
         """The process id of a running child."""
@@ -85,7 +120,10 @@ class Supervisor:
     def poll(self) -> None:
         """One look at all children: starts again what has ended."""
         for running in self._running.values():
-            if running.process.poll() is None:
+            if running.ended or running.process.poll() is None:
+                continue
+            if not running.child.restart:
+                self._note_end(running)
                 continue
             now = time.monotonic()
             if running.restart_at is None:
@@ -117,21 +155,30 @@ class Supervisor:
                 start_new_session=True,
             )
 
-    def _wait_ready(self, running: _Running) -> None:
+    def _is_ready(self, running: _Running) -> bool:
         child = running.child
-        deadline = time.monotonic() + child.ready_timeout_s
-        while child.ready is not None and not child.ready():
-            if running.process.poll() is not None:
-                raise ProcessFailedError(
-                    f"{child.name} ended with status {running.process.returncode} before it was "
-                    f"ready; its last words:\n{_tail(running.log)}"
-                )
-            if time.monotonic() > deadline:
-                raise ProcessFailedError(
-                    f"expected {child.name} to serve within {child.ready_timeout_s:.0f} s, it does "
-                    f"not; its last words:\n{_tail(running.log)}"
-                )
-            time.sleep(POLL_S)
+        status = running.process.poll()
+        if status is not None and (child.restart or status != 0):
+            raise ProcessFailedError(
+                f"{child.name} ended with status {status} before it was ready; "
+                f"its last words:\n{_tail(running.log)}"
+            )
+        if child.ready is None or status is not None or child.ready():
+            return True
+        if time.monotonic() > running.starts[-1] + child.ready_timeout_s:
+            raise ProcessFailedError(
+                f"expected {child.name} to serve within {child.ready_timeout_s:.0f} s, it does "
+                f"not; its last words:\n{_tail(running.log)}"
+            )
+        return False
+
+    def _note_end(self, running: _Running) -> None:
+        if running.process.returncode != 0:
+            raise ProcessFailedError(
+                f"{running.child.name} ended with status {running.process.returncode}; "
+                f"its last words:\n{_tail(running.log)}"
+            )
+        running.ended = True
 
     def _pause_s(self, running: _Running, now: float) -> float:
         recent = [t for t in running.starts if now - t < RESTART_WINDOW_S]

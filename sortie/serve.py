@@ -1,0 +1,284 @@
+"""All processes of one simulated store: their ports, passwords, folders and commands.
+
+    processes = StoreProcesses(StorePlan(store_path=path, folder=folder))
+    supervisor.launch(processes.broker())
+    supervisor.launch(processes.hub())
+    ...
+    supervisor.stop()
+    processes.close()
+
+One folder holds a run: configuration and passwords of the broker, the hub's database, what nodes
+keep, logs, truth. Rings lie in a folder of their own in shared memory, so that two stores on one
+machine do not meet, and `close` takes them away.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contracts.store_file import load_store_file
+from hardware.rings import shared_memory_root
+from sortie.broker import HUB_USER, broker_command, write_broker_files
+from sortie.errors import SortieError, UsageError
+from sortie.lockstep import Sensors
+from sortie.supervisor import Child, free_port, wait_for_port
+
+__all__ = ["StorePlan", "StoreProcesses", "content_type", "get_json", "serves", "take_folder"]
+
+HOST = "127.0.0.1"
+MARK = ".sortie-run"
+RINGS_FILE = "rings"
+RINGS_PREFIX = "sortie-run-"
+PREFIXES = ("SORTIE_HUB_", "SORTIE_NODE_", "SORTIE_PAGES_", "SORTIE_SIM_")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Several processes share few cores: none of them may take all for one product of matrices."""
+PROBE_TIMEOUT_S = 1.0
+ANSWER_TIMEOUT_S = 20.0
+# A proxy of the environment is not meant for the store's own machines.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True, slots=True)
+class StorePlan:
+    """What to run. Without `pages_port` there are no pages."""
+
+    store_path: Path
+    folder: Path
+    scenario: str = "demo-day"
+    seed: int = 1
+    shoppers: int = 4
+    sensors: Sensors = "both"
+    pages_port: int | None = None
+
+
+class StoreProcesses:
+    """Commands of every process. Making one cleans the run's folder; StoreFileError, UsageError,
+    MissingPartError."""
+
+    def __init__(self, plan: StorePlan) -> None:
+        self.plan = plan
+        self.store = load_store_file(plan.store_path)
+        _check_environment()
+        self.folder = plan.folder.resolve()
+        self._lock_fd = take_folder(self.folder)
+        self.truth = self.folder / "truth"
+        self.truth.mkdir(mode=0o700)
+        self.node_ids = tuple(node.node_id for node in self.store.nodes)
+        self.hub_port = free_port()
+        self._tokens = {node_id: secrets.token_urlsafe(24) for node_id in self.node_ids}
+        try:
+            self._broker = write_broker_files(
+                self.folder / "broker",
+                store_id=self.store.store_id,
+                node_ids=self.node_ids,
+                port=free_port(),
+            )
+        except SortieError:
+            os.close(self._lock_fd)
+            raise
+        self.rings = _make_rings(self.folder)
+
+    @property
+    def hub_url(self) -> str:
+        """The hub's HTTP interface."""
+        return f"http://{HOST}:{self.hub_port}"
+
+    @property
+    def pages_url(self) -> str:
+        """The start page."""
+        return f"http://{HOST}:{self.plan.pages_port}/"
+
+    def broker(self) -> Child:
+        """Mosquitto."""
+        ready = wait_for_port(self._broker.port)
+        return Child("broker", broker_command(self._broker), ready=ready)
+
+    def hub(self) -> Child:
+        """The hub, with its database in the run's folder."""
+        folder = self.folder
+        settings = {
+            "STORE_FILE": str(self.plan.store_path.resolve()),
+            "DATABASE_URL": f"sqlite:///{folder / 'hub.sqlite'}",
+            "GATEWAY_FILE": str(folder / "gateway.sqlite"),
+            "HOST": HOST,
+            "PORT": str(self.hub_port),
+            "NODE_TOKENS": json.dumps(self._tokens),
+            "MQTT_PORT": str(self._broker.port),
+            "MQTT_USERNAME": HUB_USER,
+            "MQTT_PASSWORD": self._broker.passwords[HUB_USER],
+            "MQTT_WAIT_S": "60",
+        }
+        return _child("hub", "hub.main", "SORTIE_HUB_", settings, serves(f"{self.hub_url}/healthz"))
+
+    def node(self, node_id: str, gallery: Path | None = None) -> Child:
+        """One node; `gallery` is the enrolled products. It serves as soon as it has its
+        configuration, and nobody waits for that."""
+        settings = {
+            "STORE_ID": self.store.store_id,
+            "NODE_ID": node_id,
+            "DATA_DIR": str(self.folder / "nodes" / node_id),
+            "SHM_ROOT": str(self.rings),
+            "HUB_URL": self.hub_url,
+            "HUB_TOKEN": self._tokens[node_id],
+            "CORE__SENSORS": self.plan.sensors,
+            "MQTT__PORT": str(self._broker.port),
+            "MQTT__USERNAME": node_id,
+            "MQTT__PASSWORD": self._broker.passwords[node_id],
+        }
+        if gallery is not None:
+            settings["GALLERY"] = str(gallery)
+        return _child(node_id, "edge.main", "SORTIE_NODE_", settings)
+
+    def pages(self) -> Child:
+        """Start page and staff page."""
+        settings = {
+            "HUB_URL": self.hub_url,
+            "HOST": HOST,
+            "PORT": str(self.plan.pages_port),
+        }
+        return _child(
+            "pages", "hub.pages.main", "SORTIE_PAGES_", settings, serves(f"{self.pages_url}healthz")
+        )
+
+    def simulator(self) -> Child:
+        """The simulated world. It is never started again: another world would be another day."""
+        plan = self.plan
+        settings = {
+            "STORE_FILE": str(plan.store_path.resolve()),
+            "HUB_URL": self.hub_url,
+            "TRUTH_DIR": str(self.truth),
+            "SCENARIO": plan.scenario,
+            "SEED": str(plan.seed),
+            "SHOPPERS": str(plan.shoppers),
+            "SHM_ROOT": str(self.rings),
+            "PLATES": str(plan.sensors != "camera").lower(),
+        }
+        if plan.sensors == "plates":
+            ceiling = [c.camera_id for c in self.store.cameras if c.role == "ceiling"]
+            settings["CAMERAS"] = json.dumps(ceiling)
+        return _child("simulator", "store_sim.live", "SORTIE_SIM_", settings, restart=False)
+
+    def close(self) -> None:
+        """Takes the rings away and gives the folder back; closing twice is fine."""
+        shutil.rmtree(self.rings, ignore_errors=True)
+        if self._lock_fd >= 0:
+            (self.folder / RINGS_FILE).unlink(missing_ok=True)
+            os.close(self._lock_fd)
+            self._lock_fd = -1
+
+
+def serves(url: str) -> Callable[[], bool]:
+    """A readiness probe: whether an address answers with success."""
+
+    def ready() -> bool:
+        try:
+            with _OPENER.open(url, timeout=PROBE_TIMEOUT_S) as answer:
+                return bool(answer.status == 200)
+        except (OSError, ValueError):
+            return False
+
+    return ready
+
+
+def content_type(url: str) -> str | None:
+    """The content type of what an address gives; None if it gives nothing."""
+    try:
+        with _OPENER.open(url, timeout=ANSWER_TIMEOUT_S) as answer:
+            return str(answer.headers.get_content_type())
+    except (OSError, ValueError):
+        return None
+
+
+def get_json(url: str) -> Any:
+    """The JSON document at an address of this machine; OSError if there is none."""
+    with _OPENER.open(url, timeout=ANSWER_TIMEOUT_S) as answer:
+        try:
+            return json.loads(answer.read())
+        except ValueError as error:
+            raise OSError(f"{url}: expected JSON, got none") from error
+
+
+def take_folder(folder: Path) -> int:
+    """Makes an empty folder for a run; what an earlier run left there goes, its rings too.
+
+    Returns the descriptor that holds the folder. UsageError if another run holds it, or if
+    something else lies there: nobody's files are deleted.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"expected a folder for the run, got the file {folder}; set SORTIE_RUN")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MARK).exists():
+        raise UsageError(
+            f"expected an empty folder or that of an earlier run, got {folder} with other files; "
+            "choose another with SORTIE_RUN"
+        )
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(folder / MARK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise UsageError(
+            f"expected {folder} for this run alone, but another store runs there; stop it or "
+            "choose another folder with SORTIE_RUN"
+        ) from error
+    _remove_old_rings(folder)
+    for path in folder.iterdir():
+        if path.name == MARK:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return descriptor
+
+
+def _make_rings(folder: Path) -> Path:
+    rings = Path(tempfile.mkdtemp(prefix=RINGS_PREFIX, dir=shared_memory_root()))
+    (folder / RINGS_FILE).write_text(str(rings), encoding="utf-8")
+    return rings
+
+
+def _remove_old_rings(folder: Path) -> None:
+    """A run that was killed could not take its rings away."""
+    noted = folder / RINGS_FILE
+    if not noted.is_file():
+        return
+    rings = Path(noted.read_text(encoding="utf-8"))
+    if rings.parent == shared_memory_root() and rings.name.startswith(RINGS_PREFIX):
+        shutil.rmtree(rings, ignore_errors=True)
+
+
+def _child(
+    name: str,
+    module: str,
+    prefix: str,
+    settings: dict[str, str],
+    ready: Callable[[], bool] | None = None,
+    *,
+    restart: bool = True,
+) -> Child:
+    env = {f"{prefix}{key}": value for key, value in settings.items()}
+    env |= {"PYTHONUNBUFFERED": "1", **dict.fromkeys(THREADS, "1")}
+    command = [sys.executable, "-m", module]
+    return Child(name, command, env=env, ready=ready, restart=restart)
+
+
+def _check_environment() -> None:
+    """What a shell has set for another store is not meant for this one."""
+    strangers = sorted(name for name in os.environ if name.startswith(PREFIXES))
+    if strangers:
+        raise UsageError(
+            f"expected no settings of single processes in the environment, because all of them "
+            f"are started here, got {', '.join(strangers)}; unset them"
+        )
