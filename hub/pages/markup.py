@@ -39,7 +39,7 @@ def plan_svg(layout: Json, state: Json | None) -> str:
         parts.append(_camera(camera, depth, camera["camera_id"] in blind))
     return (
         f'<svg class="plan" role="img" aria-label="Floor plan of the store" '
-        f'viewBox="-6 -6 {width * CM + 12:.0f} {depth * CM + 12:.0f}">{"".join(parts)}</svg>'
+        f'viewBox="0 0 {width * CM:.0f} {depth * CM:.0f}">{"".join(parts)}</svg>'
     )
 
 
@@ -53,7 +53,7 @@ def trails_svg(layout: Json, state: Json, palette: Palette) -> str:
         lines.append(f'<polyline points="{text}" stroke="{palette.of(track["visit_id"])}"/>')
     return (
         f'<svg class="trails" aria-hidden="true" '
-        f'viewBox="-6 -6 {width * CM + 12:.0f} {depth * CM + 12:.0f}">{"".join(lines)}</svg>'
+        f'viewBox="0 0 {width * CM:.0f} {depth * CM:.0f}">{"".join(lines)}</svg>'
     )
 
 
@@ -85,10 +85,12 @@ def _gate(gate: Json, depth: float) -> str:
     (x0, y0), (x1, y1) = gate["line_m"]
     middle = 50 * (x0 + x1), (depth - max(y for _, y in gate["zone_m"]) / 2) * CM
     word = "in" if gate["kind"] == "entry" else "out"
+    # A gate in the wall itself is drawn just inside the plan.
+    top0, top1 = (min(depth - y, depth - 0.04) * CM for y in (y0, y1))
     return (
         f'<polygon class="zone {word}" points="{zone}"/>'
-        f'<line class="gate {word}" x1="{x0 * CM:.0f}" y1="{(depth - y0) * CM:.0f}" '
-        f'x2="{x1 * CM:.0f}" y2="{(depth - y1) * CM:.0f}"/>'
+        f'<line class="gate {word}" x1="{x0 * CM:.0f}" y1="{top0:.0f}" '
+        f'x2="{x1 * CM:.0f}" y2="{top1:.0f}"/>'
         f'<text x="{middle[0]:.0f}" y="{middle[1] + 5:.0f}">{word}</text>'
     )
 
@@ -128,11 +130,11 @@ def cart_html(cart: Cart, *, head: bool = True) -> str:
     if not rows:
         rows = '<li class="none">nothing in it</li>'
     notes = "".join(f'<p class="note {tone}">{escape(text)}</p>' for text, tone in cart.notes)
-    top = f'<header class="row">{_chip(cart)}</header>' if head else ""
+    top = f'<header class="pair">{_chip(cart)}</header>' if head else ""
     return (
         f'<article class="cart{"" if cart.open else " closed"}" '
         f'data-visit="{escape(cart.visit_id)}">{top}<ul class="lines">{rows}</ul>'
-        f'<p class="row sum"><span>total</span><b>{escape(cart.total)}</b></p>{notes}</article>'
+        f'<p class="pair sum"><span>total</span><b>{escape(cart.total)}</b></p>{notes}</article>'
     )
 
 
@@ -149,7 +151,7 @@ def acts_html(belief: Belief) -> str:
     if not acts:
         acts = '<li class="none">No reach of this visit yet.</li>'
     return (
-        f'<div class="row">{_chip(belief.cart)}</div>'
+        f'<div class="pair">{_chip(belief.cart)}</div>'
         f'<p class="doing">{escape(belief.doing)}</p><ol class="acts">{acts}</ol>'
     )
 
@@ -161,9 +163,9 @@ def _act_html(row: Act) -> str:
     )
     mark = "" if row.certain else '<span class="word amber">not sure: free</span>'
     return (
-        f'<li class="{"sure-act" if row.certain else "unsure"}"><div class="row">'
+        f'<li class="{"sure-act" if row.certain else "unsure"}"><div class="pair">'
         f'<span class="said">{escape(row.said)}</span>{mark}</div>'
-        f'<div class="row thin">{_bar(row.chance)}</div><p class="why">{escape(row.why)}</p>'
+        f'<div class="pair thin">{_bar(row.chance)}</div><p class="why">{escape(row.why)}</p>'
         f"{f'<ul class=others>{others}</ul>' if others else ''}</li>"
     )
 

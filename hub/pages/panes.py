@@ -7,12 +7,14 @@ from typing import Any
 
 from nicegui import ui
 
-from hub.pages.markup import dot_html
-from hub.pages.shown import Person
+from hub.pages.markup import dot_html, plan_svg, trails_svg
+from hub.pages.shown import Person, Snapshot, people
+from hub.pages.words import Palette
 
-__all__ = ["Cards", "Dots", "Pane", "Tile"]
+__all__ = ["Cards", "FloorPlan", "Pane", "Tile"]
 
-TRANSITION_S = 0.25
+FLIP_FROM = 0.8
+"""Right of this share of the plan a name stands on the left of its dot."""
 
 
 class Pane:
@@ -31,7 +33,30 @@ class Pane:
             self.element.set_content(html)
 
 
-class Dots:
+class FloorPlan:
+    """The floor plan, the latest steps of everybody on it, and a dot with a name for each."""
+
+    def __init__(self) -> None:
+        with ui.element("div").classes("floorplan"):
+            self._sheet = ui.element("div").classes("sheet")
+        with self._sheet:
+            self._plan = Pane()
+            self._trails = Pane()
+            self._dots = _Dots()
+
+    def show(self, shot: Snapshot, palette: Palette, followed: str | None = None) -> None:
+        """Shows a snapshot, with one visit made to stand out."""
+        if shot.layout is None:
+            return
+        floor = shot.layout["floor"]
+        self._sheet.style(f"--ratio:{floor['width_m'] / floor['depth_m']:.4f}")
+        self._plan.show(plan_svg(shot.layout, shot.state))
+        if shot.state is not None:
+            self._trails.show(trails_svg(shot.layout, shot.state, palette))
+        self._dots.show(people(shot, palette), followed)
+
+
+class _Dots:
     """People over a floor plan, as elements that glide to where they are."""
 
     def __init__(self) -> None:
@@ -46,6 +71,8 @@ class Dots:
         for track_id, person in here.items():
             style = f"left:{100 * person.left:.2f}%;top:{100 * person.top:.2f}%"
             look = "dot followed" if followed and person.visit_id == followed else "dot"
+            if person.left > FLIP_FROM:
+                look += " flip"
             if track_id not in self._dots:
                 with self._layer:
                     dot = ui.element("div").classes(look)

@@ -162,7 +162,7 @@ def people(shot: Snapshot, palette: Palette) -> list[Person]:
         Person(
             row["track_id"],
             row["visit_id"],
-            label(row["visit_id"]) if row["visit_id"] else "not known",
+            str(row["visit_id"])[-4:].upper() if row["visit_id"] else "?",
             palette.of(row["visit_id"]),
             _clip(row["x_m"] / floor["width_m"]),
             _clip(1.0 - row["y_m"] / floor["depth_m"]),
@@ -201,7 +201,8 @@ def feed_rows(shot: Snapshot, palette: Palette) -> list[FeedRow]:
     for event in reversed(shot.events[-FEED_SHOWN:]):
         said, look = sentence(event, shot.names, shot.currency)
         visit_id = event["visit_id"]
-        nobody = visit_id is None and not str(event["kind"]).startswith("decision.")
+        # Who is not known only matters where something was taken.
+        nobody = visit_id is None and not event["data"].get("quantity")
         rows.append(
             FeedRow(
                 event["number"],
@@ -355,7 +356,7 @@ def _act(data: Json, visit_id: str, names: Mapping[str, str]) -> Act:
     others = tuple(
         (
             act({"gtin": gtin, "quantity": quantity}, names)
-            + ("" if who == visit_id else f", {label(who)}" if who else ", somebody else"),
+            + ("" if who == visit_id or not quantity else f", {label(who)}"),
             float(chance),
         )
         for who, gtin, quantity, chance in data["alternatives"][:4]

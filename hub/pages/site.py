@@ -28,6 +28,7 @@ HEAD = (
     '<link rel="stylesheet" href="/assets/pages.css">'
     '<meta name="referrer" content="no-referrer"><meta name="color-scheme" content="light dark">'
 )
+ACCENT = "#0f8a64"
 Build = Callable[[HubFeed, Palette, PagesSettings, Callable[[], float]], None]
 
 
@@ -80,4 +81,5 @@ def _page(
         feed.viewers += 1
         client.on_delete(lambda: setattr(feed, "viewers", feed.viewers - 1))
         ui.add_head_html(HEAD)
+        ui.colors(primary=ACCENT)
         build(feed, palette, settings, time.monotonic)

@@ -15,11 +15,9 @@ from hub.pages.markup import (
     counters_html,
     facts_html,
     feed_html,
-    plan_svg,
     review_html,
-    trails_svg,
 )
-from hub.pages.panes import Cards, Dots, Pane, Tile
+from hub.pages.panes import Cards, FloorPlan, Pane, Tile
 from hub.pages.settings import PagesSettings
 from hub.pages.shown import (
     Snapshot,
@@ -27,7 +25,6 @@ from hub.pages.shown import (
     counters,
     facts,
     feed_rows,
-    people,
     refundable,
 )
 from hub.pages.words import Palette, label, money
@@ -67,8 +64,9 @@ class StaffPage:
         self._banner = Pane("banner", role="alert")
         self._counters = Pane("counters", data_pane="counters")
         with ui.element("main").classes("staff"):
-            with ui.element("div").classes("column wide"):
-                self._floor()
+            with ui.element("div").classes("stack wide"):
+                with _section("Floor", "floor"):
+                    self._floor = FloorPlan()
                 with _section("Cameras", "tiles"):
                     self._tile_box = ui.element("div").classes("tiles")
                 with _section("To review", "review"):
@@ -77,20 +75,14 @@ class StaffPage:
                         "for the shopper.</p>"
                     )
                     self._reviews = Cards("reviews", self._refund_button)
-            with ui.element("div").classes("column"), _section("Carts", "carts"):
+            with ui.element("div").classes("stack"), _section("Carts", "carts"):
                 self._no_carts = Pane()
                 self._carts = Cards("carts", self._refund_button)
-            with ui.element("div").classes("column"):
+            with ui.element("div").classes("stack"):
                 with _section("What happened", "feed"):
                     self._feed_pane = Pane("scroll", role="log")
                 with _section("Health", "health"):
                     self._health = Pane()
-
-    def _floor(self) -> None:
-        with _section("Floor", "floor"), ui.element("div").classes("floorplan"):
-            self._plan = Pane()
-            self._trails = Pane()
-            self._dots = Dots()
 
     def refresh(self) -> None:
         """Shows the newest snapshot."""
@@ -124,10 +116,7 @@ class StaffPage:
     def _show_floor(self, shot: Snapshot) -> None:
         if shot.layout is None:
             return
-        self._plan.show(plan_svg(shot.layout, shot.state))
-        if shot.state is not None:
-            self._trails.show(trails_svg(shot.layout, shot.state, self._palette))
-        self._dots.show(people(shot, self._palette))
+        self._floor.show(shot, self._palette)
         for camera in shot.layout["cameras"]:
             if camera["camera_id"] not in self._tiles:
                 with self._tile_box:

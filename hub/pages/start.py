@@ -9,10 +9,10 @@ from nicegui import ui
 
 from hub.pages.feed import HubFeed
 from hub.pages.follow import NOBODY, Following, follow
-from hub.pages.markup import acts_html, cart_html, plan_svg, trails_svg
-from hub.pages.panes import Dots, Pane, Tile
+from hub.pages.markup import acts_html, cart_html
+from hub.pages.panes import FloorPlan, Pane, Tile
 from hub.pages.settings import PagesSettings
-from hub.pages.shown import Json, Snapshot, belief, people
+from hub.pages.shown import Json, Snapshot, belief
 from hub.pages.words import Palette, age, label
 
 __all__ = ["build_start"]
@@ -62,10 +62,7 @@ class StartPage:
                 "they hold. Frames stay in the store, heads are blurred.</p>"
             )
             self._tile = Tile()
-            with ui.element("div").classes("floorplan"):
-                self._plan = Pane()
-                self._trails = Pane()
-                self._dots = Dots()
+            self._floor = FloorPlan()
 
     def _belief(self) -> None:
         with ui.element("section").classes("pane belief").props('data-pane="belief"'):
@@ -96,7 +93,7 @@ class StartPage:
         before = self._following
         self._following = follow(before, shot, now_s, pinned=self._pinned)
         self._light.show(_light(shot))
-        self._show_floor(shot)
+        self._floor.show(shot, self._palette, self._following.visit_id)
         self._show_belief(shot)
         self._show_crowd(shot)
         if self._following.visit_id != before.visit_id:
@@ -108,14 +105,6 @@ class StartPage:
         if camera_id is not None:
             self._tile.caption(_caption(self._feed.shot, camera_id))
             self._tile.turn(camera_id)
-
-    def _show_floor(self, shot: Snapshot) -> None:
-        if shot.layout is None:
-            return
-        self._plan.show(plan_svg(shot.layout, shot.state))
-        if shot.state is not None:
-            self._trails.show(trails_svg(shot.layout, shot.state, self._palette))
-        self._dots.show(people(shot, self._palette), self._following.visit_id)
 
     def _show_belief(self, shot: Snapshot) -> None:
         believed = belief(shot, self._following.visit_id, self._palette)

@@ -121,6 +121,8 @@ def sentence(event: Event, names: Names, currency: str) -> tuple[str, Tone]:
 
 def _decision(kind: str, data: Mapping[str, Any], names: Names) -> tuple[str, Tone]:
     said = f"{act(data, names)} ({float(data['probability']):.2f})"
+    if data["to_visit"] is None and not data["quantity"]:
+        return f"a hand was in the shelf and {said}", "plain"
     if kind == "decision.late":
         return f"{said}, known too late to charge", "amber"
     if not data["certain"]:

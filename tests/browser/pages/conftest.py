@@ -214,7 +214,7 @@ class Story:
         """A hand takes something (or puts it back, below zero); unsure: it may be the neighbour."""
         slot = next(row for row in self.layout.slots if row.slot_id == slot_id)
         bay = next(row for row in self.layout.bays if row.bay_id == slot.bay_id)
-        u_m = 0.5 * (slot.u0_m + slot.u1_m)
+        u_m = self._place_m(slot, unsure)
         self.walk(name, bay.origin_m[0] + u_m, bay.origin_m[1] - 0.5)
         self._reaches += 1
         reach_id = f"{self._prefix}-r{self._reaches}"
@@ -230,10 +230,15 @@ class Story:
         self.watermark()
         return reach_id
 
+    @staticmethod
+    def _place_m(slot: Slot, unsure: bool) -> float:
+        """The middle of the slot, or its edge, where it may as well be the neighbour."""
+        return slot.u1_m if unsure else 0.5 * (slot.u0_m + slot.u1_m)
+
     def _reach(
         self, name: str, slot: Slot, bay: Bay, quantity: int, t_in_s: float, unsure: bool
     ) -> m.ReachClosed:
-        u_m, t_out_s = 0.5 * (slot.u0_m + slot.u1_m), self.now_s - 0.2
+        u_m, t_out_s = self._place_m(slot, unsure), self.now_s - 0.2
         board = next(row for row in bay.boards if row.board_id == slot.board_id)
         likely = (m.ProductLikelihood(gtin=slot.gtin, log_likelihood=0.0),)
         scores = m.ProductScores(top=likely, other=-6.0)
@@ -249,11 +254,11 @@ class Story:
             body_x_m=x_m,
             body_y_m=y_m,
             body_sd_m=0.15,
-            held_in=0.5 if unsure else (0.05 if quantity > 0 else 0.95),
-            held_out=0.5 if unsure else (0.95 if quantity > 0 else 0.05),
+            held_in=0.05 if quantity > 0 else 0.95,
+            held_out=0.95 if quantity > 0 else 0.05,
             products=m.ProductScores() if unsure else scores,
         )
-        best, worst = 0.0, -1.2 if unsure else -6.0
+        best, worst = 0.0, -6.0
         change = m.FacingChange(
             board_id=slot.board_id,
             u0_m=u_m - 0.045,
