@@ -140,7 +140,9 @@ class Boot:
     def step(self, mail: Mail) -> None:
         """Acknowledgements, sensors, core, outbox, broker: one round."""
         now_s = self._clock()
-        for ack in mail.acks:
+        # Acknowledgements are cumulative: of each boot the highest says it all.
+        acks = {ack.boot_id: ack for ack in sorted(mail.acks, key=lambda one: one.upto_seq)}
+        for ack in acks.values():
             self.drain.acknowledge(ack, now_s)
         for worker in self.workers.values():
             if worker.failure is not None:

@@ -36,7 +36,7 @@ class WorkerSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     frame_age_s_max: Annotated[float, Field(gt=0, le=10, description="older is not looked at")] = (
-        0.5
+        1.5
     )
     poll_s: Annotated[float, Field(gt=0, le=1, description="between two looks at the driver")] = (
         0.004
