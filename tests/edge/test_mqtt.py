@@ -24,7 +24,7 @@ from edge.errors import BrokerError
 from edge.mqtt import MqttBus, MqttSettings
 from edge.outbox import Outbox
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 EVENTS = "sortie/v1/demo/n/events"
 
 

@@ -57,7 +57,7 @@ from vision.plates_settings import PlateSettings
 
 RIG_PATH = Path(__file__).with_name("node_rig.py")
 ROOT = Path(__file__).parents[2]
-WAIT_S = 40.0
+WAIT_S = 90.0
 WARM_UP_S = 1.0
 LEARNED_S = 2.0
 

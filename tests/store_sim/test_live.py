@@ -30,7 +30,7 @@ from store_sim.world import Scenario
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "store_sim" / "stores" / "demo.yaml"
-WAIT_S = 40.0
+WAIT_S = 90.0
 
 
 def until(done: Callable[[], bool]) -> None:
