@@ -145,7 +145,7 @@ def bind_waiting(state: HubState) -> None:
     not taken for it.
     """
     waiting = sorted(
-        (v for v in state.open_visits() if v.stage in ("entering", "binding")),
+        _scanned(state),
         key=lambda v: (v.scanned_s or 0.0, v.visit_id),
     )
     for visit in waiting:
@@ -156,7 +156,10 @@ def bind_waiting(state: HubState) -> None:
         if visit.track_id is not None:
             _bind(state, visit)
         elif _waited_long(state, visit):
-            _enter_unseen(state, visit)
+            if _claim_late(state, visit):
+                _bind(state, visit)
+            else:
+                _enter_unseen(state, visit)
 
 
 def _claim(state: HubState, visit: Visit) -> None:
@@ -173,9 +176,37 @@ def _claim(state: HubState, visit: Visit) -> None:
     ]
     found = min(here)[2] if here else _first_after(state, gate, free, scanned_s)
     if found is not None:
-        found.visit_id = visit.visit_id
-        visit.track_id = found.track_id
-        visit.tracks.append(found.track_id)
+        _give(visit, found)
+
+
+def _give(visit: Visit, track: Track) -> None:
+    track.visit_id = visit.visit_id
+    visit.track_id = track.track_id
+    visit.tracks.append(track.track_id)
+
+
+def _claim_late(state: HubState, visit: Visit) -> bool:
+    """Nobody was seen in the zone: the one free body that came from there, if it is only one."""
+    gate = next(gate for gate in state.store.gates if gate.gate_id == visit.gate_id)
+    scanned_s = visit.scanned_s or 0.0
+    rules = state.rules
+    found = []
+    for track in state.floor.tracks.values():
+        late_s = track.born_s - scanned_s
+        if track.visit_id is None and track.points and 0.0 <= late_s <= rules.bind_wait_s:
+            far_m = math.dist(track.points[0][1:], centre(gate.zone_m))
+            reach_m = rules.relink_slack_m + rules.relink_speed_m_s * late_s
+            if far_m <= min(reach_m, rules.relink_m_max):
+                found.append(track)
+    others = any(v is not visit and v.track_id is None for v in _scanned(state))
+    if len(found) != 1 or others:
+        return False
+    _give(visit, found[0])
+    return True
+
+
+def _scanned(state: HubState) -> list[Visit]:
+    return [visit for visit in state.open_visits() if visit.stage in ("entering", "binding")]
 
 
 def _first_after(state: HubState, gate: Gate, free: list[Track], scanned_s: float) -> Track | None:

@@ -282,6 +282,19 @@ def test_a_scan_without_a_body_charges_nothing(shop: Any, day: Any) -> None:
     assert shop.hub.gateway.totals().holds_open == 0
 
 
+@pytest.mark.parametrize("bodies", [1, 2])
+def test_a_body_first_seen_a_step_into_the_store_is_bound_if_it_is_the_only_one(
+    shop: Any, day: Any, bodies: int
+) -> None:
+    visit_id = shop.open_visit("code-one")
+    day.scan(1.1, "code-one")
+    for index in range(bodies):
+        day.step(2.5, f"t{index}", 1.0 + index * 0.5, 2.0, "born")
+    day.step(7.0, "t0", 1.1, 3.4)
+    shop.play(day.script, 8.0)
+    assert _visit(shop, visit_id)["tracks"] == (["t0"] if bodies == 1 else [])
+
+
 def _refund(visit_id: str, name: str, quantity: int) -> c.RefundVisit:
     line = c.RefundLine(line=1, quantity=quantity)
     return c.RefundVisit(refund_id=name, visit_id=visit_id, lines=(line,))
