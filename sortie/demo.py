@@ -370,7 +370,7 @@ def audit_run(
 
 def _epoch_s(truth: list[TrueVisit], export: dict[str, Any]) -> float:
     """Hub time at store second 0, from the scans that both sides know of."""
-    scanned = {
+    scanned: dict[str, float] = {
         row["visit_id"]: row["scanned_us"] / 1e6
         for row in export["visits"]
         if row["scanned_us"] is not None
@@ -382,4 +382,4 @@ def _epoch_s(truth: list[TrueVisit], export: dict[str, Any]) -> float:
     ]
     if not apart:
         raise UsageError("expected a scan that the hub knows of, got none")
-    return median(apart)
+    return float(median(apart))

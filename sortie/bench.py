@@ -1,0 +1,149 @@
+"""`sortie bench edge|hub|sim`: what the store costs, each figure beside its limit.
+
+The measuring itself lies in the checkout's folder benchmarks/.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from sortie.errors import UsageError
+
+__all__ = ["PARTS", "bench_document", "print_bench", "run_bench"]
+
+SCHEMA = 1
+RASTER_MS_MAX = 3.5
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def run_bench(part: str, *, json_file: Path | None) -> None:
+    """Measures, prints a table, writes JSON; UsageError outside a checkout."""
+    if json_file is not None and not json_file.parent.is_dir():
+        raise UsageError(f"expected an existing folder for --json, got {json_file.parent}")
+    if part not in PARTS:
+        raise UsageError(f"expected one of {', '.join(PARTS)}, got {part!r}")
+    with Console(stderr=True).status(f"measuring {part}; other programs change the figures"):
+        result = bench_document(part, PARTS[part]())
+    print_bench(Console(), result)
+    if json_file is not None:
+        json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def bench_document(part: str, figures: Iterable[Any]) -> dict[str, Any]:
+    """The JSON document: the figures of benchmarks.figures, and what they were measured on."""
+    rows = [{**asdict(figure), "kept": figure.kept} for figure in figures]
+    machine = _module("figures").machine()
+    return {"schema": SCHEMA, "part": part, "machine": machine, "figures": rows}
+
+
+def print_bench(console: Console, result: dict[str, Any]) -> None:
+    """The figures as a table."""
+    table = Table(title=f"sortie bench {result['part']}", title_justify="left")
+    table.add_column("figure", overflow="fold")
+    for column in ("median", "p95", "mean", "limit", "ratio", "n"):
+        table.add_column(column, justify="right")
+    for row in result["figures"]:
+        table.add_row(
+            row["name"],
+            f"{_short(row['value'])} {row['unit']}",
+            _short(row["p95"]),
+            _short(row["mean"]),
+            _limit(row),
+            "" if row["ratio"] is None else f"{row['ratio']:.2f} x",
+            str(row["n"]),
+        )
+    console.print(table)
+    names = sorted({row["ratio_to"] for row in result["figures"] if row["ratio"] is not None})
+    if names:
+        console.print(f"ratio: to {', '.join(names)} in the same run")
+    machine = result["machine"]
+    console.print(
+        f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, load "
+        f"{machine['load_1min']}",
+        highlight=False,
+    )
+
+
+def _edge() -> list[Any]:
+    return list(_module("edge").measure())
+
+
+def _hub() -> list[Any]:
+    figure = _module("figures").Figure
+    found = _module("hub").run()
+    count = found["events"]
+    return [
+        figure("durable events a second, hub", found["hub_events_per_s"], "1/s", count),
+        figure("durable events a second, bare SQLite", found["bare_events_per_s"], "1/s", count),
+        figure(
+            "hub's share of bare SQLite",
+            found["share"],
+            "share",
+            count,
+            limit=found["share_target"],
+            at_least=True,
+        ),
+        figure("CPU of one event in the hub", found["hub_cpu_us_per_event"], "us", count),
+        figure(
+            "with decisions, six people reaching at once",
+            found["with_decisions_events_per_s"],
+            "1/s",
+            count,
+        ),
+    ]
+
+
+def _sim() -> list[Any]:
+    figure, store = _module("figures").Figure, _module("store")
+    rows = []
+    for camera, cases in _module("raster").measure().items():
+        size = camera.rpartition("_")[2]
+        for case, spent_ms in cases.items():
+            judged = case == "people_4_without_noise_ms" and camera.startswith("ceiling")
+            name = f"rasteriser {size}, {case.removesuffix('_ms').replace('_', ' ')}"
+            limit = RASTER_MS_MAX if judged else None
+            rows.append(figure(name, spent_ms, "ms", _module("raster").REPEATS, limit=limit))
+    return [
+        *rows,
+        *store.measure_world(),
+        *store.measure_day(),
+        *store.measure_processes(),
+    ]
+
+
+PARTS: dict[str, Callable[[], list[Any]]] = {"edge": _edge, "hub": _hub, "sim": _sim}
+"""What can be measured."""
+
+
+def _module(name: str) -> Any:
+    """A module of the checkout's benchmarks, which are not installed with the package."""
+    if not (CHECKOUT / "benchmarks" / f"{name}.py").is_file():
+        raise UsageError(
+            f"expected benchmarks/{name}.py beside the package in {CHECKOUT}; measure in a checkout"
+        )
+    if str(CHECKOUT) not in sys.path:
+        sys.path.append(str(CHECKOUT))
+    return importlib.import_module(f"benchmarks.{name}")
+
+
+def _short(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _limit(row: dict[str, Any]) -> str:
+    if row["limit"] is None:
+        return ""
+    sign = ">=" if row["at_least"] else "<="
+    colour = "green" if row["kept"] else "red"
+    return f"[{colour}]{sign} {_short(row['limit'])}[/]"
