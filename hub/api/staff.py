@@ -78,6 +78,17 @@ def staff_routes(driver: Driver, streams: Streams, auth: StaffAuth) -> APIRouter
         """What a person should look at."""
         return driver.review()
 
+    @router.get("/audit/export")
+    def export() -> dict[str, Any]:
+        """Event log, ledger, visits and receipts; the format is in hub.store.export."""
+        return driver.read(lambda hub: hub.export_json())
+
+    _command_routes(router, driver)
+    outer.include_router(router)
+    return outer
+
+
+def _command_routes(router: APIRouter, driver: Driver) -> None:
     @router.post("/staff/refunds")
     def refund(body: RefundVisit) -> Reply:
         """Takes receipt lines back; the same refund_id again changes nothing."""
@@ -92,11 +103,3 @@ def staff_routes(driver: Driver, streams: Streams, auth: StaffAuth) -> APIRouter
     def stock(body: Restock) -> Reply:
         """Pieces were put on a shelf, or taken off."""
         return driver.command(body)
-
-    @router.get("/audit/export")
-    def export() -> dict[str, Any]:
-        """Event log, ledger, visits and receipts; the format is in hub.store.export."""
-        return driver.read(lambda hub: hub.export_json())
-
-    outer.include_router(router)
-    return outer
