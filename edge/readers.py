@@ -38,12 +38,14 @@ class _Reader(Generic[D]):
     def __init__(
         self,
         wanted: bool,
+        open_device: Callable[[Cursor | None], D],
         cursor: Cursor | None,
         *,
         clock: Callable[[], float],
         say: Callable[[str], None],
     ) -> None:
         self._wanted = wanted
+        self._open = open_device
         self._cursor = cursor
         self._clock = clock
         self._say = say
@@ -62,9 +64,6 @@ class _Reader(Generic[D]):
             self._cursor = self._device.cursor
             self._device.close()
             self._device = None
-
-    def _open(self, resume: Cursor | None) -> D:
-        raise NotImplementedError
 
     def _ready(self) -> D | None:
         now_s = self._clock()
@@ -102,9 +101,15 @@ class ScaleReader(_Reader[ShmScale]):
     ) -> None:
         plate_ids = tuple(plate.plate_id for plate in config.plates if plate.bay_id == bay_id)
         wanted = bool(plate_ids) and settings.core.sensors in ("both", "plates")
-        super().__init__(wanted, cursor, clock=clock, say=say)
-        self._driver = ShmScaleSettings(
+        driver = ShmScaleSettings(
             name=settings.scale_ring, root=settings.shm_root, plate_ids=plate_ids
+        )
+        super().__init__(
+            wanted,
+            lambda resume: ShmScale(driver, clock=clock, resume=resume),
+            cursor,
+            clock=clock,
+            say=say,
         )
 
     def read(self) -> ScaleBatch | None:
@@ -117,9 +122,6 @@ class ScaleReader(_Reader[ShmScale]):
         except HardwareError as error:
             self._failed(error)
             return None
-
-    def _open(self, resume: Cursor | None) -> ShmScale:
-        return ShmScale(self._driver, clock=self._clock, resume=resume)
 
 
 class GateReader(_Reader[ShmGate]):
@@ -134,11 +136,17 @@ class GateReader(_Reader[ShmGate]):
         clock: Callable[[], float],
         say: Callable[[str], None],
     ) -> None:
-        super().__init__(bool(config.gates), cursor, clock=clock, say=say)
-        self._driver = ShmGateSettings(
+        driver = ShmGateSettings(
             name=settings.gate_ring,
             root=settings.shm_root,
             gate_ids=tuple(gate.gate_id for gate in config.gates),
+        )
+        super().__init__(
+            bool(config.gates),
+            lambda resume: ShmGate(driver, clock=clock, resume=resume),
+            cursor,
+            clock=clock,
+            say=say,
         )
 
     def read(self) -> tuple[GateScan, ...]:
@@ -151,6 +159,3 @@ class GateReader(_Reader[ShmGate]):
         except HardwareError as error:
             self._failed(error)
             return ()
-
-    def _open(self, resume: Cursor | None) -> ShmGate:
-        return ShmGate(self._driver, clock=self._clock, resume=resume)
