@@ -11,6 +11,7 @@ snapshot stays, marked as not connected.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
@@ -60,14 +61,13 @@ def hub_client(settings: PagesSettings) -> httpx.AsyncClient:
 
 
 class HubFeed:
-    """The hub as the pages see it. `viewers` is how many pages are open."""
+    """The hub as the pages see it. Pages say when they `arrive` and when they `leave`."""
 
     def __init__(
         self, client: httpx.AsyncClient, settings: PagesSettings, *, now: Callable[[], float]
     ) -> None:
         self.shot = Snapshot(fault="asking the hub")
         self.version = 0
-        self.viewers = 0
         self._client = client
         self._settings = settings
         self._now = now
@@ -78,6 +78,17 @@ class HubFeed:
         self._tiles: OrderedDict[str, _Kept] = OrderedDict()
         self._phones: OrderedDict[str, _Kept] = OrderedDict()
         self._review_at_s = float("-inf")
+        self._viewers = 0
+        self._arrived = asyncio.Event()
+
+    def arrive(self) -> None:
+        """Somebody looks: from now on the hub is asked often."""
+        self._viewers += 1
+        self._arrived.set()
+
+    def leave(self) -> None:
+        """Somebody looks no more."""
+        self._viewers -= 1
 
     # -- keeping up -----------------------------------------------------------------------
 
@@ -89,14 +100,16 @@ class HubFeed:
                 try:
                     await self._look()
                     fails = 0
-                    pause_s = 1.0 / self._settings.updates_hz_max if self.viewers else IDLE_S
+                    pause_s = 1.0 / self._settings.updates_hz_max if self._viewers else IDLE_S
                 except httpx.HTTPStatusError as error:
                     pause_s = self._refused(error)
                 except (httpx.HTTPError, ValueError, KeyError) as error:
                     pause_s = RETRY_S[min(fails, len(RETRY_S) - 1)]
                     fails += 1
                     self._away(f"no answer from the hub at {self._settings.hub_url}", error)
-                await asyncio.sleep(pause_s)
+                self._arrived.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._arrived.wait(), pause_s)
         finally:
             if self._stream is not None:
                 self._stream.cancel()

@@ -78,8 +78,8 @@ def _page(
 ) -> None:
     @ui.page(path, title=title)
     def show(client: Client) -> None:
-        feed.viewers += 1
-        client.on_delete(lambda: setattr(feed, "viewers", feed.viewers - 1))
+        feed.arrive()
+        client.on_delete(feed.leave)
         ui.add_head_html(HEAD)
         ui.colors(primary=ACCENT)
         build(feed, palette, settings, time.monotonic)
