@@ -49,9 +49,9 @@ PUSHED_ALIKE_MIN = 0.75
 VISITOR_SHARE = 0.25
 """A visitor who reaches in from the border covers at least this share of the stretch's area
 beside it."""
-NEAR_PX = 6
+NEAR_PX = 12
 """How near a visitor must come to have reached the stretch, on the half-size mask."""
-LOOKS_LIKE_MIN = 0.75
+LOOKS_LIKE_MIN = 0.7
 """From this likeness on the stretch shows a look; a visitor may hide a part of it."""
 TOUCH_S_MAX, RELEASE_S_MAX = 0.6, 1.5
 RECENT_S = 15.0

@@ -316,7 +316,7 @@ class Watcher:
         self, t_s: float, look: Look, active: Mask, moves: Mask
     ) -> tuple[WatchEvent, ...]:
         count, labels, stats, _ = cv2.connectedComponentsWithStats(active, connectivity=8)
-        told = self._hold_or_tell(t_s, moves)
+        told = self._hold_or_tell(t_s, active, moves)
         self._alive &= active
         for label in range(1, count):
             if stats[label, cv2.CC_STAT_AREA] < 6:
@@ -361,7 +361,7 @@ class Watcher:
         if verdict.pushed or t_s - still_since > patience_s:
             self._accept(t_s, mask, look.image)
 
-    def _hold_or_tell(self, t_s: float, moves: Mask) -> tuple[WatchEvent, ...]:
+    def _hold_or_tell(self, t_s: float, active: Mask, moves: Mask) -> tuple[WatchEvent, ...]:
         """Tells what stayed long enough or is reached by somebody again; drops what moves by
         itself or went back to how it was. Somebody shows by structure, not by shadow."""
         if not self._pending:
@@ -379,7 +379,7 @@ class Watcher:
             still = float(np.percentile(self._moved_s[inside], 95)) <= pending.t_still_s
             if visited or (still and t_s - pending.t_still_s >= self.settings.settle_s):
                 ripe.append(pending)
-            elif int((group & inside).sum()) >= 0.5 * area:
+            elif int(active[inside].sum()) >= 0.5 * area:
                 self._keep_watching(t_s, pending, still, kept)
         self._pending = kept
         return self._tell(t_s, ripe)
