@@ -44,6 +44,8 @@ __all__ = ["LiveSettings", "LiveStore", "PhoneBook", "main"]
 PREFIX = "SORTIE_SIM_"
 BEHIND_S_MAX = 0.25
 """Later than this, pictures are left out until the world has caught up."""
+LEFT_OUT_S_MAX = 0.5
+"""But each camera gives one picture in this time, so that none is taken for dead."""
 STANDSTILL_S = 3.0
 SAY_S = 30.0
 
@@ -115,6 +117,7 @@ class LiveStore:
         clocks = frame_clocks(store)
         self._clocks = {camera.camera_id: clocks[camera.camera_id] for camera in cameras}
         self._indexes = dict.fromkeys(self._clocks, 0)
+        self._drawn = dict.fromkeys(self._clocks, -TICK_HZ)
         self._renderers = make_renderers(store, cameras, settings.seed)
         root = settings.shm_root
         self._rings: dict[str, FrameRingWriter] = {}
@@ -193,9 +196,10 @@ class LiveStore:
             if clock.tick_of(self._indexes[name]) > tick:
                 continue
             self._indexes[name] += 1
-            if late:
+            if late and tick - self._drawn[name] < LEFT_OUT_S_MAX * TICK_HZ:
                 self.pictures_left_out += 1
                 continue
+            self._drawn[name] = tick
             picture = self._renderers[name].render(self.world.scene())
             self._rings[name].write(picture.rgb, t_s=self._offset_s + tick / TICK_HZ)
             self.pictures += 1

@@ -193,8 +193,8 @@ def test_a_slow_machine_leaves_pictures_out_and_keeps_time(
     clock.now_s += 2.0
     live.step()
     assert live.world.t_s == pytest.approx(2.0, abs=0.02)
-    assert live.pictures_left_out > 10
-    assert live.pictures > 0, "once it has caught up it draws again"
+    assert live.pictures_left_out >= 8
+    assert live.pictures >= 4, "one in half a second, and again all once it has caught up"
     assert live.standstills == 0
     live.close()
 
