@@ -172,6 +172,7 @@ def _add_parts() -> None:
 def main() -> None:
     """Runs the command line; errors a user can mend end in one line and exit status 1."""
     _add_parts()
+    from auditor.errors import AuditError
     from edge.errors import EdgeError
     from hardware.errors import HardwareError
     from hub.errors import HubError
@@ -180,8 +181,8 @@ def main() -> None:
     from vision.errors import VisionError
 
     mendable = (
-        ContractError, EdgeError, HardwareError, HubError, ModelError, SimulatorError, SortieError,
-        VisionError,
+        AuditError, ContractError, EdgeError, HardwareError, HubError, ModelError, SimulatorError,
+        SortieError, VisionError,
     )  # fmt: skip
     try:
         app()

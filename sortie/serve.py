@@ -85,7 +85,7 @@ class StoreProcesses:
                 port=free_port(),
             )
         except SortieError:
-            os.close(self._lock_fd)
+            self.release()
             raise
         self.rings = _make_rings(self.folder)
 
@@ -174,6 +174,11 @@ class StoreProcesses:
         shutil.rmtree(self.rings, ignore_errors=True)
         if self._lock_fd >= 0:
             (self.folder / RINGS_FILE).unlink(missing_ok=True)
+        self.release()
+
+    def release(self) -> None:
+        """Gives the folder back as it is, as a process does that ends."""
+        if self._lock_fd >= 0:
             os.close(self._lock_fd)
             self._lock_fd = -1
 

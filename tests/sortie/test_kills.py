@@ -1,0 +1,217 @@
+"""SIGKILL of hub, node and broker in the middle of a day: the receipts stay what they were.
+
+Real processes, real Mosquitto, real time; plates and ceiling cameras, whose pictures are the only
+ones drawn. The same scripted day runs undisturbed and disturbed. Conditions are waited for with
+deadlines that a slow machine keeps; nothing is timed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditor.ledger import HOLD_ENDS, audit
+from auditor.read import read_export, read_truth
+from sortie.day import demo_store_path
+from sortie.serve import StorePlan, StoreProcesses, get_json
+from sortie.supervisor import Supervisor
+
+RIG = Path(__file__).with_name("kill_rig.py")
+DEADLINE_S = 150.0
+SEED = 11
+
+
+def _load_rig() -> Any:
+    spec = importlib.util.spec_from_file_location("kill_rig", RIG)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+rig = _load_rig()
+
+
+@dataclass(frozen=True)
+class Day:
+    """What is left of a day."""
+
+    export: dict[str, Any]
+    receipts: dict[int, tuple[Any, ...]]
+    kept: dict[int, dict[str, int]]
+    killed: list[str]
+
+
+class Store:
+    """The processes of one day."""
+
+    def __init__(self, folder: Path) -> None:
+        plan = StorePlan(
+            store_path=demo_store_path(),
+            folder=folder,
+            scenario=rig.NAME,
+            seed=SEED,
+            sensors="plates",
+        )
+        self.said: list[str] = []
+        self.processes = StoreProcesses(plan)
+        self.supervisor = Supervisor(folder / "logs", say=self.said.append)
+        self.killed: list[str] = []
+
+    def start(self) -> None:
+        """Everything but the world, then the world."""
+        processes = self.processes
+        self.supervisor.launch(processes.broker())
+        self.supervisor.launch(processes.hub())
+        for node_id in processes.node_ids:
+            self.supervisor.launch(processes.node(node_id))
+        self.supervisor.wait_ready()
+        self.until(lambda: len(self._boots()) == len(processes.node_ids), "the nodes' births")
+        world = replace(processes.simulator(), command=[sys.executable, str(RIG)])
+        self.supervisor.launch(world)
+
+    def kill(self, name: str) -> None:
+        """Without a warning; the supervisor starts it again."""
+        pid = self.supervisor.pid(name)
+        assert not self.supervisor.ended("simulator"), f"the day was over before {name} was killed"
+        os.kill(pid, signal.SIGKILL)
+        self.killed.append(name)
+        self.until(lambda: self.supervisor.pid(name) != pid, f"a new {name}")
+
+    def until(self, holds: Callable[[], bool], what: str) -> None:
+        """Lets the supervisor work until a condition holds."""
+        deadline_s = time.monotonic() + DEADLINE_S
+
+        def done() -> bool:
+            if holds():
+                return True
+            assert time.monotonic() < deadline_s, f"gave up waiting for {what}; {self._words()}"
+            return False
+
+        self.supervisor.watch(until=done)
+
+    def state(self) -> dict[str, Any]:
+        """What staff see; empty while the hub is away."""
+        try:
+            found: dict[str, Any] = get_json(f"{self.processes.hub_url}/api/v1/staff/state")
+        except OSError:
+            return {}
+        return found
+
+    def items(self) -> int:
+        """Pieces in carts and on receipts, by what the hub believes."""
+        visits = self.state().get("visits", [])
+        return sum(line["quantity"] for visit in visits for line in visit["lines"])
+
+    def boot(self, node_id: str) -> str | None:
+        """The boot of a node that the hub knows of."""
+        return self._boots().get(node_id)
+
+    def finish(self) -> Day:
+        """Waits for the last shopper and the last receipt."""
+        self.until(lambda: self.supervisor.ended("simulator"), "the end of the day")
+        export: dict[str, Any] = {}
+
+        def settled() -> bool:
+            nonlocal export
+            try:
+                export = get_json(f"{self.processes.hub_url}/api/v1/audit/export")
+            except OSError:
+                return False
+            ends = all(hold["state"] in HOLD_ENDS for hold in export["holds"])
+            return ends and len(export["receipts"]) == len(rig.PLANS)
+
+        self.until(settled, "the last receipt")
+        truth = read_truth(self.processes.truth)
+        by_visit = {row["visit_id"]: _receipt(row) for row in read_export(export)["receipts"]}
+        return Day(
+            export=export,
+            receipts={one.shopper: by_visit[one.visit_id or ""] for one in truth},
+            kept={one.shopper: dict(one.kept) for one in truth},
+            killed=self.killed,
+        )
+
+    def close(self) -> None:
+        """Stops everything."""
+        self.supervisor.stop()
+        self.processes.close()
+
+    def _boots(self) -> dict[str, str]:
+        devices = self.state().get("devices", [])
+        return {row["device_id"]: row["boot_id"] for row in devices if row["boot_id"]}
+
+    def _words(self) -> str:
+        logs = sorted((self.processes.folder / "logs").glob("*.log"))
+        tails = [f"{log.name}: {log.read_text(errors='replace')[-600:]}" for log in logs]
+        return "\n".join([*self.said[-5:], *tails])
+
+
+def _receipt(row: dict[str, Any]) -> tuple[Any, ...]:
+    lines = sorted(
+        (line["gtin"], line["quantity"], line["unit_price_minor"]) for line in row["lines"]
+    )
+    return tuple(lines), row["total_minor"], row["charged_minor"]
+
+
+def _quiet(_store: Store) -> None:
+    """Nothing happens to anybody."""
+
+
+def _kill_each(store: Store) -> None:
+    """Hub, shelf node and broker, each when the one before is back and somebody shops."""
+    store.until(lambda: store.items() >= 1, "a first piece in a cart")
+    store.kill("hub")
+    store.until(lambda: bool(store.state()), "the hub")
+    before = store.boot("node-shelf")
+    store.kill("node-shelf")
+    store.until(lambda: store.boot("node-shelf") not in (None, before), "the node's next boot")
+    store.kill("broker")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Day:
+    return _day(tmp_path_factory.mktemp("undisturbed") / "run", _quiet)
+
+
+@pytest.fixture(scope="module")
+def disturbed(tmp_path_factory: pytest.TempPathFactory) -> Day:
+    return _day(tmp_path_factory.mktemp("disturbed") / "run", _kill_each)
+
+
+def _day(folder: Path, disturb: Callable[[Store], None]) -> Day:
+    store = Store(folder)
+    try:
+        store.start()
+        disturb(store)
+        return store.finish()
+    finally:
+        store.close()
+
+
+def test_kills_change_no_receipt(undisturbed: Day, disturbed: Day) -> None:
+    assert disturbed.killed == ["hub", "node-shelf", "broker"]
+    assert undisturbed.kept == disturbed.kept, "the script is the same day twice"
+    assert sum(sum(kept.values()) for kept in undisturbed.kept.values()) == rig.TAKEN
+    assert undisturbed.receipts == disturbed.receipts
+    charged = sum(total for _, total, _ in undisturbed.receipts.values())
+    assert charged > 0, "a day on which nothing is sold shows nothing"
+
+
+def test_kills_leave_the_books_in_order(undisturbed: Day, disturbed: Day) -> None:
+    for day in (undisturbed, disturbed):
+        findings = {name: rows for name, rows in audit(day.export).items() if rows}
+        assert findings == {}
+        assert all(hold["state"] in HOLD_ENDS for hold in day.export["holds"])
+    born = [e for e in disturbed.export["events"] if e["kind"] == "device.born"]
+    boots = {e["data"]["boot_id"] for e in born if e["data"]["device_id"] == "node-shelf"}
+    assert len(boots) == 2, "the killed node came back as another boot"
