@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
-import store_sim
 from contracts.store_file import Product, load_store_file
 from models.training.dataset import LabelledPicture, Shard
-from sortie.training_plan import PICTURES_PER_SEED, TRAIN_SEED, VAL_SEED
+from sortie.store_days import DEMO_STORE, View, day_pictures
+from sortie.training_plan import DAY_SEED, PICTURES_PER_SEED, TRAIN_SEED, VAL_SEED
 from store_sim.pictures import (
     CEILING_CLASSES,
     SHELF_CLASSES,
@@ -26,8 +25,6 @@ from store_sim.render.views import product_views
 
 __all__ = ["CLASSES", "CROP_GROUPS", "SIZES", "View", "ceiling", "crops", "pairs", "shelf"]
 
-View = Literal["shelf", "ceiling"]
-
 CLASSES: dict[View, tuple[str, ...]] = {"shelf": SHELF_CLASSES, "ceiling": CEILING_CLASSES}
 SIZES: dict[View, tuple[int, int]] = {"shelf": (416, 256), "ceiling": (320, 192)}
 """Width and height of each detector's input in pixels."""
@@ -38,20 +35,27 @@ CROP_PX: Final = 96
 PAIRS_PER_SEED: Final = 256
 CROP_GROUPS: Final = ("invented", "demo")
 """Whose products a crop shows: a seed's own, or the demo store's, which are never trained on."""
-DEMO_STORE: Final = Path(store_sim.__file__).parent / "stores" / "demo.yaml"
 
 
 def _labelled(picture: Picture) -> LabelledPicture:
     return LabelledPicture(picture.rgb, picture.boxes, picture.classes.astype(np.int32))
 
 
+def _is_day(seed: int) -> bool:
+    return seed % TRAIN_SEED >= DAY_SEED
+
+
 def shelf(seed: int) -> Iterator[LabelledPicture]:
-    """The shelf camera's pictures of one invented store."""
+    """The shelf cameras' pictures of one invented store, or of a day in the demo store."""
+    if _is_day(seed):
+        return day_pictures(seed, "shelf")
     return map(_labelled, shelf_pictures(seed, PICTURES_PER_SEED))
 
 
 def ceiling(seed: int) -> Iterator[LabelledPicture]:
-    """The ceiling cameras' pictures of one invented store."""
+    """The ceiling cameras' pictures of one invented store, or of a day in the demo store."""
+    if _is_day(seed):
+        return day_pictures(seed, "ceiling")
     return map(_labelled, ceiling_pictures(seed, PICTURES_PER_SEED))
 
 

@@ -9,7 +9,7 @@ from models.training.dataset import Split
 from models.training.detector import DetectorRecipe
 from models.training.fit import FitRecipe
 
-__all__ = ["PICTURES_PER_SEED", "PLANS", "TRAIN_SEED", "VAL_SEED", "Plan", "split"]
+__all__ = ["DAY_SEED", "PICTURES_PER_SEED", "PLANS", "TRAIN_SEED", "VAL_SEED", "Plan", "split"]
 
 TRAIN_SEED: Final = 1_000_000
 VAL_SEED: Final = 2_000_000
@@ -19,9 +19,18 @@ PICTURES_PER_SEED: Final = 24
 """A seed is one invented store, seen by four cameras in six moments each."""
 
 
-def split(train: int, val: int) -> Split:
-    """Seeds of a dataset of that many stores; a larger one contains the smaller."""
-    return Split(range(TRAIN_SEED, TRAIN_SEED + train), range(VAL_SEED, VAL_SEED + val))
+DAY_SEED: Final = 500_000
+"""Added to either: a seed of a day in the demo store instead of one of an invented store."""
+
+
+def split(train: int, val: int, train_days: int = 0, val_days: int = 0) -> Split:
+    """Seeds of a dataset of that many stores and days; a larger one contains the smaller."""
+
+    def seeds(first: int, stores: int, days: int) -> tuple[int, ...]:
+        day = first + DAY_SEED
+        return (*range(first, first + stores), *range(day, day + days))
+
+    return Split(seeds(TRAIN_SEED, train, train_days), seeds(VAL_SEED, val, val_days))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +61,11 @@ PLANS: Final = {
     "full": Plan(
         shelf=split(150, 12),
         ceiling=split(100, 12),
-        crops=split(30, 2),
+        crops=split(24, 2),
         pairs=split(44, 6),
         shelf_recipe=DetectorRecipe(epochs=9, close_mosaic=3),
         ceiling_recipe=DetectorRecipe(epochs=9, close_mosaic=3),
-        embedding_recipe=FitRecipe(epochs=14),
+        embedding_recipe=FitRecipe(epochs=2),
         change_recipe=FitRecipe(epochs=14),
     ),
 }

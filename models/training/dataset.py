@@ -66,18 +66,30 @@ Shard = dict[str, NDArray[Any]]
 class Split:
     """Seeds of a dataset: what is trained on and what is held out."""
 
-    train: range
-    val: range
+    train: Sequence[int]
+    val: Sequence[int]
 
     def __post_init__(self) -> None:
         if set(self.train) & set(self.val):
             raise TrainingError(
-                f"expected training and held-out seeds apart, got {self.train} and {self.val}"
+                "expected training and held-out seeds apart, both contain "
+                f"{sorted(set(self.train) & set(self.val))[:5]}"
             )
 
-    def named(self) -> tuple[tuple[str, range], ...]:
+    def named(self) -> tuple[tuple[str, Sequence[int]], ...]:
         """Both, with their folder names."""
         return (("train", self.train), ("val", self.val))
+
+
+def _spans(seeds: Sequence[int]) -> list[list[int]]:
+    """Seeds as [first, last] of each unbroken run."""
+    spans: list[list[int]] = []
+    for seed in sorted(seeds):
+        if spans and seed == spans[-1][1] + 1:
+            spans[-1][1] = seed
+        else:
+            spans.append([seed, seed])
+    return spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +251,7 @@ def write_pictures(
         "names": dict(enumerate(classes)),
         "width_px": width_px,
         "height_px": height_px,
-        "seeds": {name: [seeds.start, seeds.stop, seeds.step] for name, seeds in split.named()},
+        "seeds": {name: _spans(seeds) for name, seeds in split.named()},
     }
     dataset.data_yaml.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return dataset
@@ -268,7 +280,7 @@ def write_shards(
         (folder / name).mkdir(parents=True, exist_ok=True)
     tasks = [(name, seed) for name, seeds in split.named() for seed in seeds]
     _run_all(partial(_write_shard, make=make, folder=folder), tasks, workers, folder.name)
-    seeds = {name: [seeds.start, seeds.stop, seeds.step] for name, seeds in split.named()}
+    seeds = {name: _spans(seeds) for name, seeds in split.named()}
     (folder / "seeds.json").write_text(json.dumps(seeds) + "\n", encoding="utf-8")
 
 
