@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +108,18 @@ def test_a_new_configuration_begins_a_new_boot(
     assert NodeConfig.model_validate_json(cached).revision == 2
 
 
-def test_without_a_broker_it_goes_on_and_tells_later(tmp_path: Path, shop: Shop) -> None:
-    node_broker = Broker(tmp_path)
+@pytest.fixture
+def late_broker(tmp_path: Path) -> Iterator[Broker]:
+    """A broker that nobody has started yet."""
+    broker = Broker(tmp_path)
+    yield broker
+    broker.stop()
+
+
+def test_without_a_broker_it_goes_on_and_tells_later(
+    tmp_path: Path, late_broker: Broker, shop: Shop
+) -> None:
+    node_broker = late_broker
     data = tmp_path / "data"
     data.mkdir()
     (data / "config.json").write_text(rig.make_config(5).model_dump_json())
@@ -128,7 +139,6 @@ def test_without_a_broker_it_goes_on_and_tells_later(tmp_path: Path, shop: Shop)
     assert closed[0].grams[0].delta_g == pytest.approx(-250, abs=5)
     node.stop()
     hub.bus.close()
-    node_broker.stop()
 
 
 def test_a_full_outbox_is_told_and_the_node_comes_back(
