@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -31,6 +32,7 @@ CEILING_CLASSES = ("head", "person", "hand")
 _GRID = 8  # every eighth pixel makes the small copy
 _HEADS_MAX = 64
 _MASS_CELLS_MIN = 8
+_CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 
 
 class Picture(Protocol):
@@ -66,7 +68,12 @@ class CeilingSettings(Contract):
     score_min: Annotated[float, Field(ge=0, le=1, description="weakest detection kept")] = 0.15
     person_score_min: Annotated[
         float, Field(ge=0, le=1, description="weakest person placed without a head")
-    ] = 0.35
+    ] = 0.15
+    shape_cells_min: Annotated[
+        int, Field(ge=1, le=10_000, description="an undetected shape so big may be somebody")
+    ] = 14
+    shape_sd_m: Annotated[float, Field(gt=0, le=2, description="placed by a mere shape")] = 0.4
+    shape_score: Annotated[float, Field(ge=0, le=1, description="too low to begin a track")] = 0.2
     head_z_m: Annotated[float, Field(ge=0.5, le=2.2, description="height of a head's centre")] = (
         1.62
     )
@@ -181,7 +188,7 @@ class CeilingCamera:
         self._latest = seen
         if len(seen.heads):
             self._awake_until_s = max(self._awake_until_s, t_s + self._set.awake_s)
-        self._learn_floor(grey, seen.detections, 0.02 if moves else 0.1)
+        self._learn_floor(grey, seen.detections, 0.01 if moves else 0.04)
         return seen
 
     # ------------------------------------------------------------ gate and blindness
@@ -233,9 +240,7 @@ class CeilingCamera:
         if self._scene is None:
             return
         empty = np.ones(grey.shape, bool)
-        low = np.maximum(found.boxes_px[:, :2] / _GRID - 1.0, 0.0).astype(int)
-        high = np.ceil(found.boxes_px[:, 2:] / _GRID + 1.0).astype(int)
-        for (x0, y0), (x1, y1) in zip(low, high, strict=True):
+        for (x0, y0), (x1, y1) in zip(*_cells(found.boxes_px), strict=True):
             empty[y0:y1, x0:x1] = False
         self._scene[empty] += share * (grey[empty] - self._scene[empty])
 
@@ -277,8 +282,9 @@ class CeilingCamera:
         )
         heads, head_boxes = self._heads(found)
         bodies, body_boxes = self._headless(found, head_boxes, foreground)
-        rows = np.concatenate([heads, bodies])
-        boxes = np.concatenate([head_boxes, body_boxes])
+        shapes, shape_boxes = self._shapes(found, foreground)
+        rows = np.concatenate([heads, bodies, shapes])
+        boxes = np.concatenate([head_boxes, body_boxes, shape_boxes])
         order = np.argsort(-rows[:, 3], kind="stable")
         keep: list[int] = []
         for index in order:
@@ -344,6 +350,30 @@ class CeilingCamera:
         good = np.isfinite(rows).all(axis=1)
         return rows[good], boxes[good]
 
+    def _shapes(
+        self, found: Detections, foreground: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """What stands out from the empty scene, is as big as a person, and was not detected.
+
+        Too vague to begin a track: it bridges what the detector misses of one known already.
+        """
+        left = foreground.astype(np.uint8)
+        people = np.concatenate([self._of(found, "head"), self._of(found, "person")])
+        for (x0, y0), (x1, y1) in zip(*_cells(found.boxes_px[people]), strict=True):
+            left[y0:y1, x0:x1] = 0
+        left = np.asarray(cv2.morphologyEx(left, cv2.MORPH_OPEN, _CROSS), np.uint8)
+        _, _, stats, centres = cv2.connectedComponentsWithStats(left, connectivity=8)
+        big = np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= self._set.shape_cells_min) + 1
+        corners = stats[big][:, [cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP]].astype(np.float32)
+        sizes = stats[big][:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].astype(np.float32)
+        boxes = np.concatenate([corners, corners + sizes], axis=1) * _GRID
+        middles = np.asarray(_GRID * (centres[big] + 0.5), np.float64)
+        points, _ = self._ground.at(middles, 0.5 * self._set.head_z_m)
+        spread = np.full(len(big), self._set.shape_sd_m)
+        rows = np.column_stack([points, spread, np.full(len(big), self._set.shape_score)])
+        good = np.isfinite(rows).all(axis=1)
+        return rows[good], boxes[good]
+
     def _wrists(self, found: Detections) -> NDArray[np.float64]:
         chosen = self._of(found, "hand")
         rows = self._placed(
@@ -363,6 +393,12 @@ class CeilingCamera:
 
 def _centres(boxes: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(0.5 * (boxes[:, :2] + boxes[:, 2:]) - 0.5, np.float64)
+
+
+def _cells(boxes: NDArray[np.float32]) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """First and last cells (N, 2) of boxes and one cell around them."""
+    low = np.maximum(boxes[:, :2] / _GRID - 1.0, 0.0).astype(int)
+    return low, np.ceil(boxes[:, 2:] / _GRID + 1.0).astype(int)
 
 
 def _middles(boxes: NDArray[np.float32], foreground: NDArray[np.bool_]) -> NDArray[np.float64]:
