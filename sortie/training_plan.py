@@ -49,8 +49,8 @@ class Plan:
 
 PLANS: Final = {
     "quick": Plan(
-        shelf=split(40, 6),
-        ceiling=split(40, 6),
+        shelf=split(30, 4, 10, 2),
+        ceiling=split(30, 4, 10, 2),
         crops=split(6, 2),
         pairs=split(10, 3),
         shelf_recipe=DetectorRecipe(epochs=8, close_mosaic=2),
@@ -59,8 +59,8 @@ PLANS: Final = {
         change_recipe=FitRecipe(epochs=6),
     ),
     "full": Plan(
-        shelf=split(150, 12),
-        ceiling=split(100, 12),
+        shelf=split(195, 12, 60, 8),
+        ceiling=split(240, 12, 60, 8),
         crops=split(24, 2),
         pairs=split(44, 6),
         shelf_recipe=DetectorRecipe(epochs=9, close_mosaic=3),
