@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless",
@@ -124,6 +124,10 @@ class Tab:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[scheme])
 
+    def close(self) -> None:
+        """Closes the page."""
+        self._browser.forget(self._session_id)
+
     def picture(self, path: Path) -> None:
         """A picture of the window as PNG."""
         data = self.send("Page.captureScreenshot", format="png")["data"]
@@ -135,6 +139,7 @@ class Chromium:
 
     def __init__(self, program: str, profile: Path) -> None:
         self._tabs: dict[str, Tab] = {}
+        self._targets: dict[str, str] = {}
         self._numbers = itertools.count(1)
         self._log = (profile / "chromium.log").open("wb")
         self._process = subprocess.Popen(
@@ -159,8 +164,14 @@ class Chromium:
         """A new page."""
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._targets[session] = target
         self._tabs[session] = Tab(self, session)
         return self._tabs[session]
+
+    def forget(self, session_id: str) -> None:
+        """Closes a page."""
+        del self._tabs[session_id]
+        self.send("Target.closeTarget", targetId=self._targets.pop(session_id))
 
     def send(self, method: str, *, session_id: str = "", **params: Any) -> dict[str, Any]:
         """One command and its answer; events that come meanwhile are looked through."""

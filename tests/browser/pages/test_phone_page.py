@@ -1,0 +1,149 @@
+"""The phone's page in Chromium, against a real hub and nodes with a script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+TOKEN = "localStorage.getItem('sortie.visit')"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hub(store: Any) -> None:
+    store.start_hub()
+
+
+@pytest.fixture
+def phone(chromium: Any) -> Iterator[Any]:
+    tab = chromium.tab()
+    tab.size(360, 740, phone=True)
+    yield tab
+    tab.send("Storage.clearDataForOrigin", origin="*", storageTypes="all")
+    tab.close()
+
+
+def begin(phone: Any, store: Any) -> str:
+    """Starts a visit by its button; returns its entry code."""
+    phone.goto(f"{store.hub_url}/phone/")
+    phone.eval("localStorage.clear()")
+    phone.goto(f"{store.hub_url}/phone/?again")
+    phone.click("#begin")
+    phone.until("document.querySelector('#qr')?.naturalWidth > 0")
+    code: str = store.phone(phone.eval(TOKEN))["code"]
+    return code
+
+
+def fits(phone: Any) -> bool:
+    """Nothing reaches beyond the window's width."""
+    return bool(phone.eval("document.documentElement.scrollWidth <= innerWidth"))
+
+
+def test_from_the_code_over_the_cart_to_the_receipt(phone: Any, store: Any, story: Any) -> None:
+    code = begin(phone, store)
+    assert phone.text("#word") == "reserved, not charged"
+    assert "€50.00 are reserved, not charged" in phone.text("main")
+    assert fits(phone)
+    story.enter("anna", code)
+    phone.until_text("shopping", "#word")
+    phone.until_text("Nothing in it yet", "#empty")
+    story.take("anna", "bay-a-3-l")
+    phone.until_text("Kolibri Cola", "#cart")
+    assert phone.text("#total") == "€0.99"
+    story.take("anna", "bay-b-1-l", 2)
+    phone.until_text("2×", "#cart")
+    phone.until_text("€7.57", "#total")
+    story.take("anna", "bay-a-3-l", -1)
+    phone.until("!document.querySelector('#cart').innerText.includes('Cola')")
+    phone.until_text("Kolibri Cola taken out", "#said")
+    assert fits(phone)
+    story.leave("anna")
+    phone.until_text("final", "#word")
+    phone.until_text("Charged to your wallet")
+    assert "Morgenfeld Honey Flakes" in phone.text("#receipt")
+    assert phone.text("#total") == "€6.58"
+    vat = phone.text("#vat tbody").split("\t")
+    assert vat == ["7 %", "€6.15", "€0.43", "€6.58"]
+    assert fits(phone)
+    assert phone.faults == []
+
+
+def test_what_the_store_was_not_sure_of_is_free(phone: Any, store: Any, story: Any) -> None:
+    story.enter("ben", begin(phone, store))
+    story.take("ben", "bay-b-3-l", unsure=True)
+    phone.until_text("checking 1 item", "#word")
+    assert "If we cannot be sure, it is free." in phone.text("#unclear")
+    story.leave("ben")
+    phone.until_text("We weren't sure, so it is free", "#free")
+    assert phone.text("#total") == "€0.00"
+
+
+def test_a_correction_shows_what_was_given_back(phone: Any, store: Any, story: Any) -> None:
+    story.enter("cleo", begin(phone, store))
+    story.take("cleo", "bay-c-2-l")
+    phone.until_text("Plum Tomatoes", "#cart")
+    story.leave("cleo")
+    phone.until_text("Charged to your wallet")
+    visit_id = store.phone(phone.eval(TOKEN))["visit_id"]
+    store.refund(visit_id, line=1, quantity=1)
+    phone.until_text("corrected", "#word")
+    assert phone.text("#given-back") == "-€1.29"
+    assert phone.text("#total") == "€0.00"
+
+
+def test_the_cart_comes_back_after_the_hub_restarts(phone: Any, store: Any, story: Any) -> None:
+    story.enter("dora", begin(phone, store))
+    story.take("dora", "bay-a-3-l")
+    phone.until_text("Kolibri Cola", "#cart")
+    store.end("hub")
+    phone.until_text("No connection to the store", "#link")
+    assert "Kolibri Cola" in phone.text("#cart")
+    store.start_hub()
+    phone.until("document.querySelector('#link').hidden")
+    assert "Kolibri Cola" in phone.text("#cart")
+    story.take("dora", "bay-c-2-l")
+    story.committed()
+    phone.until_text("Plum Tomatoes", "#cart")
+
+
+def test_a_link_with_a_token_shows_that_visit_and_starts_none(phone: Any, store: Any) -> None:
+    opened = store.visit()
+    phone.goto(f"{store.hub_url}/phone/#{opened['token']}")
+    phone.until("document.querySelector('#qr')?.naturalWidth > 0")
+    assert phone.eval(TOKEN) in (None, "")
+    assert phone.eval("document.querySelector('#begin, #again, #renew')") is None
+
+
+def test_an_unknown_token_is_said_to_be_unknown(phone: Any, store: Any) -> None:
+    phone.goto(f"{store.hub_url}/phone/#{'x' * 32}")
+    phone.until_text("No such visit")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_texts_have_contrast_and_pictures_have_words(phone: Any, store: Any, dark: bool) -> None:
+    phone.size(360, 740, dark=dark, phone=True)
+    begin(phone, store)
+    pairs = "ink/ground ink/card soft/card soft/ground on-accent/accent accent/tint amber/amber-tint red/red-tint"  # noqa: E501 - one list
+    ratios = phone.eval(
+        """(() => {
+  const style = getComputedStyle(document.documentElement);
+  const light = (name) => {
+    const hex = style.getPropertyValue('--' + name).trim().slice(1);
+    const part = (at) => {
+      const c = parseInt(hex.slice(at, at + 2), 16) / 255;
+      return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+    };
+    return 0.2126 * part(0) + 0.7152 * part(2) + 0.0722 * part(4);
+  };
+  return PAIRS.split(' ').map((pair) => {
+    const [a, b] = pair.split('/').map(light);
+    return [pair, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)];
+  });
+})()""".replace("PAIRS", repr(pairs))
+    )
+    assert [pair for pair, ratio in ratios if ratio < 4.5] == []
+    assert phone.eval("[...document.images].every((image) => image.hasAttribute('alt'))")
+    small = "[...document.querySelectorAll('button, summary')].filter((b) => b.offsetHeight < 44)"
+    assert phone.eval(f"{small}.length") == 0
+    assert phone.eval("document.querySelector('#word').getAttribute('aria-live')") == "polite"
