@@ -470,5 +470,6 @@ def test_a_changed_store_file_is_taken_up_between_visits(
     digest = new.digest()
     new.recover()
     assert new.digest() == digest
+    assert isinstance(new.gateway, FakeGateway)
     new.gateway.close()
     new.close()

@@ -72,7 +72,7 @@ def floor(seed: int = 0, blob: tuple[float, float] | None = None) -> NDArray[np.
         inside = (columns - blob[0]) ** 2 + (rows - blob[1]) ** 2 < 40**2
         scene[inside] = (200, 20, 30)
     noise = np.random.default_rng(seed).integers(-2, 3, scene.shape)
-    return np.clip(scene + noise, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(scene + noise, 0, 255), np.uint8)
 
 
 def test_heads_and_hands_land_where_they_are() -> None:

@@ -176,8 +176,8 @@ def test_crossing_people_keep_their_tracks() -> None:
         )
         segments = run(store, 6)
         assert len(of_state(segments, "born")) == 2
-        firsts = {}
-        lasts = {}
+        firsts: dict[str, float] = {}
+        lasts: dict[str, float] = {}
         for segment in segments:
             for point in segment.points:
                 firsts.setdefault(segment.track_id, point.x_m)

@@ -10,6 +10,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -371,19 +372,19 @@ class Day(Floor):
         for s in self.shoppers:
             add(
                 s.path[0][0] + 0.5,
-                lambda e, s=s: e.bind(visit_id=s.visit_id, track_id=s.track_id, t_s=s.path[0][0]),
+                partial(Engine.bind, visit_id=s.visit_id, track_id=s.track_id, t_s=s.path[0][0]),
             )
             for t_s, segment in self.segments(s, [a for a in self.acts if a.shopper is s]):
-                add(t_s, lambda e, segment=segment: e.track(segment))
+                add(t_s, partial(Engine.track, segment=segment))
             add(
                 self.ends[s.visit_id] + 0.3,
-                lambda e, s=s: e.end(visit_id=s.visit_id, t_s=self.ends[s.visit_id]),
+                partial(Engine.end, visit_id=s.visit_id, t_s=self.ends[s.visit_id]),
             )
         for number, act in enumerate(self.acts):
             reach = self.reach(act, f"r{number}")
             add(
                 reach.t_close_s + self.rng.uniform(0.05, 0.3),
-                lambda e, reach=reach: e.closed(reach, t_sd_s=0.02),
+                partial(Engine.closed, reach=reach, t_sd_s=0.02),
             )
         found.sort(key=lambda n: n.t_s)
         return found

@@ -192,7 +192,7 @@ def test_a_put_back_by_nobody_who_holds_it_charges_nobody(scene_of: SceneOf, sen
 
 def doubtful(scene: Any, actor: Any, slot_id: str, t_s: float) -> ReachClosed:
     """A pick right between two people, of which no sensor says whose hand it was."""
-    reach = scene.clear_reach(scene.act(actor, slot_id, 1, t_s, u_m=0.25))
+    reach: ReachClosed = scene.clear_reach(scene.act(actor, slot_id, 1, t_s, u_m=0.25))
     hands = tuple(h.model_copy(update={"body_x_m": None, "arm_deg": None}) for h in reach.hands)
     return reach.model_copy(update={"hands": hands})
 
@@ -327,7 +327,7 @@ def test_a_weight_no_product_has_is_not_charged(scene_of: SceneOf) -> None:
 
 def weak(scene: Any, actor: Any, nats: float) -> ReachClosed:
     """A reach of which the camera can hardly say what happened."""
-    reach = scene.clear_reach(scene.act(actor, "bay-a-3-l", 1, 5.0))
+    reach: ReachClosed = scene.clear_reach(scene.act(actor, "bay-a-3-l", 1, 5.0))
     hand: HandSeen = reach.hands[0]
     change: FacingChange = reach.changes[0]
     action = ActionLikelihood(pick=nats, put_back=0.0, nothing=0.0)
