@@ -205,6 +205,7 @@ def _launch(
     for child in children:
         supervisor.launch(child)
     supervisor.wait_ready()
+    processes.open_doors()
     return [child.name for child in children]
 
 

@@ -1,9 +1,9 @@
 """`sortie demo`: the whole store as real processes, with simulated shoppers, at one address.
 
-Broker, hub, pages and nodes start side by side, because each of them waits by itself for what it
-needs; the simulated world opens its doors last. Everything of a run lies in one folder (var/run,
-or $SORTIE_RUN). Ctrl-C or SIGTERM audits the day so far and stops all of it; a process that fails
-for good stops all of it too, with its last words.
+Broker, hub, pages, nodes and simulator start side by side, because each of them waits by itself
+for what it needs; the doors open when all nodes see. Everything of a run lies in one folder
+(var/run, or $SORTIE_RUN). Ctrl-C or SIGTERM audits the day so far and stops all of it; a process
+that fails for good stops all of it too, with its last words.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ PLAIN_STATUS_S = 60.0
 """Between two status lines where there is no terminal to rewrite one."""
 POLL_S = 0.2
 PICTURE_TIMEOUT_S = 60.0
+SEEING_TIMEOUT_S = 60.0
 UNSETTLED_S = 40.0
 """Who left so short a time before the end may still be without a receipt."""
 
@@ -174,12 +175,26 @@ def _start(
             return False
         page_s = time.monotonic() - began_s
         picture = _first_picture(processes, supervisor, tell)
+        picture_s = time.monotonic() - began_s
     if supervisor.stopping:
         return False
-    picture_s = time.monotonic() - began_s
     console.print(f"[bold]open {processes.pages_url}[/]   (Ctrl-C ends the day)", highlight=False)
     seen = f"first picture of {picture} after {picture_s:.1f} s" if picture else "no picture yet"
     console.print(f"[dim]first page after {page_s:.1f} s, {seen}[/]", highlight=False)
+    return _open_doors(processes, supervisor, console)
+
+
+def _open_doors(processes: StoreProcesses, supervisor: Supervisor, console: Console) -> bool:
+    """Lets shoppers in once all nodes see; False if it was asked to stop meanwhile."""
+    deadline_s = time.monotonic() + SEEING_TIMEOUT_S
+    while (blind := processes.blind()) and time.monotonic() < deadline_s:
+        if supervisor.stopping:
+            return False
+        supervisor.poll()
+        time.sleep(POLL_S)
+    if blind:
+        console.print(f"the doors open, though not all is seen by {', '.join(blind)}")
+    processes.open_doors()
     return True
 
 
@@ -295,7 +310,7 @@ def _show(line: Status | None, figures: _Figures) -> None:
 
 def _look(processes: StoreProcesses, figures: _Figures) -> None:
     try:
-        figures.take(get_json(f"{processes.hub_url}/api/v1/staff/state"))
+        figures.take(processes.state())
     except OSError:
         # It was killed or is busy; the supervisor sees to it.
         figures.answered = False

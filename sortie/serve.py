@@ -38,11 +38,13 @@ __all__ = ["StorePlan", "StoreProcesses", "content_type", "get_json", "serves", 
 
 HOST = "127.0.0.1"
 MARK = ".sortie-run"
+DOORS_FILE = "doors-open"
 RINGS_FILE = "rings"
 RINGS_PREFIX = "sortie-run-"
 PREFIXES = ("SORTIE_HUB_", "SORTIE_NODE_", "SORTIE_PAGES_", "SORTIE_SIM_")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Several processes share few cores: none of them may take all for one product of matrices."""
+FRESH_S = 2.5
 PROBE_TIMEOUT_S = 1.0
 ANSWER_TIMEOUT_S = 20.0
 # A proxy of the environment is not meant for the store's own machines.
@@ -131,6 +133,8 @@ class StoreProcesses:
             "SHM_ROOT": str(self.rings),
             "HUB_URL": self.hub_url,
             "HUB_TOKEN": self._tokens[node_id],
+            # Rings on this machine cost nothing to ask for.
+            "CAMERA__REOPEN_MAX_S": "0.5",
             "CORE__SENSORS": self.plan.sensors,
             "MQTT__PORT": str(self._broker.port),
             "MQTT__USERNAME": node_id,
@@ -152,7 +156,8 @@ class StoreProcesses:
         )
 
     def simulator(self) -> Child:
-        """The simulated world. It is never started again: another world would be another day."""
+        """The simulated world, its doors shut until `open_doors`. It is never started again:
+        another world would be another day."""
         plan = self.plan
         settings = {
             "STORE_FILE": str(plan.store_path.resolve()),
@@ -162,12 +167,47 @@ class StoreProcesses:
             "SEED": str(plan.seed),
             "SHOPPERS": str(plan.shoppers),
             "SHM_ROOT": str(self.rings),
+            "DOORS_FILE": str(self.folder / DOORS_FILE),
             "PLATES": str(plan.sensors != "camera").lower(),
         }
         if plan.sensors == "plates":
             ceiling = [c.camera_id for c in self.store.cameras if c.role == "ceiling"]
             settings["CAMERAS"] = json.dumps(ceiling)
-        return _child("simulator", "store_sim.live", "SORTIE_SIM_", settings, restart=False)
+        rings = self.rings / "sortie-gates.ring"
+        return _child(
+            "simulator", "store_sim.live", "SORTIE_SIM_", settings, rings.exists, restart=False
+        )
+
+    def open_doors(self) -> None:
+        """The first shopper may come."""
+        (self.folder / DOORS_FILE).touch()
+
+    def state(self) -> dict[str, Any]:
+        """The store as staff see it; OSError while the hub is away."""
+        found: dict[str, Any] = get_json(f"{self.hub_url}/api/v1/staff/state")
+        return found
+
+    def blind(self) -> list[str]:
+        """Nodes that do not see and feel all of their zone yet, or not any more."""
+        try:
+            state = self.state()
+        except OSError:
+            return list(self.node_ids)
+        dark = {row["device_id"] for row in state["blind"]}
+        return [
+            row["device_id"]
+            for row in state["devices"]
+            if row["device_id"] in dark or not self._sees(row)
+        ]
+
+    def _sees(self, device: dict[str, Any]) -> bool:
+        health, mark_age_s = device["health"], device["watermark_s_ago"]
+        if not device["alive"] or health is None or health["boot_id"] != device["boot_id"]:
+            return False
+        cameras = all(camera["ok"] for camera in health["cameras"])
+        plates = (health["plates_age_s"] or 0.0) < FRESH_S
+        # Without a watermark plates are still being learned.
+        return cameras and plates and mark_age_s is not None and mark_age_s < FRESH_S
 
     def close(self) -> None:
         """Takes the rings away and gives the folder back; closing twice is fine."""

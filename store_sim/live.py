@@ -68,6 +68,9 @@ class LiveSettings(BaseSettings):
         tuple[str, ...] | None, Field(description="cameras to draw, as JSON; none: all")
     ] = None
     plates: Annotated[bool, Field(description="whether plates weigh")] = True
+    doors_file: Annotated[
+        Path | None, Field(description="the doors open when this file is there; none: at once")
+    ] = None
 
 
 class PhoneBook(Protocol):
@@ -107,7 +110,8 @@ class LiveStore:
         clock: Callable[[], float],
         stream_id: int,
     ) -> None:
-        self.world = World(store, scenario, settings.seed)
+        self._doors_file = settings.doors_file
+        self.world = World(store, scenario, settings.seed, doors_open=self._doors_file is None)
         self._store = store
         self._phones = phones
         self._clock = clock
@@ -169,6 +173,9 @@ class LiveStore:
             self.standstills += 1
             self._offset_s += behind_s
             return 0.0
+        if self._doors_file is not None and self._doors_file.exists():
+            self._doors_file = None
+            self.world.open_doors()
         tick = round(self.world.t_s * TICK_HZ)
         last = math.floor((now_s - self._offset_s) * TICK_HZ)
         while tick < last:

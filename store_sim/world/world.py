@@ -69,9 +69,12 @@ class World:
         scenario: Scenario,
         seed: int,
         phone: Callable[[int], str | None] | None = None,
+        *,
+        doors_open: bool = True,
     ) -> None:
         """`phone(shopper)` gives a shopper's entry code when it is asked, None while there is
-        none yet; without it codes come by `provide_code`."""
+        none yet; without it codes come by `provide_code`. With `doors_open=False` nobody comes,
+        and the first day does not begin, before `open_doors`."""
         self.store = store
         self.scenario = scenario
         self.seed = seed
@@ -84,6 +87,7 @@ class World:
         self._tick = 0
         self._day = 0
         self._day_began_s = 0.0
+        self._doors_open = doors_open
         self._plans = scenario.day(0)
         self._next_plan = 0
         self._next_shopper = 0
@@ -128,6 +132,12 @@ class World:
         for _ in range(max(1, round(dt_s * TICK_HZ))):
             self._one_tick()
         return self.scene()
+
+    def open_doors(self) -> None:
+        """The first day begins now, if it has not begun."""
+        if not self._doors_open:
+            self._doors_open = True
+            self._day_began_s = self.t_s
 
     def scene(self) -> Scene:
         """What there is to see now."""
@@ -316,6 +326,8 @@ class World:
         return push
 
     def _arrive(self) -> None:
+        if not self._doors_open:
+            return
         if self._next_plan >= len(self._plans):
             if self.scenario.loops and not self._shoppers:
                 self._next_day()

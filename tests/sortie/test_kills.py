@@ -69,16 +69,15 @@ class Store:
         self.killed: list[str] = []
 
     def start(self) -> None:
-        """Everything but the world, then the world."""
+        """Starts everything; the doors open when all nodes see."""
         processes = self.processes
-        self.supervisor.launch(processes.broker())
-        self.supervisor.launch(processes.hub())
-        for node_id in processes.node_ids:
-            self.supervisor.launch(processes.node(node_id))
-        self.supervisor.wait_ready()
-        self.until(lambda: len(self._boots()) == len(processes.node_ids), "the nodes' births")
         world = replace(processes.simulator(), command=[sys.executable, str(RIG)])
-        self.supervisor.launch(world)
+        nodes = [processes.node(node_id) for node_id in processes.node_ids]
+        for child in (processes.broker(), processes.hub(), world, *nodes):
+            self.supervisor.launch(child)
+        self.supervisor.wait_ready()
+        self.until(lambda: not processes.blind(), "nodes that see")
+        processes.open_doors()
 
     def kill(self, name: str) -> None:
         """Without a warning; the supervisor starts it again."""
@@ -103,10 +102,9 @@ class Store:
     def state(self) -> dict[str, Any]:
         """What staff see; empty while the hub is away."""
         try:
-            found: dict[str, Any] = get_json(f"{self.processes.hub_url}/api/v1/staff/state")
+            return self.processes.state()
         except OSError:
             return {}
-        return found
 
     def items(self) -> int:
         """Pieces in carts and on receipts, by what the hub believes."""
