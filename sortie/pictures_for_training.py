@@ -23,7 +23,17 @@ from store_sim.pictures import (
 from store_sim.pictures.worlds import random_product
 from store_sim.render.views import product_views
 
-__all__ = ["CLASSES", "CROP_GROUPS", "SIZES", "View", "ceiling", "crops", "pairs", "shelf"]
+__all__ = [
+    "CLASSES",
+    "CROP_GROUPS",
+    "SIZES",
+    "View",
+    "ceiling",
+    "crops",
+    "group_of",
+    "pairs",
+    "shelf",
+]
 
 CLASSES: dict[View, tuple[str, ...]] = {"shelf": SHELF_CLASSES, "ceiling": CEILING_CLASSES}
 SIZES: dict[View, tuple[int, int]] = {"shelf": (416, 256), "ceiling": (320, 192)}
@@ -43,6 +53,11 @@ def _labelled(picture: Picture) -> LabelledPicture:
 
 def _is_day(seed: int) -> bool:
     return seed % TRAIN_SEED >= DAY_SEED
+
+
+def group_of(seed: int) -> str:
+    """What a seed's pictures show; held-out scores are told apart by it."""
+    return "demo store" if _is_day(seed) else "invented stores"
 
 
 def shelf(seed: int) -> Iterator[LabelledPicture]:

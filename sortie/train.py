@@ -106,6 +106,7 @@ def _train_view(
     from models.training.backend import device_name, pick_device
     from models.training.dataset import Dataset
     from models.training.detector import export_detector, train_detector
+    from sortie.pictures_for_training import group_of
 
     recipe = plan.shelf_recipe if view is View.SHELF else plan.ceiling_recipe
     dataset = Dataset.read(out / "datasets" / view.value)
@@ -124,6 +125,7 @@ def _train_view(
         recipe=recipe,
         trained_on=device_name(pick_device(device)),
         source="simulated pictures",
+        group_of=group_of,
         start_note="" if start_from is None else f"the weights of run {start_from.name}",
     )
     _say(manifest)

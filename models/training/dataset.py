@@ -33,6 +33,7 @@ __all__ = [
     "Split",
     "load_shards",
     "read_picture",
+    "seed_of",
     "write_pictures",
     "write_shards",
 ]
@@ -123,6 +124,11 @@ class Dataset:
                 f"expected a dataset in {folder}, its data.yaml cannot be read ({error}); write "
                 "it with `sortie train dataset`."
             ) from error
+
+
+def seed_of(image: Path) -> int:
+    """The seed a picture of a dataset was made from."""
+    return int(image.stem.split("-")[0])
 
 
 def read_picture(image: Path) -> LabelledPicture:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from models.detector import Detector
 from models.errors import TrainingError
 from models.manifest import InputSpec, Manifest
 from models.training.backend import device_name, load_torch, load_ultralytics, pick_device
-from models.training.dataset import Dataset, read_picture
+from models.training.dataset import Dataset, LabelledPicture, read_picture, seed_of
 from models.training.export import OPSET, clean_graph, compare_detections, write_manifest
 from models.training.score import detector_scores
 
@@ -235,9 +235,13 @@ def export_detector(
     trained_on: str,
     source: str,
     start_note: str = "",
+    group_of: Callable[[int], str] | None = None,
 ) -> Manifest:
     """Export a checkpoint to `weights` (.onnx), compare it with torch, score it on the held-out
-    pictures and write its manifest. Raises TrainingError where torch and ONNX differ."""
+    pictures and write its manifest. Raises TrainingError where torch and ONNX differ.
+
+    `group_of` names the group of a seed; the pictures of each group are scored apart, too.
+    """
     ultralytics = load_ultralytics(weights.parent / "ultralytics")
     spec = InputSpec(width_px=dataset.width_px, height_px=dataset.height_px)
     exported = ultralytics.YOLO(str(checkpoint)).export(
@@ -273,7 +277,14 @@ def export_detector(
     blobs = [detector.prepare(picture.rgb)[0] for picture in pictures[:COMPARED_PICTURES]]
     ours, parameters = _torch_rows(checkpoint, blobs)
     differences = compare_detections(ours, [detector.infer(blob) for blob in blobs])
-    held_out = detector_scores(detector.detect, pictures, dataset.classes)
+    held_out = list(detector_scores(detector.detect, pictures, dataset.classes))
+    groups: dict[str, list[LabelledPicture]] = {}
+    if group_of is not None:
+        for path, picture in zip(dataset.pictures("val"), pictures, strict=True):
+            groups.setdefault(group_of(seed_of(path)), []).append(picture)
+    for name, members in sorted(groups.items()):
+        for score in detector_scores(detector.detect, members, dataset.classes):
+            held_out.append(score.model_copy(update={"subject": f"{name}: {score.subject}"}))
     return write_manifest(
         weights, parameters=parameters, held_out=held_out, differences=differences, **facts
     )
