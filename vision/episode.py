@@ -55,6 +55,11 @@ LOOKS_LIKE_MIN = 0.7
 """From this likeness on the stretch shows a look; a visitor may hide a part of it."""
 TOUCH_S_MAX, RELEASE_S_MAX = 0.6, 1.5
 RECENT_S = 15.0
+BESIDE_S_MIN = 0.12
+"""A visitor is beside the new look for longer than the moment in which it comes about."""
+REST_S = 0.3
+REST_LIKE_MIN = 0.88
+"""Once left, goods keep their look; who stands there sways."""
 GONE_S = 0.75
 """A visitor not seen for this long has left; who comes later is another one."""
 BODY_SHARE = 1.2
@@ -249,13 +254,16 @@ def _visits(
     mask: Mask, moments: Sequence[Moment], likes: NDArray[np.float64], crossing: int
 ) -> tuple[float | None, float | None]:
     """Since when somebody was beside the stretch while it still looked as before, and when the
-    first who was beside it with its new look left (None: nobody was). A body that stops is never
-    beside its own final look, one that walks off never beside its own former look."""
+    first who was beside it with its new look left (None: nobody was, or what they left there goes
+    on changing by itself). A body that stops is never beside its own final look, one that walks
+    off never beside its own former look."""
     area = int(mask.sum())
     near = grown(mask, NEAR_PX)
     beside = grown(mask, 3) == 0
     came_s: float | None = None
     left_s: float | None = None
+    beside_count = 0
+    alone: list[float] = []
     stirred_s = -math.inf
     for index, moment in enumerate(moments):
         active = moment.mask()
@@ -263,20 +271,26 @@ def _visits(
             stirred_s = moment.t_s
         elif index <= crossing and moment.t_s - stirred_s > 2 * GONE_S:
             came_s = None
-        count, labels = cv2.connectedComponents(active, connectivity=8)
-        if count < 2:
-            continue
+        _, labels = cv2.connectedComponents(active, connectivity=8)
         touching = np.unique(labels[near > 0])
         group = np.isin(labels, touching[touching > 0]) & beside
         size = int(group.sum())
         reaches_in = size >= VISITOR_SHARE * area and touches_border(group)
         if not (reaches_in or size >= BODY_SHARE * area):
+            if left_s is not None and moment.t_s > left_s + REST_S:
+                alone.append(float(likes[index, 1]))
             continue
         if index <= crossing and likes[index, 0] >= LOOKS_LIKE_MIN:
             came_s = moment.t_s if came_s is None else came_s
         if index >= crossing and likes[index, 1] >= LOOKS_LIKE_MIN:
             gone = left_s is not None and moment.t_s - left_s > GONE_S
             left_s = left_s if gone else moment.t_s
+            beside_count += 1
+    step_s = float(np.median(np.diff([moment.t_s for moment in moments])))
+    if beside_count * step_s < BESIDE_S_MIN:
+        return came_s, None
+    if alone and float(np.percentile(alone, 10)) < REST_LIKE_MIN:
+        return came_s, None
     return came_s, left_s
 
 
