@@ -63,10 +63,10 @@ PLANS: Final = {
         ceiling=split(240, 12, 60, 8),
         crops=split(24, 2),
         pairs=split(44, 6),
-        shelf_recipe=DetectorRecipe(epochs=9, close_mosaic=3),
-        ceiling_recipe=DetectorRecipe(epochs=9, close_mosaic=3),
-        embedding_recipe=FitRecipe(epochs=2),
-        change_recipe=FitRecipe(epochs=14),
+        shelf_recipe=DetectorRecipe(epochs=16, close_mosaic=5),
+        ceiling_recipe=DetectorRecipe(epochs=14, close_mosaic=4),
+        embedding_recipe=FitRecipe(epochs=8),
+        change_recipe=FitRecipe(epochs=10),
     ),
 }
-"""`quick` takes a quarter of an hour on two CPU cores, `full` an hour and more."""
+"""`quick` takes a quarter of an hour on two CPU cores, `full` about two hours."""

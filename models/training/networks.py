@@ -72,7 +72,7 @@ def build_embedding() -> Any:
 
         def forward(self, pixels: Any) -> Any:
             vectors = self.body(pixels * 2.0 - 1.0)
-            norm = (vectors * vectors).sum(dim=1, keepdim=True).clamp(min=1e-12).sqrt()
+            norm = (vectors * vectors).sum(dim=1, keepdim=True).clamp(min=1e-24).sqrt()
             return vectors / norm
 
     return Embedding()
