@@ -80,7 +80,7 @@ class StoreProcesses:
         self.hub_port = free_port()
         self._tokens = {node_id: secrets.token_urlsafe(24) for node_id in self.node_ids}
         try:
-            self._broker = write_broker_files(
+            self.broker_files = write_broker_files(
                 self.folder / "broker",
                 store_id=self.store.store_id,
                 node_ids=self.node_ids,
@@ -103,8 +103,8 @@ class StoreProcesses:
 
     def broker(self) -> Child:
         """Mosquitto."""
-        ready = wait_for_port(self._broker.port)
-        return Child("broker", broker_command(self._broker), ready=ready)
+        ready = wait_for_port(self.broker_files.port)
+        return Child("broker", broker_command(self.broker_files), ready=ready)
 
     def hub(self) -> Child:
         """The hub, with its database in the run's folder."""
@@ -116,9 +116,9 @@ class StoreProcesses:
             "HOST": HOST,
             "PORT": str(self.hub_port),
             "NODE_TOKENS": json.dumps(self._tokens),
-            "MQTT_PORT": str(self._broker.port),
+            "MQTT_PORT": str(self.broker_files.port),
             "MQTT_USERNAME": HUB_USER,
-            "MQTT_PASSWORD": self._broker.passwords[HUB_USER],
+            "MQTT_PASSWORD": self.broker_files.passwords[HUB_USER],
             "MQTT_WAIT_S": "60",
         }
         return _child("hub", "hub.main", "SORTIE_HUB_", settings, serves(f"{self.hub_url}/healthz"))
@@ -136,9 +136,9 @@ class StoreProcesses:
             # Rings on this machine cost nothing to ask for.
             "CAMERA__REOPEN_MAX_S": "0.5",
             "CORE__SENSORS": self.plan.sensors,
-            "MQTT__PORT": str(self._broker.port),
+            "MQTT__PORT": str(self.broker_files.port),
             "MQTT__USERNAME": node_id,
-            "MQTT__PASSWORD": self._broker.passwords[node_id],
+            "MQTT__PASSWORD": self.broker_files.passwords[node_id],
         }
         if gallery is not None:
             settings["GALLERY"] = str(gallery)

@@ -17,10 +17,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from auditor.ledger import HOLD_ENDS, audit
 from auditor.read import read_export, read_truth
+from contracts.topics import topic
 from sortie.day import demo_store_path
 from sortie.serve import StorePlan, StoreProcesses, get_json
 from sortie.supervisor import Supervisor
@@ -86,6 +89,18 @@ class Store:
         os.kill(pid, signal.SIGKILL)
         self.killed.append(name)
         self.until(lambda: self.supervisor.pid(name) != pid, f"a new {name}")
+
+    def garble(self) -> None:
+        """Sends something that is no message, on a node's own topic."""
+        files = self.processes.broker_files
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="garbler")
+        client.username_pw_set("node-shelf", files.passwords["node-shelf"])
+        client.connect("127.0.0.1", files.port)
+        client.loop_start()
+        name = topic("events", store_id=self.processes.store.store_id, device_id="node-shelf")
+        client.publish(name, b'{"specversion": "1.0", "type": ', qos=1).wait_for_publish(DEADLINE_S)
+        client.disconnect()
+        client.loop_stop()
 
     def until(self, holds: Callable[[], bool], what: str) -> None:
         """Lets the supervisor work until a condition holds."""
@@ -167,6 +182,7 @@ def _quiet(_store: Store) -> None:
 
 def _kill_each(store: Store) -> None:
     """Hub, shelf node and broker, each when the one before is back and somebody shops."""
+    store.garble()
     store.until(lambda: store.items() >= 1, "a first piece in a cart")
     store.kill("hub")
     store.until(lambda: bool(store.state()), "the hub")
@@ -213,3 +229,8 @@ def test_kills_leave_the_books_in_order(undisturbed: Day, disturbed: Day) -> Non
     born = [e for e in disturbed.export["events"] if e["kind"] == "device.born"]
     boots = {e["data"]["boot_id"] for e in born if e["data"]["device_id"] == "node-shelf"}
     assert len(boots) == 2, "the killed node came back as another boot"
+
+
+def test_what_is_no_message_is_counted_and_harms_nothing(undisturbed: Day, disturbed: Day) -> None:
+    assert undisturbed.export["dead_letters"]["count"] == 0
+    assert disturbed.export["dead_letters"]["count"] == 1
