@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -32,7 +31,6 @@ CEILING_CLASSES = ("head", "person", "hand")
 _GRID = 8  # every eighth pixel makes the small copy
 _HEADS_MAX = 64
 _MASS_CELLS_MIN = 8
-_CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 
 
 class Picture(Protocol):
@@ -65,15 +63,10 @@ class BoxDetector(Protocol):
 class CeilingSettings(Contract):
     """Assumed heights, thresholds of the gate, and when a picture cannot be judged."""
 
-    score_min: Annotated[float, Field(ge=0, le=1, description="weakest detection kept")] = 0.15
+    score_min: Annotated[float, Field(ge=0, le=1, description="weakest detection kept")] = 0.1
     person_score_min: Annotated[
         float, Field(ge=0, le=1, description="weakest person placed without a head")
-    ] = 0.15
-    shape_cells_min: Annotated[
-        int, Field(ge=1, le=10_000, description="an undetected shape so big may be somebody")
-    ] = 14
-    shape_sd_m: Annotated[float, Field(gt=0, le=2, description="placed by a mere shape")] = 0.4
-    shape_score: Annotated[float, Field(ge=0, le=1, description="too low to begin a track")] = 0.2
+    ] = 0.12
     head_z_m: Annotated[float, Field(ge=0.5, le=2.2, description="height of a head's centre")] = (
         1.62
     )
@@ -282,9 +275,8 @@ class CeilingCamera:
         )
         heads, head_boxes = self._heads(found)
         bodies, body_boxes = self._headless(found, head_boxes, foreground)
-        shapes, shape_boxes = self._shapes(found, foreground)
-        rows = np.concatenate([heads, bodies, shapes])
-        boxes = np.concatenate([head_boxes, body_boxes, shape_boxes])
+        rows = np.concatenate([heads, bodies])
+        boxes = np.concatenate([head_boxes, body_boxes])
         order = np.argsort(-rows[:, 3], kind="stable")
         keep: list[int] = []
         for index in order:
@@ -347,30 +339,6 @@ class CeilingCamera:
         points, tangent = self._ground.at(middles, high - depth)
         sd = np.hypot(np.where(cut, self._set.cut_sd_m, self._set.person_sd_m), 0.05 * tangent)
         rows = np.column_stack([points, sd, found.scores[chosen]])
-        good = np.isfinite(rows).all(axis=1)
-        return rows[good], boxes[good]
-
-    def _shapes(
-        self, found: Detections, foreground: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """What stands out from the empty scene, is as big as a person, and was not detected.
-
-        Too vague to begin a track: it bridges what the detector misses of one known already.
-        """
-        left = foreground.astype(np.uint8)
-        people = np.concatenate([self._of(found, "head"), self._of(found, "person")])
-        for (x0, y0), (x1, y1) in zip(*_cells(found.boxes_px[people]), strict=True):
-            left[y0:y1, x0:x1] = 0
-        left = np.asarray(cv2.morphologyEx(left, cv2.MORPH_OPEN, _CROSS), np.uint8)
-        _, _, stats, centres = cv2.connectedComponentsWithStats(left, connectivity=8)
-        big = np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= self._set.shape_cells_min) + 1
-        corners = stats[big][:, [cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP]].astype(np.float32)
-        sizes = stats[big][:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].astype(np.float32)
-        boxes = np.concatenate([corners, corners + sizes], axis=1) * _GRID
-        middles = np.asarray(_GRID * (centres[big] + 0.5), np.float64)
-        points, _ = self._ground.at(middles, 0.5 * self._set.head_z_m)
-        spread = np.full(len(big), self._set.shape_sd_m)
-        rows = np.column_stack([points, spread, np.full(len(big), self._set.shape_score)])
         good = np.isfinite(rows).all(axis=1)
         return rows[good], boxes[good]
 

@@ -206,7 +206,7 @@ class FloorTracker:
             eye, noise = self._eye(seen.camera_id, sd)
             track.filter.update(seen.heads[row, :2], noise, eye)
             track.seen_s = max(track.seen_s, seen.t_s)
-            track.hits += 0.5 if sd > self._set.vague_sd_m else 1.0
+            track.hits += self._weight(sd, float(seen.heads[row, 3]))
             track.cameras.add(seen.camera_id)
             self._learn_colour(track, seen.colours[row], sd)
             matched.append(track)
@@ -231,10 +231,11 @@ class FloorTracker:
             farthest = self._set.gate_new_m if track.number is None else self._set.gate_max_m
             for row, (x, y, sd, _) in enumerate(heads):
                 eye, noise = self._eye(seen.camera_id, float(sd))
-                fit = self._fit(track, np.array([x, y]), noise, eye, farthest)
+                within = min(farthest, self._set.gate_vague_m) if eye is None else farthest
+                fit = self._fit(track, np.array([x, y]), noise, eye, within)
                 if fit is not None:
                     inside[index, row], cost[index, row] = True, fit
-        cost += 2.0 * (heads[None, :, 3] < self._set.birth_score_min)
+        cost += 2.0 * (heads[None, :, 3] < 0.5 * self._set.sure_score)
         for index, track in enumerate(tracks):
             if track.number is None:
                 cost[index] += 2.0
@@ -304,10 +305,14 @@ class FloorTracker:
             return
         eye, _ = self._eye(seen.camera_id, sd)
         person = PersonFilter(seen.heads[row, :2], sd, eye, seen.t_s, self._set)
-        hits = 0.5 if vague else 1.0
-        track = _Track(person, seen.t_s, seen.t_s, hits, {seen.camera_id})
+        track = _Track(person, seen.t_s, seen.t_s, self._weight(sd, score), {seen.camera_id})
         self._learn_colour(track, seen.colours[row], sd)
         self._tracks.append(track)
+
+    def _weight(self, sd_m: float, score: float) -> float:
+        """How much one sighting counts towards a track: less if vague, less if unsure."""
+        vague = self._set.vague_weight if sd_m > self._set.vague_sd_m else 1.0
+        return vague * min(1.0, score / self._set.sure_score)
 
     def _is_sure(self, track: _Track) -> bool:
         age_s = track.seen_s - track.born_s

@@ -28,18 +28,21 @@ class FloorSettings(Contract):
     speed_sd: Annotated[float, Field(gt=0, le=5, description="m/s, of somebody unseen")] = 1.0
     gate_sds: Annotated[float, Field(gt=0, le=20)] = 3.5
     gate_sd_min_m: Annotated[float, Field(gt=0, le=2)] = 0.18
+    gate_vague_m: Annotated[float, Field(gt=0, le=5, description="of vague points")] = 0.9
     gate_new_m: Annotated[float, Field(gt=0, le=5, description="of a track not yet sure")] = 0.6
     gate_max_m: Annotated[float, Field(gt=0, le=5)] = 1.2
     colour_sd: Annotated[float, Field(gt=0, le=255, description="levels, between cameras")] = 25.0
     colour_cost_max: Annotated[float, Field(ge=0, le=20)] = 3.0
-    birth_score_min: Annotated[float, Field(ge=0, le=1, description="to begin a track")] = 0.4
+    birth_score_min: Annotated[float, Field(ge=0, le=1, description="to begin a track")] = 0.12
+    sure_score: Annotated[float, Field(gt=0, le=1, description="a sighting that counts full")] = 0.4
+    vague_weight: Annotated[float, Field(ge=0, le=1, description="of a vague sighting")] = 0.6
     birth_hits: Annotated[float, Field(ge=1, le=100)] = 3.0
     birth_age_s: Annotated[float, Field(ge=0, le=5)] = 0.25
     birth_hits_two_cameras: Annotated[float, Field(ge=1, le=100)] = 2.0
     tentative_s: Annotated[float, Field(gt=0, le=10, description="unsure tracks wait so long")] = (
         0.6
     )
-    vague_sd_m: Annotated[float, Field(gt=0, le=2, description="a vaguer point counts half")] = 0.25
+    vague_sd_m: Annotated[float, Field(gt=0, le=2, description="vaguer points count less")] = 0.25
     vague_apart_m: Annotated[float, Field(ge=0, le=3)] = 0.8
     apart_m: Annotated[float, Field(ge=0, le=2, description="two people are no nearer")] = 0.3
     tracks_max: Annotated[int, Field(ge=1, le=1000)] = 64
