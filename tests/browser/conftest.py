@@ -36,7 +36,7 @@ UNTIL = """new Promise((resolve, reject) => {
   const look = () => {
     let value = null;
     try { value = %s; } catch (error) { value = null; }
-    if (value) resolve(value);
+    if (value) resolve(true);
     else if (performance.now() > end) reject(new Error('deadline'));
     else setTimeout(look, 40);
   };
@@ -73,7 +73,7 @@ class Tab:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def until(self, condition: str, *, deadline_s: float = DEADLINE_S) -> Any:
+    def until(self, condition: str, *, deadline_s: float = DEADLINE_S) -> None:
         """Waits until an expression is true; fails with the page's text if it never is."""
         end = time.monotonic() + deadline_s
         while True:
@@ -84,8 +84,8 @@ class Tab:
                 awaitPromise=True,
                 returnByValue=True,
             )
-            if "exceptionDetails" not in answer and "value" in answer.get("result", {}):
-                return answer["result"]["value"]
+            if "exceptionDetails" not in answer and answer["result"].get("value") is True:
+                return
             # A navigation takes the page's promises with it: the condition is asked again.
             if time.monotonic() >= end:
                 text = self.eval("document.body ? document.body.innerText : ''")
@@ -148,6 +148,7 @@ class Chromium:
             stderr=self._log,
             env={**os.environ, "HOME": str(profile)},
         )
+        self._open = contextlib.ExitStack()
         self._socket = self._connected(profile / "DevToolsActivePort")
 
     def _connected(self, port_file: Path) -> ClientConnection:
@@ -155,7 +156,8 @@ class Chromium:
         while True:
             lines = port_file.read_text().split() if port_file.exists() else []
             if len(lines) == 2:
-                return connect(f"ws://127.0.0.1:{lines[0]}{lines[1]}", max_size=64 * 2**20)
+                url = f"ws://127.0.0.1:{lines[0]}{lines[1]}"
+                return self._open.enter_context(connect(url, max_size=64 * 2**20))
             assert time.monotonic() < end, "Chromium did not open its DevTools port"
             with contextlib.suppress(subprocess.TimeoutExpired):
                 raise AssertionError(f"Chromium ended with status {self._process.wait(0.05)}")
@@ -204,7 +206,7 @@ class Chromium:
         """Ends the browser."""
         with contextlib.suppress(Exception):
             self.send("Browser.close")
-        self._socket.close()
+        self._open.close()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:

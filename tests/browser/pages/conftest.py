@@ -38,6 +38,7 @@ STORE = ROOT / "store_sim" / "stores" / "demo.yaml"
 DEADLINE_S = 120.0
 PAST_S = 200.0
 STEP_S = 0.25
+RESEND_S = 2.0
 NODE_TOKEN = "a-node-of-the-tests"
 
 
@@ -91,11 +92,17 @@ class ScriptedNode:
     def committed(self) -> None:
         """Sends again what the hub has not acknowledged, until it has, as a node does."""
 
+        again_s = time.monotonic() + RESEND_S
+
         def done() -> bool:
-            if self.acknowledged < self.sequence - 1:
+            nonlocal again_s
+            if self.acknowledged >= self.sequence - 1:
+                return True
+            if time.monotonic() >= again_s:
+                again_s = time.monotonic() + RESEND_S
                 for payload in self._outbox[self.acknowledged + 1 :]:
                     self._send(payload)
-            return self.acknowledged >= self.sequence - 1
+            return False
 
         until(done, f"the hub to acknowledge {self.node_id}")
 
@@ -175,6 +182,7 @@ class Story:
         self._tell({})
         self.floor.say(m.GateScanned(gate_id="gate-in", code=code, t_s=self.now_s), self.now_s)
         self.walk(name, 1.0, 1.2)
+        self.committed()
 
     def walk(self, name: str, x_m: float, y_m: float) -> None:
         """In a straight line at an easy pace."""
@@ -194,6 +202,7 @@ class Story:
         for _ in range(8):
             self._tell({})
         self.watermark()
+        self.committed()
 
     def watermark(self) -> None:
         """The shelf node has said everything up to now."""
@@ -233,6 +242,7 @@ class Story:
         for _ in range(6):
             self._tell({})
         self.watermark()
+        self.committed()
         return reach_id
 
     @staticmethod

@@ -103,7 +103,6 @@ def test_the_cart_comes_back_after_the_hub_restarts(phone: Any, store: Any, stor
     phone.until("document.querySelector('#link').hidden")
     assert "Kolibri Cola" in phone.text("#cart")
     story.take("dora", "bay-c-2-l")
-    story.committed()
     phone.until_text("Plum Tomatoes", "#cart")
 
 

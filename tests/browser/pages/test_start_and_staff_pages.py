@@ -108,6 +108,7 @@ def test_staff_see_dot_cart_feed_health_and_review(tab: Any, store: Any, story: 
     where = f"document.querySelector({json.dumps(dot)}).style.left"
     before = tab.eval(where)
     story.walk("ben", 5.0, 2.0)
+    story.committed()
     tab.until(f"{where} !== {json.dumps(before)}")
     story.leave("ben")
     tab.until_text("final", cart)
