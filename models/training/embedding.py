@@ -78,7 +78,7 @@ def calibrate(
     if len(products) < 4:
         raise TrainingError(f"expected at least 4 held-out products, got {len(products)}")
     best = (-np.inf, 0.0, 0.0)
-    grid = itertools.product(np.geomspace(0.01, 0.3, 18), np.linspace(0.1, 0.95, 35))
+    grid = itertools.product(np.geomspace(0.01, 0.3, 18), np.linspace(0.1, 1.3, 49))
     for temperature, other in grid:
         total = 0.0
         for kept in (slice(0, None, 2), slice(1, None, 2)):
