@@ -1,0 +1,124 @@
+"""The benchmarks run on little and give figures; how large these are is no test's business."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+import benchmarks.hub
+import benchmarks.raster
+from benchmarks import edge, figures, store
+from sortie import bench
+from sortie.bench import bench_document, print_bench, run_bench
+from sortie.errors import UsageError
+
+
+def test_a_node_is_measured_part_by_part() -> None:
+    rows = {row.name: row for row in edge.measure(frames=6, day_s_max=40.0)}
+    judged = {name for name, row in rows.items() if row.limit is not None}
+    assert judged == {
+        "shelf camera, moving, outside ONNX Runtime",
+        "shelf detector, inside ONNX Runtime",
+        "shelf camera, idle",
+    }
+    assert {"decoding H.264 960x540, apart", "decoding H.264 640x360, apart"} <= set(rows)
+    assert all(row.value > 0 and row.n > 0 for row in rows.values())
+    assert rows["shelf detector, inside ONNX Runtime"].ratio is not None
+    assert rows["shelf camera, moving, outside ONNX Runtime"].n >= 6
+
+
+def test_world_and_plates_are_measured() -> None:
+    rows = store.measure_world(seconds=0.5)
+    assert len(rows) == 2
+    assert all(row.value > 0 for row in rows)
+
+
+def test_a_day_gives_its_cost_and_its_waiting_times() -> None:
+    rows = {row.name: row for row in store.measure_day(shoppers=1, sensors="plates")}
+    whole = rows["CPU seconds a store second, whole store in lockstep"]
+    parts = [row.value for name, row in rows.items() if name.startswith("  of these")]
+    assert whole.value > 0
+    assert sum(parts) <= whole.value * 1.01
+    assert 0 <= rows["picks that came into the cart"].value <= 1
+
+
+def test_pick_to_cart_takes_each_decision_once() -> None:
+    def decided(at_s: float, reach: str, **more: object) -> dict[str, object]:
+        data = {"certain": True, "gtin": "g", "quantity": 1, "reach_id": reach, "line": 0}
+        return {
+            "kind": "decision.made",
+            "visit_id": "v",
+            "at_us": round(at_s * 1e6),
+            "data": {**data, **more},
+        }
+
+    events = [
+        decided(9.0, "before"),
+        decided(12.0, "r1", certain=False),
+        {**decided(13.0, "r1"), "kind": "decision.revised"},
+        decided(14.0, "back", quantity=-1),
+        {**decided(15.0, "r2"), "visit_id": "other"},
+        decided(17.5, "r3"),
+        {**decided(18.0, "r3"), "kind": "decision.revised"},
+    ]
+    takes = [("v", "g", 16.0), ("v", "g", 10.0), ("v", "g", 17.0), ("v", "h", 10.0)]
+    assert store.pick_to_cart_s(takes, events) == pytest.approx([3.0, 1.5])
+
+
+def test_the_hub_is_measured_against_bare_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmarks.hub, "EVENTS", 64)
+    monkeypatch.setattr(benchmarks.hub, "DECIDED_EVENTS", 32)
+    monkeypatch.setattr(benchmarks.hub, "REPEATS", 1)
+    result = bench_document("hub", bench.PARTS["hub"]())
+    share = next(row for row in result["figures"] if row["limit"] is not None)
+    assert share["at_least"]
+    assert share["value"] > 0
+
+
+def test_the_rasteriser_has_one_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmarks.raster, "SCENES", 1)
+    monkeypatch.setattr(benchmarks.raster, "REPEATS", 1)
+    monkeypatch.setattr(store, "measure_world", list)
+    monkeypatch.setattr(store, "measure_day", list)
+    monkeypatch.setattr(store, "measure_processes", list)
+    rows = bench.PARTS["sim"]()
+    judged = [row for row in rows if row.limit is not None]
+    assert [row.name for row in judged] == ["rasteriser 640x360, people 4 without noise"]
+    assert all(row.value > 0 for row in rows)
+
+
+def test_table_and_json_say_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        figures.of_samples("quick", [1.0, 2.0, 9.0], "ms", limit=4.0, bare=1.0, ratio_to="bare"),
+        figures.Figure("share", 0.1, "share", 3, limit=0.2, at_least=True),
+    ]
+    monkeypatch.setitem(bench.PARTS, "edge", lambda: rows)
+    path = tmp_path / "bench.json"
+    run_bench("edge", json_file=path)
+    document = json.loads(path.read_text())
+    assert (document["schema"], document["part"]) == (1, "edge")
+    assert [row["kept"] for row in document["figures"]] == [True, False]
+    assert document["figures"][0]["value"] == 2.0
+    assert document["figures"][0]["p95"] == 9.0
+    assert document["machine"]["cores"] > 0
+    said = capsys.readouterr().out
+    assert "2 ms" in said
+    assert "2.00 x" in said
+    assert "ratio: to bare" in said
+    print_bench(Console(), document)
+
+
+def test_without_a_checkout_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "CHECKOUT", tmp_path)
+    with pytest.raises(UsageError, match="measure in a checkout"):
+        run_bench("edge", json_file=None)
+
+
+def test_no_samples_is_an_error() -> None:
+    with pytest.raises(ValueError, match="expected samples of idle"):
+        figures.of_samples("idle", [], "ms")
