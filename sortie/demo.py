@@ -43,10 +43,12 @@ STATUS_S = 2.0
 PLAIN_STATUS_S = 60.0
 """Between two status lines where there is no terminal to rewrite one."""
 POLL_S = 0.2
-PICTURE_TIMEOUT_S = 60.0
 SEEING_TIMEOUT_S = 60.0
 UNSETTLED_S = 40.0
 """Who left so short a time before the end may still be without a receipt."""
+
+Tell = Callable[[list[str]], None]
+"""Hears what is being started."""
 
 
 @dataclass(slots=True)
@@ -155,121 +157,138 @@ def _stopped_by_signals(supervisor: Supervisor) -> Iterator[None]:
 def _start(
     processes: StoreProcesses, supervisor: Supervisor, console: Console, began_s: float
 ) -> bool:
-    """Starts everything; False if it was asked to stop meanwhile."""
-    with _progress(console, began_s) as tell:
-        supervisor.launch(processes.broker())
-        supervisor.launch(processes.hub())
-        supervisor.launch(processes.pages())
-        waits_for_gallery = _needs_gallery(processes)
-        for node_id in processes.node_ids:
-            if node_id not in waits_for_gallery:
-                supervisor.launch(processes.node(node_id))
-        supervisor.launch(processes.simulator())
-        if waits_for_gallery:
-            gallery = _enrol(processes, supervisor, tell)
-            if gallery is None:
+    """Starts everything and opens the doors; False if it was asked to stop meanwhile.
+
+    The address is told as soon as the pages serve; the products are enrolled beside that.
+    """
+    late = _need_gallery(processes)
+    enrolment = _Enrolment(processes.plan.store_path) if late else None
+    try:
+        with _progress(console, began_s) as tell:
+            supervisor.launch(processes.broker())
+            supervisor.launch(processes.hub())
+            supervisor.launch(processes.pages())
+            for node_id in processes.node_ids:
+                if node_id not in late:
+                    supervisor.launch(processes.node(node_id))
+            supervisor.launch(processes.simulator())
+            if not supervisor.wait_ready("broker", "hub", "pages", progress=tell):
                 return False
-            for node_id in waits_for_gallery:
-                supervisor.launch(processes.node(node_id, gallery))
-        if not supervisor.wait_ready(progress=lambda names: tell(", ".join(names))):
-            return False
         page_s = time.monotonic() - began_s
-        picture = _first_picture(processes, supervisor, tell)
-        picture_s = time.monotonic() - began_s
-    if supervisor.stopping:
-        return False
-    console.print(f"[bold]open {processes.pages_url}[/]   (Ctrl-C ends the day)", highlight=False)
-    seen = f"first picture of {picture} after {picture_s:.1f} s" if picture else "no picture yet"
-    console.print(f"[dim]first page after {page_s:.1f} s, {seen}[/]", highlight=False)
-    return _open_doors(processes, supervisor, console)
-
-
-def _open_doors(processes: StoreProcesses, supervisor: Supervisor, console: Console) -> bool:
-    """Lets shoppers in once all nodes see; False if it was asked to stop meanwhile."""
-    deadline_s = time.monotonic() + SEEING_TIMEOUT_S
-    while (blind := processes.blind()) and time.monotonic() < deadline_s:
-        if supervisor.stopping:
-            return False
-        supervisor.poll()
-        time.sleep(POLL_S)
-    if blind:
-        console.print(f"the doors open, though not all is seen by {', '.join(blind)}")
+        console.print(f"[bold]open {processes.pages_url}[/]   Ctrl-C ends the day", highlight=False)
+        with _progress(console, began_s) as tell:
+            while not supervisor.stopping and not _seen(processes):
+                supervisor.poll()
+                tell(["cameras"])
+                time.sleep(POLL_S)
+            picture_s = time.monotonic() - began_s
+            if enrolment is not None:
+                gallery = enrolment.wait(supervisor, tell)
+                for node_id in late if gallery is not None else ():
+                    supervisor.launch(processes.node(node_id, gallery))
+            if not supervisor.wait_ready(progress=tell) or not _all_see(
+                processes, supervisor, console, tell
+            ):
+                return False
+    finally:
+        if enrolment is not None:
+            enrolment.close()
     processes.open_doors()
+    console.print(
+        f"[dim]first page after {page_s:.1f} s, first picture {picture_s:.1f} s, doors open "
+        f"{time.monotonic() - began_s:.1f} s[/]",
+        highlight=False,
+    )
     return True
 
 
 @contextmanager
-def _progress(console: Console, began_s: float) -> Iterator[Callable[[str], None]]:
+def _progress(console: Console, began_s: float) -> Iterator[Tell]:
     """A line with what is starting and for how long; without a terminal, a line when it changes."""
     if console.is_terminal:
         with console.status("starting") as status:
 
-            def rewrite(what: str) -> None:
-                status.update(f"starting {what} ({time.monotonic() - began_s:.0f} s)")
+            def rewrite(names: list[str]) -> None:
+                passed_s = time.monotonic() - began_s
+                status.update(f"starting {', '.join(names)} ({passed_s:.0f} s)")
 
             yield rewrite
         return
-    said: list[str] = []
+    said: list[list[str]] = []
 
-    def say(what: str) -> None:
-        if what and said[-1:] != [what]:
-            said.append(what)
-            console.print(f"{time.monotonic() - began_s:5.1f} s  starting {what}", highlight=False)
+    def say(names: list[str]) -> None:
+        if names and said[-1:] != [names]:
+            said.append(names)
+            passed_s = time.monotonic() - began_s
+            console.print(f"{passed_s:5.1f} s  starting {', '.join(names)}", highlight=False)
 
     yield say
 
 
-def _needs_gallery(processes: StoreProcesses) -> list[str]:
+def _need_gallery(processes: StoreProcesses) -> list[str]:
     """Nodes that tell products apart."""
     if processes.plan.sensors == "plates":
         return []
     return [node.node_id for node in processes.store.nodes if node.bays]
 
 
-def _enrol(
-    processes: StoreProcesses, supervisor: Supervisor, tell: Callable[[str], None]
-) -> Path | None:
-    """The gallery's path; None if it was asked to stop meanwhile."""
-    command = [sys.executable, "-m", "sortie.enrol", str(processes.plan.store_path)]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as child:
-        try:
-            while child.poll() is None:
-                if supervisor.stopping:
-                    return None
-                supervisor.poll()
-                tell("gallery of products")
-                time.sleep(POLL_S)
-            said, fault = child.communicate()
-        finally:
-            child.kill()
-    if child.returncode != 0:
-        raise ProcessFailedError(
-            f"the gallery of products could not be made; its last words:\n{fault.strip()}"
+class _Enrolment:
+    """The process that makes the gallery of products."""
+
+    def __init__(self, store_path: Path) -> None:
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "sortie.enrol", str(store_path)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
-    return Path(said.strip())
+
+    def wait(self, supervisor: Supervisor, tell: Tell) -> Path | None:
+        """The gallery's path; None if a stop was asked for. ProcessFailedError if none came."""
+        while self._child.poll() is None:
+            if supervisor.stopping:
+                return None
+            supervisor.poll()
+            tell(["gallery of products"])
+            time.sleep(POLL_S)
+        said, fault = self._child.communicate()
+        if self._child.returncode != 0:
+            raise ProcessFailedError(
+                f"the gallery of products could not be made; its last words:\n{fault.strip()}"
+            )
+        return Path(said.strip())
+
+    def close(self) -> None:
+        """Ends it; what is done is done."""
+        if self._child.poll() is None:
+            self._child.kill()
+        self._child.communicate()
 
 
-def _first_picture(
-    processes: StoreProcesses, supervisor: Supervisor, tell: Callable[[str], None]
-) -> str | None:
-    """Waits for a camera on the pages, as a visitor would; its id, None if none came in time."""
+def _seen(processes: StoreProcesses) -> bool:
+    """Whether the pages show a camera's picture; asking for it makes its node send it."""
     cameras = [camera.camera_id for camera in processes.store.cameras if camera.role == "ceiling"]
-    deadline_s = time.monotonic() + PICTURE_TIMEOUT_S
-    while time.monotonic() < deadline_s and not supervisor.stopping:
+    urls = [f"{processes.pages_url}tiles/{camera_id}.jpg" for camera_id in cameras]
+    return not urls or any(content_type(url) == "image/jpeg" for url in urls)
+
+
+def _all_see(
+    processes: StoreProcesses, supervisor: Supervisor, console: Console, tell: Tell
+) -> bool:
+    """Waits until all nodes see; False if a stop was asked for. In the end it is said and borne."""
+    deadline_s = time.monotonic() + SEEING_TIMEOUT_S
+    while blind := processes.blind():
+        if supervisor.stopping:
+            return False
+        if time.monotonic() > deadline_s:
+            console.print(f"the doors open, though not all is seen by {', '.join(blind)}")
+            break
         supervisor.poll()
-        for camera_id in cameras:
-            if content_type(f"{processes.pages_url}tiles/{camera_id}.jpg") == "image/jpeg":
-                return camera_id
-        tell("cameras")
+        tell([f"sight of {', '.join(blind)}"])
         time.sleep(POLL_S)
-    return None
+    return True
 
 
 # -- running

@@ -1,11 +1,12 @@
 """`python -m sortie.enrol STORE.yaml`: makes the store's gallery if there is none, prints its path.
 
 A process of its own, because drawing the views compiles and takes seconds in which the rest of the
-store starts. Progress goes to standard error.
+store starts.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from store_sim.errors import SimulatorError
 
 __all__ = ["main"]
 
+NICER = 5
+
 
 def main(arguments: list[str] | None = None) -> int:
     """0 and the path on standard output, or 1 and one line on standard error."""
@@ -24,6 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     if len(paths) != 1:
         sys.stderr.write(f"expected one store file, got {len(paths)} arguments\n")
         return 1
+    # What people wait for comes first: pages and cameras.
+    os.nice(NICER)
     try:
         path = store_gallery(load_store_file(Path(paths[0])))
     except (ContractError, ModelError, SimulatorError) as error:
