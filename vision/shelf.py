@@ -172,6 +172,8 @@ class ShelfCamera:
                 self._gate.wake(frame.t_s)
                 return self._awake(frame)
             self._before = frame.rgb.copy()
+        else:
+            self._memory.still(frame.t_s)
         self._confirmed_s = frame.t_s
         return self._observation(frame, active=False)
 
@@ -188,6 +190,9 @@ class ShelfCamera:
         flat = self._sheet.lay(frame.rgb)
         every = np.concatenate([boxes[name] for name in ("hand", "arm", "head", "held")])
         covered = self._sheet.within(every, self._set.cover_margin_px)
+        if self._gate.dull:
+            # A lens that is being covered shows no shelf, and soon the gate will say so.
+            covered = np.ones_like(covered)
         stretches = self._memory.look(frame.t_s, flat, covered)
         changes = []
         for stretch in stretches:

@@ -33,7 +33,8 @@ class GateSettings(Contract):
 
 
 class ShelfGate:
-    """Feed it every frame; `blind` says why the last one cannot be judged, None if it can."""
+    """Feed it every frame; `blind` says why the last one cannot be judged, None if it can.
+    `dull`: the last frame is dark or flat, whether that lasted long enough to be blind or not."""
 
     def __init__(self, settings: GateSettings) -> None:
         self._set = settings
@@ -43,6 +44,11 @@ class ShelfGate:
         self._changed_s: float | None = None
         self._dull_since_s: float | None = None
         self.blind: str | None = None
+
+    @property
+    def dull(self) -> bool:
+        """Whether the last frame shows next to nothing."""
+        return self._dull_since_s is not None
 
     def wake(self, t_s: float) -> None:
         """Somebody is there: stay awake."""

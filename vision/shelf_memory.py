@@ -133,6 +133,12 @@ class ShelfMemory:
         self._copy(stretch, flat)
         self._confirm(stretch, t_s)
 
+    def still(self, t_s: float) -> None:
+        """Nothing has moved since the last look: what it confirmed is confirmed until now."""
+        newest = float(self._confirmed_s.max())
+        if np.isfinite(newest):
+            self._confirmed_s[self._confirmed_s >= newest] = t_s
+
     # ------------------------------------------------------------ comparing
 
     def _different(self, flat: Grey, clear: Mask) -> Mask:
