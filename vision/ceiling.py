@@ -31,6 +31,7 @@ CEILING_CLASSES = ("head", "person", "hand")
 _GRID = 8  # every eighth pixel makes the small copy
 _HEADS_MAX = 64
 _MASS_CELLS_MIN = 8
+_FEET_SHARE = 0.8  # of the way from a box's middle to its edge
 
 
 class Picture(Protocol):
@@ -63,10 +64,10 @@ class BoxDetector(Protocol):
 class CeilingSettings(Contract):
     """Assumed heights, thresholds of the gate, and when a picture cannot be judged."""
 
-    score_min: Annotated[float, Field(ge=0, le=1, description="weakest detection kept")] = 0.1
+    score_min: Annotated[float, Field(ge=0, le=1, description="weakest detection kept")] = 0.15
     person_score_min: Annotated[
         float, Field(ge=0, le=1, description="weakest person placed without a head")
-    ] = 0.12
+    ] = 0.15
     head_z_m: Annotated[float, Field(ge=0.5, le=2.2, description="height of a head's centre")] = (
         1.62
     )
@@ -74,10 +75,15 @@ class CeilingSettings(Contract):
     wrist_z_m: Annotated[float, Field(ge=0.2, le=2.2)] = 1.2
     wrist_z_sd_m: Annotated[float, Field(gt=0, le=1)] = 0.3
     point_sd_m: Annotated[float, Field(gt=0, le=0.5, description="spread right below")] = 0.05
-    person_sd_m: Annotated[float, Field(gt=0, le=2, description="placed by a whole box")] = 0.26
-    cut_sd_m: Annotated[float, Field(gt=0, le=2, description="placed by a cut box")] = 0.45
+    feet_z_m: Annotated[float, Field(ge=0, le=0.5, description="middle of a foot")] = 0.05
+    person_sd_m: Annotated[float, Field(gt=0, le=2, description="placed by a whole box")] = 0.2
+    cut_sd_m: Annotated[float, Field(gt=0, le=2, description="placed by a cut box")] = 0.3
     border_px: Annotated[int, Field(ge=0, le=64, description="a box so near is cut")] = 3
     same_head_m: Annotated[float, Field(ge=0, le=1, description="closer heads are one")] = 0.18
+    same_body_m: Annotated[float, Field(ge=0, le=2, description="a body so near is known")] = 0.7
+    unsure_share: Annotated[
+        float, Field(ge=0, le=1, description="of the better head's score: a head so weak beside it")
+    ] = 0.6
     motion_levels: Annotated[float, Field(gt=0, le=255, description="change that counts")] = 12.0
     motion_cells: Annotated[int, Field(ge=1, le=10_000)] = 4
     awake_s: Annotated[float, Field(ge=0, le=60, description="awake after somebody")] = 3.0
@@ -103,6 +109,13 @@ class _Ground:
         self.axes = np.stack([right, np.cross(ahead, right), ahead])
         self.centre = np.array([lens.cx, lens.cy])
         self.focal = np.array([lens.fx, lens.fy])
+        self.foot = self.pixels(np.array([[*self.position[:2], 0.0]]))[0]
+
+    def pixels(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Pixels (N, 2) of world points (N, 3); the picture's centre for what lies behind."""
+        seen = (points - self.position) @ self.axes.T
+        depth = np.where(seen[:, 2:] > 1e-6, seen[:, 2:], np.inf)
+        return np.asarray(self.centre + self.focal * seen[:, :2] / depth, np.float64)
 
     def at(
         self, pixels: NDArray[np.float64], z_m: NDArray[np.float64] | float
@@ -277,12 +290,7 @@ class CeilingCamera:
         bodies, body_boxes = self._headless(found, head_boxes, foreground)
         rows = np.concatenate([heads, bodies])
         boxes = np.concatenate([head_boxes, body_boxes])
-        order = np.argsort(-rows[:, 3], kind="stable")
-        keep: list[int] = []
-        for index in order:
-            gaps = [float(np.hypot(*(rows[index, :2] - rows[other, :2]))) for other in keep]
-            if all(gap >= self._set.same_head_m for gap in gaps) and len(keep) < _HEADS_MAX:
-                keep.append(int(index))
+        keep = self._apart(rows, len(heads))
         return CeilingObservation(
             camera_id=self._camera.camera_id,
             t_s=t_s,
@@ -291,6 +299,27 @@ class CeilingCamera:
             colours=_colours(small, foreground, boxes[keep]),
             detections=found,
         )
+
+    def _apart(self, rows: NDArray[np.float64], heads: int) -> list[int]:
+        """Which rows to keep, heads (the first ones) before mere bodies, better before worse: one
+        person is often seen twice, as two boxes or as a head outside its body's box."""
+        ranks = np.lexsort((-rows[:, 3], np.arange(len(rows)) >= heads))
+        keep: list[int] = []
+        for index in (int(rank) for rank in ranks):
+            alike = any(self._is_same(rows[index], rows[other], index < heads) for other in keep)
+            if not alike and len(keep) < _HEADS_MAX:
+                keep.append(index)
+        return keep
+
+    def _is_same(
+        self, row: NDArray[np.float64], better: NDArray[np.float64], is_head: bool
+    ) -> bool:
+        """Whether a row is a person already kept: very near, or near and much less sure."""
+        gap_m = float(np.hypot(*(row[:2] - better[:2])))
+        if gap_m < self._set.same_head_m:
+            return True
+        unsure = not is_head or float(row[3]) < self._set.unsure_share * float(better[3])
+        return unsure and gap_m < self._set.same_body_m
 
     def _of(self, found: Detections, name: str) -> NDArray[np.intp]:
         index = self._class.get(name)
@@ -323,20 +352,20 @@ class CeilingCamera:
         their box, or by its middle.
 
         Seen from a camera H above the floor, a body of height z stands between the depths H and
-        H - z; its middle in the picture is at their harmonic mean. Of a body cut by the border the
-        lower half is what is left.
+        H - z; its middle in the picture is at their harmonic mean. Of a body cut by the border, or
+        one whose head would be beyond it, the feet are left: the end next to the camera's foot.
         """
         chosen = self._of(found, "person")
         chosen = chosen[found.scores[chosen] >= self._set.person_score_min]
         boxes = found.boxes_px[chosen]
         free = _without_head(boxes, head_boxes)
         chosen, boxes = chosen[free], boxes[free]
-        cut = self._cut(boxes)
         high = float(self._ground.position[2])
-        top = np.where(cut, 0.5, 1.0) * self._set.head_z_m
-        depth = 2.0 / (1.0 / high + 1.0 / np.maximum(high - top, 0.1))
-        middles = _middles(boxes, foreground)
-        points, tangent = self._ground.at(middles, high - depth)
+        depth = 2.0 / (1.0 / high + 1.0 / max(high - self._set.head_z_m, 0.1))
+        points, tangent = self._ground.at(_middles(boxes, foreground), high - depth)
+        cut = self._cut(boxes) | self._beyond(points)
+        feet, _ = self._ground.at(self._feet(boxes), self._set.feet_z_m)
+        points = np.where(cut[:, None], feet, points)
         sd = np.hypot(np.where(cut, self._set.cut_sd_m, self._set.person_sd_m), 0.05 * tangent)
         rows = np.column_stack([points, sd, found.scores[chosen]])
         good = np.isfinite(rows).all(axis=1)
@@ -351,6 +380,22 @@ class CeilingCamera:
             found.scores[chosen],
         )
         return rows[np.isfinite(rows).all(axis=1)][:_HEADS_MAX]
+
+    def _beyond(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether the heads of people who stand at these floor points are out of the picture."""
+        lens, edge = self._camera.intrinsics, self._set.border_px
+        high = np.full((len(points), 1), self._set.head_z_m)
+        heads = self._ground.pixels(np.nan_to_num(np.hstack([points, high])))
+        inside = (heads >= edge) & (heads <= np.array([lens.width - edge, lens.height - edge]))
+        return np.asarray(~inside.all(axis=1))
+
+    def _feet(self, boxes: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Pixels (N, 2) near the end of each box that is next to the camera's foot."""
+        middles = _centres(boxes)
+        half = np.maximum(0.5 * (boxes[:, 2:] - boxes[:, :2]).astype(np.float64), 1.0)
+        inward = self._ground.foot - middles
+        reach = np.max(np.abs(inward) / half, axis=1, keepdims=True)
+        return np.asarray(middles + _FEET_SHARE * inward / np.maximum(reach, 1.0), np.float64)
 
     def _cut(self, boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
         lens, edge = self._camera.intrinsics, self._set.border_px

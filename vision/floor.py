@@ -57,6 +57,7 @@ class _Track:
     colour: NDArray[np.float64] | None = None
     number: int | None = None
     told_s: float = -math.inf
+    head_s: float = -math.inf
     wrists: list[WristPoint] = field(default_factory=list)
     linked_from: str | None = None
 
@@ -210,7 +211,9 @@ class FloorTracker:
             track.cameras.add(seen.camera_id)
             self._learn_colour(track, seen.colours[row], sd)
             matched.append(track)
-        self._note_together(matched, seen.t_s)
+            if sd <= self._set.vague_sd_m:
+                track.head_s = max(track.head_s, seen.t_s)
+        self._note_together([one for one in matched if one.head_s == seen.t_s], seen.t_s)
         taken = {row for _, row in pairs}
         for row in range(len(seen.heads)):
             if row not in taken:
@@ -231,8 +234,7 @@ class FloorTracker:
             farthest = self._set.gate_new_m if track.number is None else self._set.gate_max_m
             for row, (x, y, sd, _) in enumerate(heads):
                 eye, noise = self._eye(seen.camera_id, float(sd))
-                within = min(farthest, self._set.gate_vague_m) if eye is None else farthest
-                fit = self._fit(track, np.array([x, y]), noise, eye, within)
+                fit = self._fit(track, np.array([x, y]), noise, eye, farthest)
                 if fit is not None:
                     inside[index, row], cost[index, row] = True, fit
         cost += 2.0 * (heads[None, :, 3] < 0.5 * self._set.sure_score)
@@ -306,6 +308,8 @@ class FloorTracker:
         eye, _ = self._eye(seen.camera_id, sd)
         person = PersonFilter(seen.heads[row, :2], sd, eye, seen.t_s, self._set)
         track = _Track(person, seen.t_s, seen.t_s, self._weight(sd, score), {seen.camera_id})
+        if not vague:
+            track.head_s = seen.t_s
         self._learn_colour(track, seen.colours[row], sd)
         self._tracks.append(track)
 
@@ -365,18 +369,28 @@ class FloorTracker:
         for index, older in enumerate(numbers):
             for younger in numbers[index + 1 :]:
                 pair = (older, younger)
-                one, other = people[older], people[younger]
-                gap_m = math.hypot(one.x - other.x, one.y - other.y)
                 apart_s = t_s - self._together.get(pair, -math.inf)
-                if gap_m < self._set.double_m and apart_s > self._set.double_s:
+                if apart_s > self._set.double_s and self._is_double(
+                    people[older], people[younger], t_s
+                ):
                     close[pair] = self._close.get(pair, t_s)
         self._close = close
         self._together = {
             pair: when for pair, when in self._together.items() if people.keys() >= set(pair)
         }
-        doubles = {pair[1] for pair, since in close.items() if t_s - since >= self._set.double_s}
-        for number in sorted(doubles):
-            self._end(people[number], "ended")
+        for pair, since in close.items():
+            one, other = people[pair[0]], people[pair[1]]
+            if t_s - since >= self._set.double_s and one in self._tracks and other in self._tracks:
+                if other.head_s > one.head_s:
+                    # The older name goes on with the filter that follows the head.
+                    one.filter, one.seen_s, one.head_s = other.filter, other.seen_s, other.head_s
+                self._end(other, "ended")
+
+    def _is_double(self, one: _Track, other: _Track, t_s: float) -> bool:
+        """Whether two tracks are near enough to be one person: nearer if both have a head."""
+        headless = t_s - min(one.head_s, other.head_s) > self._set.headless_s
+        near_m = self._set.double_vague_m if headless else self._set.double_m
+        return math.hypot(one.x - other.x, one.y - other.y) < near_m
 
     def _close_unseen(self, t_s: float) -> None:
         for track in list(self._tracks):

@@ -28,7 +28,6 @@ class FloorSettings(Contract):
     speed_sd: Annotated[float, Field(gt=0, le=5, description="m/s, of somebody unseen")] = 1.0
     gate_sds: Annotated[float, Field(gt=0, le=20)] = 3.5
     gate_sd_min_m: Annotated[float, Field(gt=0, le=2)] = 0.18
-    gate_vague_m: Annotated[float, Field(gt=0, le=5, description="of vague points")] = 0.9
     gate_new_m: Annotated[float, Field(gt=0, le=5, description="of a track not yet sure")] = 0.6
     gate_max_m: Annotated[float, Field(gt=0, le=5)] = 1.2
     colour_sd: Annotated[float, Field(gt=0, le=255, description="levels, between cameras")] = 25.0
@@ -42,8 +41,10 @@ class FloorSettings(Contract):
     tentative_s: Annotated[float, Field(gt=0, le=10, description="unsure tracks wait so long")] = (
         0.6
     )
-    vague_sd_m: Annotated[float, Field(gt=0, le=2, description="vaguer points count less")] = 0.25
-    vague_apart_m: Annotated[float, Field(ge=0, le=3)] = 0.8
+    vague_sd_m: Annotated[float, Field(gt=0, le=2, description="vaguer: placed without a head")] = (
+        0.195
+    )
+    vague_apart_m: Annotated[float, Field(ge=0, le=3)] = 0.7
     apart_m: Annotated[float, Field(ge=0, le=2, description="two people are no nearer")] = 0.3
     tracks_max: Annotated[int, Field(ge=1, le=1000)] = 64
     coast_after_s: Annotated[float, Field(ge=0, le=10)] = 0.3
@@ -54,6 +55,8 @@ class FloorSettings(Contract):
     outside_m: Annotated[float, Field(ge=0, le=5)] = 0.1
     gate_near_m: Annotated[float, Field(ge=0, le=5)] = 0.45
     double_m: Annotated[float, Field(ge=0, le=2)] = 0.3
+    double_vague_m: Annotated[float, Field(ge=0, le=3, description="one of them headless")] = 0.9
+    headless_s: Annotated[float, Field(gt=0, le=60, description="no head seen for so long")] = 1.5
     double_s: Annotated[float, Field(gt=0, le=60)] = 1.0
     relink_s: Annotated[float, Field(ge=0, le=600, description="lost tracks kept")] = 20.0
     relink_after_s: Annotated[float, Field(ge=0, le=60)] = 0.6
