@@ -84,6 +84,10 @@ class CeilingSettings(Contract):
     unsure_share: Annotated[
         float, Field(ge=0, le=1, description="of the better head's score: a head so weak beside it")
     ] = 0.6
+    lone_head_score_min: Annotated[
+        float, Field(ge=0, le=1, description="weakest head believed without a body")
+    ] = 0.3
+    agree_m: Annotated[float, Field(ge=0, le=2, description="head and feet are no further")] = 0.5
     motion_levels: Annotated[float, Field(gt=0, le=255, description="change that counts")] = 12.0
     motion_cells: Annotated[int, Field(ge=1, le=10_000)] = 4
     awake_s: Annotated[float, Field(ge=0, le=60, description="awake after somebody")] = 3.0
@@ -286,11 +290,8 @@ class CeilingCamera:
             scores=np.asarray(raw.scores, np.float32),
             classes=np.asarray(raw.classes, np.int32),
         )
-        heads, head_boxes = self._heads(found)
-        bodies, body_boxes = self._headless(found, head_boxes, foreground)
-        rows = np.concatenate([heads, bodies])
-        boxes = np.concatenate([head_boxes, body_boxes])
-        keep = self._apart(rows, len(heads))
+        rows, boxes, heads = self._people(found, foreground)
+        keep = self._apart(rows, heads)
         return CeilingObservation(
             camera_id=self._camera.camera_id,
             t_s=t_s,
@@ -345,11 +346,34 @@ class CeilingCamera:
         good = np.isfinite(rows).all(axis=1)
         return rows[good], boxes[good]
 
-    def _headless(
-        self, found: Detections, head_boxes: NDArray[np.float32], foreground: NDArray[np.bool_]
+    def _people(
+        self, found: Detections, foreground: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32], int]:
+        """Rows and boxes of heads, then of persons without one, and how many are heads.
+
+        A head must fit the body it belongs to: at the border, shoulders pass for heads. A head
+        without a body must be surer than one with it.
+        """
+        heads, head_boxes = self._heads(found)
+        bodies, body_boxes = self._bodies(found, foreground)
+        owners = _owners(head_boxes, body_boxes)
+        kept: list[int] = []
+        for index, owner in enumerate(owners):
+            if owner is None:
+                if heads[index, 3] >= self._set.lone_head_score_min:
+                    kept.append(index)
+            elif np.hypot(*(heads[index, :2] - bodies[owner, :2])) <= self._set.agree_m:
+                heads[index, 3] = max(heads[index, 3], bodies[owner, 3])
+                kept.append(index)
+        taken = {owners[index] for index in kept}
+        free = [index for index in range(len(bodies)) if index not in taken]
+        rows = np.concatenate([heads[kept], bodies[free]])
+        return rows, np.concatenate([head_boxes[kept], body_boxes[free]]), len(kept)
+
+    def _bodies(
+        self, found: Detections, foreground: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Persons without a head of their own, placed by what differs from the empty scene in
-        their box, or by its middle.
+        """Persons, placed by what differs from the empty scene in their box, or by its middle.
 
         Seen from a camera H above the floor, a body of height z stands between the depths H and
         H - z; its middle in the picture is at their harmonic mean. Of a body cut by the border, or
@@ -358,8 +382,6 @@ class CeilingCamera:
         chosen = self._of(found, "person")
         chosen = chosen[found.scores[chosen] >= self._set.person_score_min]
         boxes = found.boxes_px[chosen]
-        free = _without_head(boxes, head_boxes)
-        chosen, boxes = chosen[free], boxes[free]
         high = float(self._ground.position[2])
         depth = 2.0 / (1.0 / high + 1.0 / max(high - self._set.head_z_m, 0.1))
         points, tangent = self._ground.at(_middles(boxes, foreground), high - depth)
@@ -426,17 +448,15 @@ def _middles(boxes: NDArray[np.float32], foreground: NDArray[np.bool_]) -> NDArr
     return middles
 
 
-def _without_head(boxes: NDArray[np.float32], head_boxes: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Indexes of person boxes left when each head has taken the smallest box it lies in."""
+def _owners(head_boxes: NDArray[np.float32], boxes: NDArray[np.float32]) -> list[int | None]:
+    """The person box of each head: the smallest it lies in that no better head has taken."""
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    taken: set[int] = set()
+    owners: list[int | None] = []
     for x, y in _centres(head_boxes):
         inside = (boxes[:, 0] <= x) & (x <= boxes[:, 2]) & (boxes[:, 1] <= y) & (y <= boxes[:, 3])
-        fits = [int(index) for index in np.flatnonzero(inside) if int(index) not in taken]
-        if fits:
-            taken.add(min(fits, key=lambda index: float(areas[index])))
-    left = [index for index in range(len(boxes)) if index not in taken]
-    return np.array(left, np.intp)
+        fits = [int(index) for index in np.flatnonzero(inside) if int(index) not in owners]
+        owners.append(min(fits, key=lambda index: float(areas[index])) if fits else None)
+    return owners
 
 
 def _colours(
