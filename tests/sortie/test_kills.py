@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -212,13 +213,26 @@ def _kill_each(store: Store) -> None:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Day:
-    return _day(tmp_path_factory.mktemp("undisturbed") / "run", _quiet)
+def days(tmp_path_factory: pytest.TempPathFactory) -> tuple[Day, Day]:
+    """The undisturbed and the disturbed day, side by side: they mostly wait for their shoppers."""
+    plans = [("undisturbed", _quiet), ("disturbed", _kill_each)]
+    with ThreadPoolExecutor(len(plans)) as pool:
+        running = [
+            pool.submit(_day, tmp_path_factory.mktemp(name) / "run", disturb)
+            for name, disturb in plans
+        ]
+        undisturbed, disturbed = (one.result() for one in running)
+    return undisturbed, disturbed
 
 
-@pytest.fixture(scope="module")
-def disturbed(tmp_path_factory: pytest.TempPathFactory) -> Day:
-    return _day(tmp_path_factory.mktemp("disturbed") / "run", _kill_each)
+@pytest.fixture
+def undisturbed(days: tuple[Day, Day]) -> Day:
+    return days[0]
+
+
+@pytest.fixture
+def disturbed(days: tuple[Day, Day]) -> Day:
+    return days[1]
 
 
 def _day(folder: Path, disturb: Callable[[Store], None]) -> Day:
