@@ -1,7 +1,8 @@
 """A store behind the pages: a real broker, hub and pages process, and nodes with a script.
 
-The scripted nodes tell of times that have just passed: their story begins a little in the past
-and moves on with every act, so that nothing has to be waited for.
+The scripted nodes tell of times that have just passed: the first story of a store begins a few
+minutes in the past and each moves on with every act, so that nothing has to be waited for. A story
+begins after the one before it ended: the hub has settled what was before.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from PIL import Image, ImageDraw
 from contracts import messages as m
 from contracts.codec import encode, envelope
 from contracts.geometry import Bay
-from contracts.store_file import Slot, StoreFile, load_store_file
+from contracts.store_file import Slot, load_store_file
 from contracts.topics import topic
 from sortie.broker import BrokerFiles, broker_command, write_broker_files
 from sortie.supervisor import free_port, wait_for_port
@@ -36,7 +37,8 @@ from sortie.supervisor import free_port, wait_for_port
 ROOT = Path(__file__).parents[3]
 STORE = ROOT / "store_sim" / "stores" / "demo.yaml"
 DEADLINE_S = 120.0
-PAST_S = 200.0
+PAST_S = 400.0
+BETWEEN_STORIES_S = 5.0
 STEP_S = 0.25
 RESEND_S = 2.0
 NODE_TOKEN = "a-node-of-the-tests"
@@ -73,15 +75,15 @@ class ScriptedNode:
         client.loop_start()
         self.client = client
 
-    def say(self, message: m.Message, at_s: float) -> None:
-        """One message of the boot's stream."""
+    def say(self, message: m.Message) -> None:
+        """One message of the boot's stream, sent now, whatever time it tells of."""
         item = envelope(
             message,
             store_id=self._store_id,
             device_id=self.node_id,
             boot_id=self._boot,
             sequence=self.sequence,
-            monotonic_us=round(at_s * 1e6),
+            monotonic_us=round(time.monotonic() * 1e6),
             config_revision=1,
             time=datetime.now(UTC),
         )
@@ -151,20 +153,23 @@ class ScriptedNode:
 class Story:
     """What happens on the floor, told by both nodes of the demo store."""
 
-    def __init__(self, layout: StoreFile, files: BrokerFiles) -> None:
+    def __init__(self, store: Store) -> None:
+        layout, files = store.layout, store.files
         self.layout = layout
+        self._store = store
         self.shelf = ScriptedNode("node-shelf", layout.store_id, files)
         self.floor = ScriptedNode("node-floor", layout.store_id, files)
-        self.now_s = time.monotonic() - PAST_S
+        self.now_s = store.told_until_s + BETWEEN_STORIES_S
         self.people: dict[str, tuple[float, float]] = {}
         self._reaches = 0
         self._prefix = f"x{time.monotonic_ns() % 10**9}"
-        self.shelf.say(m.NodeBorn(software="test", config_revision=1), self.now_s)
-        self.floor.say(m.NodeBorn(software="test", config_revision=1, floor=True), self.now_s)
+        self.shelf.say(m.NodeBorn(software="test", config_revision=1))
+        self.floor.say(m.NodeBorn(software="test", config_revision=1, floor=True))
         self.committed()
 
     def stop(self) -> None:
         """Both nodes leave."""
+        self._store.told_until_s = self.now_s
         self.shelf.stop()
         self.floor.stop()
 
@@ -176,13 +181,24 @@ class Story:
     # ------------------------------------------------------------ people
 
     def enter(self, name: str, code: str) -> None:
-        """Somebody comes in by the gate and shows a code."""
+        """Somebody comes in by the gate, shows a code, and the hub knows whose body it is.
+
+        A story told of the past must not go on before that: its reaches would be old news by
+        the time their visit is known.
+        """
         self.people[name] = (1.0, 0.25)
         self._tell({name: "born"})
         self._tell({})
-        self.floor.say(m.GateScanned(gate_id="gate-in", code=code, t_s=self.now_s), self.now_s)
+        self.floor.say(m.GateScanned(gate_id="gate-in", code=code, t_s=self.now_s))
         self.walk(name, 1.0, 1.2)
         self.committed()
+        until(lambda: f"{self._prefix}-{name}" in self._bound(), f"{name} to be bound")
+
+    def _bound(self) -> set[str]:
+        """Tracks that the hub knows to be visits."""
+        answer = httpx.get(f"{self._store.hub_url}/api/v1/staff/state", timeout=DEADLINE_S)
+        visits = answer.raise_for_status().json()["visits"]
+        return {row["track_id"] for row in visits if row["stage"] == "shopping"}
 
     def walk(self, name: str, x_m: float, y_m: float) -> None:
         """In a straight line at an easy pace."""
@@ -207,7 +223,7 @@ class Story:
     def watermark(self) -> None:
         """The shelf node has said everything up to now."""
         mark = m.Watermark(t_s=self.now_s, last_seq=self.shelf.sequence - 1)
-        self.shelf.say(mark, self.now_s)
+        self.shelf.say(mark)
 
     def _tell(self, states: dict[str, Any]) -> None:
         self.now_s += STEP_S
@@ -220,7 +236,7 @@ class Story:
             )
             for name, (x_m, y_m) in self.people.items()
         )
-        self.floor.say(m.FloorTracksMoved(t_s=self.now_s, segments=segments), self.now_s)
+        self.floor.say(m.FloorTracksMoved(t_s=self.now_s, segments=segments))
 
     # ------------------------------------------------------------ the shelf
 
@@ -234,11 +250,11 @@ class Story:
         reach_id = f"{self._prefix}-r{self._reaches}"
         t_in_s = self.now_s
         opened = m.ReachOpened(reach_id=reach_id, bay_id=bay.bay_id, t_s=t_in_s, u_m=u_m)
-        self.shelf.say(opened, t_in_s)
+        self.shelf.say(opened)
         for _ in range(4):
             self._tell({})
         reach = self._reach(name, slot, bay, quantity, t_in_s, unsure)
-        self.shelf.say(reach.model_copy(update={"reach_id": reach_id}), self.now_s)
+        self.shelf.say(reach.model_copy(update={"reach_id": reach_id}))
         for _ in range(6):
             self._tell({})
         self.watermark()
@@ -327,6 +343,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.told_until_s = time.monotonic() - PAST_S
         self.layout = load_store_file(STORE)
         self.hub_port, self.pages_port = free_port(), free_port()
         self.hub_url = f"http://127.0.0.1:{self.hub_port}"
@@ -433,7 +450,7 @@ class Store:
         ).status_code
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Broker and hub for all tests of a file; a file that wants more starts it itself."""
     made = Store(tmp_path_factory.mktemp("store"))
@@ -446,7 +463,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture
 def story(store: Store) -> Iterator[Story]:
     """Nodes that were just born. Tests ask for it after the hub was started."""
-    told = Story(store.layout, store.files)
+    told = Story(store)
     yield told
     with contextlib.suppress(Exception):
         told.stop()
