@@ -20,6 +20,7 @@ from pydantic import Field
 
 from contracts.base import Contract
 from contracts.geometry import Camera
+from vision.camera_view import CameraView
 from vision.errors import CalibrationError, FrameError
 from vision.observations import CeilingObservation, Detections
 
@@ -100,42 +101,6 @@ class CeilingSettings(Contract):
     frozen_s: Annotated[float, Field(gt=0, le=600, description="bit by bit the same")] = 20.0
 
 
-class _Ground:
-    """Pixels of one camera to points on a level plane, by the ray through the pixel."""
-
-    def __init__(self, camera: Camera) -> None:
-        pose, lens = camera.pose, camera.intrinsics
-        self.position = np.array(pose.position_m)
-        ahead = np.array(pose.look_at_m) - self.position
-        ahead /= np.linalg.norm(ahead)
-        right = np.cross(ahead, np.array(pose.up))
-        right /= np.linalg.norm(right)
-        self.axes = np.stack([right, np.cross(ahead, right), ahead])
-        self.centre = np.array([lens.cx, lens.cy])
-        self.focal = np.array([lens.fx, lens.fy])
-        self.foot = self.pixels(np.array([[*self.position[:2], 0.0]]))[0]
-
-    def pixels(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Pixels (N, 2) of world points (N, 3); the picture's centre for what lies behind."""
-        seen = (points - self.position) @ self.axes.T
-        depth = np.where(seen[:, 2:] > 1e-6, seen[:, 2:], np.inf)
-        return np.asarray(self.centre + self.focal * seen[:, :2] / depth, np.float64)
-
-    def at(
-        self, pixels: NDArray[np.float64], z_m: NDArray[np.float64] | float
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Points (N, 2) in metres where pixels (N, 2) meet the height `z_m`, and the tangent of
-        the angle to the vertical (N,): NaN and inf where the ray does not go down to it."""
-        rays = np.ones((len(pixels), 3))
-        rays[:, :2] = (pixels - self.centre) / self.focal
-        world = rays @ self.axes
-        drop = np.where(world[:, 2] < -1e-6, -world[:, 2], np.nan)
-        far = (self.position[2] - z_m) / drop
-        points = self.position[:2] + world[:, :2] * far[:, None]
-        tangent = np.hypot(world[:, 0], world[:, 1]) / drop
-        return points, np.where(np.isnan(tangent), np.inf, tangent)
-
-
 class CeilingCamera:
     """One ceiling camera's pipeline. CalibrationError if camera or detector do not fit."""
 
@@ -153,7 +118,7 @@ class CeilingCamera:
         self._camera = camera
         self._detector = detector
         self._set = settings or CeilingSettings()
-        self._ground = _Ground(camera)
+        self._ground = CameraView(camera)
         self._class = {
             name: detector.classes.index(name)
             for name in CEILING_CLASSES

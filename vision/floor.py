@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,78 +21,18 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from contracts.geometry import Camera, Gate
-from contracts.messages import TrackPoint, TrackSegment, WristPoint
+from contracts.messages import TrackSegment, WristPoint
+from vision.camera_view import CameraView
 from vision.floor_filter import PersonFilter
+from vision.floor_links import LostTrack, distance_m, link_cost
 from vision.floor_settings import FloorSettings
+from vision.floor_track import OpenTrack, Track
 from vision.observations import CeilingObservation
 
 __all__ = ["FloorSettings", "FloorTracker", "OpenTrack"]
 
 _WRISTS_MAX = 64
 _FAR = 1e6
-
-
-@dataclass(frozen=True, slots=True)
-class OpenTrack:
-    """Where a living track is: `sd_m` of the position, `unseen_s` since a camera saw it."""
-
-    track_id: str
-    t_s: float
-    x_m: float
-    y_m: float
-    sd_m: float
-    unseen_s: float
-
-
-@dataclass(slots=True)
-class _Track:
-    """A person, sure (numbered) or not yet."""
-
-    filter: PersonFilter
-    seen_s: float
-    born_s: float
-    hits: float
-    cameras: set[str]
-    colour: NDArray[np.float64] | None = None
-    number: int | None = None
-    told_s: float = -math.inf
-    head_s: float = -math.inf
-    wrists: list[WristPoint] = field(default_factory=list)
-    linked_from: str | None = None
-
-    @property
-    def x(self) -> float:
-        """Position across, metres."""
-        return self.filter.x
-
-    @property
-    def y(self) -> float:
-        """Position along, metres."""
-        return self.filter.y
-
-    def predict(self, t_s: float, settings: FloorSettings) -> None:
-        """Moves the filter to `t_s`."""
-        self.filter.predict(t_s, unseen=t_s - self.seen_s > settings.coast_after_s)
-
-    def point(self) -> TrackPoint:
-        """The state as a published point."""
-        return TrackPoint(
-            t_s=max(self.filter.t_s, 0.0),
-            x_m=self.x,
-            y_m=self.y,
-            sd_m=max(self.filter.sd_m, 0.01),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Lost:
-    """What is remembered of a track that ended unseen."""
-
-    track_id: str
-    x: float
-    y: float
-    seen_s: float
-    colour: NDArray[np.float64] | None
 
 
 class FloorTracker:
@@ -118,9 +57,9 @@ class FloorTracker:
         self._set = settings or FloorSettings()
         self._prefix = prefix
         self._gates = tuple(gates)
-        self._eyes = {one.camera_id: np.array(one.pose.position_m) for one in cameras}
-        self._tracks: list[_Track] = []
-        self._lost: list[_Lost] = []
+        self._views = {one.camera_id: CameraView(one) for one in cameras}
+        self._tracks: list[Track] = []
+        self._lost: list[LostTrack] = []
         self._count = 0
         self._together: dict[tuple[int, int], float] = {}
         self._close: dict[tuple[int, int], float] = {}
@@ -161,7 +100,7 @@ class FloorTracker:
         for row in state[: self._set.lost_kept_max]:
             colour = None if row["colour"] is None else np.array(row["colour"], np.float64)
             self._lost.append(
-                _Lost(
+                LostTrack(
                     str(row["track_id"]),
                     float(row["x_m"]),
                     float(row["y_m"]),
@@ -200,19 +139,22 @@ class FloorTracker:
         for track in self._tracks:
             track.predict(seen.t_s, self._set)
         pairs = self._assign(seen)
-        matched: list[_Track] = []
+        matched: list[Track] = []
         for index, row in pairs:
             track = self._tracks[index]
             sd = float(seen.heads[row, 2])
             eye, noise = self._eye(seen.camera_id, sd)
             track.filter.update(seen.heads[row, :2], noise, eye)
             track.seen_s = max(track.seen_s, seen.t_s)
-            track.hits += self._weight(sd, float(seen.heads[row, 3]))
+            weight = self._weight(sd, float(seen.heads[row, 3]))
+            track.hits += weight
+            track.belief = min(1.0, track.belief + self._set.belief_gain * weight)
             track.cameras.add(seen.camera_id)
             self._learn_colour(track, seen.colours[row], sd)
             matched.append(track)
             if sd <= self._set.vague_sd_m:
                 track.head_s = max(track.head_s, seen.t_s)
+        self._note_missed(matched, seen.camera_id)
         self._note_together([one for one in matched if one.head_s == seen.t_s], seen.t_s)
         taken = {row for _, row in pairs}
         for row in range(len(seen.heads)):
@@ -254,14 +196,14 @@ class FloorTracker:
     def _eye(self, camera_id: str, sd_m: float) -> tuple[NDArray[np.float64] | None, float]:
         """The camera's place and the noise of a head it sees; a point got otherwise stands for
         itself, with the spread it came with."""
-        eye = self._eyes.get(camera_id)
-        if eye is None or sd_m > self._set.vague_sd_m:
+        view = self._views.get(camera_id)
+        if view is None or sd_m > self._set.vague_sd_m:
             return None, sd_m
-        return eye, self._set.point_sd_m
+        return view.position, self._set.point_sd_m
 
     def _fit(
         self,
-        track: _Track,
+        track: Track,
         at: NDArray[np.float64],
         noise_m: float,
         eye: NDArray[np.float64] | None,
@@ -287,7 +229,7 @@ class FloorTracker:
         gap = float(np.linalg.norm(one - other)) / self._set.colour_sd
         return min(0.5 * gap * gap, self._set.colour_cost_max)
 
-    def _learn_colour(self, track: _Track, colour: NDArray[np.float32], sd_m: float) -> None:
+    def _learn_colour(self, track: Track, colour: NDArray[np.float32], sd_m: float) -> None:
         if sd_m > self._set.vague_sd_m or not colour.any():
             return
         fresh = colour.astype(np.float64)
@@ -295,7 +237,7 @@ class FloorTracker:
             fresh if track.colour is None else track.colour + 0.1 * (fresh - track.colour)
         )
 
-    def _begin(self, seen: CeilingObservation, row: int, matched: list[_Track]) -> None:
+    def _begin(self, seen: CeilingObservation, row: int, matched: list[Track]) -> None:
         """A head that belongs to nobody: somebody new, unless it is too near to be another."""
         x, y, sd, score = (float(value) for value in seen.heads[row])
         vague = sd > self._set.vague_sd_m
@@ -307,7 +249,7 @@ class FloorTracker:
             return
         eye, _ = self._eye(seen.camera_id, sd)
         person = PersonFilter(seen.heads[row, :2], sd, eye, seen.t_s, self._set)
-        track = _Track(person, seen.t_s, seen.t_s, self._weight(sd, score), {seen.camera_id})
+        track = Track(person, seen.t_s, seen.t_s, self._weight(sd, score), {seen.camera_id})
         if not vague:
             track.head_s = seen.t_s
         self._learn_colour(track, seen.colours[row], sd)
@@ -318,18 +260,29 @@ class FloorTracker:
         vague = self._set.vague_weight if sd_m > self._set.vague_sd_m else 1.0
         return vague * min(1.0, score / self._set.sure_score)
 
-    def _is_sure(self, track: _Track) -> bool:
+    def _is_sure(self, track: Track) -> bool:
         age_s = track.seen_s - track.born_s
         if len(track.cameras) >= 2 and track.hits >= self._set.birth_hits_two_cameras:
             return True
         return track.hits >= self._set.birth_hits and age_s >= self._set.birth_age_s
 
-    def _confirm(self, track: _Track) -> None:
+    def _confirm(self, track: Track) -> None:
         link = self._find_link(track)
         track.number = self._count
         self._count += 1
         track.linked_from = link
+        track.rival = None if link is not None else self._rival_of(track)
         self._tell(track, "born")
+
+    def _rival_of(self, fresh: Track) -> int | None:
+        """The nearest older track that may have lost its person to this one."""
+        near = [
+            (math.hypot(one.x - fresh.x, one.y - fresh.y), one.number)
+            for one in self._tracks
+            if one.number is not None and one is not fresh
+        ]
+        near = [row for row in near if row[0] <= self._set.rival_m]
+        return min(near, default=(0.0, None))[1]
 
     def _give_wrists(self, seen: CeilingObservation) -> None:
         """Each wrist to the nearest body, unless two are about equally near."""
@@ -352,7 +305,24 @@ class FloorTracker:
 
     # ------------------------------------------------------------ doubles, losses, links
 
-    def _note_together(self, matched: list[_Track], t_s: float) -> None:
+    def _note_missed(self, matched: list[Track], camera_id: str) -> None:
+        """A camera that does not see whom it should takes from the belief in a track."""
+        view = self._views.get(camera_id)
+        if view is None:
+            return
+        for track in list(self._tracks):
+            if track in matched or not view.covers(
+                track.x, track.y, self._set.head_z_m, self._set.covered_px
+            ):
+                continue
+            if track.number is not None:
+                track.belief -= self._set.belief_loss
+                continue
+            track.hits -= self._set.birth_miss
+            if track.hits <= 0.0:
+                self._tracks.remove(track)
+
+    def _note_together(self, matched: list[Track], t_s: float) -> None:
         """Two tracks that one frame shows side by side are two people."""
         numbers = sorted(track.number for track in matched if track.number is not None)
         for first in range(len(numbers)):
@@ -386,7 +356,7 @@ class FloorTracker:
                     one.filter, one.seen_s, one.head_s = other.filter, other.seen_s, other.head_s
                 self._end(other, "ended")
 
-    def _is_double(self, one: _Track, other: _Track, t_s: float) -> bool:
+    def _is_double(self, one: Track, other: Track, t_s: float) -> bool:
         """Whether two tracks are near enough to be one person: nearer if both have a head."""
         headless = t_s - min(one.head_s, other.head_s) > self._set.headless_s
         near_m = self._set.double_vague_m if headless else self._set.double_m
@@ -402,8 +372,25 @@ class FloorTracker:
                 self._end(track, "ended")
             elif unseen_s > self._set.lost_after_s:
                 self._lose(track)
+            elif track.belief <= 0.0:
+                self._give_up(track)
 
-    def _is_outside(self, track: _Track) -> bool:
+    def _give_up(self, track: Track) -> None:
+        """The cameras do not confirm a track. If another began beside it meanwhile, that one is
+        the person, and the older name goes on with it."""
+        for other in self._tracks:
+            if other.rival is not None and other.rival == track.number and other.belief > 0.0:
+                track.filter, track.colour = other.filter, other.colour
+                track.seen_s, track.head_s = other.seen_s, other.head_s
+                track.belief = other.belief
+                self._end(other, "ended")
+                return
+        if track.filter.t_s - track.born_s < self._set.proven_s:
+            self._end(track, "ended")
+        else:
+            self._lose(track)
+
+    def _is_outside(self, track: Track) -> bool:
         """Whether the track stands where people leave: past the floor's edge or at a gate."""
         edge = self._set.outside_m
         if not (-edge <= track.x <= self._width_m + edge):
@@ -411,33 +398,33 @@ class FloorTracker:
         if not (-edge <= track.y <= self._depth_m + edge):
             return True
         return any(
-            _distance_m(track.x, track.y, *gate.line_m) < self._set.gate_near_m
+            distance_m(track.x, track.y, *gate.line_m) < self._set.gate_near_m
             for gate in self._gates
         )
 
-    def _lose(self, track: _Track) -> None:
-        self._lost.append(_Lost(self._id(track), track.x, track.y, track.seen_s, track.colour))
+    def _lose(self, track: Track) -> None:
+        self._lost.append(self._as_lost(track))
         self._end(track, "lost")
 
-    def _end(self, track: _Track, state: str) -> None:
+    def _end(self, track: Track, state: str) -> None:
         self._tell(track, state)
         self._tracks.remove(track)
 
-    def _find_link(self, fresh: _Track) -> str | None:
+    def _find_link(self, fresh: Track) -> str | None:
         """The lost or unseen track that `fresh` continues, if exactly one fits.
 
         A track still waiting to be seen is given up for it at once.
         """
-        fits: list[tuple[float, str, _Track | None]] = []
+        fits: list[tuple[float, str, Track | None]] = []
         for lost in self._lost:
-            cost = self._link_cost(fresh, lost)
+            cost = link_cost(self._as_lost(fresh), fresh.born_s, lost, self._gates, self._set)
             if cost is not None:
                 fits.append((cost, lost.track_id, None))
         for track in self._tracks:
             if track.number is None or fresh.born_s - track.seen_s < self._set.relink_after_s:
                 continue
-            waiting = _Lost(self._id(track), track.x, track.y, track.seen_s, track.colour)
-            cost = self._link_cost(fresh, waiting)
+            waiting = self._as_lost(track)
+            cost = link_cost(self._as_lost(fresh), fresh.born_s, waiting, self._gates, self._set)
             if cost is not None:
                 fits.append((cost, waiting.track_id, track))
         fits.sort(key=lambda fit: fit[:2])
@@ -451,37 +438,15 @@ class FloorTracker:
         self._lost = [lost for lost in self._lost if lost.track_id != track_id]
         return track_id
 
-    def _link_cost(self, fresh: _Track, lost: _Lost) -> float | None:
-        """How badly the two fit, in half squares of standard deviations; None if they cannot."""
-        gap_s = fresh.born_s - lost.seen_s
-        if not 0.0 <= gap_s <= self._set.relink_s:
-            return None
-        gap_m = math.hypot(fresh.x - lost.x, fresh.y - lost.y)
-        reach_m = min(0.5 + self._set.relink_speed * gap_s, self._set.relink_max_m)
-        if gap_m > reach_m or self._came_in(fresh, gap_m):
-            return None
-        colour = 0.5
-        if fresh.colour is not None and lost.colour is not None:
-            gap = float(np.linalg.norm(fresh.colour - lost.colour)) / self._set.colour_sd
-            if gap > self._set.relink_colour_sds:
-                return None
-            colour = 0.5 * gap * gap
-        return colour + 2.0 * (gap_m / reach_m) ** 2 + 0.05 * gap_s
-
-    def _came_in(self, fresh: _Track, gap_m: float) -> bool:
-        """Whether the track began at an entry, where new people come from."""
-        return gap_m > self._set.apart_m and any(
-            gate.kind == "entry"
-            and _distance_m(fresh.x, fresh.y, *gate.line_m) < self._set.gate_near_m
-            for gate in self._gates
-        )
+    def _as_lost(self, track: Track) -> LostTrack:
+        return LostTrack(self._id(track), track.x, track.y, track.seen_s, track.colour)
 
     # ------------------------------------------------------------ telling
 
-    def _id(self, track: _Track) -> str:
+    def _id(self, track: Track) -> str:
         return f"{self._prefix}-{track.number}"
 
-    def _tell(self, track: _Track, state: str) -> None:
+    def _tell(self, track: Track, state: str) -> None:
         segment = TrackSegment.model_validate(
             {
                 "track_id": self._id(track),
@@ -494,13 +459,3 @@ class FloorTracker:
         self._news.append(segment)
         track.wrists = []
         track.told_s = track.filter.t_s
-
-
-def _distance_m(x: float, y: float, start: tuple[float, float], stop: tuple[float, float]) -> float:
-    """Distance of a point from a stretch of line."""
-    dx, dy = stop[0] - start[0], stop[1] - start[1]
-    length2 = dx * dx + dy * dy
-    share = 0.0
-    if length2 > 0.0:
-        share = min(1.0, max(0.0, ((x - start[0]) * dx + (y - start[1]) * dy) / length2))
-    return math.hypot(x - start[0] - share * dx, y - start[1] - share * dy)

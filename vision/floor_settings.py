@@ -38,6 +38,12 @@ class FloorSettings(Contract):
     birth_hits: Annotated[float, Field(ge=1, le=100)] = 3.0
     birth_age_s: Annotated[float, Field(ge=0, le=5)] = 0.25
     birth_hits_two_cameras: Annotated[float, Field(ge=1, le=100)] = 2.0
+    birth_miss: Annotated[float, Field(ge=0, le=10, description="a camera misses it")] = 0.35
+    covered_px: Annotated[float, Field(ge=0, le=500, description="so far inside a picture")] = 40.0
+    belief_gain: Annotated[float, Field(gt=0, le=1, description="a camera sees a track")] = 0.05
+    belief_loss: Annotated[float, Field(gt=0, le=1, description="a camera misses it")] = 0.02
+    proven_s: Annotated[float, Field(ge=0, le=60, description="younger tracks just end")] = 4.0
+    rival_m: Annotated[float, Field(ge=0, le=5, description="a new track so near")] = 1.3
     tentative_s: Annotated[float, Field(gt=0, le=10, description="unsure tracks wait so long")] = (
         0.6
     )
