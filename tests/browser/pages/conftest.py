@@ -450,7 +450,7 @@ class Store:
         ).status_code
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Broker and hub for all tests of a file; a file that wants more starts it itself."""
     made = Store(tmp_path_factory.mktemp("store"))
