@@ -4,15 +4,18 @@ A child that ends by itself is started again after a growing pause; one that end
 RESTARTS_MAX times within RESTART_WINDOW_S stops the store with its last words. A child that must
 not run twice is not started again: its clean end is noted, any other end stops the store. Children
 get their own process group, so that a Ctrl-C in the terminal reaches only the supervisor, which
-then stops them in the reverse order of their start.
+then stops them in the reverse order of their start. On Linux they are told to end even if the
+supervisor itself is killed: the kernel sends SIGTERM when the thread that started them is gone.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +31,7 @@ PAUSE_S_MAX = 5.0
 STOP_TIMEOUT_S = 8.0
 POLL_S = 0.2
 LAST_WORDS_BYTES = 2000
+PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Supervisor:
         self._say = say
         self._running: dict[str, _Running] = {}
         self._stopping = False
+        self._before_exec = _end_with_parent()
         log_dir.mkdir(parents=True, exist_ok=True)
 
     def start(self, child: Child) -> None:
@@ -153,6 +158,7 @@ class Supervisor:
                 stdout=sink,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=self._before_exec,
             )
 
     def _is_ready(self, running: _Running) -> bool:
@@ -198,6 +204,20 @@ class Supervisor:
         running.process = self._spawn(running.child, running.log)
         running.starts = [t for t in running.starts if now - t < RESTART_WINDOW_S] + [now]
         running.restart_at = None
+
+
+def _end_with_parent() -> Callable[[], None] | None:
+    """What a child does before its program begins, made ready here: between fork and exec nothing
+    may be imported or looked up. None where the system has no such thing."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    number = int(signal.SIGTERM)
+
+    def ask() -> None:
+        prctl(PR_SET_PDEATHSIG, number)
+
+    return ask
 
 
 def free_port() -> int:

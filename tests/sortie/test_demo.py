@@ -86,8 +86,7 @@ class Demo:
         assert self.rings is not None
         assert not self.rings.exists()
         assert not wait_for_port(self.port)()
-        _, alive = psutil.wait_procs(self.children, timeout=5)
-        assert alive == []
+        assert [one for one in self.children if _alive(one)] == []
 
     def close(self) -> None:
         """For tests that fail half-way."""
@@ -200,6 +199,40 @@ def test_a_stop_ends_the_waiting(supervisor: Supervisor) -> None:
         _python("never", "import threading; threading.Event().wait()", ready=lambda: False)
     )
     assert not supervisor.wait_ready(progress=lambda _names: supervisor.request_stop())
+
+
+KILLED = """
+import sys, threading
+from pathlib import Path
+from sortie.supervisor import Child, Supervisor
+one = Supervisor(Path(sys.argv[1]))
+wait = "import threading; threading.Event().wait()"
+one.launch(Child("child", [sys.executable, "-S", "-c", wait]))
+print(one.pid("child"), flush=True)
+threading.Event().wait()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of it")
+def test_a_killed_supervisor_leaves_no_child(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    deadline_s = time.monotonic() + DEADLINE_S
+    while _alive(child):
+        assert time.monotonic() < deadline_s, "the child goes on"
+        time.sleep(0.05)
+
+
+def _alive(process: psutil.Process) -> bool:
+    """Whether it runs; one that nobody has buried yet does not."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 # ---------------------------------------------------------------- the audit at the end
