@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ from sortie.supervisor import Child, Supervisor, free_port, wait_for_port
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 180.0
+PAUSE = threading.Event()
+"""Never set: looked at between two looks at something else."""
 COMMAND = "import sys; from sortie.cli import main; sys.argv = ['sortie', *sys.argv[1:]]; main()"
 
 
@@ -57,7 +60,7 @@ class Demo:
         while not holds():
             assert time.monotonic() < deadline_s, f"gave up waiting for {what}:\n{self.said}"
             assert self._process.poll() is None, f"it ended before {what}:\n{self.said}"
-            time.sleep(0.05)
+            PAUSE.wait(0.05)
 
     def until_open(self) -> None:
         """Waits for the address, and notes what there is to be cleaned up later."""
@@ -224,7 +227,7 @@ def test_a_killed_supervisor_leaves_no_child(tmp_path: Path) -> None:
     deadline_s = time.monotonic() + DEADLINE_S
     while _alive(child):
         assert time.monotonic() < deadline_s, "the child goes on"
-        time.sleep(0.05)
+        PAUSE.wait(0.05)
 
 
 def _alive(process: psutil.Process) -> bool:
