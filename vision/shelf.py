@@ -29,14 +29,12 @@ from vision.hands import HandSettings, HandTracker, SeenHand
 from vision.observations import Detections, ShelfObservation
 from vision.sheet import STEP_Z_M, Sheet
 from vision.shelf_gate import GateSettings, ShelfGate
-from vision.shelf_memory import MemorySettings, ShelfMemory, Stretch, limb_like
+from vision.shelf_memory import MemorySettings, ShelfMemory, Stretch
 
 __all__ = ["Change", "ShelfCamera", "ShelfSettings"]
 
 Rgb = NDArray[np.uint8]
 CROP_PX = 64
-ARM_BOXES = 8
-"""An arm that was not found is covered by so many boxes from hand to head."""
 FRONT_V_M = 0.035
 """Goods stand a little behind the front plane."""
 
@@ -87,9 +85,6 @@ class ShelfSettings(Contract):
         float, Field(gt=0, le=1, description="crops of one change are not independent")
     ] = 0.7
     wide_m: Annotated[float, Field(gt=0, le=1, description="likely two pieces from here")] = 0.17
-    limb_s_max: Annotated[
-        float, Field(ge=0, le=30, description="an arm rests no longer before several boards")
-    ] = 3.0
     products_told: Annotated[int, Field(ge=1, le=16)] = 6
     gate: GateSettings = GateSettings()
     memory: MemorySettings = MemorySettings()
@@ -198,15 +193,7 @@ class ShelfCamera:
         if self._gate.dull:
             # A lens that is being covered shows no shelf, and soon the gate will say so.
             covered = np.ones_like(covered)
-        covered |= self._under_arms(boxes)
-        attended = len(every) > 0 or bool(self._hands.open_hands())
-        stretches = self._memory.look(frame.t_s, flat, covered, attended=attended)
-        if attended:
-            limbs = limb_like(stretches)
-            stretches = [
-                one for one in stretches
-                if one not in limbs or frame.t_s - one.t_after_s > self._set.limb_s_max
-            ]  # fmt: skip
+        stretches = self._memory.look(frame.t_s, flat, covered)
         changes = []
         for stretch in stretches:
             change = self._judge(frame, stretch)
@@ -303,26 +290,6 @@ class ShelfCamera:
             return None
         x, y = ends[best]
         return np.array([x - size, y - size, x + size, y + size], np.float32)
-
-    def _under_arms(self, boxes: dict[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
-        """Where the arms must be of hands whose arm was not found: a hand hangs on an arm, and the
-        arm comes from the nearest head, or from the picture's lower border."""
-        bare = [hand for hand in boxes["hand"] if _touching(hand, boxes["arm"]) is None]
-        steps = []
-        for hand in bare:
-            x, y = 0.5 * (hand[0] + hand[2]), 0.5 * (hand[1] + hand[3])
-            half = 0.6 * float(max(hand[2] - hand[0], hand[3] - hand[1]))
-            heads = boxes["head"]
-            ends = 0.5 * (heads[:, :2] + heads[:, 2:])
-            end = np.array([x, self._camera.intrinsics.height], np.float32)
-            if len(ends):
-                end = ends[int(np.argmin(np.hypot(ends[:, 0] - x, ends[:, 1] - y)))]
-            for part in np.linspace(0.0, 1.0, ARM_BOXES):
-                cx, cy = x + part * (end[0] - x), y + part * (end[1] - y)
-                steps.append([cx - half, cy - half, cx + half, cy + half])
-        if not steps:
-            return self._none
-        return self._sheet.within(np.array(steps, np.float32), 0.0)
 
     def _look_at_held(self, frame: Picture, hands: list[SeenHand]) -> None:
         """The thing in a hand that is in the shelf or leaves it, compared with the gallery."""

@@ -20,11 +20,8 @@ from pydantic import Field
 from contracts.base import Contract
 from vision.sheet import STEP_U_M, Sheet
 
-__all__ = ["MemorySettings", "ShelfMemory", "Stretch", "limb_like"]
+__all__ = ["MemorySettings", "ShelfMemory", "Stretch"]
 
-LIMB_M = 0.12
-LIMB_S = 0.2
-"""Parts of an arm before neighbouring boards lie so near and come to rest together."""
 Grey = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -34,9 +31,6 @@ class MemorySettings(Contract):
 
     cell_m: Annotated[float, Field(ge=0.01, le=0.1, description="width of a cell")] = 0.02
     clear_frames: Annotated[int, Field(ge=1, le=60, description="clear so long to judge")] = 4
-    doubt_frames: Annotated[
-        int, Field(ge=1, le=60, description="clear so long to be called changed beside a person")
-    ] = 8
     motion_levels: Annotated[float, Field(gt=0, le=255, description="between frames")] = 11.0
     motion_share: Annotated[float, Field(gt=0, le=1)] = 0.05
     covered_share: Annotated[float, Field(gt=0, le=1)] = 0.05
@@ -89,7 +83,6 @@ class ShelfMemory:
         self._counts = self._cells_of(sheet.seen.astype(np.float32))
         self._clear = np.zeros((boards, len(self._starts)), np.int32)
         self._confirmed_s = np.full((boards, len(self._starts)), -np.inf)
-        self._clear_since_s = np.zeros((boards, len(self._starts)))
         self._memory: Grey | None = None
         self._last: Grey | None = None
         self._usable = self._counts > 0
@@ -112,11 +105,8 @@ class ShelfMemory:
         oldest = float(self._confirmed_s[open_cells].min())
         return None if oldest == -np.inf else oldest
 
-    def look(
-        self, t_s: float, flat: Grey, covered: Mask, *, attended: bool = False
-    ) -> list[Stretch]:
-        """Judges what can be judged in this sheet; stretches that are found changed. `attended`:
-        somebody stands there, and an arm that the detector misses may rest before the shelf."""
+    def look(self, t_s: float, flat: Grey, covered: Mask) -> list[Stretch]:
+        """Judges what can be judged in this sheet; stretches that are found changed."""
         if self._memory is None:
             self._memory = flat.copy()
         last = self._last if self._last is not None else flat
@@ -126,7 +116,6 @@ class ShelfMemory:
             self._share(covered) > self._set.covered_share
         )
         self._clear = np.where(unclear, 0, self._clear + 1)
-        self._clear_since_s = np.where(self._clear <= 1, t_s, self._clear_since_s)
         clear = (self._clear >= self._set.clear_frames) & self._usable
         if not clear.any():
             return []
@@ -134,9 +123,6 @@ class ShelfMemory:
         share = self._share(different)
         changed = clear & (share > self._set.changed_share)
         same = clear & ~changed
-        if attended:
-            clear &= ~changed | (self._clear >= self._set.doubt_frames)
-            changed &= clear
         self._confirmed_s[same] = t_s
         found = self._stretches(t_s, flat, different, changed, clear)
         self._follow(flat, same)
@@ -237,7 +223,7 @@ class ShelfMemory:
             r0=top + int(rows[0]),
             r1=top + int(rows[-1]) + 1,
             t_before_s=t_s if before == -np.inf else before,
-            t_after_s=float(self._clear_since_s[row, c0:c1].max()),
+            t_after_s=t_s,
             share=float(part[:, first:last].mean()),
         )
 
@@ -302,33 +288,6 @@ class ShelfMemory:
         rows = np.repeat(cells, lengths, axis=0)
         places: Mask = np.repeat(rows, widths, axis=1)
         return places
-
-
-def limb_like(stretches: list[Stretch]) -> list[Stretch]:
-    """Stretches that look like one arm before several boards: they came to rest at the same time
-    and hang together, board by board, down to the lowest, where arms come from. Goods of several
-    boards do not go within one moment."""
-    chain: list[Stretch] = []
-    for board in sorted({one.board for one in stretches}):
-        row = [one for one in stretches if one.board == board]
-        if board == 0:
-            chain += row
-            continue
-        for one in row:
-            if _hangs(one, [other for other in chain if other.board == board - 1]):
-                chain.append(one)
-    return [one for one in chain if _hangs(one, chain)]
-
-
-def _hangs(one: Stretch, chain: list[Stretch]) -> bool:
-    """Whether a stretch has a neighbour of the chain above or below it."""
-    return any(
-        abs(other.board - one.board) == 1
-        and one.u0_m <= other.u1_m + LIMB_M
-        and other.u0_m <= one.u1_m + LIMB_M
-        and abs(one.t_after_s - other.t_after_s) <= LIMB_S
-        for other in chain
-    )
 
 
 def changed_board(row: int, boards: int) -> int:

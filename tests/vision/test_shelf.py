@@ -273,16 +273,3 @@ def test_a_wrong_frame_and_a_camera_that_looks_away_are_refused() -> None:
     )
     with pytest.raises(CalibrationError, match="pose"):
         ShelfCamera(away, BAY, detector=_Detector(), change=_Change())
-
-
-def test_an_arm_nobody_detected_is_no_change() -> None:
-    stage = _Stage()
-    full = _shelf()
-    stage.show(full, 2)
-    x, y = _place(3, 4)
-    stage.detector.there = [("head", (x - 60, 500, x + 60, 539))]
-    picture = full.copy()
-    cv2.line(picture, (int(x) - 40, 539), (int(x), int(y)), (60, 60, 160), 40)
-    stage.show(picture, 1.5)
-    stage.show(full, 1)
-    assert stage.changes == []
