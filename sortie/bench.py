@@ -104,14 +104,16 @@ def _hub() -> list[Any]:
 
 def _sim() -> list[Any]:
     figure, store = _module("figures").Figure, _module("store")
+    raster = _module("raster")
+    count = raster.REPEATS * raster.SCENES
     rows = []
-    for camera, cases in _module("raster").measure().items():
+    for camera, cases in raster.measure().items():
         size = camera.rpartition("_")[2]
         for case, spent_ms in cases.items():
             judged = case == "people_4_without_noise_ms" and camera.startswith("ceiling")
             name = f"rasteriser {size}, {case.removesuffix('_ms').replace('_', ' ')}"
             limit = RASTER_MS_MAX if judged else None
-            rows.append(figure(name, spent_ms, "ms", _module("raster").REPEATS, limit=limit))
+            rows.append(figure(name, spent_ms, "ms", count, limit=limit))
     return [
         *rows,
         *store.measure_world(),

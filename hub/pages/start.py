@@ -18,9 +18,12 @@ from hub.pages.words import Palette, age, label
 __all__ = ["build_start"]
 
 WAITING = (
-    '<p class="doing">Waiting for the first shopper.</p>'
-    '<p class="quiet">Somebody scans a code at the gate, and everything here begins to move: '
-    "hands in shelves, what they took, how sure the hub is.</p>"
+    '<p class="doing">Waiting for the first shopper.</p><ol class="told">'
+    "<li>A code is scanned at the gate: money is reserved, not charged.</li>"
+    "<li>A hand goes into a shelf: cameras and scales say what they saw, as probabilities.</li>"
+    "<li>What is clear goes into the cart, at once. What is put back leaves it.</li>"
+    "<li>What stays unclear is free. Software never accuses anybody.</li>"
+    "<li>Out of the door: one receipt.</li></ol>"
 )
 
 
@@ -41,7 +44,7 @@ class StartPage:
         with ui.element("header").classes("top"):
             Pane().show(
                 '<h1><img src="/assets/icon.svg" alt="" width="30" height="30">Sortie</h1>'
-                "<p>The shop whose checkout is the exit. Take things and walk out.</p>"
+                "<p>The shop whose checkout is the exit.</p>"
             )
             with ui.element("nav"):
                 self._light = Pane("light-word", role="status")

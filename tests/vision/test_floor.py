@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from contracts.geometry import Gate
+from contracts.geometry import Camera, Gate, Intrinsics, Pose
 from contracts.messages import TrackSegment
 from vision.floor import FloorSettings, FloorTracker
 from vision.observations import CeilingObservation
@@ -37,6 +37,16 @@ GATES = (
         line_m=((4.5, 0.25), (5.5, 0.25)),
         zone_m=((4.3, 0.0), (5.7, 0.0), (5.7, 1.0), (4.3, 1.0)),
     ),
+)
+EYES = tuple(
+    Camera(
+        camera_id=name,
+        role="ceiling",
+        fps=FPS,
+        intrinsics=Intrinsics(width=640, height=360, fx=270, fy=270, cx=319.5, cy=179.5),
+        pose=Pose(position_m=(x, y, CEILING_M), look_at_m=(x, y, 0.0), up=(0.0, 1.0, 0.0)),
+    )
+    for name, (x, y) in CAMERAS.items()
 )
 Path = Callable[[float], tuple[float, float] | None]
 
@@ -366,3 +376,62 @@ def test_a_restarted_tracker_links_to_who_was_there() -> None:
         segment.points[0].x_m < 3: segment.linked_from for segment in of_state(segments, "born")
     }
     assert links == names
+
+
+def with_cameras() -> FloorTracker:
+    return FloorTracker(WIDTH_M, DEPTH_M, prefix="n", gates=GATES, cameras=EYES)
+
+
+def test_who_crouches_between_two_cameras_is_one_person() -> None:
+    path = line((0, 2.9, 1.0), (5, 3.0, 2.3), (20, 3.0, 2.3))
+    for seed in range(4):
+        crouched = Person(path, stature_off_m=-0.3)
+        segments = run(Store([crouched], seed), 15, with_cameras())
+        assert len(of_state(segments, "born")) == 1
+        error = errors_m(segments, "n-0", path)
+        assert np.quantile(error[20:], 0.9) < 0.2
+
+
+def test_what_only_one_of_two_cameras_sees_is_nobody() -> None:
+    tracker = with_cameras()
+    segments: list[TrackSegment] = []
+    for index in range(40):
+        t_s = index / FPS
+        ghost = np.array([[3.0, 1.6, 0.1, 0.16]])
+        seen = [
+            CeilingObservation(
+                camera_id=name,
+                t_s=t_s + 0.01 * place,
+                heads=ghost if name == "c1" else np.zeros((0, 4)),
+                wrists=np.zeros((0, 4)),
+                colours=np.full((1 if name == "c1" else 0, 3), 90, np.float32),
+            )
+            for place, name in enumerate(CAMERAS)
+        ]
+        segments += tracker.step(t_s + 0.05, seen)
+    assert of_state(segments, "born") == []
+
+
+def test_the_older_name_goes_on_with_the_person() -> None:
+    """The track runs off after a false head; the person goes on under the name it had."""
+    path = line((0, 1.0, 0.3), (4, 1.5, 3.0), (30, 1.5, 3.0))
+    store = Store([Person(path)], 2)
+    tracker = with_cameras()
+    segments: list[TrackSegment] = []
+    for index in range(15 * 24):
+        now = (index + 1) / 15
+        seen = store.observations(index / 15, now)
+        if 8.0 <= now < 9.0:
+            # For a second the cameras see a head that moves off, not the person.
+            off = np.array([[1.5 + 0.9 * (now - 8.0), 3.0 - 0.3 * (now - 8.0), 0.08, 0.9]])
+            seen = [
+                CeilingObservation(
+                    one.camera_id, one.t_s, off, one.wrists, np.full((1, 3), 120, np.float32)
+                )
+                for one in seen
+                if one.camera_id == "c3"
+            ]
+        segments += tracker.step(now, seen)
+    alive = tracker.open_tracks()
+    assert [track.track_id for track in alive] == ["n-0"]
+    assert np.hypot(alive[0].x_m - 1.5, alive[0].y_m - 3.0) < 0.2
