@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 CLASSES: dict[View, tuple[str, ...]] = {"shelf": SHELF_CLASSES, "ceiling": CEILING_CLASSES}
-SIZES: dict[View, tuple[int, int]] = {"shelf": (416, 256), "ceiling": (320, 192)}
+SIZES: dict[View, tuple[int, int]] = {"shelf": (416, 256), "ceiling": (416, 256)}
 """Width and height of each detector's input in pixels."""
 CROPS_PER_SEED: Final = 600
 PRODUCTS_PER_SEED: Final = 60

@@ -57,7 +57,7 @@ BudgetOption = Annotated[Budget, typer.Option("--budget", help="how much to trai
 Threads = Annotated[int, typer.Option("--threads", min=1, help="compute threads on a CPU")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="processes that make pictures")]
 StartFrom = Annotated[
-    Path | None, typer.Option("--start-from", help="another run whose weights to begin with")
+    Path | None, typer.Option("--start-from", help="another run, or an exported .onnx, to begin with")
 ]
 OUT = Path("runs/train")
 
@@ -111,7 +111,9 @@ def _train_view(
     recipe = plan.shelf_recipe if view is View.SHELF else plan.ceiling_recipe
     dataset = Dataset.read(out / "datasets" / view.value)
     start = None
-    if start_from is not None:
+    if start_from is not None and start_from.suffix == ".onnx":
+        start = start_from
+    elif start_from is not None:
         start = start_from / view.value / "run" / "weights" / "last.pt"
     checkpoint = train_detector(
         dataset, out / view.value, recipe=recipe, device=device, threads=threads, start_from=start
@@ -126,7 +128,7 @@ def _train_view(
         trained_on=device_name(pick_device(device)),
         source="simulated pictures",
         group_of=group_of,
-        start_note="" if start_from is None else f"the weights of run {start_from.name}",
+        start_note="" if start_from is None else f"the weights of {start_from.name}",
     )
     _say(manifest)
 

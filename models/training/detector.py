@@ -13,22 +13,28 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from models.detector import Detector
 from models.errors import TrainingError
+from models.letterbox import Letterbox
 from models.manifest import InputSpec, Manifest
 from models.training.backend import device_name, load_torch, load_ultralytics, pick_device
 from models.training.dataset import Dataset, LabelledPicture, read_picture, seed_of
 from models.training.export import OPSET, clean_graph, compare_detections, write_manifest
 from models.training.score import detector_scores
+from models.training.start import load_shipped
 
 __all__ = ["DetectorRecipe", "crop_batch", "export_detector", "train_detector"]
 
 ARCHITECTURE = Path(__file__).with_name("tiny26.yaml")
 COMPARED_PICTURES = 32
 """Held-out pictures on which torch and ONNX are compared at export."""
+SETTLE_PICTURES = 64
+"""Training pictures on which loaded weights find their statistics."""
 BOX_LEFT_MIN = 0.35
 """A box that keeps less than this share of itself after cropping is no longer a label."""
 
@@ -131,8 +137,8 @@ def train_detector(
     """Train (or go on training) and return the checkpoint.
 
     `out` keeps the checkpoint of every epoch's end; the same call goes on from there after a
-    kill, and does nothing when the run is complete. `start_from`: a checkpoint whose weights
-    begin the run, instead of random ones.
+    kill, and does nothing when the run is complete. `start_from`: a checkpoint or a shipped
+    .onnx of the same classes whose weights begin the run, instead of random ones.
     """
     target = pick_device(device)
     ultralytics = load_ultralytics(out.parent / "ultralytics", threads)
@@ -151,15 +157,38 @@ def train_detector(
         ultralytics.YOLO(str(last)).train(trainer=trainer, resume=True, device=target)
     else:
         shutil.rmtree(out / "run", ignore_errors=True)
-        model = ultralytics.YOLO(str(ARCHITECTURE), task="detect")
-        if start_from is not None:
-            model.load(str(start_from))
+        model = _fresh(ultralytics, dataset, out, start_from)
         model.train(
             trainer=trainer,
             **_arguments(dataset, out, recipe, target, workers, start_from is not None),
         )
     done.write_text(json.dumps({"recipe": asked, "trained_on": device_name(target)}), "utf-8")
     return last
+
+
+def _fresh(ultralytics: Any, dataset: Dataset, out: Path, start_from: Path | None) -> Any:
+    """The untrained model, or one with the weights of a checkpoint or of a shipped export."""
+    if start_from is None:
+        return ultralytics.YOLO(str(ARCHITECTURE), task="detect")
+    # The number of classes decides the shape of the last layers, so it must be right before
+    # weights are filled in; the file's name must stay, its end tells ultralytics the scale.
+    plan = yaml.safe_load(ARCHITECTURE.read_text("utf-8")) | {"nc": len(dataset.classes)}
+    path = out / ARCHITECTURE.name
+    path.write_text(yaml.safe_dump(plan, sort_keys=False), "utf-8")
+    model = ultralytics.YOLO(str(path), task="detect")
+    if start_from.suffix != ".onnx":
+        model.load(str(start_from))
+        return model
+    size, blobs = (dataset.width_px, dataset.height_px), []
+    paths = dataset.pictures("train")
+    for path in paths[:: max(1, len(paths) // SETTLE_PICTURES)]:
+        rgb = read_picture(path).rgb
+        canvas = np.zeros((size[1], size[0], 3), np.uint8)
+        Letterbox.of(rgb.shape[1], rgb.shape[0], *size).place(rgb, canvas)
+        blobs.append(np.asarray(cv2.dnn.blobFromImage(canvas, 1 / 255), np.float32))
+    load_shipped(model.model, start_from, blobs)
+    model.ckpt = {"model": model.model}  # tells ultralytics that there are weights to keep
+    return model
 
 
 def _arguments(

@@ -252,7 +252,7 @@ def _ceiling_camera(
     ahead = math.tan(tilt) * (z - 0.9)
     target = (x + ahead * math.cos(around), y + ahead * math.sin(around))
     up = (math.cos(around), math.sin(around), 0.0)
-    focal = size[0] * float(rng.uniform(0.34, 0.75))
+    focal = size[0] * float(rng.uniform(0.28, 0.7))
     camera = camera_of((x, y, z), (*target, 0.9), up, focal, size, "ceiling", None)
     return camera, target
 
