@@ -4,4 +4,4 @@ from __future__ import annotations
 
 import importlib.util
 
-collect_ignore = [] if importlib.util.find_spec("torch") else ["test_training_torch.py"]
+collect_ignore_glob = [] if importlib.util.find_spec("torch") else ["test_training_torch*.py"]
