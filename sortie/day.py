@@ -122,7 +122,13 @@ def replay_day(
     def phone(shopper: int) -> str | None:
         return late[0](shopper)
 
-    stream = RecordedStream(folder, phone=phone, cameras=None, plates=sensors != "camera")
+    stream = RecordedStream(
+        folder,
+        phone=phone,
+        # Without shelf cameras the nodes have no eyes for them either.
+        roles=("ceiling",) if sensors == "plates" else ("shelf", "ceiling"),
+        plates=sensors != "camera",
+    )
     simulation = None if stream.manifest is None else stream.manifest.simulation
     seed = 0 if simulation is None else simulation.seed
     day = _Day(stream.store, sensors, seed, None)
