@@ -1,4 +1,8 @@
-"""The audit of a day: scores and books as one JSON document and as a table for the terminal."""
+"""The audit of a day: scores and books as one JSON document and as a table for the terminal.
+
+Without a truth the receipts stand alone: their rows and the summary have the same keys, and null
+where only a truth could tell.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from rich.table import Table
 
 from auditor.ledger import audit, count_findings
 from auditor.read import TrueVisit
-from auditor.score import Line, Summary, VisitScore, score_visit, summarise
+from auditor.score import Line, Summary, VisitScore, percentiles, score_visit, summarise
 
 __all__ = ["document", "print_report", "score_day", "summary_of_days"]
 
@@ -42,7 +46,7 @@ def score_day(
 
 
 def document(
-    scores: Sequence[VisitScore],
+    scores: Sequence[VisitScore] | None,
     export: Mapping[str, Any],
     *,
     sensors: str,
@@ -51,12 +55,19 @@ def document(
     cpu_s: float,
     store_s: float,
 ) -> dict[str, Any]:
-    """The JSON result of `sortie demo --headless` and `sortie replay`, schema 1."""
+    """The JSON result of `sortie demo --headless` and `sortie replay`, schema 1; `scores` is None
+    where no truth is known."""
     findings = audit(export)
+    if scores is None:
+        visits = _receipts_alone(export)
+        summary = _summary_without_truth(visits)
+    else:
+        visits = [_visit(score) for score in scores]
+        summary = _summary(summarise(scores))
     return {
         "schema": 1,
-        "visits": [_visit(score) for score in scores],
-        "summary": _summary(summarise(scores)),
+        "visits": visits,
+        "summary": summary,
         "ledger": {
             "balanced": not findings["debits equal credits"],
             "entries": sum(len(row["entries"]) for row in export["transactions"]),
@@ -76,13 +87,13 @@ def print_report(console: Console, result: Mapping[str, Any]) -> None:
     for column in ("visit", "took", "charged", "total", "over", "under", "receipt after"):
         table.add_column(column, overflow="fold")
     for row in result["visits"]:
-        took = sum(line["quantity"] for line in row["truth"])
+        truth = row["truth"]
         charged = sum(line["quantity"] for line in row["receipt"])
         after = row["time_to_receipt_s"]
-        marks = ("" if row["exact"] else " *") + (" (review)" if row["reviewed"] else "")
+        marks = (" *" if row["exact"] is False else "") + (" (review)" if row["reviewed"] else "")
         table.add_row(
             f"{row['shopper']}{marks}",
-            str(took),
+            "?" if truth is None else str(sum(line["quantity"] for line in truth)),
             str(charged),
             f"{row['total_minor'] / 100:.2f} {row['currency']}",
             _cents(row["overcharged_minor"]),
@@ -90,18 +101,7 @@ def print_report(console: Console, result: Mapping[str, Any]) -> None:
             "-" if after is None else f"{after:.1f} s",
         )
     console.print(table)
-    s = result["summary"]
-    low, high = s["f1_interval"]
-    console.print(
-        f"item F1 {s['f1']:.3f} (95 % {low:.3f} to {high:.3f}, n = {s['items']}), "
-        f"precision {s['precision']:.3f}, recall {s['recall']:.3f}, "
-        f"right payer {s['association_accuracy']:.3f}"
-    )
-    console.print(
-        f"exact receipts {s['exact_share']:.1%} of {s['visits']}, overcharged "
-        f"{s['overcharged_share']:.1%}, undercharged {s['undercharged_share']:.1%}, "
-        f"review {s['review_share']:.1%}"
-    )
+    _print_summary(console, result["summary"])
     console.print(f"CPU {result['cpu_s']:.1f} s for {result['store_s']:.1f} s of store time")
     findings = result["ledger"]["findings"]
     if not findings:
@@ -135,6 +135,26 @@ def summary_of_days(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any
                 for row in one["visits"]
             ]
         )
+    )
+
+
+def _print_summary(console: Console, s: Mapping[str, Any]) -> None:
+    if s["f1"] is None:
+        console.print(
+            "[yellow]no truth here: receipts stand alone and are not scored[/]; "
+            f"receipts {s['visits']}, items charged {s['items']}, review {s['review_share']:.1%}"
+        )
+        return
+    low, high = s["f1_interval"]
+    console.print(
+        f"item F1 {s['f1']:.3f} (95 % {low:.3f} to {high:.3f}, n = {s['items']}), "
+        f"precision {s['precision']:.3f}, recall {s['recall']:.3f}, "
+        f"right payer {s['association_accuracy']:.3f}"
+    )
+    console.print(
+        f"exact receipts {s['exact_share']:.1%} of {s['visits']}, overcharged "
+        f"{s['overcharged_share']:.1%}, undercharged {s['undercharged_share']:.1%}, "
+        f"review {s['review_share']:.1%}"
     )
 
 
@@ -212,5 +232,53 @@ def _summary(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _cents(amount_minor: int) -> str:
+def _receipts_alone(export: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row for each receipt, called by its payer. The time to it counts from when the hub took
+    the visitor to have left, for want of a better witness."""
+    visits = {row["visit_id"]: row for row in export["visits"]}
+    rows = []
+    for receipt in export["receipts"]:
+        visit = visits[receipt["visit_id"]]
+        exited_us = visit["exited_us"]
+        waited_us = None if exited_us is None else receipt["issued_us"] - exited_us
+        rows.append(
+            {
+                "visit_id": receipt["visit_id"],
+                "shopper": visit["payer"],
+                "truth": None,
+                "receipt": [
+                    {key: line[key] for key in ("gtin", "quantity", "unit_price_minor")}
+                    for line in receipt["lines"]
+                ],
+                "total_minor": receipt["total_minor"],
+                "currency": str(export["currency"]),
+                "exact": None,
+                "overcharged_minor": None,
+                "undercharged_minor": None,
+                "reviewed": bool(visit["needs_review"]),
+                "time_to_receipt_s": None if waited_us is None else waited_us / 1e6,
+            }
+        )
+    return rows
+
+
+def _summary_without_truth(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The keys of `_summary`. `items` is what was charged: nobody knows what was taken."""
+    charged = sum(line["quantity"] for row in rows for line in row["receipt"])
+    waits = [row["time_to_receipt_s"] for row in rows if row["time_to_receipt_s"] is not None]
+    reviewed = sum(row["reviewed"] for row in rows)
+    unknown = dict.fromkeys(_summary(summarise([])))
+    return {
+        **unknown,
+        "visits": len(rows),
+        "items": charged,
+        "charged_items": charged,
+        "review_share": reviewed / len(rows) if rows else 0.0,
+        "time_to_receipt_s": percentiles(waits),
+    }
+
+
+def _cents(amount_minor: int | None) -> str:
+    if amount_minor is None:
+        return "?"
     return f"{amount_minor / 100:.2f}" if amount_minor else ""

@@ -115,21 +115,29 @@ def _kept_pass(
 def replay_day(
     folder: Path, sensors: Sensors, *, progress: Progress = lambda _t: None
 ) -> dict[str, Any]:
-    """Runs a recording through the same cores. Without truth, receipts stand alone."""
+    """Runs a recording through the same cores. Without a truth folder, receipts stand alone."""
     hashes = model_hashes()
     late: list[Phones] = []
 
     def phone(shopper: int) -> str | None:
         return late[0](shopper)
 
-    stream = RecordedStream(folder, phone=phone, cameras=None, plates=sensors != "camera")
+    stream = RecordedStream(
+        folder,
+        phone=phone,
+        # Without shelf cameras the nodes have no eyes for them either.
+        roles=("ceiling",) if sensors == "plates" else ("shelf", "ceiling"),
+        plates=sensors != "camera",
+    )
     simulation = None if stream.manifest is None else stream.manifest.simulation
     seed = 0 if simulation is None else simulation.seed
     day = _Day(stream.store, sensors, seed, None)
     late.append(day.phones)
     day.run(lambda _phones: stream, progress)
+    truth = folder / "truth"
+    if not truth.is_dir():
+        return day.audit(None, hashes)
     with tempfile.TemporaryDirectory(prefix="sortie-truth-") as spare:
-        truth = folder / "truth"
         copied = Path(spare)
         recorded = truth / "visits.jsonl"
         text = recorded.read_text(encoding="utf-8") if recorded.is_file() else ""
@@ -175,11 +183,11 @@ class _Day:
         """Drives the store to the end of the source."""
         self._end_s = self.lockstep.run(source(self.phones), progress=progress)
 
-    def audit(self, truth: Path, hashes: dict[str, str]) -> dict[str, Any]:
-        """The auditor's document of this day."""
+    def audit(self, truth: Path | None, hashes: dict[str, str]) -> dict[str, Any]:
+        """The auditor's document of this day; `truth` is None where nobody knows it."""
         export = self.hub.export_json()
         self.hub.close()
-        scores = score_day(read_truth(truth), export, epoch_s=EPOCH_S)
+        scores = None if truth is None else score_day(read_truth(truth), export, epoch_s=EPOCH_S)
         result = document(
             scores,
             export,

@@ -1,9 +1,10 @@
 """`sortie demo`: the whole store as real processes, with simulated shoppers, at one address.
 
 Broker, hub, pages, nodes and simulator start side by side, because each of them waits by itself
-for what it needs; the doors open when all nodes see. Everything of a run lies in one folder
-(var/run, or $SORTIE_RUN). Ctrl-C or SIGTERM audits the day so far and stops all of it; a process
-that fails for good stops all of it too, with its last words.
+for what it needs; the doors open when all nodes see. Where Mosquitto is not installed amqtt stands
+in, and that is said. Everything of a run lies in one folder (var/run, or $SORTIE_RUN). Ctrl-C or
+SIGTERM audits the day so far and stops all of it; a process that fails for good stops all of it
+too, with its last words.
 """
 
 from __future__ import annotations
@@ -46,6 +47,10 @@ POLL_S = 0.2
 SEEING_TIMEOUT_S = 60.0
 UNSETTLED_S = 40.0
 """Who left so short a time before the end may still be without a receipt."""
+STAND_IN = (
+    "[yellow]no Mosquitto here: a broker in Python stands in, slower and for the demo only[/]; "
+    "mend with: apt-get install mosquitto"
+)
 
 Tell = Callable[[list[str]], None]
 """Hears what is being started."""
@@ -119,8 +124,11 @@ def run_demo(
         shoppers=shoppers,
         sensors=sensors,
         pages_port=port,
+        stand_in_allowed=True,
     )
     processes = StoreProcesses(plan)
+    if processes.broker_files.stand_in:
+        console.print(STAND_IN)
     supervisor = Supervisor(processes.folder / "logs", say=console.print)
     try:
         with _stopped_by_signals(supervisor):

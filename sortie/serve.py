@@ -53,7 +53,7 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 @dataclass(frozen=True, slots=True)
 class StorePlan:
-    """What to run. Without `pages_port` there are no pages."""
+    """What to run. Without `pages_port` there are no pages; `stand_in_allowed` is for the demo."""
 
     store_path: Path
     folder: Path
@@ -62,6 +62,7 @@ class StorePlan:
     shoppers: int = 4
     sensors: Sensors = "both"
     pages_port: int | None = None
+    stand_in_allowed: bool = False
 
 
 class StoreProcesses:
@@ -85,6 +86,7 @@ class StoreProcesses:
                 store_id=self.store.store_id,
                 node_ids=self.node_ids,
                 port=free_port(),
+                stand_in_allowed=plan.stand_in_allowed,
             )
         except SortieError:
             self.release()
@@ -102,7 +104,7 @@ class StoreProcesses:
         return f"http://{HOST}:{self.plan.pages_port}/"
 
     def broker(self) -> Child:
-        """Mosquitto."""
+        """Mosquitto, or what stands in for it."""
         ready = wait_for_port(self.broker_files.port)
         return Child("broker", broker_command(self.broker_files), ready=ready)
 

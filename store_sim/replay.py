@@ -107,8 +107,9 @@ class RecordedStream:
     """A recording as a stream of ticks; may be gone through any number of times.
 
     `phone(shopper)` gives a fresh code for a recorded scan; a scan without code is left out.
-    `cameras` (all for None) and `plates` choose sensors. `verify=False` leaves out the digests.
-    Raises RecordingError, naming file and fix, for anything missing, torn or altered.
+    `cameras` (all for None), `roles` of cameras and `plates` choose sensors. `verify=False` leaves
+    out the digests. Raises RecordingError, naming file and fix, for anything missing, torn or
+    altered.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class RecordedStream:
         *,
         phone: Callable[[int], str | None],
         cameras: Collection[str] | None = None,
+        roles: Collection[str] = ("shelf", "ceiling"),
         plates: bool = True,
         verify: bool = True,
     ) -> None:
@@ -126,7 +128,11 @@ class RecordedStream:
         if self.manifest is not None:
             _check_files(folder, self.manifest, verify)
         self._store = _load_store(folder, self.manifest)
-        wanted = {camera.camera_id for camera in chosen_cameras(self._store, cameras)}
+        wanted = {
+            camera.camera_id
+            for camera in chosen_cameras(self._store, cameras)
+            if camera.role in roles
+        }
         if self.manifest is not None:
             self._videos = _videos_of_manifest(folder, self.manifest, self._store, wanted)
         else:

@@ -27,19 +27,20 @@ DEADLINE_S = 180.0
 PAUSE = threading.Event()
 """Never set: looked at between two looks at something else."""
 COMMAND = "import sys; from sortie.cli import main; sys.argv = ['sortie', *sys.argv[1:]]; main()"
+NO_MOSQUITTO = "import sortie.broker; sortie.broker.find_program = lambda *names: None; "
 
 
 class Demo:
     """The command in a process of its own, without a terminal."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, command: str = COMMAND) -> None:
         self.port = free_port()
         self.folder = folder / "run"
         self._out = folder / "said.txt"
         arguments = ["demo", "--sensors", "plates", "--port", str(self.port)]
         with self._out.open("wb") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", COMMAND, *arguments],
+                [sys.executable, "-c", command, *arguments],
                 cwd=ROOT,
                 env={**os.environ, "SORTIE_RUN": str(self.folder), "COLUMNS": "200"},
                 stdin=subprocess.DEVNULL,
@@ -99,6 +100,13 @@ class Demo:
 
 
 @pytest.fixture
+def demo_without_mosquitto(tmp_path: Path) -> Iterator[Demo]:
+    made = Demo(tmp_path, NO_MOSQUITTO + COMMAND)
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Demo]:
     made = Demo(tmp_path)
     yield made
@@ -123,6 +131,23 @@ def test_it_opens_one_address_and_ends_on_sigterm(demo: Demo) -> None:
     demo.signal(signal.SIGTERM)
     assert demo.end() == 0
     assert "stopped; logs and books are in" in demo.said
+    demo.leaves_nothing()
+
+
+def test_without_mosquitto_a_stand_in_is_said_aloud_and_serves(
+    demo_without_mosquitto: Demo,
+) -> None:
+    demo = demo_without_mosquitto
+    demo.until_open()
+    assert demo.said.count("no Mosquitto here: a broker in Python stands in, slower") == 1
+    assert "mend with: apt-get install mosquitto" in demo.said
+    assert demo.child("sortie.stand_in_broker").is_running()
+    demo.until(lambda: "doors open" in demo.said, "the doors, so that nodes reach the hub")
+    assert "not all is seen" not in demo.said
+    demo.note()
+    demo.signal(signal.SIGTERM)
+    assert demo.end() == 0
+    assert "killed" not in demo.said
     demo.leaves_nothing()
 
 

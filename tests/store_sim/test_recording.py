@@ -149,6 +149,10 @@ def test_sensors_can_be_chosen(recorded: Path) -> None:
     ticks = _replay(recorded, cameras=[name], plates=False)
     assert {frame.camera_id for tick in ticks for frame in tick.frames} == {name}
     assert all(tick.scales is None for tick in ticks)
+    ceilings = {
+        frame.camera_id for tick in _replay(recorded, roles=["ceiling"]) for frame in tick.frames
+    }
+    assert ceilings == {camera.camera_id for camera in store.cameras if camera.role == "ceiling"}
     with pytest.raises(SimulatorError, match="got cam-z"):
         RecordedStream(recorded, phone=str, cameras=["cam-z"])
 
