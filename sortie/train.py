@@ -57,7 +57,7 @@ BudgetOption = Annotated[Budget, typer.Option("--budget", help="how much to trai
 Threads = Annotated[int, typer.Option("--threads", min=1, help="compute threads on a CPU")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="processes that make pictures")]
 StartFrom = Annotated[
-    Path | None, typer.Option("--start-from", help="another run, or an exported .onnx, to begin with")
+    Path | None, typer.Option("--start-from", help="another run or an .onnx file to begin with")
 ]
 OUT = Path("runs/train")
 
