@@ -88,6 +88,9 @@ class CeilingSettings(Contract):
     lone_head_score_min: Annotated[
         float, Field(ge=0, le=1, description="weakest head believed without a body")
     ] = 0.3
+    twice_m: Annotated[
+        float, Field(ge=0, le=1, description="a bodiless head so near another is the same")
+    ] = 0.4
     agree_m: Annotated[float, Field(ge=0, le=2, description="head and feet are no further")] = 0.5
     motion_levels: Annotated[float, Field(gt=0, le=255, description="change that counts")] = 12.0
     motion_cells: Annotated[int, Field(ge=1, le=10_000)] = 4
@@ -317,7 +320,8 @@ class CeilingCamera:
         """Rows and boxes of heads, then of persons without one, and how many are heads.
 
         A head must fit the body it belongs to: at the border, shoulders pass for heads. A head
-        without a body must be surer than one with it.
+        without a body must be surer than one with it, and not beside a better one: hair and face
+        of one person may pass for two heads, but only one body comes with them.
         """
         heads, head_boxes = self._heads(found)
         bodies, body_boxes = self._bodies(found, foreground)
@@ -325,7 +329,9 @@ class CeilingCamera:
         kept: list[int] = []
         for index, owner in enumerate(owners):
             if owner is None:
-                if heads[index, 3] >= self._set.lone_head_score_min:
+                gaps_m = np.hypot(*(heads[kept, :2] - heads[index, :2]).T)
+                twice = bool((gaps_m < self._set.twice_m).any())
+                if heads[index, 3] >= self._set.lone_head_score_min and not twice:
                     kept.append(index)
             elif np.hypot(*(heads[index, :2] - bodies[owner, :2])) <= self._set.agree_m:
                 heads[index, 3] = max(heads[index, 3], bodies[owner, 3])

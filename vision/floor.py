@@ -154,8 +154,8 @@ class FloorTracker:
             matched.append(track)
             if sd <= self._set.vague_sd_m:
                 track.head_s = max(track.head_s, seen.t_s)
+        self._note_together(seen, pairs)
         self._note_missed(matched, seen.camera_id)
-        self._note_together([one for one in matched if one.head_s == seen.t_s], seen.t_s)
         taken = {row for _, row in pairs}
         for row in range(len(seen.heads)):
             if row not in taken:
@@ -174,18 +174,17 @@ class FloorTracker:
         inside = np.zeros(cost.shape, bool)
         for index, track in enumerate(tracks):
             farthest = self._set.gate_new_m if track.number is None else self._set.gate_max_m
-            for row, (x, y, sd, _) in enumerate(heads):
+            for row, (x, y, sd, score) in enumerate(heads):
                 eye, noise = self._eye(seen.camera_id, float(sd))
                 fit = self._fit(track, np.array([x, y]), noise, eye, farthest)
-                if fit is not None:
-                    inside[index, row], cost[index, row] = True, fit
-        cost += 2.0 * (heads[None, :, 3] < 0.5 * self._set.sure_score)
-        for index, track in enumerate(tracks):
-            if track.number is None:
-                cost[index] += 2.0
-            for row in range(len(heads)):
-                if inside[index, row]:
-                    cost[index, row] += self._colour_cost(track.colour, seen.colours[row])
+                if fit is None:
+                    continue
+                far2, spread = fit
+                colour = self._colour_cost(track.colour, seen.colours[row], float(sd))
+                if far2 + colour > self._set.gate_sds**2 + self._set.colour_free:
+                    continue
+                unsure = 2.0 * (score < 0.5 * self._set.sure_score) + 2.0 * (track.number is None)
+                inside[index, row], cost[index, row] = True, far2 + spread + colour + unsure
         rows, columns = linear_sum_assignment(cost)
         return [
             (int(row), int(column))
@@ -208,7 +207,7 @@ class FloorTracker:
         noise_m: float,
         eye: NDArray[np.float64] | None,
         farthest_m: float,
-    ) -> float | None:
+    ) -> tuple[float, float] | None:
         """Squared distance in standard deviations and what wide spreads cost; None if outside."""
         expected, jacobian = track.filter.expect(eye)
         apart = at - expected
@@ -219,12 +218,13 @@ class FloorTracker:
         far2 = float(apart @ np.linalg.solve(spread2, apart))
         if far2 > self._set.gate_sds**2:
             return None
-        return far2 + math.log(float(np.linalg.det(spread2)))
+        return far2, math.log(float(np.linalg.det(spread2)))
 
     def _colour_cost(
-        self, one: NDArray[np.float64] | None, other: NDArray[np.float32] | NDArray[np.float64]
+        self, one: NDArray[np.float64] | None, other: NDArray[np.float32], sd_m: float
     ) -> float:
-        if one is None or not other.any():
+        """What other clothes cost; a body cut by the border shows as much floor as clothes."""
+        if one is None or sd_m > self._set.whole_sd_m or not other.any():
             return 0.0
         gap = float(np.linalg.norm(one - other)) / self._set.colour_sd
         return min(0.5 * gap * gap, self._set.colour_cost_max)
@@ -322,12 +322,23 @@ class FloorTracker:
             if track.hits <= 0.0:
                 self._tracks.remove(track)
 
-    def _note_together(self, matched: list[Track], t_s: float) -> None:
-        """Two tracks that one frame shows side by side are two people."""
-        numbers = sorted(track.number for track in matched if track.number is not None)
-        for first in range(len(numbers)):
-            for second in range(first + 1, len(numbers)):
-                self._together[numbers[first], numbers[second]] = t_s
+    def _note_together(self, seen: CeilingObservation, pairs: list[tuple[int, int]]) -> None:
+        """Two tracks that one frame shows side by side are two people: by their heads, or by
+        whole bodies far enough apart; what is cut by the border may be anybody's legs."""
+        clear: list[tuple[int, bool, float, float]] = []
+        for index, row in pairs:
+            number = self._tracks[index].number
+            x, y, sd, score = (float(value) for value in seen.heads[row])
+            is_head = sd <= self._set.vague_sd_m
+            whole = sd <= self._set.whole_sd_m and score >= self._set.sure_score
+            if number is not None and (is_head or whole):
+                clear.append((number, is_head, x, y))
+        clear.sort()
+        for first, one in enumerate(clear):
+            for other in clear[first + 1 :]:
+                apart_m = math.hypot(one[2] - other[2], one[3] - other[3])
+                if (one[1] and other[1]) or apart_m >= self._set.beside_m:
+                    self._together[one[0], other[0]] = seen.t_s
 
     def _merge_doubles(self, t_s: float) -> None:
         """Ends the younger of two tracks that stay on one spot and were never seen as two."""

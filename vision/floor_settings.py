@@ -31,7 +31,10 @@ class FloorSettings(Contract):
     gate_new_m: Annotated[float, Field(gt=0, le=5, description="of a track not yet sure")] = 0.6
     gate_max_m: Annotated[float, Field(gt=0, le=5)] = 1.2
     colour_sd: Annotated[float, Field(gt=0, le=255, description="levels, between cameras")] = 25.0
-    colour_cost_max: Annotated[float, Field(ge=0, le=20)] = 3.0
+    colour_cost_max: Annotated[float, Field(ge=0, le=20)] = 8.0
+    colour_free: Annotated[
+        float, Field(ge=0, le=20, description="a misfit of colour that only ranks, not excludes")
+    ] = 3.0
     birth_score_min: Annotated[float, Field(ge=0, le=1, description="to begin a track")] = 0.12
     sure_score: Annotated[float, Field(gt=0, le=1, description="a sighting that counts full")] = 0.4
     vague_weight: Annotated[float, Field(ge=0, le=1, description="of a vague sighting")] = 0.6
@@ -50,6 +53,10 @@ class FloorSettings(Contract):
     vague_sd_m: Annotated[float, Field(gt=0, le=2, description="vaguer: placed without a head")] = (
         0.195
     )
+    whole_sd_m: Annotated[
+        float, Field(gt=0, le=2, description="vaguer: a body cut by the picture's border")
+    ] = 0.25
+    beside_m: Annotated[float, Field(ge=0, le=3, description="bodies so far apart are two")] = 0.55
     vague_apart_m: Annotated[float, Field(ge=0, le=3)] = 0.7
     apart_m: Annotated[float, Field(ge=0, le=2, description="two people are no nearer")] = 0.3
     tracks_max: Annotated[int, Field(ge=1, le=1000)] = 64
