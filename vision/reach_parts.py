@@ -9,6 +9,11 @@ from contracts.messages import FacingChange, GramStep, HandSeen
 __all__ = ["Act", "Hand", "Stir"]
 
 
+def _comes(step: GramStep) -> bool:
+    """Whether weight came rather than went."""
+    return step.delta_g > 0.0
+
+
 @dataclass(slots=True)
 class Hand:
     """A hand in the shelf, or one that has left and waits for what it did to be found."""
@@ -40,6 +45,19 @@ class Act:
     def biggest_g(self) -> float:
         """The largest step, 0 without steps."""
         return max((abs(step.delta_g) for step in self.steps), default=0.0)
+
+    def is_over_before(self, step: GramStep, rest_s: float) -> bool:
+        """Whether a large step is the next act's, although a plate between shook through both.
+
+        A plate that came to rest within the act and steps again does so for another reason, and
+        a step the other way that ends after a rest undoes the act or follows it.
+        """
+        main = max(self.steps, key=lambda one: abs(one.delta_g))
+        again = any(
+            one.plate_id == step.plate_id and one.t_end_s < step.t_start_s for one in self.steps
+        )
+        turned = _comes(main) != _comes(step) and step.t_end_s > main.t_end_s + rest_s
+        return again or turned
 
 
 @dataclass(slots=True)

@@ -209,7 +209,7 @@ class ReachBuilder:
             )
             echo = abs(step.delta_g) <= self._set.echo_share * act.biggest_g
             near = act.board_id == plate.board_id and abs(act.u_m - u_m) <= self._set.place_m
-            if together and (echo or near):
+            if together and (echo or (near and not act.is_over_before(step, self._set.rest_s))):
                 self._add_step(act, step, u_m)
                 return
         for act in self._acts:

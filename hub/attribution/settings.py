@@ -54,7 +54,7 @@ class PlateTrust(_Settings):
     flat_per_g: Annotated[
         float, Field(gt=0, le=1, description="density of an unexplained step, per gram")
     ] = 1.0 / 1500.0
-    miss_p: Annotated[_Rate, Field(description="a weight moved and no step was reported")] = 0.01
+    miss_p: Annotated[_Rate, Field(description="a weight moved and no step was reported")] = 0.0005
     least_g: Annotated[
         float, Field(gt=0, le=500, description="weights about this small may go unnoticed")
     ] = 12.0
