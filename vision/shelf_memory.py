@@ -3,7 +3,8 @@
 The sheet is cut into cells of one board's height. A cell is judged only when nothing covers it and
 nothing moves in it for some frames; it then either agrees with the memory, or belongs to a stretch
 that has changed. A stretch is told once all of it and its neighbours are clear, so that half an arm
-is never half a change. Comparison forgives gain and offset (light), a pixel of shift (shake), and
+is never half a change, and once it has stayed different for a while, so that an arm that nobody
+detected is none either. Comparison forgives gain and offset (light), a pixel of shift (shake), and
 what correlates well with the memory (shadows).
 """
 
@@ -31,6 +32,9 @@ class MemorySettings(Contract):
 
     cell_m: Annotated[float, Field(ge=0.01, le=0.1, description="width of a cell")] = 0.02
     clear_frames: Annotated[int, Field(ge=1, le=60, description="clear so long to judge")] = 4
+    hold_frames: Annotated[
+        int, Field(ge=1, le=300, description="different so long to be a change: arms go sooner")
+    ] = 12
     motion_levels: Annotated[float, Field(gt=0, le=255, description="between frames")] = 11.0
     motion_share: Annotated[float, Field(gt=0, le=1)] = 0.05
     covered_share: Annotated[float, Field(gt=0, le=1)] = 0.05
@@ -82,6 +86,7 @@ class ShelfMemory:
         self._tops = np.array([strip[0] for strip in reversed(sheet.strips)])
         self._counts = self._cells_of(sheet.seen.astype(np.float32))
         self._clear = np.zeros((boards, len(self._starts)), np.int32)
+        self._differs = np.zeros((boards, len(self._starts)), np.int32)
         self._confirmed_s = np.full((boards, len(self._starts)), -np.inf)
         self._memory: Grey | None = None
         self._last: Grey | None = None
@@ -116,6 +121,7 @@ class ShelfMemory:
             self._share(covered) > self._set.covered_share
         )
         self._clear = np.where(unclear, 0, self._clear + 1)
+        self._differs[unclear] = 0
         clear = (self._clear >= self._set.clear_frames) & self._usable
         if not clear.any():
             return []
@@ -123,6 +129,8 @@ class ShelfMemory:
         share = self._share(different)
         changed = clear & (share > self._set.changed_share)
         same = clear & ~changed
+        self._differs[same] = 0
+        self._differs[changed] += 1
         self._confirmed_s[same] = t_s
         found = self._stretches(t_s, flat, different, changed, clear)
         self._follow(flat, same)
@@ -188,7 +196,7 @@ class ShelfMemory:
                 stretch = self._measure(t_s, row, c0, c1, different)
                 if stretch is None or self._alike(stretch, flat):
                     self._forgive(row, c0, c1, flat, t_s)
-                else:
+                elif self._differs[row, c0:c1].max() >= self._set.hold_frames:
                     found.append(stretch)
         return found
 
