@@ -18,7 +18,7 @@ from hub.attribution.model import Alternative, Decision
 from hub.attribution.settings import AttributionSettings
 from hub.attribution.stock import Layout, Move
 
-__all__ = ["Verdict", "cart_chances", "clear_count", "demote", "verdicts_of"]
+__all__ = ["Verdict", "cart_chances", "clear_count", "demote", "share_out", "verdicts_of"]
 
 ALTERNATIVES_MAX = 5
 """Alternatives told with an uncertain decision."""
@@ -205,6 +205,99 @@ def clear_count(chances: dict[int, float], bar: float) -> int:
         if total >= bar:
             return max(pieces, 0)
     return 0
+
+
+def share_out(
+    group: Group,
+    verdicts: list[list[Verdict]],
+    layout: Layout,
+    settings: AttributionSettings,
+    gone: Container[str],
+) -> list[list[Verdict]]:
+    """The verdicts on a group, where two reaches tell of what may be one act.
+
+    Which of them it was may stay open while it is clear that the visit took the article: the
+    reach that is likelier gets the pick, the others then tell of nothing.
+    """
+    if len(group.lives) < 2:
+        return verdicts
+    told = list(verdicts)
+    keys = {key for live in group.lives for key in live.takes if is_visit(key[0])}
+    for owner, gtin in sorted((str(owner), gtin) for owner, gtin in keys):
+        if owner in gone:
+            continue
+        moved = group.moved(owner, gtin) or {}
+        missing = clear_count(moved, settings.beliefs.certain_p) - sum(
+            verdict.best.quantity
+            for lines in told
+            for verdict in lines
+            if verdict.certain and (verdict.best.visit_id, verdict.best.gtin) == (owner, gtin)
+        )
+        if missing > 0:
+            _give(group, told, (owner, gtin, missing), layout, settings)
+    return told
+
+
+def _give(
+    group: Group,
+    told: list[list[Verdict]],
+    item: Item,
+    layout: Layout,
+    settings: AttributionSettings,
+) -> None:
+    """Gives a clear pick to the likeliest reach that tells of nothing for sure."""
+    owner, gtin, missing = item
+    taking: list[tuple[float, int, Move]] = []
+    for index, live in enumerate(group.lives):
+        if any(verdict.certain and verdict.best.quantity for verdict in told[index]):
+            continue
+        chances = group.chances(index)
+        moves = [
+            (chance, move)
+            for chosen, chance in chances.items()
+            for move in live.choices[chosen].moves
+            if (move.owner, move.gtin) == (owner, gtin) and move.quantity > 0
+        ]
+        if moves:
+            total = sum(chance for chance, _ in moves)
+            taking.append((total, index, max(moves, key=lambda one: one[0])[1]))
+    if len(taking) < 2:
+        # Nothing to choose between: the reach's own doubt stands.
+        return
+    taking.sort(key=lambda one: (-one[0], one[1]))
+    _, index, move = taking[0]
+    live = group.lives[index]
+    chance = sum(
+        share for pieces, share in (group.moved(str(owner), gtin) or {}).items() if pieces > 0
+    )
+    slot_id = layout.places[move.place].slot_id
+    best = Alternative(owner, gtin, min(missing, move.quantity), slot_id, min(chance, 1.0))
+    why = f"{reason(live, best, layout)}; one act told by {len(taking)} reaches"
+    told[index] = [Verdict(live.reach_id, 0, live.t_s, best, True, (), why)]
+    for _, other, _ in taking[1:]:
+        _take_back(group, told, other, (owner, gtin), settings)
+
+
+def _take_back(
+    group: Group,
+    told: list[list[Verdict]],
+    index: int,
+    key: tuple[str | None, str],
+    settings: AttributionSettings,
+) -> None:
+    """What a reach tells beside an act that another one was given: nothing, if that is clear."""
+    live = group.lives[index]
+    same = sum(
+        chance
+        for chosen, chance in group.chances(index).items()
+        if all((move.owner, move.gtin) == key for move in live.choices[chosen].moves)
+    )
+    if same < settings.beliefs.certain_p:
+        return
+    best = Alternative(None, None, 0, None, min(same, 1.0))
+    told[index] = [
+        Verdict(live.reach_id, 0, live.t_s, best, True, (), "the act of another reach, told there")
+    ]
 
 
 def demote(verdict: Verdict, why: str) -> Verdict:

@@ -295,7 +295,7 @@ class Engine:
                 break
             group, index = self._group_of(live)
             chances = group.chances(index)
-            chosen = max(sorted(chances), key=lambda c: chances[c])
+            chosen = self._choose(live, chances)
             owners = [move.owner for move in live.choices[chosen].moves]
             named = all(is_visit(owner) for owner in owners)
             if age_s >= self._limits.live_s or (
@@ -329,7 +329,26 @@ class Engine:
     def _settle_best(self, live: Live) -> None:
         group, index = self._group_of(live)
         chances = group.chances(index)
-        self._settle(live, group, index, max(sorted(chances), key=lambda c: chances[c]))
+        self._settle(live, group, index, self._choose(live, chances))
+
+    def _choose(self, live: Live, chances: dict[int, float]) -> int:
+        """The likeliest explanation of those that say what was told, so that what is settled on
+        one reach is not charged once more on another."""
+        told = self._teller.charged(live.reach_id)
+        fitting = [
+            chosen
+            for chosen in sorted(chances)
+            if told
+            and told
+            == tuple(
+                sorted(
+                    (str(move.owner), move.gtin, move.quantity)
+                    for move in live.choices[chosen].moves
+                    if is_visit(move.owner)
+                )
+            )
+        ]
+        return max(fitting or sorted(chances), key=lambda chosen: chances[chosen])
 
     def _settle(self, live: Live, group: Group, index: int, chosen: int) -> None:
         for move in live.choices[chosen].moves:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from hub.attribution.decisions import Verdict, cart_chances, clear_count, demote, verdicts_of
+from hub.attribution.decisions import (
+    Verdict,
+    cart_chances,
+    clear_count,
+    demote,
+    share_out,
+    verdicts_of,
+)
 from hub.attribution.joint import Group
 from hub.attribution.lives import Live, is_visit
 from hub.attribution.model import Alternative, Decision
@@ -42,6 +49,7 @@ class Teller:
                     verdicts_of(group, index, self._layout, self._settings, gone)
                     for index in range(len(group.lives))
                 ]
+                known = share_out(group, known, self._layout, self._settings, gone)
             judged[key] = known
             for live, lines in zip(group.lives, known, strict=True):
                 verdicts[live.reach_id] = list(lines)
@@ -51,6 +59,15 @@ class Teller:
         for live in lives:
             news.extend(self._news(live.reach_id, verdicts[live.reach_id], gone))
         return news
+
+    def charged(self, reach_id: str) -> tuple[tuple[str, str, int], ...]:
+        """What the last told decisions on a reach put into carts: visit, article, pieces."""
+        found = []
+        for decision in self._told.get(reach_id, ()):
+            key = _charged(decision)
+            if key is not None:
+                found.append((*key, decision.best.quantity))
+        return tuple(sorted(found))
 
     def settled(self, reach_id: str) -> None:
         """No revision of this reach will follow; its part of the cart stays."""
