@@ -227,7 +227,10 @@ def share_out(
         if owner in gone:
             continue
         moved = group.moved(owner, gtin) or {}
-        missing = clear_count(moved, settings.beliefs.certain_p) - sum(
+        clear = clear_count(moved, settings.beliefs.certain_p)
+        if clear == 0:
+            continue
+        missing = clear - sum(
             verdict.best.quantity
             for lines in told
             for verdict in lines

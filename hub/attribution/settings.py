@@ -85,7 +85,7 @@ class CameraTrust(_Settings):
     temper: Annotated[
         _Share, Field(description="exponent on likelihoods of pictures, against overconfidence")
     ] = 0.85
-    seen_p: Annotated[_Rate, Field(description="a change of the shelf is seen as one")] = 0.85
+    seen_p: Annotated[_Rate, Field(description="a change of the shelf is seen as one")] = 0.92
     spurious_p: Annotated[_Rate, Field(description="a change seen where nothing changed")] = 0.15
     place_sd_m: Annotated[
         float, Field(gt=0, le=0.5, description="spread of a change's edges along the board")
@@ -166,9 +166,9 @@ class PeopleTrust(_Settings):
 class Habits(_Settings):
     """What shoppers do, before any sensor speaks."""
 
-    nothing_p: Annotated[_Rate, Field(description="a reach changes nothing")] = 0.25
-    pick_p: Annotated[_Rate, Field(description="a reach takes something")] = 0.55
-    put_back_p: Annotated[_Rate, Field(description="a reach puts something back")] = 0.2
+    nothing_p: Annotated[_Rate, Field(description="a reach changes nothing")] = 0.35
+    pick_p: Annotated[_Rate, Field(description="a reach takes something")] = 0.47
+    put_back_p: Annotated[_Rate, Field(description="a reach puts something back")] = 0.18
     quantity_p: Annotated[
         tuple[_Rate, _Rate, _Rate], Field(description="one, two, three pieces at once")
     ] = (0.9, 0.08, 0.02)
