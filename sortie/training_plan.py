@@ -70,4 +70,5 @@ PLANS: Final = {
     ),
 }
 """`quick` takes a quarter of an hour on two CPU cores, `full` about two and a half hours. The
-weights that ship went on from earlier ones (`--start-from`) for fewer epochs: see their manifests."""
+weights that ship went on from earlier ones (`--start-from`) for fewer epochs: their manifests say
+so."""

@@ -216,3 +216,17 @@ def test_what_does_not_fit_is_refused() -> None:
     shelf = camera().model_copy(update={"role": "shelf", "bay_id": "bay-a"})
     with pytest.raises(CalibrationError, match="expected a ceiling camera"):
         CeilingCamera(shelf, detector)
+
+
+def test_a_second_head_without_a_body_is_none() -> None:
+    """Hair and face of one person: two heads within 0.3 m, one body. Two people have two."""
+    detector = Scripted()
+    eye = CeilingCamera(camera(), detector)
+    u, v = pixel(1.5, 1.3, 1.0)
+    first, second = box(1.5, 1.3, 1.62, 10.0), box(1.75, 1.3, 1.62, 10.0)
+    body = [u - 60, v - 40, u + 70, v + 40]
+    detector.rows = [(first, 0.9, 0), (second, 0.6, 0), (body, 0.8, 1)]
+    assert len(eye.step(Frame(1.0, floor())).heads) == 1
+    other = [u - 20, v - 45, u + 75, v + 45]
+    detector.rows.append((other, 0.8, 1))
+    assert len(eye.step(Frame(1.2, floor(1, (320.0, 180.0)))).heads) == 2

@@ -435,3 +435,49 @@ def test_the_older_name_goes_on_with_the_person() -> None:
     alive = tracker.open_tracks()
     assert [track.track_id for track in alive] == ["n-0"]
     assert np.hypot(alive[0].x_m - 1.5, alive[0].y_m - 3.0) < 0.2
+
+
+@dataclass
+class Seen:
+    """One camera's frame, by hand: rows of x, y, spread, score and their colours."""
+
+    rows: list[tuple[float, float, float, float]]
+    colours: list[tuple[float, float, float]]
+
+    def at(self, t_s: float) -> CeilingObservation:
+        return CeilingObservation(
+            camera_id="c1",
+            t_s=t_s,
+            heads=np.array(self.rows).reshape(-1, 4),
+            wrists=np.zeros((0, 4)),
+            colours=np.array(self.colours, np.float32).reshape(-1, 3),
+        )
+
+
+RED, BLUE = (190.0, 40.0, 40.0), (40.0, 40.0, 190.0)
+
+
+def test_a_body_without_a_head_beside_a_head_is_somebody() -> None:
+    """Both are seen with heads first; then one stands still, head unseen, close to the other."""
+    tracker = FloorTracker(WIDTH_M, DEPTH_M, prefix="n")
+    segments: list[TrackSegment] = []
+    for index in range(60):
+        spread = 0.06 if index < 15 else 0.2
+        seen = Seen([(1.2, 1.9, spread, 0.7), (0.65, 1.35, 0.06, 0.9)], [RED, BLUE])
+        segments += tracker.step(index / FPS + 0.05, [seen.at(index / FPS)])
+    assert len(of_state(segments, "born")) == 2
+    assert of_state(segments, "ended") == []
+    assert len(tracker.open_tracks()) == 2
+
+
+def test_a_track_does_not_jump_to_other_clothes() -> None:
+    """Somebody is missed for a while, and a false head appears 0.65 m away."""
+    tracker = FloorTracker(WIDTH_M, DEPTH_M, prefix="n")
+    for index in range(30):
+        tracker.step(index / FPS + 0.05, [Seen([(1.2, 1.9, 0.06, 0.8)], [RED]).at(index / FPS)])
+    (track,) = tracker.open_tracks()
+    for index in range(30, 33):
+        seen = Seen([(1.85, 1.9, 0.06, 0.6)], [BLUE])
+        tracker.step(index / FPS + 0.05, [seen.at(index / FPS)])
+    (same,) = [one for one in tracker.open_tracks() if one.track_id == track.track_id]
+    assert abs(same.x_m - 1.2) < 0.2

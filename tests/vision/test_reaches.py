@@ -246,3 +246,26 @@ def test_the_same_evidence_gives_the_same_words() -> None:
         return run.play(14).said
 
     assert once() == once()
+
+
+def test_a_plate_that_shook_through_two_acts_belongs_to_the_second() -> None:
+    """Put back onto one plate, taken again from it and from its neighbour two seconds later; the
+    neighbour did not come to rest in between."""
+    run = _Run(camera=False)
+    bridged = GramStep(plate_id="bay-a-3-p0", t_start_s=2.2, t_end_s=5.2, delta_g=-280.0, sd_g=1.0)
+    run.moving = [(2.2, 5.3, "bay-a-3-p0")]
+    run.steps = [
+        (2.9, _step("bay-a-3-p1", 2.2, 548.0)),
+        (5.3, bridged),
+        (5.4, _step("bay-a-3-p1", 4.7, -268.0)),
+    ]
+    run.play(16)
+    totals = [sum(step.delta_g for step in reach.grams) for reach in run.closed]
+    assert totals == [548.0, -548.0]
+
+
+def test_what_is_pushed_from_plate_to_plate_stays_one_reach() -> None:
+    run = _Run(camera=False)
+    run.steps = [(3.0, _step("bay-a-3-p0", 2.2, 200.0)), (3.0, _step("bay-a-3-p1", 2.2, -200.0))]
+    run.play(14)
+    assert [sum(step.delta_g for step in reach.grams) for reach in run.closed] == [0.0]
