@@ -14,7 +14,6 @@ REPEATS runs, taken in turns; wall clock, because waiting for the disk is part o
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import os
 import sqlite3
@@ -34,6 +33,7 @@ from contracts.codec import encode, envelope
 from contracts.store_file import Slot, StoreFile, load_store_file
 from contracts.topics import topic
 from hub.attribution.engine import Engine
+from hub.memory import settle_collector
 from hub.service import BATCH_MAX, Hub
 
 __all__ = ["run"]
@@ -53,9 +53,8 @@ def run() -> dict[str, Any]:
     """Both rates in events per second, their share, and the share's target."""
     layout = load_store_file(Path(store_sim.__file__).parent / "stores" / "demo.yaml")
     messages = _messages(layout, EVENTS)
-    # As the process does (hub.main): what is loaded by now need not be walked again.
-    gc.collect()
-    gc.freeze()
+    # As the process does (hub.main).
+    settle_collector()
     spent: dict[str, list[float]] = {"taken": [], "bare": [], "cpu": []}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

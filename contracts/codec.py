@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final, Literal
 
-from pydantic import ValidationError
+from pydantic import ValidationError, create_model
 
 from contracts.envelope import MESSAGE_BYTES_MAX, Envelope
 from contracts.errors import InvalidMessageError, UnknownMessageError
 from contracts.messages import MESSAGES, Message
 
 __all__ = ["decode", "encode", "envelope", "message_of"]
+
+_TYPE: Final = re.compile(rb'"type":\s*"([a-z0-9_.]{1,100})"')
 
 
 def envelope(
@@ -57,6 +62,14 @@ def decode(payload: bytes) -> Envelope:
     """An envelope from bytes; InvalidMessageError tells what is wrong with it."""
     if len(payload) > MESSAGE_BYTES_MAX:
         raise InvalidMessageError(f"expected at most {MESSAGE_BYTES_MAX} bytes, got {len(payload)}")
+    found = _TYPE.search(payload)
+    whole = None if found is None else _whole(found.group(1))
+    if whole is not None:
+        # Envelope and message in one pass; what is wrong with either is told below.
+        try:
+            return whole.model_validate_json(payload)
+        except ValidationError:
+            pass
     try:
         return Envelope.model_validate_json(payload)
     except ValidationError as error:
@@ -65,13 +78,32 @@ def decode(payload: bytes) -> Envelope:
 
 def message_of(item: Envelope) -> Message:
     """The message inside an envelope, by its type."""
+    data: object = item.data
+    if isinstance(data, Message) and item.type == data.TYPE:
+        return data
     kind = MESSAGES.get(item.type)
     if kind is None:
         raise UnknownMessageError(f"expected one of {sorted(MESSAGES)}, got {item.type!r}")
     try:
-        return kind.model_validate(item.data)
+        return kind.model_validate(data)
     except ValidationError as error:
         raise InvalidMessageError(f"expected {item.type}: {_short(error)}") from error
+
+
+@lru_cache(maxsize=256)
+def _whole(type_name: bytes) -> type[Envelope] | None:
+    """The envelope of one type of message, its data that message; None for types not known.
+
+    The type is looked for in the bytes and may stand in another place than the envelope's, so it
+    is checked again as a field.
+    """
+    name = type_name.decode()
+    kind = MESSAGES.get(name)
+    if kind is None:
+        return None
+    fields: dict[str, Any] = {"type": (Literal[name], ...), "data": (kind, ...)}
+    made: type[Envelope] = create_model(f"{kind.__name__}Envelope", __base__=Envelope, **fields)
+    return made
 
 
 def _short(error: ValidationError) -> str:

@@ -8,6 +8,7 @@ True
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
@@ -43,6 +44,7 @@ def gtin_check_digit(digits: str) -> int:
     return -total % 10
 
 
+@lru_cache(maxsize=4096)
 def is_gtin(text: str) -> bool:
     """Whether the text is a GTIN-8, -12, -13 or -14 with a right check digit."""
     return (

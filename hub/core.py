@@ -23,7 +23,7 @@ from hub.attribution.model import Decision
 from hub.chain import canonical
 from hub.devices import service as devices
 from hub.devices.model import Admission
-from hub.effects import Effects, EventLog, us
+from hub.effects import NOTHING, Effects, EventLog, us
 from hub.errors import RejectedError
 from hub.rules import Rules
 from hub.state import AttributorFactory, HubState, decision_data, ground_of
@@ -173,7 +173,10 @@ class HubCore:
         self.state.count("messages_unread")
 
     def _taken(self) -> Effects:
-        effects, self.state.effects = self.state.effects, Effects()
+        effects = self.state.effects
+        if not effects and not effects.clocks:
+            return NOTHING
+        self.state.effects = Effects()
         return effects
 
     def _do(self, command: c.Command) -> c.Reply:

@@ -77,6 +77,10 @@ class Effects:
         )
 
 
+NOTHING = Effects()
+"""What most messages leave behind; nobody adds to it."""
+
+
 class EventLog:
     """Numbers and chains the events."""
 

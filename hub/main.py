@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import errno
-import gc
 import logging
 import socket
 import sys
@@ -23,6 +22,7 @@ from hub.api.app import create_app
 from hub.attribution.engine import Engine
 from hub.driver import Driver, HubClock
 from hub.errors import HubError, SettingsError
+from hub.memory import settle_collector
 from hub.mqtt import HubMqtt
 from hub.service import Hub
 from hub.settings import HubSettings, load_settings
@@ -73,9 +73,7 @@ def _run(settings: HubSettings) -> int:
         faults.append(reason)
         server.should_exit = True
 
-    # What is loaded by now stays: the collector need not walk it again and again.
-    gc.collect()
-    gc.freeze()
+    settle_collector()
     driver.fatal = fatal
     app.state.streams.ended = lambda: server.should_exit
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)

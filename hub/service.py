@@ -28,7 +28,7 @@ from contracts.store_file import StoreFile
 from contracts.topics import device_of, topic
 from hub import commands as c
 from hub.core import HubCore
-from hub.effects import Effects, us
+from hub.effects import NOTHING, Effects, us
 from hub.errors import GatewayTimeoutError, HubError, HubHaltedError, StoreWriteError
 from hub.live import Live, NodeState
 from hub.replay import adopt_layout, configs, rebuild, snapshot_row
@@ -49,6 +49,7 @@ DEAD_LETTER_BYTES_MAX = 65_536
 PING_S, PING_FIRST_S, PING_FIRST = 5.0, 0.5, 6
 SNAPSHOT_EVERY = 20_000
 """Inputs between snapshots; a snapshot waits for a moment without visits."""
+COUNTED = {name: f"messages_{name}" for name in ("unknown", "next", "ahead", "duplicate", "full")}
 INBOX_KEPT_US = 7 * 86_400 * 1_000_000
 Delivery = bytes | tuple[str, bytes]
 
@@ -272,22 +273,23 @@ class Hub:
             raise ValueError(
                 f"expected a node of the store file, got {item.deviceid}; add it to nodes"
             )
-        self.live.heard(item.deviceid, now)
-        self.live.count(f"messages_{admission}")
-        key = (item.deviceid, item.bootid)
+        device_id, boot_id, sequence = item.deviceid, item.bootid, item.sequence
+        self.live.heard(device_id, now)
+        self.live.count(COUNTED[admission])
+        key = (device_id, boot_id)
         if admission == "duplicate":
             return key
         if admission == "full":
             return None
-        dead = (item.deviceid, item.bootid, item.sequence) in poisoned
+        dead = bool(poisoned) and (device_id, boot_id, sequence) in poisoned
         self._position += 1
         self._rows.insert(
             t.inbox,
             {
                 "position": self._position,
-                "device_id": item.deviceid,
-                "boot_id": item.bootid,
-                "sequence": item.sequence,
+                "device_id": device_id,
+                "boot_id": boot_id,
+                "sequence": sequence,
                 "received_us": self._last_us,
                 "dead": dead,
                 "payload": payload.decode(),
@@ -295,9 +297,10 @@ class Hub:
         )
         effects = self.core.skip(item, now) if dead else self.core.handle(item, now)
         self._add(effects)
-        for device_id, boot_id, sequence, reason in self.core.unread:
-            self._dead(name, payload, now, f"{device_id} {boot_id} {sequence}: {reason}")
-        self.core.unread.clear()
+        if self.core.unread:
+            for who, boot, number, reason in self.core.unread:
+                self._dead(name, payload, now, f"{who} {boot} {number}: {reason}")
+            self.core.unread.clear()
         return key
 
     def _unsequenced(self, channel: str, device_id: str, payload: bytes, now: float) -> None:
@@ -360,8 +363,9 @@ class Hub:
             self._commit()
 
     def _add(self, effects: Effects) -> None:
-        add_effects(self._rows, effects, self.core.state)
-        self.asks.extend(effects.asks)
+        if effects is not NOTHING:
+            add_effects(self._rows, effects, self.core.state)
+            self.asks.extend(effects.asks)
         self.live.happened(effects.events)
 
     def _commit(self) -> None:

@@ -17,12 +17,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from contracts.messages import ReachClosed, ReachOpened, TrackSegment
+from contracts.messages import ReachClosed, ReachOpened
 from hub.attribution.choices import explain
 from hub.attribution.evidence import UNSEEN_HAND, Evidence
 from hub.attribution.joint import Group, begun, key_of, partition, solve, without
 from hub.attribution.lives import Live, is_visit
-from hub.attribution.model import Alternative, Decision, Ground
+from hub.attribution.model import Alternative, Decision, Ground, Segment
 from hub.attribution.people import ANONYMOUS, Floor, Sighting, sighting_of_hand
 from hub.attribution.settings import AttributionSettings
 from hub.attribution.stock import Layout, Ledger
@@ -94,7 +94,7 @@ class Engine:
         self._teller.forget(visit_id)
         self._changed = True
 
-    def track(self, segment: TrackSegment) -> None:
+    def track(self, segment: Segment) -> None:
         """News of a floor track, its times in hub seconds."""
         span = self._floor.add(segment)
         if span is None:

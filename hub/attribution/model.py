@@ -8,12 +8,15 @@ revision replaces an earlier one, and the difference is a new event in the log.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from contracts.geometry import Bay, Plate
 from contracts.messages import ReachClosed, ReachOpened, TrackSegment
 
-__all__ = ["Alternative", "Article", "Attributor", "Decision", "Ground", "Shelf"]
+__all__ = [
+    "Alternative", "Article", "Attributor", "Decision", "FloorNews", "FloorPoint", "Ground",
+    "Segment", "Shelf",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,30 @@ class Decision:
     why: str
 
 
+class FloorPoint(NamedTuple):
+    """Where a body or a wrist was: hub seconds, metres, their spread."""
+
+    t_s: float
+    x_m: float
+    y_m: float
+    sd_m: float
+
+
+class FloorNews(NamedTuple):
+    """News of one floor track in hub time: what a TrackSegment says, without its checks. Floors
+    move many times a second, and a checked copy costs five times as much."""
+
+    track_id: str
+    state: str
+    points: tuple[FloorPoint, ...]
+    wrists: tuple[FloorPoint, ...]
+    linked_from: str | None
+
+
+Segment = TrackSegment | FloorNews
+"""Either; both name the same things."""
+
+
 class Attributor(Protocol):
     """The engine as the service sees it. Deterministic: same calls, same decisions."""
 
@@ -93,7 +120,7 @@ class Attributor(Protocol):
         """The visit is settled: its decisions are final and evidence may be dropped."""
         ...
 
-    def track(self, segment: TrackSegment) -> None:
+    def track(self, segment: Segment) -> None:
         """News of a floor track, its times in hub seconds."""
         ...
 

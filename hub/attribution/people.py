@@ -15,8 +15,9 @@ from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 
 from contracts.geometry import Bay
-from contracts.messages import HandSeen, TrackSegment
+from contracts.messages import HandSeen, TrackPoint, WristPoint
 from hub.attribution.chances import log_sum, normal, with_floor
+from hub.attribution.model import FloorPoint, Segment
 from hub.attribution.settings import Limits, PeopleTrust
 
 __all__ = ["ANONYMOUS", "Floor", "Sighting", "sighting_of_hand"]
@@ -80,20 +81,29 @@ class Floor:
 
     # ------------------------------------------------------------ news
 
-    def add(self, segment: TrackSegment) -> tuple[float, float] | None:
+    def add(self, segment: Segment) -> tuple[float, float] | None:
         """Takes news of a track; returns the span of the new points, None if there are none."""
-        body = self._body(segment.track_id)
+        body = self._bodies.get(segment.track_id) or self._body(segment.track_id)
         if segment.state == "ended":
             body.ended = True
         elif segment.state in ("born", "alive") and segment.points:
             body.ended = False
+        entries = body.points
+        if len(segment.points) == 1 and not segment.wrists and entries:
+            usual = _values(segment.points[0])
+            t_s = usual.t_s
+            if t_s > entries[-1][0] and len(entries) < self._limits.points_max:
+                # The usual news: the next point of a body.
+                entries.append(usual)
+                self.known_until_s = max(self.known_until_s, t_s)
+                return t_s, t_s
         fresh: list[float] = []
         for point in segment.points:
-            if _insert(body.points, (point.t_s, point.x_m, point.y_m, point.sd_m)):
+            if _insert(entries, _values(point)):
                 fresh.append(point.t_s)
         for wrist in segment.wrists:
             self._wrists_reported = True
-            if _insert(body.wrists, (wrist.t_s, wrist.x_m, wrist.y_m, wrist.sd_m)):
+            if _insert(body.wrists, _values(wrist)):
                 fresh.append(wrist.t_s)
         excess = len(body.points) - self._limits.points_max
         if excess > 0:
@@ -312,6 +322,13 @@ class Floor:
         return with_floor(normal(off, spread), trust.arm_outlier_p, 1.0 / math.pi) - math.log(
             1.0 / math.pi
         )
+
+
+def _values(point: TrackPoint | WristPoint | FloorPoint) -> FloorPoint:
+    """A point as it is kept; what is in hub time is one already."""
+    if isinstance(point, FloorPoint):
+        return point
+    return FloorPoint(point.t_s, point.x_m, point.y_m, point.sd_m)
 
 
 def _insert(entries: list[tuple[float, float, float, float]], entry: tuple[float, ...]) -> bool:

@@ -10,13 +10,15 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from contracts.messages import ReachClosed, ReachOpened, TrackSegment
+from contracts.messages import ReachClosed, ReachOpened, TrackPoint, TrackSegment, WristPoint
+from hub.attribution.model import FloorNews, FloorPoint
 
 __all__ = ["closed_in_hub_time", "opened_in_hub_time", "segment_in_hub_time"]
 
 
 T = TypeVar("T", bound=BaseModel)
 _SET = object.__setattr__
+_TUPLE = tuple.__new__
 
 
 def opened_in_hub_time(message: ReachOpened, offset_s: float) -> ReachOpened:
@@ -49,17 +51,20 @@ def closed_in_hub_time(message: ReachClosed, offset_s: float) -> ReachClosed:
     )
 
 
-def segment_in_hub_time(segment: TrackSegment, offset_s: float) -> TrackSegment:
+def segment_in_hub_time(segment: TrackSegment, offset_s: float) -> FloorNews:
     """A track segment's times in hub time."""
-    return _with(
-        segment,
-        points=tuple([_with(point, t_s=point.t_s + offset_s) for point in segment.points]),
-        wrists=tuple([_with(wrist, t_s=wrist.t_s + offset_s) for wrist in segment.wrists]),
-    )
+    points = tuple([_moved(point, offset_s) for point in segment.points])
+    wrists = tuple([_moved(point, offset_s) for point in segment.wrists]) if segment.wrists else ()
+    return FloorNews(segment.track_id, segment.state, points, wrists, segment.linked_from)
+
+
+def _moved(point: TrackPoint | WristPoint, offset_s: float) -> FloorPoint:
+    # Past the named tuple's own constructor, which takes as long as the rest.
+    return _TUPLE(FloorPoint, (point.t_s + offset_s, point.x_m, point.y_m, point.sd_m))
 
 
 def _with(item: T, **values: object) -> T:
-    """What `model_copy(update=values)` gives, in a tenth of its time: floors move a lot."""
+    """What `model_copy(update=values)` gives, in a tenth of its time."""
     made = object.__new__(type(item))
     _SET(made, "__dict__", {**item.__dict__, **values})
     # The times were given, so the set of given fields stays as it is.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -68,20 +68,26 @@ class Devices:
 
     def take(
         self, device_id: str, boot_id: str, sequence: int, item: Envelope | None
-    ) -> Iterator[tuple[Boot, Envelope]]:
-        """Takes an admitted message in; yields all that may now take effect, in order.
+    ) -> Sequence[tuple[Boot, Envelope]]:
+        """Takes an admitted message in; all that may now take effect, in order.
 
         None stands for a message that could not be understood: it fills its place and has no
         effect.
         """
         device = self.all[device_id]
         boot = self.boot(device, boot_id)
+        if item is not None and sequence == boot.upto + 1 and not boot.waiting:
+            # The usual message: the next one, and nobody waits for it.
+            boot.upto = sequence
+            return ((boot, item),)
+        found = []
         boot.waiting[sequence] = item
         while boot.upto + 1 in boot.waiting:
             boot.upto += 1
             ready = boot.waiting.pop(boot.upto)
             if ready is not None:
-                yield boot, ready
+                found.append((boot, ready))
+        return found
 
     def boot(self, device: Device, boot_id: str) -> Boot:
         """The boot of that id, made if it is new. The oldest finished boots are forgotten."""

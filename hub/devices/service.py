@@ -218,4 +218,8 @@ def _outage(state: HubState, device: Device, message: SensorOutage, offset_s: fl
 
 
 def _owns_floor(state: HubState, device: Device) -> bool:
-    return any(node.floor and node.node_id == device.device_id for node in state.store.nodes)
+    # A loop, not a generator: floors speak many times a second.
+    for node in state.store.nodes:  # noqa: SIM110
+        if node.floor and node.node_id == device.device_id:
+            return True
+    return False

@@ -33,7 +33,10 @@ class Rows:
 
     def insert(self, table: Table, row: Row) -> None:
         """A new row."""
-        self.inserts.setdefault(table.name, []).append(row)
+        name = table.name
+        if name not in self.inserts:
+            self.inserts[name] = []
+        self.inserts[name].append(row)
 
     def upsert(self, table: Table, row: Row) -> None:
         """A row that replaces the one with the same primary key."""

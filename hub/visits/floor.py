@@ -6,7 +6,7 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
-from contracts.messages import TrackSegment
+from hub.attribution.model import Segment
 
 __all__ = ["Floor", "Track"]
 
@@ -61,7 +61,7 @@ class Floor:
     tracks: dict[str, Track] = field(default_factory=dict)
     forgotten: int = 0
 
-    def news(self, segment: TrackSegment, t_s: float) -> tuple[Track, int]:
+    def news(self, segment: Segment, t_s: float) -> tuple[Track, int]:
         """Takes a segment in (hub time); returns the track and how many points are new."""
         track = self.tracks.get(segment.track_id)
         if track is None:
@@ -70,10 +70,10 @@ class Floor:
             self.tracks[segment.track_id] = track
             self._forget_one()
         fresh = 0
+        kept = track.points
         for point in segment.points:
-            last = track.last
-            if last is None or point.t_s > last[0]:
-                track.points.append((point.t_s, point.x_m, point.y_m))
+            if not kept or point.t_s > kept[-1][0]:
+                kept.append((point.t_s, point.x_m, point.y_m))
                 fresh += 1
         if segment.state in ("lost", "ended"):
             last = track.last

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 DEADLINE_S = 120.0
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -151,7 +152,7 @@ class Chromium:
         self._open = contextlib.ExitStack()
         self._socket = self._connected(profile / "DevToolsActivePort")
 
-    def _connected(self, port_file: Path) -> ClientConnection:
+    def _connected(self, port_file: Path) -> Connection:
         end = time.monotonic() + DEADLINE_S
         while True:
             lines = port_file.read_text().split() if port_file.exists() else []

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts import messages as m
+from hub.attribution.model import FloorNews, FloorPoint
 from hub.devices.clock import ONE_WAY_SD_S, Clock
 from hub.devices.hubtime import closed_in_hub_time, segment_in_hub_time
 
@@ -43,21 +44,23 @@ def test_impossible_answers_are_refused() -> None:
     assert Clock.load(clock.dump()) == clock
 
 
-def test_moved_messages_are_what_a_validated_copy_is() -> None:
+def test_moved_segments_say_what_the_segment_said() -> None:
     segment = m.TrackSegment(
         track_id="t",
         state="alive",
         points=(m.TrackPoint(t_s=1.0, x_m=1.0, y_m=2.0, sd_m=0.1),),
-        wrists=(m.WristPoint(t_s=1.0, x_m=1.0, y_m=2.0, sd_m=0.1),),
+        wrists=(m.WristPoint(t_s=1.5, x_m=3.0, y_m=4.0, sd_m=0.2),),
+        linked_from="s",
     )
     moved = segment_in_hub_time(segment, 2.5)
-    assert moved == segment.model_copy(
-        update={
-            "points": (segment.points[0].model_copy(update={"t_s": 3.5}),),
-            "wrists": (segment.wrists[0].model_copy(update={"t_s": 3.5}),),
-        }
+    assert moved == FloorNews(
+        "t",
+        "alive",
+        (FloorPoint(3.5, 1.0, 2.0, 0.1),),
+        (FloorPoint(4.0, 3.0, 4.0, 0.2),),
+        "s",
     )
-    assert m.TrackSegment.model_validate_json(moved.model_dump_json()) == moved
+    assert moved._fields == tuple(m.TrackSegment.model_fields), "nothing is left behind"
     assert segment.points[0].t_s == 1.0
     assert segment_in_hub_time(segment, -5.0).points[0].t_s == pytest.approx(-4.0)
 

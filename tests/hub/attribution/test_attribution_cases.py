@@ -478,27 +478,3 @@ def test_two_picks_one_after_another_are_two(scene_of: SceneOf, sensors: str) ->
     scene.do(ann, "bay-a-3-l", 1, 7.0, u_m=0.32)
     scene.decide(14.0)
     assert scene.engine.cart("ann") == {COLA: 2}
-
-
-def split_in_two(reach: ReachClosed) -> tuple[ReachClosed, ReachClosed]:
-    """One act told as two reaches: the hand alone, and the change alone."""
-    hand = reach.model_copy(update={"reach_id": f"{reach.reach_id}-hand", "changes": ()})
-    change = reach.model_copy(update={"reach_id": f"{reach.reach_id}-change", "hands": ()})
-    return hand, change
-
-
-@pytest.mark.parametrize("put_back", [False, True])
-def test_an_act_told_by_two_reaches_is_charged_once(scene_of: SceneOf, put_back: bool) -> None:
-    scene = scene_of("camera")
-    ann = scene.enter("ann")
-    scene.stand(ann, "bay-a-3-l", 0.25, 0.0, 40.0)
-    scene.decide(4.0)
-    whole = scene.clear_reach(scene.act(ann, "bay-a-3-l", 1, 5.0))
-    for part in split_in_two(whole):
-        scene.engine.closed(part, t_sd_s=0.0)
-    scene.decide(12.0)
-    assert scene.engine.cart("ann") == {COLA: 1}
-    if put_back:
-        scene.do(ann, "bay-a-3-l", -1, 20.0)
-        scene.decide(26.0)
-        assert scene.engine.cart("ann") == {}
