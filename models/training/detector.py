@@ -108,8 +108,8 @@ def _trainer_class(height_px: int, threads: int, workers: int) -> Any:
         def _setup_train(self, *args: Any, **kwargs: Any) -> Any:
             # ultralytics sets one thread fewer than there are cores when it picks the device.
             torch.set_num_threads(threads)
-            # On a CPU ultralytics loads pictures in between; beside it, steps come 1.5 times as
-            # often on two cores.
+            # On a CPU ultralytics loads pictures between the steps; a process beside them does it
+            # in spare time.
             self.args.workers = workers
             result = super()._setup_train(*args, **kwargs)
             # Measured on two CPU cores: 16 % less time a picture than channels first.
