@@ -183,13 +183,14 @@ def fresh_model(ultralytics: Any, dataset: Dataset, out: Path, start_from: Path 
     if start_from.suffix != ".onnx":
         model.load(str(start_from))
         return model
-    size, blobs = (dataset.width_px, dataset.height_px), []
+    spec, blobs = InputSpec(width_px=dataset.width_px, height_px=dataset.height_px), []
     paths = dataset.pictures("train")
     for path in paths[:: max(1, len(paths) // SETTLE_PICTURES)]:
         rgb = read_picture(path).rgb
-        canvas = np.zeros((size[1], size[0], 3), np.uint8)
-        Letterbox.of(rgb.shape[1], rgb.shape[0], *size).place(rgb, canvas)
-        blobs.append(np.asarray(cv2.dnn.blobFromImage(canvas, 1 / 255), np.float32))
+        canvas = np.full((spec.height_px, spec.width_px, 3), spec.pad_value, np.uint8)
+        fit = Letterbox.of(rgb.shape[1], rgb.shape[0], spec.width_px, spec.height_px)
+        fit.place(rgb, canvas)
+        blobs.append(np.asarray(cv2.dnn.blobFromImage(canvas, spec.scale), np.float32))
     load_shipped(model.model, start_from, blobs)
     model.ckpt = {"model": model.model}  # tells ultralytics that there are weights to keep
     return model

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +53,6 @@ def test_loaded_weights_answer_as_the_export_does(tmp_path: Path) -> None:
 
 def test_weights_of_other_classes_are_refused(tmp_path: Path) -> None:
     ultralytics = load_ultralytics(tmp_path / "ultralytics")
-    importlib.import_module("onnx")
     dataset = write_pictures(
         tmp_path / "data", noise, Split((1,), (3,)), per_seed=4, classes=CLASSES[:2],
         width_px=416, height_px=256,
