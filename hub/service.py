@@ -49,7 +49,6 @@ DEAD_LETTER_BYTES_MAX = 65_536
 PING_S, PING_FIRST_S, PING_FIRST = 5.0, 0.5, 6
 SNAPSHOT_EVERY = 20_000
 """Inputs between snapshots; a snapshot waits for a moment without visits."""
-COUNTED = {name: f"messages_{name}" for name in ("unknown", "next", "ahead", "duplicate", "full")}
 INBOX_KEPT_US = 7 * 86_400 * 1_000_000
 Delivery = bytes | tuple[str, bytes]
 
@@ -275,13 +274,13 @@ class Hub:
             )
         device_id, boot_id, sequence = item.deviceid, item.bootid, item.sequence
         self.live.heard(device_id, now)
-        self.live.count(COUNTED[admission])
+        self.live.count(f"messages_{admission}")
         key = (device_id, boot_id)
         if admission == "duplicate":
             return key
         if admission == "full":
             return None
-        dead = bool(poisoned) and (device_id, boot_id, sequence) in poisoned
+        dead = (device_id, boot_id, sequence) in poisoned
         self._position += 1
         self._rows.insert(
             t.inbox,
@@ -297,10 +296,9 @@ class Hub:
         )
         effects = self.core.skip(item, now) if dead else self.core.handle(item, now)
         self._add(effects)
-        if self.core.unread:
-            for who, boot, number, reason in self.core.unread:
-                self._dead(name, payload, now, f"{who} {boot} {number}: {reason}")
-            self.core.unread.clear()
+        for who, boot, number, reason in self.core.unread:
+            self._dead(name, payload, now, f"{who} {boot} {number}: {reason}")
+        self.core.unread.clear()
         return key
 
     def _unsequenced(self, channel: str, device_id: str, payload: bytes, now: float) -> None:

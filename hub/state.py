@@ -73,6 +73,10 @@ class HubState:
     reaches: dict[str, NearReach] = field(default_factory=dict)
     blind: dict[tuple[str, str], str] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
+    floor_nodes: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.floor_nodes = frozenset(node.node_id for node in self.store.nodes if node.floor)
 
     @classmethod
     def fresh(cls, store: StoreFile, factory: AttributorFactory, rules: Rules) -> HubState:

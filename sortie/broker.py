@@ -26,6 +26,7 @@ from sortie.stand_in import StandInSettings, StandInUser, password_digest
 __all__ = ["BrokerFiles", "Rights", "acl_text", "broker_command", "rights", "write_broker_files"]
 
 HUB_USER = "hub"
+MISSING = "expected Mosquitto on this machine, found none; mend with: apt-get install mosquitto"
 QUEUED_MESSAGES_MAX = 100_000
 INFLIGHT_MESSAGES_MAX = 1_000
 
@@ -86,9 +87,7 @@ def write_broker_files(
     hasher = find_program("mosquitto_passwd")
     stand_in = hasher is None or find_program("mosquitto") is None
     if stand_in and not (stand_in_allowed and importlib.util.find_spec("amqtt")):
-        raise MissingPartError(
-            "expected Mosquitto on this machine, found none; mend with: apt-get install mosquitto"
-        )
+        raise MissingPartError(MISSING)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     users = rights(store_id, node_ids)
     passwords = {user: secrets.token_urlsafe(24) for user in users}
@@ -105,9 +104,7 @@ def broker_command(files: BrokerFiles) -> list[str]:
         return [sys.executable, "-m", "sortie.stand_in_broker", str(files.config)]
     program = find_program("mosquitto")
     if program is None:
-        raise MissingPartError(
-            "expected Mosquitto on this machine, found none; mend with: apt-get install mosquitto"
-        )
+        raise MissingPartError(MISSING)
     return [program, "-c", str(files.config)]
 
 

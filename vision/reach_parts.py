@@ -9,11 +9,6 @@ from contracts.messages import FacingChange, GramStep, HandSeen
 __all__ = ["Act", "Hand", "Stir"]
 
 
-def _comes(step: GramStep) -> bool:
-    """Whether weight came rather than went."""
-    return step.delta_g > 0.0
-
-
 @dataclass(slots=True)
 class Hand:
     """A hand in the shelf, or one that has left and waits for what it did to be found."""
@@ -56,7 +51,7 @@ class Act:
         again = any(
             one.plate_id == step.plate_id and one.t_end_s < step.t_start_s for one in self.steps
         )
-        turned = _comes(main) != _comes(step) and step.t_end_s > main.t_end_s + rest_s
+        turned = main.delta_g * step.delta_g < 0.0 and step.t_end_s > main.t_end_s + rest_s
         return again or turned
 
 

@@ -237,7 +237,7 @@ def share_out(
             if verdict.certain and (verdict.best.visit_id, verdict.best.gtin) == (owner, gtin)
         )
         if missing > 0:
-            _give(group, told, (owner, gtin, missing), layout, settings)
+            _give(group, told, (owner, gtin, missing), moved, layout, settings)
     return told
 
 
@@ -245,6 +245,7 @@ def _give(
     group: Group,
     told: list[list[Verdict]],
     item: Item,
+    moved: dict[int, float],
     layout: Layout,
     settings: AttributionSettings,
 ) -> None:
@@ -270,9 +271,7 @@ def _give(
     taking.sort(key=lambda one: (-one[0], one[1]))
     _, index, move = taking[0]
     live = group.lives[index]
-    chance = sum(
-        share for pieces, share in (group.moved(str(owner), gtin) or {}).items() if pieces > 0
-    )
+    chance = sum(share for pieces, share in moved.items() if pieces > 0)
     slot_id = layout.places[move.place].slot_id
     best = Alternative(owner, gtin, min(missing, move.quantity), slot_id, min(chance, 1.0))
     why = f"{reason(live, best, layout)}; one act told by {len(taking)} reaches"

@@ -15,6 +15,7 @@ The order in which news arrives does not matter as long as nothing it concerns h
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.messages import ReachClosed, ReachOpened
@@ -22,10 +23,10 @@ from hub.attribution.choices import explain
 from hub.attribution.evidence import UNSEEN_HAND, Evidence
 from hub.attribution.joint import Group, begun, key_of, partition, solve, without
 from hub.attribution.lives import Live, is_visit
-from hub.attribution.model import Alternative, Decision, Ground, Segment
+from hub.attribution.model import Alternative, Decision, FloorNews, Ground
 from hub.attribution.people import ANONYMOUS, Floor, Sighting, sighting_of_hand
 from hub.attribution.settings import AttributionSettings
-from hub.attribution.stock import Layout, Ledger
+from hub.attribution.stock import Layout, Ledger, Move
 from hub.attribution.telling import Teller
 
 __all__ = ["Engine"]
@@ -94,7 +95,7 @@ class Engine:
         self._teller.forget(visit_id)
         self._changed = True
 
-    def track(self, segment: Segment) -> None:
+    def track(self, segment: FloorNews) -> None:
         """News of a floor track, its times in hub seconds."""
         span = self._floor.add(segment)
         if span is None:
@@ -335,20 +336,11 @@ class Engine:
         """The likeliest explanation of those that say what was told, so that what is settled on
         one reach is not charged once more on another."""
         told = self._teller.charged(live.reach_id)
-        fitting = [
-            chosen
-            for chosen in sorted(chances)
-            if told
-            and told
-            == tuple(
-                sorted(
-                    (str(move.owner), move.gtin, move.quantity)
-                    for move in live.choices[chosen].moves
-                    if is_visit(move.owner)
-                )
-            )
-        ]
-        return max(fitting or sorted(chances), key=lambda chosen: chances[chosen])
+        numbers = sorted(chances)
+        if told:
+            # Nothing told leaves all open: who was not charged may have taken it all the same.
+            numbers = [n for n in numbers if _charges(live.choices[n].moves) == told] or numbers
+        return max(numbers, key=lambda number: chances[number])
 
     def _settle(self, live: Live, group: Group, index: int, chosen: int) -> None:
         for move in live.choices[chosen].moves:
@@ -371,6 +363,11 @@ class Engine:
         group = solve((live,), self._ledger, self._layout, self._settings)
         self._groups.append(group)
         return group, 0
+
+
+def _charges(moves: Sequence[Move]) -> tuple[tuple[str, str, int], ...]:
+    """What moves put into the carts of visits, as Teller.charged tells it."""
+    return tuple(sorted((str(m.owner), m.gtin, m.quantity) for m in moves if is_visit(m.owner)))
 
 
 class _Before:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from contracts.geometry import Bay, Plate
-from contracts.messages import ReachClosed, ReachOpened, TrackSegment
+from contracts.messages import ReachClosed, ReachOpened
 
 __all__ = [
     "Alternative", "Article", "Attributor", "Decision", "FloorNews", "FloorPoint", "Ground",
-    "Segment", "Shelf",
+    "Shelf",
 ]  # fmt: skip
 
 
@@ -101,10 +101,6 @@ class FloorNews(NamedTuple):
     linked_from: str | None
 
 
-Segment = TrackSegment | FloorNews
-"""Either; both name the same things."""
-
-
 class Attributor(Protocol):
     """The engine as the service sees it. Deterministic: same calls, same decisions."""
 
@@ -120,7 +116,7 @@ class Attributor(Protocol):
         """The visit is settled: its decisions are final and evidence may be dropped."""
         ...
 
-    def track(self, segment: Segment) -> None:
+    def track(self, segment: FloorNews) -> None:
         """News of a floor track, its times in hub seconds."""
         ...
 

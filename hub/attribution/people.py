@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from contracts.geometry import Bay
-from contracts.messages import HandSeen, TrackPoint, WristPoint
+from contracts.messages import HandSeen
 from hub.attribution.chances import log_sum, normal, with_floor
-from hub.attribution.model import FloorPoint, Segment
+from hub.attribution.model import FloorNews, FloorPoint
 from hub.attribution.settings import Limits, PeopleTrust
 
 __all__ = ["ANONYMOUS", "Floor", "Sighting", "sighting_of_hand"]
@@ -81,39 +82,39 @@ class Floor:
 
     # ------------------------------------------------------------ news
 
-    def add(self, segment: Segment) -> tuple[float, float] | None:
+    def add(self, segment: FloorNews) -> tuple[float, float] | None:
         """Takes news of a track; returns the span of the new points, None if there are none."""
-        body = self._bodies.get(segment.track_id) or self._body(segment.track_id)
+        body = self._body(segment.track_id)
         if segment.state == "ended":
             body.ended = True
         elif segment.state in ("born", "alive") and segment.points:
             body.ended = False
-        entries = body.points
-        if len(segment.points) == 1 and not segment.wrists and entries:
-            usual = _values(segment.points[0])
-            t_s = usual.t_s
-            if t_s > entries[-1][0] and len(entries) < self._limits.points_max:
-                # The usual news: the next point of a body.
-                entries.append(usual)
-                self.known_until_s = max(self.known_until_s, t_s)
-                return t_s, t_s
-        fresh: list[float] = []
-        for point in segment.points:
-            if _insert(entries, _values(point)):
-                fresh.append(point.t_s)
-        for wrist in segment.wrists:
+        fresh = self._keep(body.points, segment.points)
+        if segment.wrists:
             self._wrists_reported = True
-            if _insert(body.wrists, _values(wrist)):
-                fresh.append(wrist.t_s)
-        excess = len(body.points) - self._limits.points_max
-        if excess > 0:
-            del body.points[:excess]
-        excess = len(body.wrists) - self._limits.points_max
-        if excess > 0:
-            del body.wrists[:excess]
+            fresh += self._keep(body.wrists, segment.wrists)
+        if not fresh:
+            return None
         if body.points:
             self.known_until_s = max(self.known_until_s, body.points[-1][0])
-        return (min(fresh), max(fresh)) if fresh else None
+        return min(fresh), max(fresh)
+
+    def _keep(
+        self, kept: list[tuple[float, float, float, float]], news: Sequence[FloorPoint]
+    ) -> list[float]:
+        """Adds points to those of a body; the times of those that were not known."""
+        fresh: list[float] = []
+        for point in news:
+            # News mostly comes in order.
+            if not kept or point[0] > kept[-1][0]:
+                kept.append(point)
+            elif not _insert(kept, point):
+                continue
+            fresh.append(point[0])
+        excess = len(kept) - self._limits.points_max
+        if excess > 0:
+            del kept[:excess]
+        return fresh
 
     def bind(self, visit_id: str, track_id: str, t_s: float) -> bool:
         """Binds a track to a visit from a time on; False if that was known."""
@@ -324,25 +325,13 @@ class Floor:
         )
 
 
-def _values(point: TrackPoint | WristPoint | FloorPoint) -> FloorPoint:
-    """A point as it is kept; what is in hub time is one already."""
-    if isinstance(point, FloorPoint):
-        return point
-    return FloorPoint(point.t_s, point.x_m, point.y_m, point.sd_m)
-
-
-def _insert(entries: list[tuple[float, float, float, float]], entry: tuple[float, ...]) -> bool:
+def _insert(entries: list[tuple[float, float, float, float]], entry: FloorPoint) -> bool:
     """Puts a point in time order; False if that instant is known."""
-    t_s, x_m, y_m, sd_m = entry
-    index = bisect_left(entries, (t_s,))
-    if index < len(entries) and entries[index][0] == t_s:
-        known = entries[index]
-        if known == entry:
-            return False
-        # Two different points of one instant are two wrists, or two cameras: both stay, sorted.
-        if entry in entries[index : index + 8]:
-            return False
-    insort(entries, (t_s, x_m, y_m, sd_m))
+    index = bisect_left(entries, (entry.t_s,))
+    # Two different points of one instant are two wrists, or two cameras: both stay, sorted.
+    if entry in entries[index : index + 8]:
+        return False
+    insort(entries, entry)
     return True
 
 

@@ -153,7 +153,7 @@ def _remember(state: HubState, reach: NearReach) -> None:
 
 
 def _floor(state: HubState, device: Device, message: FloorTracksMoved, offset_s: float) -> None:
-    if not _owns_floor(state, device):
+    if device.device_id not in state.floor_nodes:
         state.count("floor_news_of_others")
         return
     t_s = message.t_s + offset_s
@@ -175,7 +175,7 @@ def _watermark(
     t_s = message.t_s + offset_s
     boot.watermark_s = t_s if boot.watermark_s is None else max(boot.watermark_s, t_s)
     boot.open_reaches = message.open_reaches
-    if _owns_floor(state, device):
+    if device.device_id in state.floor_nodes:
         state.floor.time_s = max(state.floor.time_s, t_s)
     for reach in message.open_reaches:
         if reach.reach_id not in state.reaches:
@@ -215,11 +215,3 @@ def _outage(state: HubState, device: Device, message: SensorOutage, offset_s: fl
                 visit.blind = True
                 visit.mark_review(f"{device.device_id} could not keep what it saw")
                 state.effects.visits.add(visit.visit_id)
-
-
-def _owns_floor(state: HubState, device: Device) -> bool:
-    # A loop, not a generator: floors speak many times a second.
-    for node in state.store.nodes:  # noqa: SIM110
-        if node.floor and node.node_id == device.device_id:
-            return True
-    return False

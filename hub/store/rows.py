@@ -33,10 +33,7 @@ class Rows:
 
     def insert(self, table: Table, row: Row) -> None:
         """A new row."""
-        name = table.name
-        if name not in self.inserts:
-            self.inserts[name] = []
-        self.inserts[name].append(row)
+        self.inserts.setdefault(table.name, []).append(row)
 
     def upsert(self, table: Table, row: Row) -> None:
         """A row that replaces the one with the same primary key."""

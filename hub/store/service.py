@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Dialect, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -57,12 +57,12 @@ class Store:
         self.url = url
         self.memory = is_memory(url)
         self._engine = open_engine(url)
+        self._inbox_sql = _plain_insert(t.inbox, self._engine.dialect)
         try:
             with self._engine.connect() as connection:
                 migrate(connection)
                 connection.commit()
             self._writer: Connection = self._engine.connect()
-            self._inbox_sql: tuple[str, Callable[[dict[str, Any]], Any] | None] | None = None
         except SQLAlchemyError as error:
             raise StoreError(
                 f"expected a database that can be opened and written at {url}: {_short(error)}"
@@ -131,11 +131,6 @@ class Store:
     def _insert_inbox(self, rows: list[dict[str, Any]]) -> None:
         """The driver's own executemany: to build the parameters of a row costs SQLAlchemy more
         than to write it, and the inbox takes every message. Its columns need no conversion."""
-        if self._inbox_sql is None:
-            compiled = insert(t.inbox).compile(dialect=self._engine.dialect)
-            assert isinstance(compiled, SQLCompiler)
-            names = compiled.positiontup
-            self._inbox_sql = str(compiled), None if names is None else itemgetter(*names)
         statement, ordered = self._inbox_sql
         values: Any = rows if ordered is None else [ordered(row) for row in rows]
         self._writer.exec_driver_sql(statement, values)
@@ -290,6 +285,16 @@ class Store:
                 return [dict(row) for row in connection.execute(statement).mappings()]
         except SQLAlchemyError as error:
             raise StoreError(f"the database cannot be read: {_short(error)}") from error
+
+
+def _plain_insert(
+    table: Table, dialect: Dialect
+) -> tuple[str, Callable[[dict[str, Any]], Any] | None]:
+    """The driver's own INSERT of a whole row, and what puts a row's values into the order of its
+    marks; None where marks have names."""
+    compiled = insert(table).compile(dialect=dialect)
+    names = compiled.positiontup if isinstance(compiled, SQLCompiler) else None
+    return str(compiled), None if names is None else itemgetter(*names)
 
 
 def _follow(

@@ -6,7 +6,7 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
-from hub.attribution.model import Segment
+from hub.attribution.model import FloorNews
 
 __all__ = ["Floor", "Track"]
 
@@ -61,7 +61,7 @@ class Floor:
     tracks: dict[str, Track] = field(default_factory=dict)
     forgotten: int = 0
 
-    def news(self, segment: Segment, t_s: float) -> tuple[Track, int]:
+    def news(self, segment: FloorNews, t_s: float) -> tuple[Track, int]:
         """Takes a segment in (hub time); returns the track and how many points are new."""
         track = self.tracks.get(segment.track_id)
         if track is None:

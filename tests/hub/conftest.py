@@ -15,7 +15,7 @@ from contracts import messages as m
 from contracts.codec import encode, envelope
 from contracts.store_file import StoreFile, parse_store_file
 from contracts.topics import topic
-from hub.attribution.model import Alternative, Decision, Ground
+from hub.attribution.model import Alternative, Decision, FloorNews, Ground
 from hub.commands import OpenVisit
 from hub.rules import Rules
 from hub.service import Hub
@@ -102,7 +102,7 @@ class NearestAttributor:
             del self.told[name]
             del self.reaches[name]
 
-    def track(self, segment: m.TrackSegment) -> None:
+    def track(self, segment: FloorNews) -> None:
         return
 
     def opened(self, reach: m.ReachOpened) -> None:

@@ -32,6 +32,7 @@ from contracts.messages import (
 from contracts.store_file import load_store_file
 from hub.attribution.engine import Engine
 from hub.attribution.model import Article, Decision, Ground, Shelf
+from hub.devices.hubtime import segment_in_hub_time
 
 Sensors = Literal["both", "camera", "plates"]
 STORE = Path(__file__).parents[3] / "store_sim" / "stores" / "demo.yaml"
@@ -375,7 +376,7 @@ class Day(Floor):
                 partial(Engine.bind, visit_id=s.visit_id, track_id=s.track_id, t_s=s.path[0][0]),
             )
             for t_s, segment in self.segments(s, [a for a in self.acts if a.shopper is s]):
-                add(t_s, partial(Engine.track, segment=segment))
+                add(t_s, partial(Engine.track, segment=segment_in_hub_time(segment, 0.0)))
             add(
                 self.ends[s.visit_id] + 0.3,
                 partial(Engine.end, visit_id=s.visit_id, t_s=self.ends[s.visit_id]),
@@ -421,9 +422,12 @@ class Scene(Floor):
         ]  # fmt: skip
         for start in range(0, len(points), 50):
             self.engine.track(
-                TrackSegment(
-                    track_id=shopper.track_id, state="alive",
-                    points=tuple(points[start : start + 50]),
+                segment_in_hub_time(
+                    TrackSegment(
+                        track_id=shopper.track_id, state="alive",
+                        points=tuple(points[start : start + 50]),
+                    ),
+                    0.0,
                 )
             )  # fmt: skip
 

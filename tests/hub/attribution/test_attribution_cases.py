@@ -14,9 +14,8 @@ from contracts.messages import (
     GramStep,
     HandSeen,
     ReachClosed,
-    TrackSegment,
 )
-from hub.attribution.model import Ground
+from hub.attribution.model import FloorNews, Ground
 from hub.attribution.stock import Layout, Ledger, Move
 
 STILL, SPARKLING = "2000000011011", "2000000011028"
@@ -380,7 +379,7 @@ def test_a_short_gap_of_the_track_is_bridged(scene_of: SceneOf) -> None:
     scene = scene_of("plates")
     ann = scene.enter("ann")
     scene.stand(ann, "bay-a-3-l", 0.25, 0.0, 4.0)
-    scene.engine.track(TrackSegment(track_id=ann.track_id, state="lost"))
+    scene.engine.track(FloorNews(ann.track_id, "lost", (), (), None))
     scene.do(ann, "bay-a-3-l", 1, 5.0)
     ann.track_id = "track-again"
     scene.stand(ann, "bay-a-3-l", 0.25, 7.0, 20.0)
