@@ -51,6 +51,9 @@ class Bay(Contract):
     depth_m: PositiveMetres
     height_m: PositiveMetres
     boards: Annotated[tuple[Board, ...], Field(min_length=1, max_length=12)]
+    door: Annotated[
+        Literal["glass"] | None, Field(description="a hinged door before the front plane")
+    ] = None
 
     @model_validator(mode="after")
     def _boards_rise(self) -> Bay:

@@ -3,6 +3,7 @@
 SimulatorError
 ├── UnknownScenarioError     no scenario of that name; the message lists the names there are
 ├── ScenarioError            a scenario asks for what the store does not have
+├── DialError                no such dial, or a value out of its range
 ├── WorldError               the world was driven wrongly (backwards in time, unknown shopper)
 ├── RenderError              a picture cannot be drawn
 └── RecordingError           a recording is missing, torn or of another version
@@ -11,6 +12,7 @@ SimulatorError
 from __future__ import annotations
 
 __all__ = [
+    "DialError",
     "RecordingError",
     "RenderError",
     "ScenarioError",
@@ -30,6 +32,10 @@ class UnknownScenarioError(SimulatorError):
 
 class ScenarioError(SimulatorError):
     """A scenario asks for what the store does not have."""
+
+
+class DialError(SimulatorError):
+    """No such dial, or a value out of its range."""
 
 
 class WorldError(SimulatorError):

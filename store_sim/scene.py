@@ -21,6 +21,7 @@ __all__ = [
     "POSITION_STEP_M",
     "Appearance",
     "BodyPose",
+    "DoorPose",
     "ItemPose",
     "Scene",
 ]
@@ -93,6 +94,14 @@ class ItemPose:
 
 
 @dataclass(frozen=True, slots=True)
+class DoorPose:
+    """The glass door before a bay: hinged at u = 0 of the front plane, `angle_rad` 0 shut."""
+
+    bay_id: str
+    angle_rad: float
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """All that can be seen at `t_s`. `shelf_items` change only when `shelf_version` does."""
 
@@ -101,3 +110,4 @@ class Scene:
     loose_items: tuple[ItemPose, ...]
     shelf_items: tuple[ItemPose, ...]
     shelf_version: int
+    doors: tuple[DoorPose, ...] = ()

@@ -1,13 +1,22 @@
 """What really happened, for the auditor alone.
 
-A truth folder holds `visits.jsonl`: one JSON object a line, written when a shopper has left,
+A truth folder holds, one JSON object a line,
 
-    {"schema": 1, "shopper": 0, "code": "...", "entered_s": 4.2, "left_s": 61.0,
-     "kept": {"2000000011011": 2}, "actions": [{"t_s": 12.3, "kind": "take", "slot_id": "...",
-     "bay_id": "...", "board_id": "...", "u_m": 0.31, "gtin": "...", "item_index": 17,
-     "hand": "r"}]}
+    visits.jsonl   written when a shopper has left:
+        {"schema": 2, "shopper": 0, "code": "...", "entered_s": 4.2, "left_s": 61.0, "payer": 0,
+         "staff": false, "kept": {"2000000011011": 2}, "actions": [{"t_s": 12.3, "kind": "take",
+         "slot_id": "...", "bay_id": "...", "board_id": "...", "u_m": 0.31, "gtin": "...",
+         "item_index": 17, "hand": "r"}]}
+    reaches.jsonl  a hand behind the front plane: {"shopper", "hand", "bay_id", "board_id", "u_m",
+                   "begin_s", "end_s", "actions": [places in the visit's actions]}
+    plates.jsonl   a plate's true load changed: {"t_s", "plate_id", "delta_g", "shopper"}
+    tracks.jsonl   where somebody was, five times a second: {"t_s", "shopper", "x_m", "y_m"}
 
-Times are store seconds. No sensor, node or hub ever reads this folder.
+Who pays: the picker pays, and a hand-over does not move the debt; what goes back to a shelf, or is
+left on the floor, is owed by nobody; a group pays through one (`payer`); staff, and whoever came in
+without a code, pay nothing (`payer` is null). `kept` is what the shopper owes for by this rule,
+before it is put on the payer's account. Times are store seconds. No sensor, node or hub ever reads
+this folder.
 """
 
 from __future__ import annotations

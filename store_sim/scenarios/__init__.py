@@ -9,6 +9,6 @@
 
 from __future__ import annotations
 
-from store_sim.scenarios.registry import SCENARIOS, Entry, build
+from store_sim.scenarios.registry import CASES, SCENARIOS, Case, Entry, build
 
-__all__ = ["SCENARIOS", "Entry", "build"]
+__all__ = ["CASES", "SCENARIOS", "Case", "Entry", "build"]

@@ -1,23 +1,63 @@
-"""What a scenario is to the world: visits with their plans, day by day."""
+"""What a scenario is to the world: visits with their plans, day by day, and what is in the way."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
+from store_sim.dials import Dials
 from store_sim.world.verbs import Verb
 
-__all__ = ["Scenario", "VisitPlan"]
+__all__ = ["Arrangement", "CodeKind", "Looks", "Scenario", "VisitPlan"]
+
+CodeKind = Literal["own", "none", "screenshot", "expired", "reused", "group"]
+"""What a shopper shows at the gate: the own code, nothing at all, a picture of another's code
+that is used at the same time, a code that has run out, one used before, or the code of the one
+who pays for the group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What is fixed about how somebody looks; the rest is drawn from `seed`, or the run's seed.
+
+    `uniform` is staff's; `child` is about 1.1 m tall.
+    """
+
+    seed: int | None = None
+    uniform: bool = False
+    child: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class VisitPlan:
-    """One shopper's visit: `not_before_s` counts from the beginning of the day."""
+    """One shopper's visit: `not_before_s` counts from the beginning of the day.
+
+    `payer` is the place in the day of the visit that pays (a group), None for oneself. Staff pay
+    nothing, and neither does whoever came in without a code.
+    """
 
     not_before_s: float
     verbs: tuple[Verb, ...]
     has_bag: bool = False
     look_seed: int | None = None
+    looks: Looks = Looks()
+    code: CodeKind = "own"
+    code_of: int | None = None
+    payer: int | None = None
+    staff: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """The shelves before anybody comes: column `column` of a slot holds these, back to front.
+
+    Each is a GTIN of the store, or of store_sim.world.foreign.
+    """
+
+    slot_id: str
+    column: int
+    gtins: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +66,7 @@ class Scenario:
 
     `day(n)` gives the visits of the n-th day in the order of arrival. A scenario that does not
     loop has one day. Between two days the shelves are filled and the store is empty for a while.
+    `space_m` is how near two people's middles come; `dials` are those that the case is about.
     """
 
     name: str
@@ -34,3 +75,6 @@ class Scenario:
     at_most: int = 4
     loops: bool = False
     day_s: float = 0.0
+    space_m: float | None = None
+    shelves: tuple[Arrangement, ...] = ()
+    dials: Dials = field(default_factory=Dials)
