@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from contracts.store_file import Product
 from store_sim.world.crowd import SIDESTEP_M, wrapped
 from store_sim.world.hold import grip_point, in_hand
 from store_sim.world.posture import STAND_MAX_M, STAND_MIN_M, Posture, reach_posture
@@ -70,12 +71,14 @@ class Target:
         return math.atan2(self.inward[1], self.inward[0])
 
 
-def target_of(shopper: Shopper, place: SlotPlace, base: Vec, u_m: float, hand: str) -> Target:
-    """The goal of a hand that grips, or lets go of, an item that stands at `base`."""
+def target_of(
+    shopper: Shopper, place: SlotPlace, base: Vec, u_m: float, hand: str, product: Product
+) -> Target:
+    """The goal of a hand that grips, or lets go of, an item of a product that stands at `base`."""
     angle = math.radians(place.bay.facing_deg)
     inward = (-math.cos(angle), -math.sin(angle))
     direction = unit((inward[0], inward[1], -0.10))
-    tip, _ = grip_point(base, place.product.packaging, direction, hand, shopper.frame.hand)
+    tip, _ = grip_point(base, product.packaging, direction, hand, shopper.frame.hand)
     return Target(place, tip, direction, inward, base, u_m)
 
 
@@ -133,13 +136,16 @@ def _waypoints(world: World, shopper: Shopper, x: float, y: float) -> list[tuple
 
 
 def find_stance(
-    world: World, shopper: Shopper, target: Target, hand: str
+    world: World, shopper: Shopper, target: Target, hand: str, stand_u_m: float | None = None
 ) -> tuple[tuple[float, float] | None, Posture] | None:
     """Where to stand for a target, and how: (None, posture) where the shopper already can.
 
-    None if every place from which the target can be reached is taken by somebody else.
+    `stand_u_m` fixes before which place of the bay. None if every place from which the target can
+    be reached is taken by somebody else.
     """
     sign = 1.0 if hand == "l" else -1.0
+    if stand_u_m is not None:
+        return _fixed_stance(world, shopper, target, hand, stand_u_m)
     stand = target.ahead_m(shopper.x, shopper.y)
     aside = target.aside_m(shopper.x, shopper.y)
     here = shopper.spot is not None and STAND_MIN_M <= stand <= STAND_MAX_M + 0.02
@@ -152,10 +158,33 @@ def find_stance(
         posture = _posture(shopper, target, hand, aside, None)
         if posture.short_m > 0.0:
             continue
-        left = (-target.inward[1], target.inward[0])
-        back = posture.stand_m + target.depth_m
-        x = target.tip_m[0] - aside * left[0] - back * target.inward[0]
-        y = target.tip_m[1] - aside * left[1] - back * target.inward[1]
+        x, y = _before(target, aside, posture)
+        if world.claim_spot(shopper, x, y):
+            return (x, y), posture
+    return None
+
+
+def _before(target: Target, aside: float, posture: Posture) -> tuple[float, float]:
+    """The floor point of somebody who has the target so far aside and so far ahead."""
+    left = (-target.inward[1], target.inward[0])
+    back = posture.stand_m + target.depth_m
+    return (
+        target.tip_m[0] - aside * left[0] - back * target.inward[0],
+        target.tip_m[1] - aside * left[1] - back * target.inward[1],
+    )
+
+
+def _fixed_stance(
+    world: World, shopper: Shopper, target: Target, hand: str, stand_u_m: float
+) -> tuple[tuple[float, float], Posture] | None:
+    """A stance as near before `stand_u_m` as the arm is long."""
+    for nearer in (0.0, 0.05, 0.10, 0.15, 0.20):
+        wanted = stand_u_m - target.u_m
+        aside = math.copysign(max(0.0, abs(wanted) - nearer), wanted)
+        posture = _posture(shopper, target, hand, aside, None)
+        if posture.short_m > 0.0:
+            continue
+        x, y = _before(target, aside, posture)
         if world.claim_spot(shopper, x, y):
             return (x, y), posture
     return None

@@ -74,8 +74,10 @@ class Ground:
         return None
 
 
-def step_walkers(shoppers: Sequence[Shopper], ground: Ground, dt_s: float) -> None:
-    """One tick of walking and turning for everybody."""
+def step_walkers(
+    shoppers: Sequence[Shopper], ground: Ground, dt_s: float, space_m: float = PERSONAL_SPACE_M
+) -> None:
+    """One tick of walking and turning for everybody; nobody comes nearer than `space_m`."""
     for shopper in shoppers:
         if shopper.goal is None:
             shopper.speed = max(0.0, shopper.speed - 3.0 * ACCELERATION_M_S2 * dt_s)
@@ -83,10 +85,12 @@ def step_walkers(shoppers: Sequence[Shopper], ground: Ground, dt_s: float) -> No
             if shopper.goal_heading is not None:
                 _turn(shopper, shopper.goal_heading, TURN_RAD_S * 0.8, dt_s)
             continue
-        _walk(shopper, shoppers, ground, dt_s)
+        _walk(shopper, shoppers, ground, dt_s, space_m)
 
 
-def _walk(shopper: Shopper, shoppers: Sequence[Shopper], ground: Ground, dt_s: float) -> None:
+def _walk(
+    shopper: Shopper, shoppers: Sequence[Shopper], ground: Ground, dt_s: float, space_m: float
+) -> None:
     assert shopper.goal is not None
     x, y = shopper.detour if shopper.detour is not None else shopper.goal
     dx, dy = x - shopper.x, y - shopper.y
@@ -99,7 +103,7 @@ def _walk(shopper: Shopper, shoppers: Sequence[Shopper], ground: Ground, dt_s: f
     wish = math.atan2(dy, dx)
     top = 0.55 if shopper.sidesteps else shopper.pace_m_s
     braking = math.sqrt(2 * 0.8 * ACCELERATION_M_S2 * max(0.0, left_m - 0.5 * ARRIVED_M))
-    course = _course(shopper, shoppers, wish, min(top, max(0.12, braking)))
+    course = _course(shopper, shoppers, wish, min(top, max(0.12, braking)), space_m)
     speed = 0.0
     if course is not None:
         off = abs(wrapped(course - shopper.heading))
@@ -113,13 +117,14 @@ def _walk(shopper: Shopper, shoppers: Sequence[Shopper], ground: Ground, dt_s: f
         _turn(shopper, shopper.goal_heading, TURN_RAD_S * 0.8, dt_s)
     moved = 0.0
     if course is not None and speed > 0.0:
-        moved = _move(shopper, shoppers, ground, course, min(speed * dt_s, left_m), dt_s)
+        length_m = min(speed * dt_s, left_m)
+        moved = _move(shopper, shoppers, ground, course, length_m, dt_s, space_m)
     shopper.speed = moved / dt_s
     _unstick(shopper, ground, moved, dt_s)
 
 
 def _course(
-    shopper: Shopper, shoppers: Sequence[Shopper], wish: float, speed: float
+    shopper: Shopper, shoppers: Sequence[Shopper], wish: float, speed: float, space_m: float
 ) -> float | None:
     """The direction to walk in, or None to wait."""
     near = [
@@ -131,6 +136,7 @@ def _course(
     ]
     if not near:
         return wish
+    comfort_m = COMFORT_M * space_m / PERSONAL_SPACE_M
     best, best_score = None, -0.25
     for turn in _FAN:
         angle = wish + turn
@@ -138,14 +144,14 @@ def _course(
         risk = 0.0
         for other in near:
             risk = max(risk, _risk(other.x - shopper.x, other.y - shopper.y,
-                                   vx - other.vx, vy - other.vy))  # fmt: skip
+                                   vx - other.vx, vy - other.vy, comfort_m))  # fmt: skip
         score = math.cos(turn) - 0.04 * turn - 2.2 * risk
         if score > best_score:
             best, best_score = angle, score
     return best
 
 
-def _risk(dx: float, dy: float, vx: float, vy: float) -> float:
+def _risk(dx: float, dy: float, vx: float, vy: float, comfort_m: float) -> float:
     """0 when the nearest approach within LOOK_AHEAD_S is comfortable, 1 when bodies would meet."""
     square = vx * vx + vy * vy
     along = dx * vx + dy * vy
@@ -153,9 +159,9 @@ def _risk(dx: float, dy: float, vx: float, vy: float) -> float:
         return 0.0
     t = min(LOOK_AHEAD_S, along / square)
     nearest = math.hypot(dx - vx * t, dy - vy * t)
-    if nearest >= COMFORT_M:
+    if nearest >= comfort_m:
         return 0.0
-    return (COMFORT_M - nearest) / COMFORT_M * (1.0 - 0.4 * t / LOOK_AHEAD_S) * 2.0
+    return (comfort_m - nearest) / comfort_m * (1.0 - 0.4 * t / LOOK_AHEAD_S) * 2.0
 
 
 def _move(
@@ -165,6 +171,7 @@ def _move(
     course: float,
     length_m: float,
     dt_s: float,
+    space_m: float,
 ) -> float:
     """Makes the step if nobody's space is entered and the floor is free; returns its length."""
     dx, dy = length_m * math.cos(course), length_m * math.sin(course)
@@ -175,7 +182,7 @@ def _move(
             continue
         now = math.hypot(other.x - shopper.x, other.y - shopper.y)
         then = math.hypot(other.x - x, other.y - y)
-        if then < PERSONAL_SPACE_M and then < now:
+        if then < space_m and then < now:
             return 0.0
     if not ground.clear(x, y) and ground.clear(shopper.x, shopper.y):
         return 0.0

@@ -21,6 +21,10 @@ __all__ = ["PHONE_PATIENCE_S", "GateWay", "gateway_of", "perform_enter", "perfor
 
 PHONE_PATIENCE_S = 30.0
 """How long somebody waits before the gate for a code before giving up."""
+EXPIRY_S = 130.0
+"""How long somebody dawdles whose code shall run out before it is shown."""
+TAIL_PATIENCE_S = 120.0
+"""How long somebody lurks before the gate for another to slip in behind."""
 SPAWN_M = 1.1
 SCAN_M = 0.42
 INSIDE_M = 1.35
@@ -73,10 +77,16 @@ def perform_enter(world: World, shopper: Shopper, verb: verbs.Enter) -> Iterator
     """Waits before the gate for the phone's code, shows it, and walks in."""
     way = gateway_of(world.store, "entry", verb.gate_id)
     rng = shopper.rng
+    if shopper.plan.code == "none":
+        yield from _slip_in(world, shopper, way)
+        return
     yield from walk(world, shopper, *way.point(-0.5), way.heading_rad)
     shopper.look_at = shopper.to_world((0.35, -0.05, 0.95))
+    if shopper.plan.code == "expired":
+        world.code_of(shopper.index)
+        yield from pause(world, EXPIRY_S)
     patience_s = world.t_s + PHONE_PATIENCE_S
-    while (code := world.code_of(shopper.index)) is None:
+    while (code := _code(world, shopper)) is None:
         if world.t_s > patience_s:
             yield from _turn_away(world, shopper, way)
             return
@@ -97,13 +107,43 @@ def perform_enter(world: World, shopper: Shopper, verb: verbs.Enter) -> Iterator
     deep = INSIDE_M + float(rng.uniform(0.0, 0.5))
     yield from walk(world, shopper, *way.point(deep, float(rng.uniform(-0.3, 0.3))))
     shopper.roams = True
-    world.open_gate(way.gate.gate_id)
+    world.open_gate(way.gate.gate_id, shopper)
+
+
+def _code(world: World, shopper: Shopper) -> str | None:
+    """What the shopper shows: the own code, or another's."""
+    plan = shopper.plan
+    if plan.code in ("own", "expired"):
+        return world.code_of(shopper.index)
+    owner = None if plan.code_of is None else world.index_at(plan.code_of)
+    if owner is None:
+        return None
+    if plan.code != "screenshot" and world.shown_code(owner) is None:
+        return None
+    return world.shown_code(owner) or world.code_of(owner)
+
+
+def _slip_in(world: World, shopper: Shopper, way: GateWay) -> Iterator[None]:
+    """Lurks before the gate and walks in close behind whoever passes next."""
+    yield from walk(world, shopper, *way.point(-0.62, 0.25 * way.width_m), way.heading_rad)
+    patience_s = world.t_s + TAIL_PATIENCE_S
+    while not any(
+        0.55 < way.inside_m(other.x, other.y) < 1.3 and other.truth.entered_s is not None
+        for other in world.others(shopper)
+    ):
+        if world.t_s > patience_s:
+            shopper.gone = True
+            return
+        yield
+    shopper.truth.entered_s = world.t_s
+    yield from walk(world, shopper, *way.point(INSIDE_M - 0.4, 0.1))
+    shopper.roams = True
 
 
 def _turn_away(world: World, shopper: Shopper, way: GateWay) -> Iterator[None]:
     shopper.look_at = None
     yield from walk(world, shopper, *way.point(-BEYOND_M))
-    world.open_gate(way.gate.gate_id)
+    world.open_gate(way.gate.gate_id, shopper)
     shopper.gone = True
     yield
 

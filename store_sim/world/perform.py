@@ -11,9 +11,6 @@ from store_sim.world import verbs
 from store_sim.world.acts import (
     LIFT_M,
     Target,
-    can_reach,
-    drive_hand,
-    find_stance,
     pause,
     reach_in,
     reach_out,
@@ -22,21 +19,40 @@ from store_sim.world.acts import (
     walk,
 )
 from store_sim.world.gates import perform_enter, perform_exit
-from store_sim.world.hold import CROOK_PLACES
+from store_sim.world.hands import (
+    carried_item,
+    close_grip,
+    free_hand,
+    into_hand,
+    set_down,
+    stow,
+    stow_in_bag,
+)
 from store_sim.world.posture import Posture
 from store_sim.world.shopper import Hand, Shopper
+from store_sim.world.standing import (
+    CLAIM_TRIES,
+    Goal,
+    choose_column,
+    go_before,
+    in_s,
+    out_s,
+    place_of,
+    refuse,
+    stand_before,
+    stand_for,
+)
 from store_sim.world.stock import Item, SlotPlace, bay_point
-from store_sim.world.vectors import Vec
+from store_sim.world.tricks import TRICKS, unseen_spot
 
 if TYPE_CHECKING:
     from store_sim.world.world import World
 
 __all__ = ["PERFORMERS", "Performer", "perform"]
 
-CLAIM_TRIES = 40
-"""How often somebody looks for a free place before a bay before going on without."""
 TOUCH_GRAMS = (25.0, 160.0)
 PLACE_GRAMS = (40.0, 260.0)
+HOVER_M = 0.09
 
 Performer = Callable[["World", Shopper, Any], Iterator[None]]
 
@@ -53,16 +69,25 @@ def perform(world: World, shopper: Shopper, verb: verbs.Verb) -> Iterator[None]:
 
 
 def _walk_to(world: World, shopper: Shopper, verb: verbs.WalkTo) -> Iterator[None]:
-    if verb.slot_id is not None:
-        yield from _stand_before(world, shopper, _place(world, verb.slot_id))
+    if verb.unseen:
+        world.leave_spot(shopper)
+        yield from walk(world, shopper, *unseen_spot(world))
+    elif verb.slot_id is not None and verb.u_m is not None:
+        yield from go_before(world, shopper, place_of(world, verb.slot_id), verb.u_m)
+    elif verb.slot_id is not None:
+        yield from stand_before(world, shopper, place_of(world, verb.slot_id))
     elif verb.at_m is not None:
+        if not (world.ground.clear(*verb.at_m) and world.ground.indoors(*verb.at_m)):
+            x, y = verb.at_m
+            refuse(shopper, f"expected a free point of the floor, got ({x:.2f}, {y:.2f})")
+            return
         world.leave_spot(shopper)
         yield from walk(world, shopper, *verb.at_m)
 
 
 def _look(world: World, shopper: Shopper, verb: verbs.Look) -> Iterator[None]:
-    place = _place(world, verb.slot_id)
-    yield from _stand_before(world, shopper, place)
+    place = place_of(world, verb.slot_id)
+    yield from stand_before(world, shopper, place)
     rng = shopper.rng
     end_s = world.t_s + verb.seconds
     while world.t_s < end_s:
@@ -80,72 +105,204 @@ def _wait(world: World, shopper: Shopper, verb: verbs.Wait) -> Iterator[None]:
 
 
 def _reach(world: World, shopper: Shopper, verb: verbs.Reach) -> Iterator[None]:
-    place = _place(world, verb.slot_id)
-    hand = yield from _free_hand(world, shopper, verb.hand)
-    column = _choose_column(world, shopper, place, verb.column)
+    place = place_of(world, verb.slot_id)
+    hand = yield from free_hand(world, shopper, verb.hand)
+    column = choose_column(world, shopper, place, verb.column)
     item = None if column is None else world.stock.front(verb.slot_id, column)
     if column is None or item is None:
+        refuse(shopper, f"expected something in {verb.slot_id} to reach for, got an empty place")
         return
-    base = bay_point(place.bay, item.u_m, item.v_m, place.board.z_m)
-    found = yield from _stand_for(world, shopper, place, base, item.u_m, hand)
+    u_m, product = item.u_m, item.product
+    v_m = item.v_m
+    if verb.hover:
+        v_m -= HOVER_M + product.packaging.depth_m / 2
+    base = bay_point(place.bay, u_m, v_m, place.board.z_m)
+    goal = Goal(place, product, base, u_m, verb.stand_u_m)
+    found = yield from stand_for(world, shopper, goal, hand)
     if found is None:
         return
     target, posture = found
-    yield from reach_in(world, shopper, hand, target, posture, _in_s(shopper, posture, 1.0))
+    yield from reach_in(world, shopper, hand, target, posture, in_s(shopper, posture, 1.0))
     dwell_s = float(shopper.rng.uniform(0.25, 0.7))
-    world.press(place, item.u_m, float(shopper.rng.uniform(*TOUCH_GRAMS)), dwell_s)
-    world.record(shopper, "touch", place, item.u_m, None, hand.side)
+    if not verb.hover:
+        world.press(place, u_m, float(shopper.rng.uniform(*TOUCH_GRAMS)), dwell_s)
+    world.record(shopper, "hover" if verb.hover else "touch", place, u_m, None, hand.side)
     yield from pause(world, dwell_s)
-    yield from reach_out(world, shopper, hand, target, _out_s(shopper, 1.0))
+    yield from reach_out(world, shopper, hand, target, out_s(shopper, 1.0))
     shopper.look_at = None
 
 
-def _take(world: World, shopper: Shopper, verb: verbs.Take) -> Iterator[None]:
-    place = _place(world, verb.slot_id)
-    hand = yield from _free_hand(world, shopper, verb.hand)
+def _gripped(
+    world: World,
+    shopper: Shopper,
+    hand: Hand,
+    slot_id: str,
+    column: int | None,
+    gtin: str | None,
+    stand_u_m: float | None,
+) -> Generator[None, None, tuple[Target, Posture, Item, int] | None]:
+    """Goes where the front item of a column can be taken, with the item kept for this hand."""
+    place = place_of(world, slot_id)
     for _ in range(3):
-        column = _choose_column(world, shopper, place, verb.column)
-        item = None if column is None else world.stock.front(verb.slot_id, column)
-        if column is None or item is None:
-            return
+        chosen = choose_column(world, shopper, place, column, gtin)
+        item = None if chosen is None else world.stock.front(slot_id, chosen)
+        if chosen is None or item is None:
+            wanted = "" if gtin is None else f" with {gtin} in front"
+            refuse(shopper, f"expected a column of {slot_id}{wanted} to take from, got none")
+            return None
         base = bay_point(place.bay, item.u_m, item.v_m, place.board.z_m)
-        found = yield from _stand_for(world, shopper, place, base, item.u_m, hand)
+        goal = Goal(place, item.product, base, item.u_m, stand_u_m)
+        found = yield from stand_for(world, shopper, goal, hand)
         if found is None:
-            return
-        if world.stock.front(verb.slot_id, column) is item and world.reserve(shopper, item):
-            break
+            return None
+        if world.stock.front(slot_id, chosen) is item and world.reserve(shopper, item):
+            return *found, item, chosen
+    refuse(shopper, f"expected to get at {slot_id}, got others who were quicker three times")
+    return None
+
+
+def _lift_off(world: World, shopper: Shopper, hand: Hand, place: SlotPlace, column: int) -> Item:
+    """The front item leaves its board and is in the hand."""
+    slot_id = place.slot.slot_id
+    item = world.stock.take(slot_id, column)
+    base = bay_point(place.bay, item.u_m, item.v_m, place.board.z_m)
+    yaw = math.radians(place.bay.facing_deg) + math.pi / 2 + item.yaw_rad
+    if hand.item is not None:
+        # The one that was gripped first is now hidden behind the one in front.
+        hand.also.append(item)
     else:
+        slip_from(world, shopper, hand, item, base, yaw)
+        hand.item = item
+    return item
+
+
+def _take(world: World, shopper: Shopper, verb: verbs.Take) -> Iterator[None]:
+    place = place_of(world, verb.slot_id)
+    hand = yield from free_hand(world, shopper, verb.hand)
+    found = yield from _gripped(
+        world, shopper, hand, verb.slot_id, verb.column, verb.gtin, verb.stand_u_m
+    )
+    if found is None:
         return
-    target, posture = found
+    target, posture, item, column = found
     rng = shopper.rng
-    yield from reach_in(world, shopper, hand, target, posture, _in_s(shopper, posture, verb.pace))
+    yield from reach_in(world, shopper, hand, target, posture, in_s(shopper, posture, verb.pace))
     dwell_s = float(rng.uniform(0.2, 0.6)) * verb.pace
     world.press(place, item.u_m, float(rng.uniform(*TOUCH_GRAMS)), dwell_s)
-    yield from _close_grip(world, hand, dwell_s)
-    yaw = math.radians(place.bay.facing_deg) + math.pi / 2 + item.yaw_rad
-    world.stock.take(verb.slot_id, column)
-    world.record(shopper, "take", place, item.u_m, item, hand.side)
-    shopper.taken_from[item.index] = (verb.slot_id, column)
-    slip_from(world, shopper, hand, item, base, yaw)
-    hand.item = item
+    yield from close_grip(world, hand, dwell_s)
+    for _ in range(verb.count):
+        if world.stock.front(verb.slot_id, column) is None:
+            refuse(shopper, f"expected {verb.count} pieces in one column of {verb.slot_id}")
+            break
+        taken = _lift_off(world, shopper, hand, place, column)
+        world.record(shopper, "take", place, taken.u_m, taken, hand.side)
+        shopper.taken_from[taken.index] = (verb.slot_id, column)
     heavy = item.product.packaging.shape == "bottle" and item.weight_g > 400
     hand.hangs = heavy and rng.random() < 0.5
-    yield from reach_out(world, shopper, hand, target, _out_s(shopper, verb.pace))
+    yield from reach_out(world, shopper, hand, target, out_s(shopper, verb.pace))
+    shopper.look_at = None
+    if verb.into_bag:
+        yield from stow_in_bag(world, shopper, hand)
+
+
+def _take_both(world: World, shopper: Shopper, verb: verbs.TakeBoth) -> Iterator[None]:
+    """The right hand leads; the left one goes in and out beside it."""
+    for side in ("l", "r"):
+        if shopper.hands[side].item is not None:
+            yield from stow(world, shopper, shopper.hands[side])
+    hand_r, hand_l = shopper.hands["r"], shopper.hands["l"]
+    hand_r = yield from free_hand(world, shopper, "r")
+    hand_l = yield from free_hand(world, shopper, "l")
+    right = place_of(world, verb.right_slot_id)
+    left = place_of(world, verb.left_slot_id)
+    middle = 0.5 * (right.slot.u0_m + left.slot.u1_m)
+    found = yield from _gripped(
+        world, shopper, hand_r, verb.right_slot_id, verb.right_column, None, middle
+    )
+    if found is None:
+        return
+    target, posture, item, column = found
+    other_column = choose_column(world, shopper, left, verb.left_column)
+    other = None if other_column is None else world.stock.front(verb.left_slot_id, other_column)
+    if other_column is None or other is None or not world.reserve(shopper, other):
+        refuse(shopper, f"expected something in {verb.left_slot_id} to take, got an empty place")
+        return
+    base = bay_point(left.bay, other.u_m, other.v_m, left.board.z_m)
+    target_l = target_of(shopper, left, base, other.u_m, "l", other.product)
+    seconds = in_s(shopper, posture, 1.0)
+    yield from _together(
+        reach_in(world, shopper, hand_r, target, posture, seconds),
+        reach_in(world, shopper, hand_l, target_l, posture, seconds),
+    )
+    dwell_s = float(shopper.rng.uniform(0.25, 0.5))
+    world.press(right, item.u_m, float(shopper.rng.uniform(*TOUCH_GRAMS)), dwell_s)
+    world.press(left, other.u_m, float(shopper.rng.uniform(*TOUCH_GRAMS)), dwell_s)
+    yield from _together(close_grip(world, hand_r, dwell_s), close_grip(world, hand_l, dwell_s))
+    for hand, place, at in ((hand_r, right, column), (hand_l, left, other_column)):
+        taken = _lift_off(world, shopper, hand, place, at)
+        world.record(shopper, "take", place, taken.u_m, taken, hand.side)
+        shopper.taken_from[taken.index] = (place.slot.slot_id, at)
+        hand.hangs = False
+    seconds = out_s(shopper, 1.0)
+    yield from _together(
+        reach_out(world, shopper, hand_r, target, seconds),
+        reach_out(world, shopper, hand_l, target_l, seconds),
+    )
+    shopper.look_at = None
+
+
+def _hold_on_shelf(world: World, shopper: Shopper, verb: verbs.HoldOnShelf) -> Iterator[None]:
+    place = place_of(world, verb.slot_id)
+    hand = yield from free_hand(world, shopper, None)
+    found = yield from _gripped(world, shopper, hand, verb.slot_id, verb.column, None, None)
+    if found is None:
+        return
+    target, posture, item, column = found
+    yield from reach_in(world, shopper, hand, target, posture, in_s(shopper, posture, 1.0))
+    yield from close_grip(world, hand, 0.4)
+    world.record(shopper, "hold", place, item.u_m, None, hand.side)
+    standing = (item.u_m, item.v_m, item.yaw_rad)
+    if verb.lift:
+        _lift_off(world, shopper, hand, place, column)
+        yield from pause(world, verb.seconds)
+        if not verb.take:
+            hand.item = None
+            world.stock.put(item, verb.slot_id, column, standing)
+    else:
+        end_s = world.t_s + verb.seconds
+        while world.t_s < end_s:
+            # A resting hand weighs now more, now less.
+            beat_s = min(float(shopper.rng.uniform(0.6, 1.4)), end_s - world.t_s + 0.01)
+            world.press(place, item.u_m, float(shopper.rng.uniform(*TOUCH_GRAMS)), beat_s)
+            yield from pause(world, beat_s)
+        if verb.take:
+            _lift_off(world, shopper, hand, place, column)
+    if verb.take:
+        world.record(shopper, "take", place, item.u_m, item, hand.side)
+        shopper.taken_from[item.index] = (verb.slot_id, column)
+        hand.hangs = False
+    else:
+        world.let_go(shopper, item)
+    yield from reach_out(world, shopper, hand, target, out_s(shopper, 1.0))
     shopper.look_at = None
 
 
 def _put_back(world: World, shopper: Shopper, verb: verbs.PutBack) -> Iterator[None]:
-    place = _place(world, verb.slot_id)
-    item = _carried_item(shopper, place.product.gtin)
+    place = place_of(world, verb.slot_id)
+    gtin = verb.gtin or place.product.gtin
+    item = carried_item(shopper, gtin)
     if item is None:
+        refuse(shopper, f"expected to carry {gtin} to put it at {verb.slot_id}, got no such item")
         return
-    hand = yield from _into_hand(world, shopper, item)
-    column = verb.column
+    hand = yield from into_hand(world, shopper, item)
+    column = _column_for(world, shopper, verb, item)
     if column is None:
-        column = shopper.taken_from.get(item.index, (verb.slot_id, 0))[1]
-    u, v, _ = world.stock.standing(verb.slot_id, column)
+        refuse(shopper, f"expected room for {item.product.name} at {verb.slot_id}, got none")
+        return
+    u, v, _ = world.stock.standing(verb.slot_id, column, item.product)
     base = bay_point(place.bay, u, v, place.board.z_m)
-    found = yield from _stand_for(world, shopper, place, base, u, hand)
+    goal = Goal(place, item.product, base, u, verb.stand_u_m)
+    found = yield from stand_for(world, shopper, goal, hand)
     if found is None:
         return
     for _ in range(CLAIM_TRIES):
@@ -153,240 +310,57 @@ def _put_back(world: World, shopper: Shopper, verb: verbs.PutBack) -> Iterator[N
             break
         yield from pause(world, 0.3)
     else:
+        refuse(shopper, f"expected {verb.slot_id} to become free, got others busy there")
         return
-    if len(world.stock.columns[(verb.slot_id, column)]) >= place.slot.deep:
+    if not world.stock.room(verb.slot_id, column, item.product):
+        refuse(shopper, f"expected room in column {column} of {verb.slot_id}, got a full one")
         return
-    standing = world.stock.standing(verb.slot_id, column)
+    standing = world.stock.standing(verb.slot_id, column, item.product)
     u, v, _ = standing
     base = bay_point(place.bay, u, v, place.board.z_m)
-    target = target_of(shopper, place, base, u, hand.side)
+    target = target_of(shopper, place, base, u, hand.side, item.product)
     posture = found[1]
     world.block(shopper, (verb.slot_id, column))
     rng = shopper.rng
-    seconds = _in_s(shopper, posture, verb.pace)
+    seconds = in_s(shopper, posture, verb.pace)
     yield from reach_in(world, shopper, hand, target, posture, seconds, rise_m=LIFT_M)
-    yield from _set_down(world, shopper, hand, target, float(rng.uniform(0.15, 0.35)) * verb.pace)
+    yield from set_down(world, shopper, hand, target, float(rng.uniform(0.15, 0.35)) * verb.pace)
     dwell_s = float(rng.uniform(0.1, 0.35)) * verb.pace
     world.press(place, u, float(rng.uniform(*PLACE_GRAMS)), dwell_s)
-    hand.item = None
+    hand.item = hand.also.pop() if hand.also else None
     world.stock.put(item, verb.slot_id, column, standing)
     world.block(shopper, None)
     world.record(shopper, "put_back", place, u, item, hand.side)
     shopper.taken_from.pop(item.index, None)
     yield from pause(world, dwell_s)
-    yield from reach_out(world, shopper, hand, target, _out_s(shopper, verb.pace))
+    yield from reach_out(world, shopper, hand, target, out_s(shopper, verb.pace))
     shopper.look_at = None
 
 
+def _column_for(world: World, shopper: Shopper, verb: verbs.PutBack, item: Item) -> int | None:
+    """Where an item is put: where asked, where it was taken, or where there is most room."""
+    if verb.column is not None:
+        return verb.column
+    slot_id, column = shopper.taken_from.get(item.index, (verb.slot_id, 0))
+    own = verb.gtin is None or item.product.gtin == world.stock.places[verb.slot_id].product.gtin
+    if own and (slot_id == verb.slot_id or verb.gtin is None):
+        return column
+    facings = range(world.stock.places[verb.slot_id].slot.facings)
+    roomy = [c for c in facings if world.stock.room(verb.slot_id, c, item.product)]
+    return min(roomy, key=lambda c: (len(world.stock.columns[(verb.slot_id, c)]), c), default=None)
+
+
 def _carry(world: World, shopper: Shopper, verb: verbs.Carry) -> Iterator[None]:
-    yield from _stow(world, shopper, shopper.hands[verb.hand])
+    yield from stow(world, shopper, shopper.hands[verb.hand])
 
 
-# ------------------------------------------------------------------ standing
-
-
-def _place(world: World, slot_id: str) -> SlotPlace:
-    place = world.stock.places.get(slot_id)
-    if place is None:
-        raise ScenarioError(f"expected a slot of store {world.store.store_id}, got {slot_id!r}")
-    return place
-
-
-def _stand_for(
-    world: World, shopper: Shopper, place: SlotPlace, base: Vec, u_m: float, hand: Hand
-) -> Generator[None, None, tuple[Target, Posture] | None]:
-    """Goes where the hand can reach `base`; returns (target, posture).
-
-    None if the arm is too short, or everything is taken by others for too long.
-    """
-    target = target_of(shopper, place, base, u_m, hand.side)
-    if not can_reach(shopper, target, hand.side):
-        return None
-    for attempt in range(CLAIM_TRIES):
-        found = find_stance(world, shopper, target, hand.side)
-        if found is not None:
-            break
-        if attempt == 0:
-            yield from _stand_aside(world, shopper, place)
-        yield from pause(world, float(shopper.rng.uniform(0.3, 0.8)))
-    else:
-        return None
-    spot, posture = found
-    if spot is not None:
-        yield from walk(world, shopper, *spot, target.heading_rad)
-    else:
-        shopper.goal_heading = target.heading_rad
-        yield from walk(world, shopper, shopper.x, shopper.y, target.heading_rad)
-    shopper.look_at = base
-    yield from pause(world, float(shopper.rng.uniform(0.15, 0.5)))
-    return target, posture
-
-
-def _stand_before(world: World, shopper: Shopper, place: SlotPlace) -> Iterator[None]:
-    """Goes before a slot to look at it, or stays if it is near enough."""
-    angle = math.radians(place.bay.facing_deg)
-    normal = (math.cos(angle), math.sin(angle))
-    middle = (place.slot.u0_m + place.slot.u1_m) / 2
-    x0, y0, _ = bay_point(place.bay, middle, 0.0, 0.0)
-    near = abs((shopper.x - x0) * normal[1] - (shopper.y - y0) * normal[0]) < 0.45
-    off = (shopper.x - x0) * normal[0] + (shopper.y - y0) * normal[1]
-    heading = math.atan2(-normal[1], -normal[0])
-    if shopper.spot is not None and near and off < 1.0:
-        yield from walk(world, shopper, shopper.x, shopper.y, heading)
-        return
-    for attempt in range(CLAIM_TRIES):
-        u = middle + float(shopper.rng.uniform(-0.25, 0.25))
-        stand = float(shopper.rng.uniform(0.52, 0.85))
-        x, y, _ = bay_point(place.bay, u, -stand, 0.0)
-        if world.claim_spot(shopper, x, y):
-            yield from walk(world, shopper, x, y, heading)
-            return
-        if attempt == 0:
-            yield from _stand_aside(world, shopper, place)
-        yield from pause(world, 0.3)
-
-
-def _stand_aside(world: World, shopper: Shopper, place: SlotPlace) -> Iterator[None]:
-    """Waits in the second row until a place at the shelf is free."""
-    for _ in range(8):
-        u = float(shopper.rng.uniform(-0.3, 0.3)) + place.bay.width_m / 2
-        x, y, _ = bay_point(place.bay, u, -float(shopper.rng.uniform(1.8, 2.4)), 0.0)
-        if world.claim_spot(shopper, x, y):
-            angle = math.radians(place.bay.facing_deg) + math.pi
-            yield from walk(world, shopper, x, y, angle)
-            return
-
-
-def _choose_column(
-    world: World, shopper: Shopper, place: SlotPlace, column: int | None
-) -> int | None:
-    filled = world.stock.filled_columns(place.slot.slot_id)
-    free = [c for c in filled if not world.is_blocked(shopper, (place.slot.slot_id, c))]
-    if column is not None:
-        return column if column in free else None
-    if not free:
-        return None
-    # What stands furthest to the front is taken first, and of those any.
-    deepest = max(len(world.stock.columns[(place.slot.slot_id, c)]) for c in free)
-    weights = [4.0 ** (len(world.stock.columns[(place.slot.slot_id, c)]) - deepest) for c in free]
-    draw = float(shopper.rng.uniform(0.0, sum(weights)))
-    for candidate, weight in zip(free, weights, strict=True):
-        draw -= weight
-        if draw <= 0.0:
-            return candidate
-    return free[-1]
-
-
-def _in_s(shopper: Shopper, posture: Posture, pace: float) -> float:
-    """Time into the shelf; a deep bend takes longer."""
-    bend = abs(posture.crouch - shopper.crouch) + 0.5 * abs(posture.lean - shopper.lean)
-    return (float(shopper.rng.uniform(0.5, 0.9)) + 0.35 * bend) * pace
-
-
-def _out_s(shopper: Shopper, pace: float) -> float:
-    bend = shopper.crouch + 0.5 * shopper.lean
-    return (float(shopper.rng.uniform(0.5, 0.9)) + 0.35 * bend) * pace
-
-
-# ------------------------------------------------------------------ hands
-
-
-def _close_grip(world: World, hand: Hand, seconds: float) -> Iterator[None]:
-    begin_s, start = world.t_s, hand.grip
-    for _ in pause(world, seconds):
-        hand.grip = start + (0.75 - start) * min(1.0, (world.t_s - begin_s) / seconds)
-        yield
-
-
-def _set_down(
-    world: World, shopper: Shopper, hand: Hand, target: Target, seconds: float
-) -> Iterator[None]:
-    end = shopper.to_root(target.tip_m)
-    yield from drive_hand(world, shopper, hand, end, hand.direction, seconds)
-
-
-def _free_hand(world: World, shopper: Shopper, wanted: str | None) -> Generator[None, None, Hand]:
-    """Makes a hand free and returns it; the right one oftener than the left."""
-    if wanted is None:
-        free = [
-            side
-            for side, hand in shopper.hands.items()
-            if hand.item is None and not (side == "l" and shopper.crook)
-        ]
-        if len(free) == 2:
-            wanted = "r" if shopper.rng.random() < 0.72 else "l"
-        else:
-            wanted = free[0] if free else "r"
-    hand = shopper.hands[wanted]
-    if wanted == "l" and shopper.crook and hand.item is None:
-        yield from _unload_crook(world, shopper)
-    if hand.item is not None:
-        yield from _stow(world, shopper, hand)
-    return hand
-
-
-def _stow(world: World, shopper: Shopper, hand: Hand) -> Iterator[None]:
-    """What the hand holds goes to the bag, to the crook of the left arm, or to a pocket."""
-    item = hand.item
-    if item is None:
-        return
-    if not shopper.plan.has_bag and len(shopper.crook) < CROOK_PLACES:
-        other = shopper.hands["l"]
-        if other.item is not None and other is not hand:
-            shopper.crook.append(other.item)
-            other.item = None
-            yield from pause(world, 0.35)
-        if len(shopper.crook) < CROOK_PLACES:
-            if hand.side == "r":
-                above = (0.30, 0.06, 0.70 * shopper.frame.stature)
-                yield from drive_hand(world, shopper, hand, above, (0.5, 0.85, -0.1), 0.5)
-            hand.item = None
-            shopper.crook.append(item)
-            hand.driven = False
-            yield from pause(world, 0.2)
-            return
-    bag = (0.02, 0.24, 0.52 * shopper.frame.stature)
-    yield from drive_hand(world, shopper, hand, bag, (0.3, 0.5 * -hand.sign, -0.8), 0.6)
-    hand.item = None
-    shopper.bag.append(item)
-    hand.driven = False
-    yield from pause(world, 0.25)
-
-
-def _unload_crook(world: World, shopper: Shopper) -> Iterator[None]:
-    """Frees the left arm: what it hugs goes to the bag."""
-    yield from pause(world, 0.5)
-    shopper.bag.extend(shopper.crook)
-    shopper.crook.clear()
-
-
-def _carried_item(shopper: Shopper, gtin: str) -> Item | None:
-    """The piece of a product that is nearest at hand."""
-    held = [hand.item for hand in shopper.hands.values() if hand.item is not None]
-    for item in [*held, *reversed(shopper.crook), *reversed(shopper.bag)]:
-        if item.product.gtin == gtin:
-            return item
-    return None
-
-
-def _into_hand(world: World, shopper: Shopper, item: Item) -> Generator[None, None, Hand]:
-    """Brings a carried item into a hand and returns the hand."""
-    for hand in shopper.hands.values():
-        if hand.item is item:
-            return hand
-    hand = shopper.hands["r"]
-    if hand.item is not None:
-        yield from _stow(world, shopper, hand)
-    s = shopper.frame.stature
-    hugged = item in shopper.crook
-    goal = (0.30, 0.06, 0.70 * s) if hugged else (0.02, 0.24, 0.52 * s)
-    yield from drive_hand(world, shopper, hand, goal, (0.4, 0.8, -0.2), 0.55)
-    (shopper.crook if hugged else shopper.bag).remove(item)
-    hand.item = item
-    hand.hangs = False
-    hand.driven = False
-    yield from pause(world, 0.4)
-    return hand
+def _together(*parts: Iterator[None]) -> Iterator[None]:
+    """Movements at the same time; ends with the last."""
+    going = list(parts)
+    while going:
+        going = [part for part in going if next(part, StopIteration) is not StopIteration]
+        if going:
+            yield
 
 
 PERFORMERS: dict[type[verbs.Verb], Performer] = {
@@ -396,8 +370,11 @@ PERFORMERS: dict[type[verbs.Verb], Performer] = {
     verbs.Wait: _wait,
     verbs.Reach: _reach,
     verbs.Take: _take,
+    verbs.TakeBoth: _take_both,
+    verbs.HoldOnShelf: _hold_on_shelf,
     verbs.PutBack: _put_back,
     verbs.Carry: _carry,
     verbs.Exit: perform_exit,
+    **TRICKS,
 }
 """Verb to performer; open to verbs of later scenarios."""

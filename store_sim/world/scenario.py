@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from store_sim.dials import Dials
+from store_sim.errors import ScenarioError
 from store_sim.world.verbs import Verb
 
 __all__ = ["Arrangement", "CodeKind", "Looks", "Scenario", "VisitPlan"]
+
+SPACE_MIN_M = 0.30
+"""Nearer than this, two bodies would be one."""
 
 CodeKind = Literal["own", "none", "screenshot", "expired", "reused", "group"]
 """What a shopper shows at the gate: the own code, nothing at all, a picture of another's code
@@ -38,7 +42,7 @@ class VisitPlan:
     """
 
     not_before_s: float
-    verbs: tuple[Verb, ...]
+    verbs: Iterable[Verb]
     has_bag: bool = False
     look_seed: int | None = None
     looks: Looks = Looks()
@@ -46,6 +50,9 @@ class VisitPlan:
     code_of: int | None = None
     payer: int | None = None
     staff: bool = False
+    brings: tuple[str, ...] = ()
+    """GTINs in the bag before coming in: own things (store_sim.world.foreign), or staff's new
+    stock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +85,13 @@ class Scenario:
     space_m: float | None = None
     shelves: tuple[Arrangement, ...] = ()
     dials: Dials = field(default_factory=Dials)
+
+    def space_or(self, usual_m: float) -> float:
+        """How near two people's middles come; ScenarioError for two shoppers in one body."""
+        space_m = usual_m if self.space_m is None else self.space_m
+        if space_m < SPACE_MIN_M:
+            raise ScenarioError(
+                f"scenario {self.name}: expected people at least {SPACE_MIN_M} m apart, got "
+                f"{space_m} m: two shoppers in one body"
+            )
+        return space_m

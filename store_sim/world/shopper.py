@@ -32,6 +32,7 @@ GRASP_SETTLE_S = 0.30
 @dataclass(slots=True)
 class Hand:
     """A hand. `tip` and `direction` are in the root frame; `driven` hands belong to a performer.
+    What is hidden behind the item that it holds is in `also`.
 
     `slip` is what is left of the difference between where an item stood and where the hand
     carries it: an offset in the world and a yaw, fading from `slip_t_s` on.
@@ -44,6 +45,7 @@ class Hand:
     grip: float = 0.2
     driven: bool = False
     item: Item | None = None
+    also: list[Item] = field(default_factory=list)
     slip: Vec = (0.0, 0.0, 0.0)
     slip_yaw: float = 0.0
     slip_t_s: float = -10.0
@@ -70,6 +72,10 @@ class Shopper:
     heading: float
     pace_m_s: float
     performance: Iterator[None]
+    place: int = -1
+    """Which of the day's plans this is; -1 for somebody who came of their own accord."""
+    line: str | None = None
+    """The line of the script that is being played."""
     speed: float = 0.0
     vx: float = 0.0
     vy: float = 0.0
@@ -209,6 +215,7 @@ class Shopper:
                 continue
             base, rotation = self.held_pose(pose, hand, t_s)
             found.append(self._carried(hand.item, base, rotation, "hand", side))
+            found.extend(self._behind(hand, base, rotation, side))
         for place, item in enumerate(self.crook):
             packaging = item.product.packaging
             base, rotation = in_crook(pose, "l", place, packaging, self.heading)
@@ -217,6 +224,22 @@ class Shopper:
         found.extend(
             self._carried(item, hip, rotation_z(self.heading), "bag", None) for item in self.bag
         )
+        return found
+
+    def _behind(
+        self, hand: Hand, base: NDArray[np.float64], rotation: NDArray[np.float64], side: str
+    ) -> list[ItemPose]:
+        """What hides behind the held item: in line with it, away from its front."""
+        found = []
+        assert hand.item is not None
+        before = hand.item.product.packaging.depth_m / 2
+        away = 0.0
+        for item in hand.also:
+            half = item.product.packaging.depth_m / 2
+            away += before + half
+            before = half
+            x, y, z = (base + away * rotation[:, 1]).tolist()
+            found.append(self._carried(item, quantised((x, y, z)), rotation, "hand", side))
         return found
 
     def held_pose(

@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from contracts.geometry import Bay, Board
 from contracts.store_file import Product, Slot, StoreFile
+from store_sim.errors import ScenarioError
 from store_sim.scene import ItemPose
+from store_sim.world.foreign import FOREIGN
 from store_sim.world.hold import quantised, rotation_z
+from store_sim.world.scenario import Arrangement
 from store_sim.world.vectors import Vec
 
 __all__ = ["FRONT_GAP_M", "Item", "SlotPlace", "Stock", "bay_point"]
@@ -19,6 +22,8 @@ __all__ = ["FRONT_GAP_M", "Item", "SlotPlace", "Stock", "bay_point"]
 FRONT_GAP_M = 0.012
 """Between the front plane and the front of a fully faced column."""
 ROW_GAP_M = 0.004
+OVERHANG_M = 0.010
+"""An item that is put where there is hardly room may come this near the front plane."""
 
 
 @dataclass(slots=True)
@@ -68,9 +73,21 @@ class Stock:
     """All items of the store. A column is a list from the back to the front; the last is taken
     first, and what is put back becomes the last."""
 
-    def __init__(self, store: StoreFile, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        store: StoreFile,
+        rng: np.random.Generator,
+        *,
+        shelves: tuple[Arrangement, ...] = (),
+        weight_sd: float | None = None,
+    ) -> None:
+        """`shelves` say what other columns hold than the planogram says; `weight_sd` is the
+        spread of pack weights as a share, None for what the store file lists."""
         bays = {bay.bay_id: bay for bay in store.bays}
         products = {product.gtin: product for product in store.products}
+        self._products = {**FOREIGN, **products}
+        self._weight_sd = weight_sd
+        self._arranged = self._arrangements(store, shelves)
         self.places: dict[str, SlotPlace] = {}
         for slot in store.slots:
             bay = bays[slot.bay_id]
@@ -78,6 +95,8 @@ class Stock:
             self.places[slot.slot_id] = SlotPlace(slot, bay, board, products[slot.gtin])
         self.items: list[Item] = []
         self.columns: dict[tuple[str, int], list[Item]] = {}
+        self.moved: list[tuple[int, float]] = []
+        """Plate rows and grams that changed, until the world takes them."""
         self.version = 0
         self._rng = rng
         self._plates = {plate.plate_id: row for row, plate in enumerate(store.plates)}
@@ -96,41 +115,115 @@ class Stock:
         return self._grams
 
     def fill(self) -> None:
-        """Fills every column to its depth with new pieces."""
+        """Fills every column to its depth with new pieces, or as it was arranged."""
         for slot_id, place in self.places.items():
             for column in range(place.slot.facings):
                 pile = self.columns.setdefault((slot_id, column), [])
-                while len(pile) < place.slot.deep:
-                    product = place.product
-                    spread = float(np.clip(self._rng.normal(), -2.5, 2.5))
-                    weight = product.weight_g + product.weight_sd_g * spread
-                    item = Item(len(self.items), product, round(weight, 1), 0.0, 0.0, 0.0)
-                    self.items.append(item)
-                    self.put(item, slot_id, column, self.standing(slot_id, column))
+                wanted = self._arranged.get((slot_id, column))
+                if wanted is None:
+                    while len(pile) < place.slot.deep:
+                        self._add(self.new_item(place.product), slot_id, column)
+                    continue
+                for gtin in wanted[len(pile) :]:
+                    self._add(self.new_item(self.product(gtin)), slot_id, column)
+        self.moved.clear()
 
-    def standing(self, slot_id: str, column: int) -> tuple[float, float, float]:
+    def _add(self, item: Item, slot_id: str, column: int) -> None:
+        self.put(item, slot_id, column, self.standing(slot_id, column, item.product))
+
+    def new_item(self, product: Product, weight_g: float | None = None) -> Item:
+        """A new piece of a product, with its own weight, nowhere yet."""
+        spread_g = product.weight_sd_g
+        if self._weight_sd is not None:
+            spread_g = self._weight_sd * product.weight_g
+        weight = weight_g
+        if weight is None:
+            weight = product.weight_g + spread_g * float(np.clip(self._rng.normal(), -2.5, 2.5))
+        item = Item(len(self.items), product, round(weight, 1), 0.0, 0.0, 0.0)
+        self.items.append(item)
+        return item
+
+    def product(self, gtin: str) -> Product:
+        """A product of the store, or a thing people bring along; ScenarioError if neither."""
+        product = self._products.get(gtin)
+        if product is None:
+            raise ScenarioError(f"expected a product of the store, got GTIN {gtin}")
+        return product
+
+    def standing(
+        self, slot_id: str, column: int, product: Product | None = None
+    ) -> tuple[float, float, float]:
         """Where (u, v, yaw) the next item of a column will stand: in line, never exactly."""
         place = self.places[slot_id]
-        packaging = place.product.packaging
-        row = max(0, place.slot.deep - 1 - len(self.columns[(slot_id, column)]))
+        pile = self.columns[(slot_id, column)]
+        packaging = (product or place.product).packaging
+        row = max(0, place.slot.deep - 1 - len(pile))
         slack = max(0.0, place.pitch_m - packaging.width_m)
         jitter = float(np.clip(self._rng.normal(0, 0.003), -0.35 * slack, 0.35 * slack))
         u = place.slot.u0_m + (column + 0.5) * place.pitch_m + jitter
         v = FRONT_GAP_M + packaging.depth_m / 2 + row * (packaging.depth_m + ROW_GAP_M)
+        if not self._in_line(place, pile, product):
+            v = max(self._free_v(slot_id, column, packaging.depth_m), packaging.depth_m / 2)
         v += float(self._rng.uniform(0.0, 0.003))
         spread = 0.03 if packaging.shape == "box" else 0.16
         yaw = float(np.clip(self._rng.normal(0, spread), -2 * spread, 2 * spread))
         return u, v, yaw
+
+    @staticmethod
+    def _in_line(place: SlotPlace, pile: list[Item], product: Product | None) -> bool:
+        """Whether a column holds nothing but its slot's product, the next item included."""
+        own = place.product.gtin
+        return (product is None or product.gtin == own) and all(
+            item.product.gtin == own for item in pile
+        )
+
+    def _free_v(self, slot_id: str, column: int, depth_m: float) -> float:
+        """Where the middle of an item comes that is set down right before a column's front."""
+        pile = self.columns[(slot_id, column)]
+        if not pile:
+            return FRONT_GAP_M + depth_m / 2
+        front = pile[-1]
+        return front.v_m - front.product.packaging.depth_m / 2 - ROW_GAP_M - depth_m / 2
+
+    def room(self, slot_id: str, column: int, product: Product) -> bool:
+        """Whether one more item of a product can stand at the front of a column."""
+        place = self.places[slot_id]
+        pile = self.columns[(slot_id, column)]
+        if product.packaging.height_m > place.board.clearance_m:
+            return False
+        if self._in_line(place, pile, product):
+            return len(pile) < place.slot.deep
+        depth_m = product.packaging.depth_m
+        return self._free_v(slot_id, column, depth_m) - depth_m / 2 >= -OVERHANG_M
+
+    def _arrangements(
+        self, store: StoreFile, shelves: tuple[Arrangement, ...]
+    ) -> dict[tuple[str, int], tuple[str, ...]]:
+        slots = {slot.slot_id: slot for slot in store.slots}
+        found = {}
+        for one in shelves:
+            slot = slots.get(one.slot_id)
+            if slot is None or not 0 <= one.column < slot.facings:
+                raise ScenarioError(
+                    f"expected a slot and column of store {store.store_id}, got {one.slot_id} "
+                    f"column {one.column}"
+                )
+            found[(one.slot_id, one.column)] = one.gtins
+        return found
 
     def front(self, slot_id: str, column: int) -> Item | None:
         """The item a hand meets first, if the column has one."""
         pile = self.columns[(slot_id, column)]
         return pile[-1] if pile else None
 
-    def filled_columns(self, slot_id: str) -> list[int]:
-        """Columns that have something to take."""
-        count = self.places[slot_id].slot.facings
-        return [c for c in range(count) if self.columns[(slot_id, c)]]
+    def filled_columns(self, slot_id: str, gtin: str | None = None) -> list[int]:
+        """Columns that have something to take; with `gtin`, this product in front."""
+        fronts = [(c, self.front(slot_id, c)) for c in range(self.places[slot_id].slot.facings)]
+        return [
+            c
+            for c, item in fronts
+            if item is not None and (gtin is None or item.product.gtin == gtin)
+        ]
 
     def take(self, slot_id: str, column: int) -> Item:
         """The front item leaves its board."""
@@ -181,6 +274,7 @@ class Stock:
         grams = self._grams.copy()
         for row, share in self.shares(board_id, item.u_m, item.product.packaging.width_m):
             grams[row] += sign * share * item.weight_g
+            self.moved.append((row, sign * share * item.weight_g))
         self._grams = grams
 
     def _changed(self) -> None:

@@ -19,25 +19,30 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contracts.store_file import StoreFile
 from hardware.ports import GateScan
-from store_sim.errors import WorldError
-from store_sim.scene import Scene
-from store_sim.truth import Action, ActionKind, TruthVisit
-from store_sim.world.anatomy import frame_of, sample_appearance
-from store_sim.world.crowd import Ground, step_walkers
+from store_sim.dials import Dials, Mishap
+from store_sim.errors import ScenarioError, WorldError
+from store_sim.scene import ItemPose, Scene
+from store_sim.truth import Action, ActionKind, Traces, TruthVisit
+from store_sim.world.anatomy import frame_of
+from store_sim.world.crowd import PERSONAL_SPACE_M, Ground, step_walkers
+from store_sim.world.debts import Debts
+from store_sim.world.doors import Doors
 from store_sim.world.gates import SPAWN_M, gateway_of
 from store_sim.world.loads import PlateLoads
+from store_sim.world.outfits import dressed
 from store_sim.world.perform import perform
+from store_sim.world.presses import Presses
 from store_sim.world.scenario import Scenario, VisitPlan
 from store_sim.world.shopper import Shopper
 from store_sim.world.stock import Item, SlotPlace, Stock
-from store_sim.world.verbs import Enter
+from store_sim.world.traces import Tracer
+from store_sim.world.verbs import Enter, Scripted, Verb
 
 __all__ = ["LOADS_MAX", "TICK_HZ", "PlateLoads", "World"]
 
@@ -50,14 +55,7 @@ SPOT_M = 0.64
 """Two shoppers choose places to stand at least this far apart."""
 NIGHT_S = 8.0
 """How long the store of a looping scenario is empty between two days."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Press:
-    begin_s: float
-    end_s: float
-    shares: tuple[tuple[int, float], ...]
-    strength_g: float
+MISHAPS_MAX = 256
 
 
 class World:
@@ -71,18 +69,36 @@ class World:
         phone: Callable[[int], str | None] | None = None,
         *,
         doors_open: bool = True,
+        dials: Dials | None = None,
     ) -> None:
         """`phone(shopper)` gives a shopper's entry code when it is asked, None while there is
         none yet; without it codes come by `provide_code`. With `doors_open=False` nobody comes,
-        and the first day does not begin, before `open_doors`."""
+        and the first day does not begin, before `open_doors`. `dials` are the scenario's for
+        None."""
         self.store = store
         self.scenario = scenario
         self.seed = seed
-        self.stock = Stock(store, self._rng(1, 0))
+        self.dials = scenario.dials if dials is None else dials
+        self.stock = Stock(
+            store,
+            self._rng(1, 0),
+            shelves=scenario.shelves,
+            weight_sd=self.dials.plates.pack_weight_sd,
+        )
         self.ground = Ground(store)
+        self.doors = Doors(store)
+        self.meetings: dict[str, set[int]] = {}
+        self.floor_items: dict[int, tuple[Item, ItemPose]] = {}
         self.restocked_at_s: list[float] = []
+        self.space_m = scenario.space_or(PERSONAL_SPACE_M)
+        self._spot_m = SPOT_M * self.space_m / PERSONAL_SPACE_M
+        self._tracer = Tracer(store)
+        self._mishaps: list[Mishap] = []
+        self._debts = Debts()
+        self._at_place: dict[int, int] = {}
         self._phone = phone
         self._codes: dict[int, str] = {}
+        self._shown: dict[int, str] = {}
         self._refused: set[int] = set()
         self._tick = 0
         self._day = 0
@@ -91,13 +107,13 @@ class World:
         self._plans = scenario.day(0)
         self._next_plan = 0
         self._next_shopper = 0
+        self._admitted: list[VisitPlan] = []
         self._empty_since_s: float | None = None
         self._shoppers: list[Shopper] = []
         self._gate_users: dict[str, int] = {}
         self._reserved: dict[int, int] = {}
         self._blocked: dict[int, tuple[str, int]] = {}
-        self._presses: list[_Press] = []
-        self._no_push = np.zeros(len(store.plates))
+        self._presses = Presses(len(store.plates))
         self._loads: deque[tuple[float, NDArray[np.float64], NDArray[np.float64]]] = deque(
             maxlen=LOADS_MAX
         )
@@ -115,7 +131,7 @@ class World:
     @property
     def finished(self) -> bool:
         """Whether the last shopper has left; never for a scenario that loops."""
-        done = self._next_plan >= len(self._plans) and not self._shoppers
+        done = self._next_plan >= len(self._plans) and not self._shoppers and not self._admitted
         return done and not self.scenario.loops
 
     def advance(self, t_s: float) -> Scene:
@@ -147,8 +163,14 @@ class World:
                 pose = shopper.pose()
                 bodies.append(pose)
                 loose.extend(shopper.held_items(pose, self.t_s))
+            loose.extend(pose for _, pose in self.floor_items.values())
             self._scene = Scene(
-                self.t_s, tuple(bodies), tuple(loose), self.stock.shelf_items(), self.stock.version
+                self.t_s,
+                tuple(bodies),
+                tuple(loose),
+                self.stock.shelf_items(),
+                self.stock.version,
+                self.doors.poses(),
             )
         return self._scene
 
@@ -172,6 +194,30 @@ class World:
         """The gate stays shut for a shopper who has scanned; the shopper goes away."""
         self._refused.add(shopper)
 
+    def refuse_gate(self, gate_id: str) -> None:
+        """The gate stays shut for whoever has just shown a code there."""
+        user = self._gate_users.get(gate_id)
+        if user is not None:
+            self._refused.add(user)
+
+    # -- what comes from outside while the store is open
+
+    def admit(self, plan: VisitPlan) -> int:
+        """Somebody who is in no day's plan comes now; returns the shopper's index. The verbs may
+        be any iterable: the next one is asked for when the last is done."""
+        self._admitted.append(plan)
+        return self._next_shopper + len(self._admitted) - 1
+
+    def tamper(self, mishap: Mishap) -> None:
+        """Something happens to a device (the newest MISHAPS_MAX are kept)."""
+        self._mishaps = [one for one in self._mishaps if one.end_s > self.t_s][-MISHAPS_MAX:]
+        self._mishaps.append(mishap)
+
+    def tampering(self) -> tuple[Mishap, ...]:
+        """What is wrong with devices now: by the dials, and by what shoppers did."""
+        everything = (*self.dials.mishaps, *self._mishaps)
+        return tuple(one for one in everything if one.begin_s <= self.t_s < one.end_s)
+
     # -- what sensors and the auditor get
 
     def take_scans(self) -> tuple[GateScan, ...]:
@@ -184,15 +230,7 @@ class World:
         """Loads of all ticks since the last call (the newest LOADS_MAX)."""
         rows = list(self._loads)
         self._loads.clear()
-        plates = len(self.store.plates)
-        if not rows:
-            none = np.zeros((0, plates))
-            return PlateLoads(np.zeros(0), none, none)
-        return PlateLoads(
-            np.array([row[0] for row in rows]),
-            np.stack([row[1] for row in rows]),
-            np.stack([row[2] for row in rows]),
-        )
+        return PlateLoads.of(rows, len(self.store.plates))
 
     def take_finished(self) -> tuple[TruthVisit, ...]:
         """Truth: visits that ended since the last call. For the auditor alone."""
@@ -200,7 +238,24 @@ class World:
         self._finished.clear()
         return visits
 
+    def take_traces(self) -> Traces:
+        """Truth: reaches, plate steps and track points since the last call."""
+        return self._tracer.take()
+
     # -- what performers ask and tell
+
+    def shopper_at(self, place: int) -> Shopper | None:
+        """The shopper who came for a place in the day's plans, while in the store."""
+        index = self._at_place.get(place)
+        return next((one for one in self._shoppers if one.index == index), None)
+
+    def index_at(self, place: int) -> int | None:
+        """The index of the shopper who came, or comes, for a place in the day's plans."""
+        return self._at_place.get(place)
+
+    def others(self, shopper: Shopper) -> list[Shopper]:
+        """Everybody else who is in the store."""
+        return [other for other in self._shoppers if other is not shopper]
 
     def claim_spot(self, shopper: Shopper, x: float, y: float) -> bool:
         """Takes a place to stand if nobody stands there or is on the way there."""
@@ -210,10 +265,10 @@ class World:
             if other is shopper:
                 continue
             spot = other.spot
-            if spot is not None and math.hypot(spot[0] - x, spot[1] - y) < SPOT_M:
+            if spot is not None and math.hypot(spot[0] - x, spot[1] - y) < self._spot_m:
                 return False
             idle = other.goal is None and spot is None
-            if idle and math.hypot(other.x - x, other.y - y) < SPOT_M:
+            if idle and math.hypot(other.x - x, other.y - y) < self._spot_m:
                 return False
         shopper.spot = (x, y)
         return True
@@ -226,6 +281,11 @@ class World:
         """Whether this shopper's hand is the one that goes for the item."""
         owner = self._reserved.setdefault(item.index, shopper.index)
         return owner == shopper.index
+
+    def let_go(self, shopper: Shopper, item: Item) -> None:
+        """The hand that went for the item leaves it where it is."""
+        if self._reserved.get(item.index) == shopper.index:
+            del self._reserved[item.index]
 
     def block(self, shopper: Shopper, column: tuple[str, int] | None) -> None:
         """Keeps others from a column into which an item is being put; None lets go."""
@@ -246,31 +306,37 @@ class World:
         """A hand presses on the board at `u_m` for a while."""
         width = place.product.packaging.width_m
         shares = tuple(self.stock.shares(place.board.board_id, u_m, width))
-        self._presses.append(_Press(self.t_s, self.t_s + seconds, shares, strength_g))
+        self._presses.add(self.t_s, seconds, shares, strength_g)
 
     def record(
         self,
         shopper: Shopper,
         kind: ActionKind,
-        place: SlotPlace,
+        place: SlotPlace | None,
         u_m: float,
         item: Item | None,
         hand: str,
+        other: int | None = None,
     ) -> None:
-        """Notes in the truth what a hand did."""
+        """Notes in the truth what a hand did, and who owes for the item from now on."""
         if item is not None:
             self._reserved.pop(item.index, None)
+            self._debts.moved(shopper, kind, item)
+        product = item.product.gtin if item is not None else ""
+        if place is not None and item is None:
+            product = place.product.gtin
         shopper.truth.actions.append(
             Action(
                 round(self.t_s, 4),
                 kind,
-                place.slot.slot_id,
-                place.bay.bay_id,
-                place.board.board_id,
+                "" if place is None else place.slot.slot_id,
+                "" if place is None else place.bay.bay_id,
+                "" if place is None else place.board.board_id,
                 round(u_m, 4),
-                place.product.gtin,
+                product,
                 None if item is None else item.index,
                 "l" if hand == "l" else "r",
+                other,
             )
         )
 
@@ -282,8 +348,13 @@ class World:
                 self._codes[shopper] = code
         return self._codes.get(shopper)
 
+    def shown_code(self, shopper: int) -> str | None:
+        """The code that a shopper has shown at a gate, None before."""
+        return self._shown.get(shopper)
+
     def scan(self, gate_id: str, shopper: Shopper, code: str) -> None:
         """A shopper shows a code to the gate."""
+        self._shown[shopper.index] = code
         shopper.truth.code = code
         shopper.truth.entered_s = self.t_s
         self._scans.append(GateScan(gate_id, self.t_s, code))
@@ -292,9 +363,10 @@ class World:
         """Whether the gate stays shut for a shopper."""
         return shopper in self._refused
 
-    def open_gate(self, gate_id: str) -> None:
+    def open_gate(self, gate_id: str, shopper: Shopper) -> None:
         """The next one may come to the gate."""
-        self._gate_users.pop(gate_id, None)
+        if self._gate_users.get(gate_id) == shopper.index:
+            self._gate_users.pop(gate_id)
 
     # -- time
 
@@ -306,27 +378,22 @@ class World:
         for shopper in self._shoppers:
             if next(shopper.performance, StopIteration) is StopIteration:
                 shopper.gone = True
-        step_walkers(self._shoppers, self.ground, dt_s)
+            if self.stock.moved:
+                self._tracer.plates(self.t_s, shopper, self.stock.moved)
+        step_walkers(self._shoppers, self.ground, dt_s, self.space_m)
         for shopper in self._shoppers:
             shopper.relax(dt_s)
+        self.doors.step(dt_s)
+        self._tracer.tick(self._tick, self.t_s, self._shoppers)
         if any(shopper.gone for shopper in self._shoppers):
             self._depart()
-        self._loads.append((self.t_s, self.stock.grams, self._push()))
-
-    def _push(self) -> NDArray[np.float64]:
-        if not self._presses:
-            return self._no_push
-        push = np.zeros(len(self.store.plates))
-        for press in self._presses:
-            share = (self.t_s - press.begin_s) / max(1e-3, press.end_s - press.begin_s)
-            level = press.strength_g * math.sin(math.pi * min(1.0, max(0.0, share)))
-            for row, part in press.shares:
-                push[row] += part * level
-        self._presses = [press for press in self._presses if press.end_s > self.t_s]
-        return push
+        self._loads.append((self.t_s, self.stock.grams, self._presses.push_g(self.t_s)))
 
     def _arrive(self) -> None:
         if not self._doors_open:
+            return
+        if self._admitted and self._come(self._admitted[0], -1):
+            self._admitted.pop(0)
             return
         if self._next_plan >= len(self._plans):
             if self.scenario.loops and not self._shoppers:
@@ -337,19 +404,30 @@ class World:
             return
         if len(self._shoppers) >= self.scenario.at_most:
             return
-        first = plan.verbs[0]
-        way = gateway_of(self.store, "entry", first.gate_id if isinstance(first, Enter) else None)
-        if way.gate.gate_id in self._gate_users:
-            return
-        self._gate_users[way.gate.gate_id] = self._next_shopper
-        self._shoppers.append(self._newcomer(plan, *way.point(-SPAWN_M), way.heading_rad))
-        self._next_plan += 1
-        self._next_shopper += 1
+        if self._come(plan, self._next_plan):
+            self._next_plan += 1
 
-    def _newcomer(self, plan: VisitPlan, x: float, y: float, heading: float) -> Shopper:
+    def _come(self, plan: VisitPlan, place: int) -> bool:
+        """Somebody comes to the gate, if it is free; who sneaks in behind others does not wait."""
+        first = next(iter(plan.verbs)) if isinstance(plan.verbs, tuple) else None
+        while isinstance(first, Scripted):
+            first = first.verb
+        way = gateway_of(self.store, "entry", first.gate_id if isinstance(first, Enter) else None)
+        if plan.code != "none":
+            if way.gate.gate_id in self._gate_users:
+                return False
+            self._gate_users[way.gate.gate_id] = self._next_shopper
+        if place >= 0:
+            self._at_place[place] = self._next_shopper
+        self._shoppers.append(self._newcomer(plan, place, *way.point(-SPAWN_M), way.heading_rad))
+        self._next_shopper += 1
+        return True
+
+    def _newcomer(self, plan: VisitPlan, place: int, x: float, y: float, heading: float) -> Shopper:
         index = self._next_shopper
-        looks = self._rng(2, index if plan.look_seed is None else 1_000_000 + plan.look_seed)
-        appearance = sample_appearance(looks)
+        look_seed = plan.looks.seed if plan.look_seed is None else plan.look_seed
+        looks = self._rng(2, index if look_seed is None else 1_000_000 + look_seed)
+        appearance = dressed(looks, plan.looks, self.dials.people)
         rng = self._rng(3, index)
         shopper = Shopper(
             index=index,
@@ -357,13 +435,15 @@ class World:
             appearance=appearance,
             frame=frame_of(appearance),
             rng=rng,
-            truth=TruthVisit(index),
+            truth=TruthVisit(index, staff=plan.staff),
             x=x,
             y=y,
             heading=heading,
             pace_m_s=float(rng.uniform(0.8, 1.2)),
             performance=iter(()),
+            place=place,
         )
+        shopper.bag.extend(self.stock.new_item(self.stock.product(gtin)) for gtin in plan.brings)
         shopper.performance = self._perform(shopper)
         return shopper
 
@@ -371,7 +451,24 @@ class World:
         for verb in shopper.plan.verbs:
             if shopper.gone:
                 return
+            yield from self._one_verb(shopper, verb)
+
+    def _one_verb(self, shopper: Shopper, verb: Verb) -> Iterator[None]:
+        if not isinstance(verb, Scripted):
             yield from perform(self, shopper, verb)
+            return
+        shopper.line = verb.where
+        try:
+            yield from perform(self, shopper, verb.verb)
+        except ScenarioError as error:
+            raise ScenarioError(f"{verb.where}: {error}") from error
+        shopper.line = None
+
+    def _payer_of(self, shopper: Shopper) -> int | None:
+        plan = shopper.plan
+        if plan.staff or plan.code in ("none", "screenshot", "reused"):
+            return None
+        return shopper.index if plan.payer is None else self._at_place.get(plan.payer)
 
     def _depart(self) -> None:
         for shopper in self._shoppers:
@@ -382,7 +479,9 @@ class World:
             self._codes.pop(shopper.index, None)
             self._refused.discard(shopper.index)
             if shopper.truth.entered_s is not None:
+                shopper.truth.payer = self._payer_of(shopper)
                 self._finished.append(shopper.truth)
+            self._debts.left(shopper)
         self._shoppers = [shopper for shopper in self._shoppers if not shopper.gone]
 
     def _next_day(self) -> None:
@@ -395,6 +494,7 @@ class World:
         self._day += 1
         self._day_began_s = self.t_s
         self._plans, self._next_plan = self.scenario.day(self._day), 0
+        self._at_place.clear()
         self.stock.fill()
         self.restocked_at_s.append(self.t_s)
 
