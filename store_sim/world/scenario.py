@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -53,6 +53,13 @@ class VisitPlan:
     brings: tuple[str, ...] = ()
     """GTINs in the bag before coming in: own things (store_sim.world.foreign), or staff's new
     stock."""
+
+    def payer_of(self, index: int, at_place: Mapping[int, int]) -> int | None:
+        """Who pays for the shopper of this index: an index, or None for nobody. `at_place` gives
+        the indexes of those who came, by their places in the day."""
+        if self.staff or self.code in ("none", "screenshot", "reused"):
+            return None
+        return index if self.payer is None else at_place.get(self.payer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -464,12 +464,6 @@ class World:
             raise ScenarioError(f"{verb.where}: {error}") from error
         shopper.line = None
 
-    def _payer_of(self, shopper: Shopper) -> int | None:
-        plan = shopper.plan
-        if plan.staff or plan.code in ("none", "screenshot", "reused"):
-            return None
-        return shopper.index if plan.payer is None else self._at_place.get(plan.payer)
-
     def _depart(self) -> None:
         for shopper in self._shoppers:
             if not shopper.gone:
@@ -479,7 +473,7 @@ class World:
             self._codes.pop(shopper.index, None)
             self._refused.discard(shopper.index)
             if shopper.truth.entered_s is not None:
-                shopper.truth.payer = self._payer_of(shopper)
+                shopper.truth.payer = shopper.plan.payer_of(shopper.index, self._at_place)
                 self._finished.append(shopper.truth)
             self._debts.left(shopper)
         self._shoppers = [shopper for shopper in self._shoppers if not shopper.gone]
