@@ -178,8 +178,12 @@ def _fixed_stance(
     world: World, shopper: Shopper, target: Target, hand: str, stand_u_m: float
 ) -> tuple[tuple[float, float], Posture] | None:
     """A stance as near before `stand_u_m` as the arm is long."""
-    for nearer in (0.0, 0.05, 0.10, 0.15, 0.20):
-        wanted = stand_u_m - target.u_m
+    origin = target.place.bay.origin_m
+    # u runs to the right of somebody who faces the shelf.
+    right = (target.inward[1], -target.inward[0])
+    tip_u_m = (target.tip_m[0] - origin[0]) * right[0] + (target.tip_m[1] - origin[1]) * right[1]
+    for nearer in (0.0, 0.05, 0.10, 0.15, 0.20, 0.25, 0.30):
+        wanted = stand_u_m - tip_u_m
         aside = math.copysign(max(0.0, abs(wanted) - nearer), wanted)
         posture = _posture(shopper, target, hand, aside, None)
         if posture.short_m > 0.0:

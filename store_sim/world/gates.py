@@ -118,16 +118,18 @@ def _code(world: World, shopper: Shopper) -> str | None:
     owner = None if plan.code_of is None else world.index_at(plan.code_of)
     if owner is None:
         return None
+    if plan.code == "reused" and world.is_inside(owner):
+        return None
     if plan.code != "screenshot" and world.shown_code(owner) is None:
         return None
     return world.shown_code(owner) or world.code_of(owner)
 
 
 def _slip_in(world: World, shopper: Shopper, way: GateWay) -> Iterator[None]:
-    """Lurks before the gate and walks in close behind whoever passes next."""
+    """Lurks before the gate and walks in close behind whoever passes next; staff have a key."""
     yield from walk(world, shopper, *way.point(-0.62, 0.25 * way.width_m), way.heading_rad)
     patience_s = world.t_s + TAIL_PATIENCE_S
-    while not any(
+    while not shopper.plan.staff and not any(
         0.55 < way.inside_m(other.x, other.y) < 1.3 and other.truth.entered_s is not None
         for other in world.others(shopper)
     ):

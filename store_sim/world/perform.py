@@ -44,6 +44,7 @@ from store_sim.world.standing import (
 )
 from store_sim.world.stock import Item, SlotPlace, bay_point
 from store_sim.world.tricks import TRICKS, unseen_spot
+from store_sim.world.verbs import HandName
 
 if TYPE_CHECKING:
     from store_sim.world.world import World
@@ -106,8 +107,8 @@ def _wait(world: World, shopper: Shopper, verb: verbs.Wait) -> Iterator[None]:
 
 def _reach(world: World, shopper: Shopper, verb: verbs.Reach) -> Iterator[None]:
     place = place_of(world, verb.slot_id)
-    hand = yield from free_hand(world, shopper, verb.hand)
-    column = choose_column(world, shopper, place, verb.column)
+    hand = yield from free_hand(world, shopper, verb.hand or _nearer_hand(place, verb.stand_u_m))
+    column = choose_column(world, shopper, place, verb.column, None, verb.stand_u_m)
     item = None if column is None else world.stock.front(verb.slot_id, column)
     if column is None or item is None:
         refuse(shopper, f"expected something in {verb.slot_id} to reach for, got an empty place")
@@ -132,6 +133,13 @@ def _reach(world: World, shopper: Shopper, verb: verbs.Reach) -> Iterator[None]:
     shopper.look_at = None
 
 
+def _nearer_hand(place: SlotPlace, stand_u_m: float | None) -> HandName | None:
+    """The hand on the side of a slot, for somebody who has to stand elsewhere."""
+    if stand_u_m is None:
+        return None
+    return "l" if 0.5 * (place.slot.u0_m + place.slot.u1_m) < stand_u_m else "r"
+
+
 def _gripped(
     world: World,
     shopper: Shopper,
@@ -144,7 +152,7 @@ def _gripped(
     """Goes where the front item of a column can be taken, with the item kept for this hand."""
     place = place_of(world, slot_id)
     for _ in range(3):
-        chosen = choose_column(world, shopper, place, column, gtin)
+        chosen = choose_column(world, shopper, place, column, gtin, stand_u_m)
         item = None if chosen is None else world.stock.front(slot_id, chosen)
         if chosen is None or item is None:
             wanted = "" if gtin is None else f" with {gtin} in front"
@@ -178,7 +186,7 @@ def _lift_off(world: World, shopper: Shopper, hand: Hand, place: SlotPlace, colu
 
 def _take(world: World, shopper: Shopper, verb: verbs.Take) -> Iterator[None]:
     place = place_of(world, verb.slot_id)
-    hand = yield from free_hand(world, shopper, verb.hand)
+    hand = yield from free_hand(world, shopper, verb.hand or _nearer_hand(place, verb.stand_u_m))
     found = yield from _gripped(
         world, shopper, hand, verb.slot_id, verb.column, verb.gtin, verb.stand_u_m
     )

@@ -10,7 +10,7 @@ from store_sim.dials import Dials
 from store_sim.errors import ScenarioError
 from store_sim.world.verbs import Verb
 
-__all__ = ["Arrangement", "CodeKind", "Looks", "Scenario", "VisitPlan"]
+__all__ = ["Arrangement", "Brought", "CodeKind", "Looks", "Scenario", "VisitPlan"]
 
 SPACE_MIN_M = 0.30
 """Nearer than this, two bodies would be one."""
@@ -34,6 +34,14 @@ class Looks:
 
 
 @dataclass(frozen=True, slots=True)
+class Brought:
+    """A thing somebody brings along; a weight of its own where the case wants one."""
+
+    gtin: str
+    weight_g: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class VisitPlan:
     """One shopper's visit: `not_before_s` counts from the beginning of the day.
 
@@ -50,9 +58,8 @@ class VisitPlan:
     code_of: int | None = None
     payer: int | None = None
     staff: bool = False
-    brings: tuple[str, ...] = ()
-    """GTINs in the bag before coming in: own things (store_sim.world.foreign), or staff's new
-    stock."""
+    brings: tuple[Brought, ...] = ()
+    """In the bag before coming in: own things (store_sim.world.foreign), or staff's new stock."""
 
     def payer_of(self, index: int, at_place: Mapping[int, int]) -> int | None:
         """Who pays for the shopper of this index: an index, or None for nobody. `at_place` gives

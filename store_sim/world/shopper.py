@@ -97,6 +97,8 @@ class Shopper:
     gaze: Vec = (2.0, 0.0, 1.3)
     roams: bool = False
     spot: tuple[float, float] | None = None
+    stays: bool = False
+    """Whether a script wants this shopper where he or she stands."""
     gone: bool = False
     crook: list[Item] = field(default_factory=list)
     bag: list[Item] = field(default_factory=list)

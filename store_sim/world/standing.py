@@ -82,6 +82,7 @@ def stand_for(
         )
         return None
     spot, posture = found
+    shopper.stays = goal.stand_u_m is not None
     if spot is not None:
         yield from walk(world, shopper, *spot, target.heading_rad)
     else:
@@ -156,6 +157,7 @@ def go_before(world: World, shopper: Shopper, place: SlotPlace, u_m: float) -> I
         x, y, _ = bay_point(place.bay, u_m, -0.62, 0.0)
         if world.claim_spot(shopper, x, y):
             yield from walk(world, shopper, x, y, angle)
+            shopper.stays = True
             return
         yield from pause(world, 0.3)
     refuse(shopper, f"expected room at {u_m:.2f} m of {place.bay.bay_id}, got somebody there")
@@ -167,14 +169,18 @@ def choose_column(
     place: SlotPlace,
     column: int | None,
     gtin: str | None = None,
+    stand_u_m: float | None = None,
 ) -> int | None:
-    """The column to take from: the one asked for, or one that stands furthest to the front."""
+    """The column to take from: the one asked for, the nearest to where somebody has to stand, or
+    one that stands furthest to the front."""
     filled = world.stock.filled_columns(place.slot.slot_id, gtin)
     free = [c for c in filled if not world.is_blocked(shopper, (place.slot.slot_id, c))]
     if column is not None:
         return column if column in free else None
     if not free:
         return None
+    if stand_u_m is not None:
+        return min(free, key=lambda c: (abs(_column_u(place, c) - stand_u_m), c))
     # What stands furthest to the front is taken first, and of those any.
     deepest = max(len(world.stock.columns[(place.slot.slot_id, c)]) for c in free)
     weights = [4.0 ** (len(world.stock.columns[(place.slot.slot_id, c)]) - deepest) for c in free]
@@ -195,3 +201,7 @@ def in_s(shopper: Shopper, posture: Posture, pace: float) -> float:
 def out_s(shopper: Shopper, pace: float) -> float:
     bend = shopper.crouch + 0.5 * shopper.lean
     return (float(shopper.rng.uniform(0.5, 0.9)) + 0.35 * bend) * pace
+
+
+def _column_u(place: SlotPlace, column: int) -> float:
+    return place.slot.u0_m + (column + 0.5) * place.pitch_m

@@ -14,7 +14,7 @@ from store_sim.errors import ScenarioError
 from store_sim.scene import ItemPose
 from store_sim.world.foreign import FOREIGN
 from store_sim.world.hold import quantised, rotation_z
-from store_sim.world.scenario import Arrangement
+from store_sim.world.scenario import Arrangement, Brought
 from store_sim.world.vectors import Vec
 
 __all__ = ["FRONT_GAP_M", "Item", "SlotPlace", "Stock", "bay_point"]
@@ -142,6 +142,10 @@ class Stock:
         item = Item(len(self.items), product, round(weight, 1), 0.0, 0.0, 0.0)
         self.items.append(item)
         return item
+
+    def brought(self, thing: Brought) -> Item:
+        """A thing that somebody has on them who comes in."""
+        return self.new_item(self.product(thing.gtin), thing.weight_g)
 
     def product(self, gtin: str) -> Product:
         """A product of the store, or a thing people bring along; ScenarioError if neither."""

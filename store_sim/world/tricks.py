@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from store_sim.world.acts import drive_hand, face, pause, walk
 from store_sim.world.hands import carried_item, free_hand, into_hand
 from store_sim.world.hold import quantised, rotation_z
 from store_sim.world.shopper import Shopper
-from store_sim.world.standing import go_before, place_of, refuse
+from store_sim.world.standing import CLAIM_TRIES, go_before, place_of, refuse
 from store_sim.world.stock import Item
 from store_sim.world.vectors import Vec, unit
 
@@ -28,8 +28,11 @@ __all__ = ["TRICKS", "unseen_spot"]
 
 MEETING_S_MAX = 180.0
 """Who is alone at a meeting for longer gives it up."""
+ASIDE_S = 1.5
+"""Who waits longer before a shelf steps back, so that others can get at it."""
 NEAR_M = 1.15
 """From one hand to another's."""
+HIDE_S_MAX = 8.0
 LEAN_BEAT_S = 0.5
 SEEN_AT_M = 1.5
 """Heads are about this high; a spot is unseen when no camera sees them."""
@@ -39,7 +42,11 @@ def _meet(world: World, shopper: Shopper, verb: verbs.Meet) -> Iterator[None]:
     there = world.meetings.setdefault(verb.name, set())
     there.add(shopper.index)
     patience_s = world.t_s + MEETING_S_MAX
+    begin_s = world.t_s
     while len(there) < verb.parties:
+        if world.t_s > begin_s + ASIDE_S and not shopper.stays:
+            yield from _make_way(world, shopper)
+            begin_s = math.inf
         if world.t_s > patience_s:
             refuse(
                 shopper,
@@ -50,6 +57,26 @@ def _meet(world: World, shopper: Shopper, verb: verbs.Meet) -> Iterator[None]:
         yield
 
 
+def _make_way(world: World, shopper: Shopper) -> Iterator[None]:
+    """Steps back from a shelf to where nobody stands."""
+    normal = world.ground.near_front(shopper.x, shopper.y)
+    if normal is None:
+        return
+    for back_m, aside_m in (
+        (1.4, 0.0),
+        (1.4, 0.7),
+        (1.4, -0.7),
+        (1.8, 0.0),
+        (1.0, 1.2),
+        (1.0, -1.2),
+    ):
+        x = shopper.x + back_m * normal[0] - aside_m * normal[1]
+        y = shopper.y + back_m * normal[1] + aside_m * normal[0]
+        if world.claim_spot(shopper, x, y):
+            yield from walk(world, shopper, x, y)
+            return
+
+
 def _crouch(world: World, shopper: Shopper, verb: verbs.Crouch) -> Iterator[None]:
     shopper.crouch_goal, shopper.lean_goal = 1.0, 0.35
     yield from pause(world, verb.seconds)
@@ -57,21 +84,40 @@ def _crouch(world: World, shopper: Shopper, verb: verbs.Crouch) -> Iterator[None
     yield from pause(world, 0.5)
 
 
-def _near(world: World, shopper: Shopper, place: int, what: str) -> Shopper | None:
-    """The other shopper, if near enough for hands to meet; a script is refused if not."""
+def _near(
+    world: World, shopper: Shopper, place: int, what: str
+) -> Generator[None, None, Shopper | None]:
+    """Walks up to the other shopper; a script is refused where nobody is, or no way leads."""
     other = world.shopper_at(place)
     if other is None or other is shopper:
         refuse(shopper, f"expected another shopper in the store to {what}, got nobody")
         return None
-    away = math.hypot(other.x - shopper.x, other.y - shopper.y)
-    if away > NEAR_M:
-        refuse(
-            shopper,
-            f"expected somebody within {NEAR_M} m to {what}, got {away:.2f} m; let both walk up "
-            "to each other and meet",
-        )
-        return None
-    return other
+    for _ in range(CLAIM_TRIES):
+        if _apart(shopper, other) <= NEAR_M:
+            return other
+        spot = _beside(world, shopper, other)
+        if spot is not None:
+            yield from walk(world, shopper, *spot, _towards(shopper, other))
+        yield from pause(world, 0.3)
+    away = _apart(shopper, other)
+    refuse(shopper, f"expected to come within {NEAR_M} m to {what}, got {away:.2f} m")
+    return None
+
+
+def _apart(shopper: Shopper, other: Shopper) -> float:
+    return math.hypot(other.x - shopper.x, other.y - shopper.y)
+
+
+def _beside(world: World, shopper: Shopper, other: Shopper) -> tuple[float, float] | None:
+    """The nearest free place an arm's length from somebody."""
+    radius = min(NEAR_M - 0.1, world.space_m + 0.3)
+    begin = _towards(other, shopper)
+    for turn in (0.0, 0.6, -0.6, 1.2, -1.2, 1.9, -1.9, 2.6, -2.6):
+        x = other.x + radius * math.cos(begin + turn)
+        y = other.y + radius * math.sin(begin + turn)
+        if world.claim_spot(shopper, x, y):
+            return x, y
+    return None
 
 
 def _between(shopper: Shopper, other: Shopper) -> Vec:
@@ -114,13 +160,13 @@ def _give(world: World, shopper: Shopper, other: Shopper, gtin: str) -> Iterator
 
 
 def _hand_over(world: World, shopper: Shopper, verb: verbs.HandOver) -> Iterator[None]:
-    other = _near(world, shopper, verb.to, "hand something to")
+    other = yield from _near(world, shopper, verb.to, "hand something to")
     if other is not None:
         yield from _give(world, shopper, other, verb.gtin)
 
 
 def _exchange(world: World, shopper: Shopper, verb: verbs.Exchange) -> Iterator[None]:
-    other = _near(world, shopper, verb.partner, "exchange with")
+    other = yield from _near(world, shopper, verb.partner, "exchange with")
     if other is None:
         return
     yield from _give(world, shopper, other, verb.give_gtin)
@@ -130,7 +176,7 @@ def _exchange(world: World, shopper: Shopper, verb: verbs.Exchange) -> Iterator[
 
 
 def _slip_into(world: World, shopper: Shopper, verb: verbs.SlipInto) -> Iterator[None]:
-    other = _near(world, shopper, verb.owner, "slip something into the bag of")
+    other = yield from _near(world, shopper, verb.owner, "slip something into the bag of")
     item = carried_item(shopper, verb.gtin)
     if other is None or item is None:
         refuse(shopper, f"expected to carry {verb.gtin}, got no such item")
@@ -166,7 +212,7 @@ def _swap_behind(world: World, shopper: Shopper, verb: verbs.SwapBehind) -> Iter
 
 
 def _swap_clothes(world: World, shopper: Shopper, verb: verbs.SwapClothes) -> Iterator[None]:
-    other = _near(world, shopper, verb.partner, "swap clothes with")
+    other = yield from _near(world, shopper, verb.partner, "swap clothes with")
     if other is None:
         return
     yield from pause(world, 3.0)
@@ -239,8 +285,15 @@ def _hide_behind(world: World, shopper: Shopper, verb: verbs.HideBehind) -> Iter
     near = world.space_m + 0.05
     back = (-math.cos(other.heading), -math.sin(other.heading))
     world.leave_spot(shopper)
-    yield from walk(world, shopper, other.x + near * back[0], other.y + near * back[1],
-                    other.heading)  # fmt: skip
+    spot = (other.x + near * back[0], other.y + near * back[1])
+    patience_s = world.t_s + HIDE_S_MAX
+    for _ in walk(world, shopper, *spot, other.heading):
+        if world.t_s > patience_s:
+            # As near as the crowd lets one.
+            shopper.goal = None
+            break
+        yield
+    shopper.sidesteps = False
     yield from pause(world, verb.seconds)
 
 

@@ -253,6 +253,10 @@ class World:
         """The index of the shopper who came, or comes, for a place in the day's plans."""
         return self._at_place.get(place)
 
+    def is_inside(self, index: int) -> bool:
+        """Whether the shopper of this index is in the store, or at its gate."""
+        return any(one.index == index for one in self._shoppers)
+
     def others(self, shopper: Shopper) -> list[Shopper]:
         """Everybody else who is in the store."""
         return [other for other in self._shoppers if other is not shopper]
@@ -443,7 +447,7 @@ class World:
             performance=iter(()),
             place=place,
         )
-        shopper.bag.extend(self.stock.new_item(self.stock.product(gtin)) for gtin in plan.brings)
+        shopper.bag.extend(self.stock.brought(one) for one in plan.brings)
         shopper.performance = self._perform(shopper)
         return shopper
 
