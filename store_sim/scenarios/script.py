@@ -21,6 +21,7 @@ read, cast or done is refused with file, line and reason.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,10 @@ from store_sim.scenarios.easy import shopping_trip
 from store_sim.scenarios.lines import VERBS
 from store_sim.scenarios.targets import target_of
 from store_sim.scenarios.words import Words
+from store_sim.world.crowd import Ground
 from store_sim.world.foreign import FOREIGN
 from store_sim.world.scenario import Arrangement, Brought, Looks, Scenario, VisitPlan
-from store_sim.world.verbs import Scripted, Verb
+from store_sim.world.verbs import Meet, Scripted, Verb, WalkTo
 
 __all__ = ["Script", "parse_script", "read_script"]
 
@@ -47,6 +49,7 @@ CODES = ("none", "screenshot", "expired", "reused", "group")
 THINGS = {product.name.split()[-1]: gtin for gtin, product in FOREIGN.items()}
 """Things to bring by their last word: stone, flask, phone."""
 CROWD_GAP_S = 2.5
+CROWD_SPACE_M = 0.66
 
 
 @dataclass(slots=True)
@@ -249,11 +252,15 @@ class _Builder:
                 plans.append(self._plan(words, tuple(verbs[who])))
             else:
                 words.fail(f"expected {who} to do something, got no line of {who}'s")
+        waiting = _waiting_places(self.store, self.crowd)
         for k in range(self.crowd):
             rng = np.random.default_rng([self.seed, 14, k])
-            trip = shopping_trip(self.store, rng)
-            plans.append(VisitPlan(round(0.5 + CROWD_GAP_S * k, 2), trip, rng.random() < 0.5))
-        # People come in the order of their times; the places that scripts name stay theirs.
+            enter, *trip = shopping_trip(self.store, rng)
+            spread = [WalkTo(at_m=waiting[k]), Meet("everybody", self.crowd)]
+            trip = [enter, *spread, *trip]
+            plans.append(
+                VisitPlan(round(0.5 + CROWD_GAP_S * k, 2), tuple(trip), rng.random() < 0.5)
+            )
         return plans
 
     def _plan(self, words: Words, verbs: tuple[Verb, ...]) -> VisitPlan:
@@ -317,3 +324,19 @@ _HEADS = {
     "at-most": _Builder.most,
     "crowd": _Builder.crowd_of,
 }
+
+
+def _waiting_places(store: StoreFile, count: int) -> list[tuple[float, float]]:
+    """Points all over the floor, off the shelves, the furthest from the way in first, so that a
+    crowd that waits stands in nobody's way."""
+    ground = Ground(store)
+    (x0, y0), (x1, y1) = next(gate.line_m for gate in store.gates if gate.kind == "entry")
+    middle = (0.5 * (x0 + x1), 0.5 * (y0 + y1))
+    points = [
+        (round(float(x), 3), round(float(y), 3))
+        for x in np.arange(0.7, store.floor.width_m - 0.6, CROWD_SPACE_M)
+        for y in np.arange(0.7, store.floor.depth_m - 0.6, CROWD_SPACE_M)
+        if ground.clear(float(x), float(y)) and ground.near_front(float(x), float(y)) is None
+    ]
+    points.sort(key=lambda p: (-round(math.dist(p, middle), 6), p))
+    return [points[k % len(points)] for k in range(count)]
