@@ -83,31 +83,41 @@ def _gleam(x, y, z, n, light):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _room(px, py, pz, dx, dy, dz, mirror):  # type: ignore[no-untyped-def]
-    """Brightness of the aisle that a flat pane mirrors: strips of lamps, floor, far shelves.
+def _room(column, row, depth, cam, mirror):  # type: ignore[no-untyped-def]
+    """Brightness of the aisle that a flat pane mirrors at a pixel: lamps, bright windows, floor.
 
-    `mirror` (5,): strength, the pane's normal, the ceiling's height.
+    `mirror` (5,): strength, the pane's normal, the ceiling's height. The other side of the aisle
+    is taken to be four metres away, whatever the store is like.
     """
+    right, down = (column - cam[14]) / cam[12], (row - cam[15]) / cam[13]
+    dx = cam[6] + cam[0] * right + cam[3] * down
+    dy = cam[7] + cam[1] * right + cam[4] * down
+    dz = cam[8] + cam[2] * right + cam[5] * down
+    px, py, pz = cam[9] + depth * dx, cam[10] + depth * dy, cam[11] + depth * dz
     facing = dx * mirror[1] + dy * mirror[2] + dz * mirror[3]
+    size = math.sqrt(dx * dx + dy * dy + dz * dz)
     rx, ry, rz = (
         dx - 2 * facing * mirror[1], dy - 2 * facing * mirror[2], dz - 2 * facing * mirror[3]
     )  # fmt: skip
-    size = math.sqrt(rx * rx + ry * ry + rz * rz)
-    value = 0.16 + 0.10 * rz / size
-    if rz > 1e-6:
+    far = 4.0 / max(1e-6, abs(facing))
+    height = pz + far * rz
+    value = 0.14
+    if height > mirror[4]:
         far = (mirror[4] - pz) / rz
         x, y = px + rx * far, py + ry * far
-        # Beyond the room there are no lamps, and strips finer than a pixel would only flicker.
-        fade = max(0.0, 1.0 - far * size / 7.0)
-        across = x / 1.4 - math.floor(x / 1.4)
-        along = y / 1.9 - math.floor(y / 1.9)
-        if 0.38 < across < 0.52 and along < 0.82:
-            value += 0.95 * fade
+        across, along = x / 1.4 - math.floor(x / 1.4), y / 1.9 - math.floor(y / 1.9)
+        value = 0.26
+        if 0.36 < across < 0.54 and along < 0.82:
+            value = 1.1
+    elif height > 0.0:
+        aside = (py + far * ry) * mirror[1] - (px + far * rx) * mirror[2]
+        column = aside / 1.6 - math.floor(aside / 1.6)
+        if 0.8 < height < 2.3 and 0.08 < column < 0.92:
+            value = 0.62
     else:
-        far = pz / max(1e-6, -rz)
-        value += 0.14 / (1.0 + 0.15 * far)
-    edge = 1.0 - min(1.0, abs(facing) / max(1e-9, math.sqrt(dx * dx + dy * dy + dz * dz)))
-    return mirror[0] * value * (0.22 + 0.6 * edge * edge)
+        value = 0.34
+    edge = 1.0 - min(1.0, abs(facing) / size)
+    return mirror[0] * value * (0.20 + 0.6 * edge * edge)
 
 
 @njit(cache=True)
@@ -166,13 +176,7 @@ def _blend_fill(  # type: ignore[no-untyped-def]
             s, u, v = (sr + sx * x) * z, (ur + ux * x) * z, (vr + vx * x) * z
             veil, gleam = (wr + wx * x) * z, (hr + hx * x) * z
             if mirror[0] > 0.0:
-                right, down = (x - cam[14]) / cam[12], (y - cam[15]) / cam[13]
-                dx = cam[6] + cam[0] * right + cam[3] * down
-                dy = cam[7] + cam[1] * right + cam[4] * down
-                dz = cam[8] + cam[2] * right + cam[5] * down
-                gleam += _room(
-                    cam[9] + z * dx, cam[10] + z * dy, cam[11] + z * dz, dx, dy, dz, mirror
-                )
+                gleam += _room(x, y, z, cam, mirror)
             if solid:
                 depth[y, x] = z
                 ids[y, x] = out_id

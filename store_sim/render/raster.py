@@ -372,7 +372,7 @@ class SceneRenderer:
     def _draw_body(self, body: BodyPose, roll: tuple[float, float], cover: dict[int, int]) -> None:
         centre = 0.5 * (body.joints_m.min(axis=0) + body.joints_m.max(axis=0))
         span = body.joints_m.max(axis=0) - body.joints_m.min(axis=0)
-        radius = 0.5 * math.sqrt(float((span * span).sum())) + 0.25
+        radius = 0.5 * math.sqrt(float((span * span).sum())) + 0.55
         if ball_rect(self._cam, self._size, centre, radius) is None:
             return
         model = body_model(body.appearance)
