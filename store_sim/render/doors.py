@@ -30,7 +30,8 @@ _HINGE_V_M = -0.028
 """Doors stand this far before the front plane, clear of the boards' price rails."""
 _BAR_M = 0.042
 _THICK_M = 0.030
-_CELL_M = 0.055
+_CELL_M = 0.20
+_FOG_CELL_M = 0.075
 _CLEAR_VEIL = 0.07
 _FOG_VEIL = 0.86
 _SHEEN = 0.35
@@ -86,7 +87,7 @@ def _door(bay: Bay, fog: float) -> Door:
         ((_BAR_M, high - _BAR_M), (w - _BAR_M, high)),
     )  # fmt: skip
     for (s0, z0), (s1, z1) in bars:
-        build.box((s0, outer, z0), (s1, inner, z1), _FRAME, scale=2.0, cells=4)
+        build.box((s0, outer, z0), (s1, inner, z1), _FRAME, scale=2.0)
     rim = 0.008
     left, right = _BAR_M, w - _BAR_M
     bottom, top = low + 1.6 * _BAR_M, high - _BAR_M
@@ -99,14 +100,15 @@ def _door(bay: Bay, fog: float) -> Door:
     grip1 = grip0 + min(0.42, 0.3 * (high - low))
     at = w - 0.5 * _BAR_M
     build.box((at - 0.011, outer - 0.052, grip0), (at + 0.011, outer - 0.032, grip1), _HANDLE,
-              scale=4.0, cells=2)  # fmt: skip
+              scale=4.0)  # fmt: skip
     for z in (grip0 + 0.03, grip1 - 0.03):
         build.box((at - 0.007, outer - 0.034, z - 0.01), (at + 0.007, outer, z + 0.01), _HANDLE)
     return Door(bay, build.build(), _pane(left, right, bottom, top, fog))
 
 
 def _pane(left: float, right: float, bottom: float, top: float, fog: float) -> Glass:
-    cells = (max(4, round((right - left) / _CELL_M)), max(6, round((top - bottom) / _CELL_M)))
+    cell_m = _FOG_CELL_M if fog > 0.0 else _CELL_M
+    cells = (max(4, round((right - left) / cell_m)), max(6, round((top - bottom) / cell_m)))
     y = -0.5 * _THICK_M
     build = MeshBuilder()
     outer = [[left, y, top], [right, y, top], [right, y, bottom], [left, y, bottom]]

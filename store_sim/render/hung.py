@@ -78,7 +78,7 @@ class HungDoors:
             for hung in hit:
                 self._frame(hung, rect, paint, back)
             for hung in sorted(hit, key=lambda hung: -hung.pane.middle_m):
-                paint.blend(hung.pane, back, rect, smooth=True)
+                paint.blend(hung.pane, back, rect, smooth=False)
         return drawn
 
     def _hang(self, door: Door, angle_rad: float, paint: Painter) -> _Hung:

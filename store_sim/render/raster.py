@@ -269,7 +269,7 @@ class SceneRenderer:
                     self._dirty.append(rect)
                 continue
             for _, where in self._paint.renew([part], self._dirty, self._front, before):
-                self._paint.blend(part, self._front, where, smooth=True, before=before)
+                self._paint.blend(part, self._front, where, smooth=False, before=before)
 
     def items_rect(self, items: list[ItemPose]) -> Rect | None:
         """The part of the picture that holds the items, generously; None when out of sight."""

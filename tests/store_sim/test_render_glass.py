@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def goods(store: StoreFile, skip: int = -1) -> tuple[ItemPose, ...]:
     bay = store.bays[0]
     origin, u_axis, normal = bay_axes(bay)
     rotation = np.stack([u_axis, -normal, np.array([0.0, 0.0, 1.0])], 1)
-    items = []
+    items: list[ItemPose] = []
     for board in bay.boards:
         for k in range(8):
             for row in range(2):
@@ -174,7 +175,12 @@ def test_a_door_restores_the_picture_and_redraws_no_goods(
     before = digest(renderer.render(Scene(0.0, (), (), items, 1)))
     drawn: list[ItemPose] = []
     usual = SceneRenderer._draw_item
-    monkeypatch.setattr(SceneRenderer, "_draw_item", lambda *a: (drawn.append(a[1]), usual(*a))[1])
+
+    def counted(self: SceneRenderer, item: ItemPose, *rest: Any) -> None:
+        drawn.append(item)
+        usual(self, item, *rest)
+
+    monkeypatch.setattr(SceneRenderer, "_draw_item", counted)
     opened = digest(renderer.render(Scene(0.1, (), (), items, 1, doors(store, 1.2))))
     assert opened != before
     assert digest(renderer.render(Scene(0.2, (), (), items, 1, doors(store, 0.0)))) == before
