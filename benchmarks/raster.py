@@ -4,7 +4,8 @@
 
 Times are CPU time of the calling thread in milliseconds, the median after warm-up, noise included
 and, apart from it, without noise. The scenes are those of the demo store with people before the
-shelves and on the floor, all of them in sight of the ceiling camera.
+shelves and on the floor, all of them in sight of the ceiling camera. "varied" people are those of
+variety 1; "doors" are glass doors before the two bays nearest to the camera, shut or swinging.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -24,7 +26,7 @@ from contracts.geometry import Camera
 from contracts.store_file import StoreFile, load_store_file
 from store_sim.render import Look, Optics, SceneRenderer
 from store_sim.render.raster import StoreModel, store_model
-from store_sim.scene import BodyPose, ItemPose, Scene
+from store_sim.scene import BodyPose, DoorPose, ItemPose, Scene
 from store_sim.world.body import HandGoal, build_pose, sample_appearance
 from store_sim.world.stock import Stock
 
@@ -34,7 +36,9 @@ SCENES = 12
 REPEATS = 10
 
 
-def _people(seed: int, count: int, middle: tuple[float, float]) -> tuple[BodyPose, ...]:
+def _people(
+    seed: int, count: int, middle: tuple[float, float], variety: float = 0.0
+) -> tuple[BodyPose, ...]:
     rng = np.random.default_rng(seed)
     bodies = []
     for k in range(count):
@@ -43,7 +47,7 @@ def _people(seed: int, count: int, middle: tuple[float, float]) -> tuple[BodyPos
         goal = HandGoal((x + 0.1, y + 0.5, float(rng.uniform(0.7, 1.5))))
         bodies.append(
             build_pose(
-                sample_appearance(rng), (x, y), math.pi / 2, right_target=goal,
+                sample_appearance(rng, variety), (x, y), math.pi / 2, right_target=goal,
                 walk_phase=float(rng.random()), person_index=k,
             )
         )  # fmt: skip
@@ -90,6 +94,33 @@ def _camera(
     return result
 
 
+def _varied(
+    store: StoreFile, model: StoreModel, camera: Camera, items: tuple[ItemPose, ...]
+) -> dict[str, float]:
+    """Four people of all kinds, then with two glass doors in view."""
+    x, y, _ = camera.pose.position_m
+    crowds = [_people(k, 4, (x, min(y, 3.4)), 1.0) for k in range(SCENES)]
+    near = sorted(store.bays, key=lambda bay: math.dist(bay.origin_m, (x, y)))[:2]
+    names = [bay.bay_id for bay in near]
+    bays = tuple(
+        bay.model_copy(update={"door": "glass"}) if bay.bay_id in names else bay
+        for bay in store.bays
+    )
+    doored = store.model_copy(update={"bays": bays})
+    plain = SceneRenderer(store, camera, seed=1, model=model)
+    hung = SceneRenderer(doored, camera, seed=1, model=model, fog=0.5, reflections=0.5)
+    shut = [Scene(k * 0.1, crowd, (), items, 1) for k, crowd in enumerate(crowds)]
+    swinging = [
+        replace(scene, doors=tuple(DoorPose(name, 0.1 + 0.1 * k) for name in names))
+        for k, scene in enumerate(shut)
+    ]
+    return {
+        "people_4_varied_ms": _ms(lambda k: plain.render(shut[k]), SCENES),
+        "people_4_varied_doors_shut_ms": _ms(lambda k: hung.render(shut[k]), SCENES),
+        "people_4_varied_doors_swing_ms": _ms(lambda k: hung.render(swinging[k]), SCENES),
+    }
+
+
 def measure() -> dict[str, dict[str, float]]:
     """Milliseconds by camera (with its size) and case."""
     store = load_store_file(Path(store_sim.__file__).parent / "stores" / "demo.yaml")
@@ -101,7 +132,10 @@ def measure() -> dict[str, dict[str, float]]:
     for role in ("ceiling", "shelf"):
         camera = next(c for c in reversed(store.cameras) if c.role == role)
         lens = camera.intrinsics
-        results[f"{role}_{lens.width}x{lens.height}"] = _camera(store, model, camera, items)
+        results[f"{role}_{lens.width}x{lens.height}"] = {
+            **_camera(store, model, camera, items),
+            **_varied(store, model, camera, items),
+        }
     return results
 
 

@@ -53,9 +53,17 @@ class Floor(Contract):
 
 
 class Packaging(Contract):
-    """How a product looks: enough for the simulator to draw it, ignored by the hub."""
+    """How a product looks: enough for the simulator to draw it, ignored by the hub.
 
-    shape: Literal["box", "can", "bottle"]
+    Width goes along the shelf, depth into it. A bag is a pillow bag, a pouch stands on its own
+    bottom, a carton has a gable top, a tray has a film over it, a tube stands on its cap, a lump
+    is no packaging at all.
+    """
+
+    shape: Literal[
+        "box", "can", "bottle",
+        "bag", "pouch", "jar", "tub", "carton", "clear_bottle", "tray", "tube", "net", "lump",
+    ]  # fmt: skip
     width_m: Annotated[PositiveMetres, Field(le=0.6)]
     depth_m: Annotated[PositiveMetres, Field(le=0.6)]
     height_m: Annotated[PositiveMetres, Field(le=0.6)]
@@ -63,6 +71,16 @@ class Packaging(Contract):
     accent_rgb: Rgb
     motif: Literal["plain", "stripes", "dots", "rings", "leaf", "star", "wave", "checks"] = "plain"
     cap_rgb: Rgb | None = None
+    picture: Annotated[
+        Literal[
+            "fruit", "berry", "citrus", "tomato", "leaf", "wheat", "biscuit", "chocolate",
+            "bean", "nut", "cow", "cheese", "egg", "fish", "drop", "flower",
+        ] | None,
+        Field(description="what the label shows of the content"),
+    ] = None  # fmt: skip
+    fill_rgb: Annotated[
+        Rgb | None, Field(description="the content where a clear packaging shows it")
+    ] = None
 
 
 class Product(Contract):

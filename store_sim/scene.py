@@ -49,7 +49,12 @@ Rgb = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """How a person looks; sampled once from a seed, never from anybody real."""
+    """How a person looks; sampled once from a seed, never from anybody real.
+
+    From `shoulders` on the defaults are the plain crowd's look, drawn as it always was; "seeded"
+    leaves a rucksack, a coat or a beard to `texture_seed`. `shoulders` multiplies their width,
+    `belly` is 0 to 1. A `child` has a child's proportions for its stature.
+    """
 
     stature_m: float
     girth: float
@@ -58,11 +63,27 @@ class Appearance:
     hair: Literal["short", "long", "bald", "cap", "bun"]
     top_rgb: Rgb
     top2_rgb: Rgb
-    top_pattern: Literal["plain", "stripes", "checks", "print"]
-    sleeves: Literal["short", "long"]
+    top_pattern: Literal["plain", "stripes", "checks", "print", "floral", "blocks", "logo"]
+    sleeves: Literal["short", "long", "wide"]
     bottom_rgb: Rgb
     shoes_rgb: Rgb
     texture_seed: int
+    shoulders: float = 1.0
+    belly: float = 0.0
+    hands: Literal["plain", "fine"] = "plain"
+    gloves_rgb: Rgb | None = None
+    hat: Literal["none", "beanie", "brim", "hood", "headscarf"] = "none"
+    hat_rgb: Rgb = (60, 60, 64)
+    glasses: Literal["none", "clear", "dark"] = "none"
+    beard: Literal["seeded", "none", "stubble", "full"] = "seeded"
+    bag: Literal["seeded", "none", "tote", "basket", "crossbody", "rucksack"] = "seeded"
+    bag_rgb: Rgb = (110, 80, 56)
+    coat: Literal["seeded", "none", "jacket", "long"] = "seeded"
+    bottom: Literal["trousers", "shorts", "skirt", "long_skirt"] = "trousers"
+    bottom_pattern: Literal["plain", "stripes", "checks", "floral"] = "plain"
+    apron_rgb: Rgb | None = None
+    name_strip: bool = False
+    child: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from contracts.ids import gtin_check_digit
 from contracts.store_file import Packaging, Product
 from store_sim.errors import RenderError
+from store_sim.render.emblems import paste_picture
 
 __all__ = ["barcode", "ean13_modules", "label_front", "label_side"]
 
@@ -180,13 +181,12 @@ def label_front(product: Product, width: int, height: int) -> Rgbs:
     band_top = int(height * (0.08, 0.30, 0.16)[layout])
     band = int(height * 0.20)
     plate = look.accent_rgb if layout != 2 else _contrast(look.base_rgb)
-    box: list[float] = [0, band_top, width, band_top + band]
     if layout == 1:
         draw.rounded_rectangle(
             [width * 0.06, band_top, width * 0.94, band_top + band], band // 3, fill=plate
         )
     else:
-        draw.rectangle(box, fill=plate)
+        draw.rectangle([0, band_top, width, band_top + band], fill=plate)
     size = _fitted(draw, brand, width * 0.84, int(band * 0.8))
     draw.text((width / 2, band_top + band / 2), brand, _contrast(plate), _font(size), anchor="mm")
     name_top = band_top + band + int(height * 0.04)
@@ -204,6 +204,11 @@ def label_front(product: Product, width: int, height: int) -> Rgbs:
             (width / 2, name_top + tall * (row + 0.5)), line, _contrast(ground), _font(size),
             anchor="mm",
         )  # fmt: skip
+    if look.picture is not None:
+        top = name_top + tall * len(lines) + 4
+        box = (int(width * 0.06), top, int(width * 0.94), int(height * 0.98))
+        paste_picture(image, look.picture, box, seed)
+        draw.rectangle([width * 0.66, height * 0.9, width, height * 0.985], fill=ground)
     size = _fitted(draw, size_text, width * 0.5, int(height * 0.09))
     draw.text(
         (width * 0.94, height * 0.965), size_text, _contrast(look.base_rgb), _font(size),

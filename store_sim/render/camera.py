@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from contracts.geometry import Camera
 from store_sim.render.kernels import NEAR_M
+from store_sim.render.layers import Rect
 
-__all__ = ["camera_array", "project_points"]
+__all__ = ["ball_rect", "camera_array", "project_points"]
 
 Floats = NDArray[np.float64]
 
@@ -48,3 +49,26 @@ def project_points(cam: Floats, points: Floats) -> tuple[Floats, Floats]:
     pixels[ahead, 0] = cam[14] + cam[12] * x[ahead] / z[ahead]
     pixels[ahead, 1] = cam[15] + cam[13] * y[ahead] / z[ahead]
     return pixels, z
+
+
+def ball_rect(cam_of: Floats, size: tuple[int, int], centre: Floats, radius: float) -> Rect | None:
+    """Bounds of a ball in a picture of `size`, or None when it is wholly outside."""
+    w, h = size
+    cam = cam_of.tolist()
+    dx, dy, dz = (float(centre[k]) - cam[9 + k] for k in range(3))
+    x = cam[0] * dx + cam[1] * dy + cam[2] * dz
+    y = cam[3] * dx + cam[4] * dy + cam[5] * dz
+    z = cam[6] * dx + cam[7] * dy + cam[8] * dz
+    if z + radius < NEAR_M:
+        return None
+    if z - radius < 2 * NEAR_M:
+        return (0, 0, w, h)
+    near = z - radius
+    # The ball lies between the pictures of its box's faces at the near and the far side.
+    xs = [(x + s * radius) / d for s in (-1, 1) for d in (near, z + radius)]
+    ys = [(y + s * radius) / d for s in (-1, 1) for d in (near, z + radius)]
+    x0 = max(0, math.floor(cam[14] + cam[12] * min(xs)) - 1)
+    x1 = min(w, math.ceil(cam[14] + cam[12] * max(xs)) + 2)
+    y0 = max(0, math.floor(cam[15] + cam[13] * min(ys)) - 1)
+    y1 = min(h, math.ceil(cam[15] + cam[13] * max(ys)) + 2)
+    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None

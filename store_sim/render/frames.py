@@ -2,7 +2,8 @@
 
 A frame is (origin, x, y, z). In the trunk x points to the person's right, y ahead, z up the spine.
 In limbs z runs from joint to joint at full length, so that a mesh's z goes from 0 to 1 along the
-bone. In hands z runs along the hand and y out of the palm.
+bone. In hands z runs along the hand and y out of the palm. What hangs from an arm has a frame of
+its own at the forearm, with z straight up.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import math
 import numpy as np
 from numba import njit
 
-__all__ = ["BONES", "FORE", "HEAD", "LEG", "PALM", "SIDE_BONES", "UPPER", "pose_frames"]
+__all__ = ["BONES", "FORE", "HANG", "HEAD", "LEG", "PALM", "SIDE_BONES", "UPPER", "pose_frames"]
 
 HEAD = 8
 SIDE_BONES = (9, 27)
 UPPER, FORE, PALM = 0, 1, 2
 LEG = (45, 48)
-BONES = 51
+HANG = (51, 52)
+BONES = 53
 
 # Rows of BodyPose.joints_m, see store_sim.scene.JOINTS.
 _PELVIS, _CHEST, _NECK, _HEAD, _TOP = 0, 1, 2, 3, 4
@@ -152,6 +154,10 @@ def pose_frames(joints, dims, l_grip, r_grip, l_roll, r_roll, frames):  # type: 
         grip = l_grip if side == 0 else r_grip
         roll = l_roll if side == 0 else r_roll
         _hand(frames, base + 2, joints[row + 2], joints[row + 3], sign, level, grip, roll, k)
+        hanging = frames[51 + side]
+        hanging[0] = 0.7 * joints[row + 1] + 0.3 * joints[row + 2]
+        hanging[2], hanging[3] = level, np.array([0.0, 0.0, 1.0])
+        hanging[1] = _cross(level, hanging[3])
         hip = _HIP[side]
         first = 45 if side == 0 else 48
         _limb(frames[first], joints[hip], joints[hip + 1], hips, ring[1, 2].copy())

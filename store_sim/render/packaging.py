@@ -1,7 +1,8 @@
-"""Products as meshes with label textures: boxes, cans, bottles.
+"""Products as meshes with label textures: boxes, cans and bottles, and those of `shapes`.
 
 The item frame is that of store_sim.scene.ItemPose: x width, y depth with the front at -y, z up from
-the centre of the bottom. One 256x256 texture per product holds all its faces.
+the centre of the bottom. One 256x256 texture per product holds all its faces; `clear` is what
+one sees through, drawn after everything opaque (see store_sim.render.glass).
 """
 
 from __future__ import annotations
@@ -15,23 +16,20 @@ from numpy.typing import NDArray
 
 from contracts.store_file import Packaging, Product
 from store_sim.render.art import label_front, label_side
+from store_sim.render.atlas import BACK, CAP, FRONT, SIDE, TEXTURE_PX, TOP, uv_of
+from store_sim.render.finishes import finished, materials
+from store_sim.render.glass import Glass
 from store_sim.render.mesh import Bank, Mesh, MeshBuilder, make_bank
+from store_sim.render.shapes import SHAPES
 from store_sim.render.textures import noise
 
 __all__ = ["TEXTURE_PX", "ProductModel", "label_texture", "product_mesh", "product_model"]
 
 Rgbs = NDArray[np.uint8]
 
-TEXTURE_PX = 256
 _MODELS_MAX = 1024
 _SIDES = 14
-
-# Regions of the texture in pixels: x0, y0, x1, y1.
-_FRONT = (0, 0, 128, 176)
-_BACK = (128, 0, 256, 176)
-_SIDE = (0, 176, 80, 256)
-_TOP = (80, 176, 168, 256)
-_CAP = (168, 176, 256, 256)
+_PLAIN = ("box", "can", "bottle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +40,7 @@ class ProductModel:
     mesh: Mesh
     bank: Bank
     radius_m: float
-
-
-def _inset(region: tuple[int, int, int, int], margin: float = 1.5) -> tuple[float, ...]:
-    x0, y0, x1, y1 = region
-    size = float(TEXTURE_PX)
-    return (
-        (x0 + margin) / size, (y0 + margin) / size, (x1 - margin) / size, (y1 - margin) / size,
-    )  # fmt: skip
-
-
-def _uv(region: tuple[int, int, int, int]) -> tuple[float, float, float, float]:
-    u0, v0, u1, v1 = _inset(region)
-    return (u0, v0, u1, v1)
+    clear: Glass | None = None
 
 
 def label_texture(product: Product) -> Rgbs:
@@ -68,11 +54,13 @@ def label_texture(product: Product) -> Rgbs:
         texture[y0:y1, x0:x1] = image
 
     front = label_front(product, 128, 176)
-    put(_FRONT, front)
-    put(_BACK, label_side(product, 128, 176))
+    put(FRONT, front)
+    put(BACK, label_side(product, 128, 176))
     rng = np.random.default_rng(zlib.crc32(product.gtin.encode()))
     side = front[np.arange(80) * 176 // 80][:, 24:104]
-    put(_SIDE, side)
+    put(SIDE, side)
+    if look.shape not in _PLAIN:
+        return finished(texture, look, rng)
     top = np.empty((80, 88, 3), np.uint8)
     if look.shape == "box":
         top[:] = look.base_rgb
@@ -86,11 +74,11 @@ def label_texture(product: Product) -> Rgbs:
         top[(distance > 0.80) & (distance < 0.88)] = 118
         top[(np.abs(x - 44) < 7) & (np.abs(y - 46) < 16) & (distance < 0.7)] = 150
         top[(np.abs(x - 44) < 3) & (np.abs(y - 40) < 6)] = 96
-    put(_TOP, top)
+    put(TOP, top)
     cap = np.empty((80, 88, 3), np.uint8)
     cap[:] = look.cap_rgb if look.cap_rgb is not None else look.accent_rgb
     cap[:, ::6] = (cap[:, ::6] * 0.72).astype(np.uint8)
-    put(_CAP, cap)
+    put(CAP, cap)
     if look.shape != "box":
         # Round things show a bright band left of the middle and darker edges of each half turn.
         for x0 in (0, 128):
@@ -107,29 +95,37 @@ def label_texture(product: Product) -> Rgbs:
 
 
 def product_mesh(look: Packaging) -> Mesh:
-    """The shape of a packaging."""
+    """The opaque faces of a packaging."""
     build = MeshBuilder()
+    _shape(build, look)
+    return build.build()
+
+
+def _shape(build: MeshBuilder, look: Packaging) -> Glass | None:
+    """Adds the opaque faces and returns the clear ones."""
     if look.shape == "box":
         _box(build, look)
     elif look.shape == "can":
         _can(build, look)
-    else:
+    elif look.shape == "bottle":
         _bottle(build, look)
-    return build.build()
+    else:
+        return SHAPES[look.shape](build, look)
+    return None
 
 
 def _box(build: MeshBuilder, look: Packaging) -> None:
     x, y, z = look.width_m / 2, look.depth_m / 2, look.height_m
     faces = (
-        ([[-x, -y, z], [x, -y, z], [x, -y, 0], [-x, -y, 0]], (0, -1, 0), _FRONT),
-        ([[x, y, z], [-x, y, z], [-x, y, 0], [x, y, 0]], (0, 1, 0), _BACK),
-        ([[-x, y, z], [-x, -y, z], [-x, -y, 0], [-x, y, 0]], (-1, 0, 0), _SIDE),
-        ([[x, -y, z], [x, y, z], [x, y, 0], [x, -y, 0]], (1, 0, 0), _SIDE),
-        ([[-x, y, z], [x, y, z], [x, -y, z], [-x, -y, z]], (0, 0, 1), _TOP),
-        ([[-x, -y, 0], [x, -y, 0], [x, y, 0], [-x, y, 0]], (0, 0, -1), _TOP),
+        ([[-x, -y, z], [x, -y, z], [x, -y, 0], [-x, -y, 0]], (0, -1, 0), FRONT),
+        ([[x, y, z], [-x, y, z], [-x, y, 0], [x, y, 0]], (0, 1, 0), BACK),
+        ([[-x, y, z], [-x, -y, z], [-x, -y, 0], [-x, y, 0]], (-1, 0, 0), SIDE),
+        ([[x, -y, z], [x, y, z], [x, y, 0], [x, -y, 0]], (1, 0, 0), SIDE),
+        ([[-x, y, z], [x, y, z], [x, -y, z], [-x, -y, z]], (0, 0, 1), TOP),
+        ([[-x, -y, 0], [x, -y, 0], [x, y, 0], [-x, y, 0]], (0, 0, -1), TOP),
     )
     for corners, normal, region in faces:
-        build.quad(np.array(corners), normal, _uv(region), 0)
+        build.quad(np.array(corners), normal, uv_of(region), 0)
 
 
 def _wrap(
@@ -137,8 +133,8 @@ def _wrap(
 ) -> None:
     """The label around a round body: the barcode half at the back, the front half in front."""
     angle = np.linspace(0.0, 1.0, _SIDES // 2 + 1)
-    for half, region in ((0, _FRONT), (1, _BACK)):
-        u0, v0, u1, v1 = _uv(region)
+    for half, region in ((0, FRONT), (1, BACK)):
+        u0, v0, u1, v1 = uv_of(region)
         turn = np.pi + np.pi * angle + half * np.pi
         cos, sin = np.cos(turn), np.sin(turn)
         n = len(angle)
@@ -165,18 +161,18 @@ def _can(build: MeshBuilder, look: Packaging) -> None:
     squash = look.depth_m / look.width_m
     rim = min(0.008, 0.08 * h)
     _wrap(build, r, rim, h - rim, squash)
-    metal = _uv((84, 180, 96, 252))
+    metal = uv_of((84, 180, 96, 252))
     build.lathe([(0.90 * r, h), (r, h - rim)], _SIDES, metal, 0, squash=squash)
     build.lathe([(r, rim), (0.90 * r, 0.0)], _SIDES, metal, 0, squash=squash)
-    build.disc(0.90 * r, h - 0.002, True, _SIDES, _uv(_TOP), 0)
-    build.disc(0.90 * r, 0.0, False, _SIDES, _uv(_TOP), 0)
+    build.disc(0.90 * r, h - 0.002, True, _SIDES, uv_of(TOP), 0)
+    build.disc(0.90 * r, 0.0, False, _SIDES, uv_of(TOP), 0)
 
 
 def _bottle(build: MeshBuilder, look: Packaging) -> None:
     r, h = look.width_m / 2, look.height_m
     squash = look.depth_m / look.width_m
     neck = max(0.010, min(0.016, 0.42 * r))
-    glass = _uv((2, 2, 10, 20))
+    glass = uv_of((2, 2, 10, 20))
     body, shoulder = 0.62 * h, 0.82 * h
     _wrap(build, r * 1.01, 0.14 * h, 0.52 * h, squash)
     build.lathe(
@@ -186,9 +182,9 @@ def _bottle(build: MeshBuilder, look: Packaging) -> None:
         ], _SIDES, glass, 0, squash=squash,
     )  # fmt: skip
     build.disc(0.85 * r, 0.0, False, _SIDES, glass, 0)
-    cap = _uv(_CAP)
+    cap = uv_of(CAP)
     build.lathe([(neck * 1.22, h), (neck * 1.25, 0.92 * h)], 10, cap, 0)
-    build.disc(neck * 1.22, h, True, 10, _uv((170, 178, 176, 184)), 0)
+    build.disc(neck * 1.22, h, True, 10, uv_of((170, 178, 176, 184)), 0)
 
 
 @lru_cache(maxsize=_MODELS_MAX)
@@ -196,9 +192,16 @@ def product_model(product: Product) -> ProductModel:
     """Mesh and texture of a product; cached, the least recently used are dropped."""
     look = product.packaging
     radius = 0.5 * float(np.sqrt(look.width_m**2 + look.depth_m**2 + (2 * look.height_m) ** 2))
+    build = MeshBuilder()
+    clear = _shape(build, look)
+    textures = [label_texture(product)]
+    if look.shape not in _PLAIN:
+        seed = zlib.crc32(product.gtin.encode())
+        textures += materials(look, np.random.default_rng([seed, 1]))
     return ProductModel(
         product=product,
-        mesh=product_mesh(look),
-        bank=make_bank([label_texture(product)]),
+        mesh=build.build(),
+        bank=make_bank(textures),
         radius_m=radius,
+        clear=clear,
     )

@@ -3,7 +3,12 @@
 The static store and the goods on its shelves are drawn once per camera and shelf version and kept;
 a frame puts back what the last frame drew over and draws only what moves. When the goods change,
 only the part of the picture around the changed goods is drawn again. The bytes are the same as
-those of a full redraw, in every process.
+those of a full redraw, in every process. Glass doors hang before the goods in a layer of their
+own, so that a moving door brings the goods behind it back without drawing them.
+
+Clear things are blended after the opaque ones (see store_sim.render.glass): the id mask names what
+is behind glass, and the bottle where there is liquid in it. A pane is of the store, id 0, and so
+writes nothing either; its frame does.
 """
 
 from __future__ import annotations
@@ -18,24 +23,25 @@ from contracts.geometry import Camera
 from contracts.store_file import StoreFile
 from store_sim.errors import RenderError
 from store_sim.render.bodies import body_model, pose_body
-from store_sim.render.camera import camera_array, project_points
+from store_sim.render.camera import ball_rect, camera_array, project_points
+from store_sim.render.hung import HungDoors
 from store_sim.render.kernels import (
     NEAR_M,
     add_grain,
     blur_binomial,
     cast_shadow,
     develop,
-    draw,
     place,
-    shade_vertices,
     world_points,
 )
 from store_sim.render.layers import Layers, Rect, merged, overlap, same_item, union
 from store_sim.render.looks import Light, Look, Optics
 from store_sim.render.mesh import Bank, Mesh
 from store_sim.render.packaging import ProductModel, product_model
+from store_sim.render.paint import Painter, Placed
 from store_sim.render.static import bay_rows, store_bank, store_mesh
 from store_sim.scene import ITEM_ID_BASE, JOINTS, PART_STRIDE, BodyPose, ItemPose, Scene
+from store_sim.world.foreign import FOREIGN
 
 __all__ = [
     "Rendered",
@@ -50,6 +56,7 @@ Floats = NDArray[np.float64]
 
 _NOISE_TABLE = 1 << 19
 _RECTS_MAX = 50_000
+_PLACED_MAX = 4_000
 _NEAR_TRUNK_M = 0.3
 _ROW = {name: row for row, name in enumerate(JOINTS)}
 
@@ -79,12 +86,13 @@ class StoreModel:
 
 
 def store_model(store: StoreFile, look: Look) -> StoreModel:
-    """The model of a store, to be shared by its cameras."""
+    """The model of a store, to be shared by its cameras: its products and those of FOREIGN."""
+    products = [*FOREIGN.values(), *store.products]
     return StoreModel(
         mesh=store_mesh(store, look),
         bank=store_bank(look),
         bays=bay_rows(store),
-        products={product.gtin: product_model(product) for product in store.products},
+        products={product.gtin: product_model(product) for product in products},
     )
 
 
@@ -102,9 +110,12 @@ class SceneRenderer:
         optics: Optics | None = None,
         model: StoreModel | None = None,
         incremental: bool = True,
+        fog: float = 0.0,
+        reflections: float = 0.0,
     ) -> None:
         """`seed` is the noise's; cameras of one store share a `model` (see `store_model`);
-        `incremental=False` draws all goods anew when any changed."""
+        `incremental=False` draws all goods anew when any changed. `fog` (0 to 1) lies on the panes
+        of glass doors, `reflections` (0 to 1) is how strongly they mirror the aisle."""
         self.camera = camera
         self.light = light or Light()
         self.optics = optics or Optics()
@@ -118,7 +129,13 @@ class SceneRenderer:
         w, h = camera.intrinsics.width, camera.intrinsics.height
         self._size = (w, h)
         self._back = Layers.empty(w, h)
+        self._doors = HungDoors(store, self._cam, self._size, fog, reflections)
+        # Without doors the goods are the whole background.
+        self._goods = Layers.empty(w, h) if self._doors else self._back
         self._front = Layers.empty(w, h)
+        self._paint = Painter(self._cam, self._packed, self._tint, self._model.bays, self._size)
+        self._clear_goods: list[Placed] = []
+        self._placed: dict[int, tuple[ItemPose, Placed]] = {}
         self._static = Layers.empty(w, h)
         self._world = np.empty((h, w, 3), np.float32)
         self._out = np.empty((h, w, 3), np.uint8)
@@ -131,14 +148,12 @@ class SceneRenderer:
         self._curve = self.optics.curve()
         self._vignette = _vignette(w, h, self.optics.vignette)
         self._noise = _noise_table(seed, self.optics.noise, w)
-        self._cover = np.zeros(PART_STRIDE, np.int64)
-        self._touched = np.empty(4, np.int64)
         self._draw_static()
 
     @property
     def static_depth(self) -> NDArray[np.float32]:
         """Depth of store and shelf goods without what moves, (H, W) float32 metres."""
-        return self._back.depth
+        return self._goods.depth
 
     def project(self, points: Floats) -> tuple[Floats, Floats]:
         """Pixels (N, 2) and depths (N,) of world points (N, 3)."""
@@ -156,7 +171,8 @@ class SceneRenderer:
         `hand_rolls` turns the hands of a person by (left, right) radians about the forearm.
         Raises RenderError for an item whose GTIN the store does not know.
         """
-        self._sync_shelf(scene)
+        changed = self._sync_shelf(scene)
+        self._dirty += self._doors.sync(scene.doors, self._paint, self._goods, self._back, changed)
         self._restore()
         cover: dict[int, int] = {}
         rolls = hand_rolls or {}
@@ -167,6 +183,7 @@ class SceneRenderer:
         for item in scene.loose_items:
             if item.state != "bag":
                 self._draw_item(item, self._front, self._full(), self._dirty, cover)
+        self._blend(scene, cover)
         target = self._out if out is None else out
         self._develop(scene.t_s, target)
         return Rendered(rgb=target, ids=self._front.ids, depth=self._front.depth, cover=cover)
@@ -177,13 +194,14 @@ class SceneRenderer:
     def _draw_static(self) -> None:
         layers, mesh = self._static, self._model.mesh
         layers.clear()
-        self._draw_mesh(
+        self._paint.draw(
             mesh.pos, mesh.normal, mesh, 0, self._model.bank, layers, self._full(), smooth=True
         )
 
-    def _sync_shelf(self, scene: Scene) -> None:
+    def _sync_shelf(self, scene: Scene) -> Rect | None:
+        """Draws changed goods; gives the part of the picture that is new."""
         if self._shelf is not None and scene.shelf_version == self._shelf_version:
-            return
+            return None
         now = {item.item_index: item for item in scene.shelf_items}
         before = self._shelf
         full = (0, 0, *self._size)
@@ -193,18 +211,65 @@ class SceneRenderer:
             changed += [i for k, i in before.items() if not same_item(now.get(k), i)]
             rect = self.items_rect(changed)
         self._shelf, self._shelf_version = now, scene.shelf_version
+        self._clear_goods = [part for k in sorted(now) for part in self._clear_of(now[k])]
         if rect is None:
-            return
-        self._back.copy_from(self._static, rect)
+            return None
+        self._goods.copy_from(self._static, rect)
         scissor = np.array(rect, np.int64)
         for index in sorted(now):
             if self._incremental and before is not None:
                 bounds = self.items_rect([now[index]])
                 if bounds is None or not overlap(bounds, rect):
                     continue
-            self._draw_item(now[index], self._back, scissor, None, None)
-        world_points(self._back.depth, self._cam, scissor, self._world)
+            self._draw_item(now[index], self._goods, scissor, None, None)
+        for part in sorted(self._clear_goods, key=lambda part: -part.middle_m):
+            if part.rect is not None and overlap(part.rect, rect):
+                self._paint.blend(part, self._goods, rect, smooth=True)
+        world_points(self._goods.depth, self._cam, scissor, self._world)
         self._dirty.append(rect)
+        return rect
+
+    def _clear_of(self, item: ItemPose) -> tuple[Placed, ...]:
+        """The clear parts of an item where it is; goods that stay where they are keep theirs."""
+        glass = self._product(item).clear
+        if glass is None:
+            return ()
+        known = self._placed.get(item.item_index)
+        if known is not None and same_item(known[0], item):
+            return (known[1],)
+        rotation = np.ascontiguousarray(item.rotation, np.float64)
+        pos, normal = np.empty_like(glass.mesh.pos), np.empty_like(glass.mesh.normal)
+        place(glass.mesh.pos, rotation, np.ascontiguousarray(item.base_m, np.float64), pos)
+        place(glass.mesh.normal, rotation, np.zeros(3), normal)
+        key = ITEM_ID_BASE + item.item_index
+        part = self._paint.placed(glass, self._product(item).bank, key, pos, normal)
+        if len(self._placed) >= _PLACED_MAX:
+            self._placed.clear()
+        self._placed[item.item_index] = (item, part)
+        return (part,)
+
+    def _blend(self, scene: Scene, cover: dict[int, int]) -> None:
+        """Blends what is clear over people and loose things: goods, then the rest by depth."""
+        before = self._back.depth
+        if self._clear_goods:
+            anew = self._paint.renew(self._clear_goods, self._dirty, self._front, before)
+            for part, where in anew:
+                self._paint.blend(part, self._front, where, smooth=True, before=before)
+        loose = [
+            part for item in scene.loose_items if item.state != "bag"
+            for part in self._clear_of(item)
+        ]  # fmt: skip
+        for part in sorted([*loose, *self._doors.panes], key=lambda part: -part.middle_m):
+            if part.key:
+                full = (0, 0, *self._size)
+                pixels, rect = self._paint.blend(part, self._front, full, smooth=False)
+                if pixels:
+                    cover[part.key] = cover.get(part.key, 0) + pixels
+                if rect is not None:
+                    self._dirty.append(rect)
+                continue
+            for _, where in self._paint.renew([part], self._dirty, self._front, before):
+                self._paint.blend(part, self._front, where, smooth=False, before=before)
 
     def items_rect(self, items: list[ItemPose]) -> Rect | None:
         """The part of the picture that holds the items, generously; None when out of sight."""
@@ -214,35 +279,16 @@ class SceneRenderer:
             if known is None or known[0] is not item:
                 model = self._product(item)
                 middle = item.rotation[:, 2] * (model.product.packaging.height_m / 2)
-                known = (item, self._ball_rect(item.base_m + middle, model.radius_m + 0.01))
+                known = (
+                    item,
+                    ball_rect(self._cam, self._size, item.base_m + middle, model.radius_m + 0.01),
+                )
                 if len(self._rects) >= _RECTS_MAX:
                     self._rects.clear()
                 self._rects[item.item_index] = known
             found = known[1]
             rect = found if rect is None else union(rect, found) if found is not None else rect
         return rect
-
-    def _ball_rect(self, centre: Floats, radius: float) -> Rect | None:
-        """Bounds of a ball in the picture, or None when it is wholly outside."""
-        w, h = self._size
-        cam = self._cam.tolist()
-        dx, dy, dz = (float(centre[k]) - cam[9 + k] for k in range(3))
-        x = cam[0] * dx + cam[1] * dy + cam[2] * dz
-        y = cam[3] * dx + cam[4] * dy + cam[5] * dz
-        z = cam[6] * dx + cam[7] * dy + cam[8] * dz
-        if z + radius < NEAR_M:
-            return None
-        if z - radius < 2 * NEAR_M:
-            return (0, 0, w, h)
-        near = z - radius
-        # The ball lies between the pictures of its box's faces at the near and the far side.
-        xs = [(x + s * radius) / d for s in (-1, 1) for d in (near, z + radius)]
-        ys = [(y + s * radius) / d for s in (-1, 1) for d in (near, z + radius)]
-        x0 = max(0, math.floor(cam[14] + cam[12] * min(xs)) - 1)
-        x1 = min(w, math.ceil(cam[14] + cam[12] * max(xs)) + 2)
-        y0 = max(0, math.floor(cam[15] + cam[13] * min(ys)) - 1)
-        y1 = min(h, math.ceil(cam[15] + cam[13] * max(ys)) + 2)
-        return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
     def _restore(self) -> None:
         for rect in merged(self._dirty):
@@ -326,19 +372,19 @@ class SceneRenderer:
     def _draw_body(self, body: BodyPose, roll: tuple[float, float], cover: dict[int, int]) -> None:
         centre = 0.5 * (body.joints_m.min(axis=0) + body.joints_m.max(axis=0))
         span = body.joints_m.max(axis=0) - body.joints_m.min(axis=0)
-        radius = 0.5 * math.sqrt(float((span * span).sum())) + 0.25
-        if self._ball_rect(centre, radius) is None:
+        radius = 0.5 * math.sqrt(float((span * span).sum())) + 0.55
+        if ball_rect(self._cam, self._size, centre, radius) is None:
             return
         model = body_model(body.appearance)
         pos, normal = pose_body(model, body, roll)
         mesh = Mesh(pos, normal, model.uv, model.tris, model.mats, model.parts)
         first = body.person_index * PART_STRIDE + 1
-        rect = self._draw_mesh(pos, normal, mesh, first, model.bank, self._front, self._full())
+        rect = self._paint.draw(pos, normal, mesh, first, model.bank, self._front, self._full())
         if rect is not None:
             self._dirty.append(rect)
             for part in range(PART_STRIDE - 1):
-                if self._cover[part]:
-                    cover[first + part] = cover.get(first + part, 0) + int(self._cover[part])
+                if self._paint.cover[part]:
+                    cover[first + part] = cover.get(first + part, 0) + int(self._paint.cover[part])
 
     def _draw_item(
         self,
@@ -355,38 +401,13 @@ class SceneRenderer:
         place(mesh.pos, rotation, np.ascontiguousarray(item.base_m, np.float64), pos)
         place(mesh.normal, rotation, np.zeros(3), normal)
         key = ITEM_ID_BASE + item.item_index
-        rect = self._draw_mesh(
+        rect = self._paint.draw(
             pos, normal, mesh, key, model.bank, layers, scissor, smooth=dirty is None
         )
         if rect is not None and dirty is not None:
             dirty.append(rect)
-        if cover is not None and self._cover[0]:
-            cover[key] = int(self._cover[0])
-
-    def _draw_mesh(
-        self,
-        pos: Floats,
-        normal: Floats,
-        mesh: Mesh,
-        first_id: int,
-        bank: Bank,
-        layers: Layers,
-        scissor: NDArray[np.int64],
-        *,
-        smooth: bool = False,
-    ) -> Rect | None:
-        """Draws and returns the bounds of what was drawn; fills self._cover."""
-        shade = np.empty(len(pos))
-        shade_vertices(pos, normal, self._packed, self._model.bays, shade)
-        self._cover[:] = 0
-        self._touched[:] = (1 << 30, 1 << 30, 0, 0)
-        draw(
-            pos, shade, mesh.uv, mesh.tris, mesh.mats, mesh.parts, first_id, bank.texels,
-            bank.levels, self._cam, self._tint, scissor, smooth, layers.rgb, layers.ids,
-            layers.depth, self._cover, self._touched,
-        )  # fmt: skip
-        x0, y0, x1, y1 = (int(v) for v in self._touched)
-        return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+        if cover is not None and self._paint.cover[0]:
+            cover[key] = int(self._paint.cover[0])
 
     def _develop(self, t_s: float, out: NDArray[np.uint8]) -> None:
         """The sensor: blur, curve, vignette and noise that depends on seed and time only."""

@@ -18,7 +18,7 @@ Rgb = Sequence[int] | Sequence[float] | NDArray[np.int64] | NDArray[np.float64]
 
 FLOORS = ("tiles", "wood", "terrazzo", "concrete", "plain", "checker", "carpet")
 WALLS = ("plaster", "bricks", "panels", "tiles", "plain", "poster")
-PATTERNS = ("plain", "stripes", "checks", "print")
+PATTERNS = ("plain", "stripes", "checks", "print", "floral", "blocks", "logo")
 
 
 def _bytes(image: Floats) -> Rgbs:
@@ -68,12 +68,36 @@ def cloth(rng: np.random.Generator, pattern: str, first: Rgb, second: Rgb, size:
             dx = (x - cx + size // 2) % size - size // 2
             dy = (y - cy + size // 2) % size - size // 2
             mix[dx * dx + dy * dy * rng.uniform(0.5, 2.0) < r * r] = rng.uniform(0.6, 1.0)
+    elif pattern in ("floral", "blocks", "logo"):
+        mix = _figures(rng, pattern, size)
     image = a + (b - a) * mix[..., None]
     folds = noise(rng, size, size, 8) * 0.10 + noise(rng, size, size, 4) * 0.08
     creases = np.clip(np.abs(noise(rng, size, size, 8)) - 0.03, 0, 0.12) - 0.10
     weave = 0.03 * ((x + y) % 2) + rng.normal(0, 0.02, (size, size))
     shaded = image * (1.0 + folds + creases + weave)[..., None]
     return _bytes(shaded + 3.0 * folds[..., None])
+
+
+def _figures(rng: np.random.Generator, pattern: str, size: int) -> Floats:
+    """Where the second colour is: blossoms, a yoke of another colour, or a sign on the chest."""
+    y, x = np.mgrid[0:size, 0:size]
+    mix = np.zeros((size, size))
+    if pattern == "blocks":
+        return np.where(y < size * rng.uniform(0.3, 0.6), 0.0, 1.0)
+    if pattern == "logo":
+        # u = 1/4 of a turn is the chest; the texture goes round twice.
+        mid = size // 2
+        mix[(abs(x - mid) < size // 5) & (abs(y - mid) < size // 7)] = 1.0
+        mix[(abs(x - mid) < size // 7) & (abs(y - mid) < size // 20)] = 0.0
+        return mix
+    for _ in range(int(rng.integers(7, 14))):
+        cx, cy, r = rng.integers(size), rng.integers(size), rng.uniform(2.5, 5.5)
+        dx = (x - cx + size // 2) % size - size // 2
+        dy = (y - cy + size // 2) % size - size // 2
+        petal = np.abs(dx * dy) < 0.25 * r * r
+        mix[petal & (dx * dx + dy * dy < r * r)] = 0.9
+        mix[dx * dx + dy * dy < 1.2] = 0.2
+    return mix
 
 
 def hair(rng: np.random.Generator, colour: Rgb, size: int = 64) -> Rgbs:

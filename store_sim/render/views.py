@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from contracts.store_file import Product
 from store_sim.render.bodies import body_model, pose_body
+from store_sim.render.glass import NO_MIRROR, blend
 from store_sim.render.kernels import FAR_M, add_grain, draw, place, shade_vertices
 from store_sim.render.looks import Light
 from store_sim.render.packaging import product_model
@@ -25,6 +26,7 @@ _ITEM = 1
 _TRIES = 4
 _SEEN_SHARE_MIN = 0.04
 _NO_BAYS = np.zeros((0, 10))
+_ALL = np.zeros((0, 0), np.float32)
 
 
 def _camera(rng: Rng, centre: NDArray[np.float64], radius: float, size: int) -> NDArray[np.float64]:
@@ -127,13 +129,26 @@ def _view(
     height = product.packaging.height_m
     cam = _camera(rng, base + np.array([0.0, 0.0, height / 2]), model.radius_m * 0.62, size)
     scissor = np.array([0, 0, size, size], np.int64)
+    tint, none = np.array(light.tint), np.zeros(4, np.int64)
     for pos, normal, uv, tris, mats, bank, key in meshes:
         shade = np.empty(len(pos))
         shade_vertices(pos, normal, light.packed(), _NO_BAYS, shade)
         draw(
             pos, shade, uv, np.ascontiguousarray(tris), mats, np.zeros(len(tris), np.int64), key,
-            bank.texels, bank.levels, cam, np.array(light.tint), scissor, True, rgb, ids, depth,
+            bank.texels, bank.levels, cam, tint, scissor, True, rgb, ids, depth,
             np.zeros(1, np.int64), np.zeros(4, np.int64),
+        )  # fmt: skip
+    if model.clear is not None:
+        glass = model.clear
+        pos, normal = np.empty_like(glass.mesh.pos), np.empty_like(glass.mesh.normal)
+        place(glass.mesh.pos, np.ascontiguousarray(rotation), base, pos)
+        place(glass.mesh.normal, np.ascontiguousarray(rotation), np.zeros(3), normal)
+        shade = np.empty(len(pos))
+        shade_vertices(pos, normal, light.packed(), _NO_BAYS, shade)
+        blend(
+            pos, normal, shade, glass.mesh.uv, glass.veil, glass.sheen, glass.mesh.tris,
+            glass.mesh.mats, glass.solid, _ITEM, model.bank.texels, model.bank.levels, cam,
+            light.packed(), tint, NO_MIRROR, scissor, True, _ALL, rgb, ids, depth, none,
         )  # fmt: skip
     grain = np.rint(rng.normal(0, rng.uniform(0, 5) * 16, 3 * size * 2)).astype(np.int16)
     starts = rng.integers(0, 3 * size, size)

@@ -6,18 +6,28 @@ Winter, "Biomechanics and Motor Control of Human Movement".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from store_sim.scene import Appearance
 
-__all__ = ["STATURE_MAX_M", "STATURE_MIN_M", "Frame", "frame_of", "sample_appearance"]
+__all__ = [
+    "APRON_RGB", "CHILD_MAX_M", "CHILD_MIN_M", "STATURE_MAX_M", "STATURE_MIN_M", "UNIFORM_RGB",
+    "Frame", "child_of", "frame_of", "sample_appearance", "uniform_of",
+]  # fmt: skip
 
 STATURE_MIN_M = 1.50
 STATURE_MAX_M = 1.96
+CHILD_MIN_M = 1.05
+CHILD_MAX_M = 1.25
+UNIFORM_RGB = (0, 122, 94)
+"""The colour of the staff's tops, which no shopper's clothes are kept from having."""
+APRON_RGB = (28, 52, 50)
 
 Hair = Literal["short", "long", "bald", "cap", "bun"]
 Pattern = Literal["plain", "stripes", "checks", "print"]
@@ -78,6 +88,8 @@ class Frame:
 def frame_of(appearance: Appearance) -> Frame:
     """The segment lengths of a person of this stature and girth."""
     s = appearance.stature_m
+    if appearance.child:
+        return _childs_frame(s, appearance.girth)
     return Frame(
         stature=s,
         hip_height=0.525 * s,
@@ -86,7 +98,7 @@ def frame_of(appearance: Appearance) -> Frame:
         shoulder_rise=0.118 * s,
         neck_to_head=0.108 * s,
         head_to_top=0.062 * s,
-        shoulder_half=0.114 * s * (0.88 + 0.12 * appearance.girth),
+        shoulder_half=0.114 * s * (0.88 + 0.12 * appearance.girth) * appearance.shoulders,
         hip_half=0.054 * s * appearance.girth,
         upper_arm=0.186 * s,
         forearm=0.146 * s,
@@ -98,8 +110,40 @@ def frame_of(appearance: Appearance) -> Frame:
     )
 
 
-def sample_appearance(rng: np.random.Generator) -> Appearance:
-    """A person nobody has met: every feature drawn on its own, so that looks vary widely."""
+def _childs_frame(s: float, girth: float) -> Frame:
+    """About six years old: a larger head and shorter legs and arms for the same stature."""
+    return Frame(
+        stature=s,
+        hip_height=0.487 * s,
+        spine_low=0.174 * s,
+        spine_high=0.134 * s,
+        shoulder_rise=0.112 * s,
+        neck_to_head=0.122 * s,
+        head_to_top=0.083 * s,
+        shoulder_half=0.110 * s * (0.88 + 0.12 * girth),
+        hip_half=0.054 * s * girth,
+        upper_arm=0.174 * s,
+        forearm=0.138 * s,
+        hand=0.102 * s,
+        thigh=0.228 * s,
+        shank=0.226 * s,
+        ankle=0.040 * s,
+        foot=0.118 * s,
+    )
+
+
+def sample_appearance(rng: np.random.Generator, variety: float = 0.0) -> Appearance:
+    """A person nobody has met: every feature drawn on its own, so that looks vary widely.
+
+    `variety` (0 to 1, store_sim.dials.PeopleDials) is how much of what makes people differ they
+    wear and carry: hats, bags, gloves, glasses, coats, skirts, and how far bodies differ. At 0 it
+    draws nothing more from `rng`; above, the same person as at 0 is dressed.
+    """
+    look = _plain_appearance(rng)
+    return look if variety <= 0.0 else _dressed(rng, look, min(1.0, variety))
+
+
+def _plain_appearance(rng: np.random.Generator) -> Appearance:
     stature = float(np.clip(rng.normal(1.71, 0.095), STATURE_MIN_M, STATURE_MAX_M))
     top = _garment_rgb(rng)
     return Appearance(
@@ -154,3 +198,88 @@ def _second_rgb(rng: np.random.Generator, top: NDArray[np.float64]) -> NDArray[n
 def _rgb(colour: NDArray[np.float64]) -> tuple[int, int, int]:
     red, green, blue = (int(c) for c in np.clip(np.rint(colour), 8, 250))
     return (red, green, blue)
+
+
+def _dressed(rng: np.random.Generator, look: Appearance, variety: float) -> Appearance:
+    """The person with what a varied crowd wears; draws the same number of values for anybody."""
+    chance = (rng.random(12) / variety).tolist()
+    pick = rng.random(12).tolist()
+    spread = rng.normal(0.0, variety, 4)
+    colours = [_garment_rgb(rng) for _ in range(4)]
+
+    def one_of(options: Sequence[str], place: int) -> str:
+        return options[min(len(options) - 1, int(pick[place] * len(options)))]
+
+    def one_in(share: float, place: int) -> bool:
+        return bool(chance[place] < share)
+
+    hats = ("beanie", "beanie", "brim", "hood", "headscarf")
+    bags = ("tote", "tote", "basket", "basket", "crossbody", "rucksack")
+    coats = ("jacket", "jacket", "long")
+    bottoms = ("shorts", "skirt", "skirt", "long_skirt")
+    figured = ("floral", "blocks", "logo")
+    hat = one_of(hats, 0) if one_in(0.40, 0) else "none"
+    coat = one_of(coats, 2) if one_in(0.40, 2) else "seeded"
+    sleeves = "wide" if one_in(0.22, 4) else "long" if coat != "seeded" else look.sleeves
+    beard = "full" if pick[6] < 0.5 else "stubble"
+    fields: dict[str, Any] = {
+        "girth": round(float(np.clip(look.girth * math.exp(0.10 * spread[0]), 0.76, 1.5)), 3),
+        "shoulders": round(float(np.clip(1.0 + 0.05 * spread[1], 0.9, 1.12)), 3),
+        "belly": round(float(np.clip(0.5 * spread[2], 0.0, 1.0)), 3),
+        "hands": "fine",
+        "gloves_rgb": _rgb(colours[0]) if one_in(0.20, 1) else None,
+        "hat": hat,
+        "hat_rgb": _rgb(colours[1]),
+        "glasses": ("dark" if pick[5] < 0.2 else "clear") if one_in(0.34, 5) else "none",
+        "beard": beard if one_in(0.26, 6) and look.hair in ("short", "bald", "cap") else "seeded",
+        "bag": one_of(bags, 7) if one_in(0.50, 7) else "seeded",
+        "bag_rgb": _rgb(colours[2]),
+        "coat": coat,
+        "sleeves": sleeves,
+        "bottom": one_of(bottoms, 8) if one_in(0.30, 8) and coat != "long" else "trousers",
+        "bottom_pattern": one_of(("stripes", "checks", "floral"), 9)
+        if one_in(0.22, 9)
+        else "plain",
+        "top_pattern": one_of(figured, 10) if one_in(0.30, 10) else look.top_pattern,
+        "bottom_rgb": _rgb(colours[3]) if one_in(0.35, 11) else look.bottom_rgb,
+    }
+    return replace(look, **fields)
+
+
+def uniform_of(appearance: Appearance) -> Appearance:
+    """The person in the store's uniform: a plain top in its colour, an apron, a name strip."""
+    return replace(
+        appearance,
+        top_rgb=UNIFORM_RGB,
+        top2_rgb=UNIFORM_RGB,
+        top_pattern="plain",
+        sleeves="long" if appearance.sleeves == "wide" else appearance.sleeves,
+        bottom="trousers",
+        bottom_pattern="plain",
+        bottom_rgb=(38, 40, 46),
+        hat="none",
+        coat="none",
+        bag="none",
+        apron_rgb=APRON_RGB,
+        name_strip=True,
+    )
+
+
+def child_of(appearance: Appearance) -> Appearance:
+    """A child of the same colouring and clothes, 1.05 to 1.25 m tall by how tall the person is."""
+    share = (appearance.stature_m - STATURE_MIN_M) / (STATURE_MAX_M - STATURE_MIN_M)
+    return replace(
+        appearance,
+        child=True,
+        stature_m=round(CHILD_MIN_M + (CHILD_MAX_M - CHILD_MIN_M) * share, 3),
+        girth=round(min(1.08, max(0.86, appearance.girth)), 3),
+        shoulders=1.0,
+        belly=0.0,
+        hair="short" if appearance.hair == "bald" else appearance.hair,
+        hat="beanie" if appearance.hat in ("brim", "headscarf") else appearance.hat,
+        beard="none",
+        coat="none" if appearance.coat in ("seeded", "long") else appearance.coat,
+        bag="rucksack" if appearance.bag == "rucksack" else "none",
+        apron_rgb=None,
+        name_strip=False,
+    )

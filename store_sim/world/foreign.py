@@ -29,7 +29,7 @@ def foreign_product(gtin: str, name: str, weight_g: float, packaging: Packaging)
 
 
 _STONE = Packaging(
-    shape="box", width_m=0.09, depth_m=0.08, height_m=0.06,
+    shape="lump", width_m=0.09, depth_m=0.08, height_m=0.06,
     base_rgb=(122, 118, 110), accent_rgb=(104, 100, 94),
 )  # fmt: skip
 _FLASK = Packaging(

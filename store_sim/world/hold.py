@@ -31,14 +31,19 @@ PALM_SHARE = 0.62
 """Where along the hand, from wrist to fingertip, a thing is held."""
 CROOK_PLACES = 4
 
+_GRIP_SHARE = {
+    "bottle": 0.66, "clear_bottle": 0.66, "bag": 0.74, "pouch": 0.66, "net": 0.86, "jar": 0.50,
+    "carton": 0.60,
+}  # fmt: skip
+"""The height of the grip over that of the thing."""
+
 _UP: Vec = (0.0, 0.0, 1.0)
 _ROWS = {name: row for row, name in enumerate(JOINTS)}
 
 
 def grip_height_m(packaging: Packaging) -> float:
     """Height above its base at which a thing is gripped: a bottle's neck, a box's middle."""
-    share = 0.66 if packaging.shape == "bottle" else 0.55
-    return packaging.height_m * share
+    return packaging.height_m * _GRIP_SHARE.get(packaging.shape, 0.55)
 
 
 def grip_point(
