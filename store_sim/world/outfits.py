@@ -8,28 +8,20 @@ import numpy as np
 
 from store_sim.dials import PeopleDials
 from store_sim.scene import Appearance
-from store_sim.world.anatomy import sample_appearance
-from store_sim.world.scenario import Looks
+from store_sim.world.anatomy import child_of, sample_appearance, uniform_of
+from store_sim.world.scenario import VisitPlan
 
 __all__ = ["dressed"]
 
-UNIFORM_RGB = (196, 34, 44)
-APRON_RGB = (238, 236, 230)
-CHILD_M = (1.05, 1.25)
 
-
-def dressed(rng: np.random.Generator, looks: Looks, people: PeopleDials) -> Appearance:
-    """Somebody's appearance."""
-    appearance = sample_appearance(rng)
-    if looks.uniform:
-        appearance = replace(
-            appearance,
-            top_rgb=UNIFORM_RGB,
-            top2_rgb=APRON_RGB,
-            top_pattern="plain",
-            bottom_rgb=(30, 32, 38),
-        )
-    if looks.child:
-        stature = round(float(rng.uniform(*CHILD_M)), 3)
-        appearance = replace(appearance, stature_m=stature, girth=0.9)
+def dressed(rng: np.random.Generator, plan: VisitPlan, people: PeopleDials) -> Appearance:
+    """The appearance of whoever comes with a plan."""
+    appearance = sample_appearance(rng, people.variety)
+    if plan.looks.uniform:
+        appearance = uniform_of(appearance)
+    if plan.looks.child:
+        appearance = child_of(appearance)
+    if plan.has_bag and people.variety > 0.0 and appearance.bag == "none":
+        # The plain crowd carries its bags unseen; a varied one shows them.
+        appearance = replace(appearance, bag="tote")
     return appearance

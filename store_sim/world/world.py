@@ -431,7 +431,7 @@ class World:
         index = self._next_shopper
         look_seed = plan.looks.seed if plan.look_seed is None else plan.look_seed
         looks = self._rng(2, index if look_seed is None else 1_000_000 + look_seed)
-        appearance = dressed(looks, plan.looks, self.dials.people)
+        appearance = dressed(looks, plan, self.dials.people)
         rng = self._rng(3, index)
         shopper = Shopper(
             index=index,
