@@ -7,10 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.geometry import Camera
+from contracts.geometry import Camera, Pose
 from store_sim.render.kernels import NEAR_M
 
-__all__ = ["camera_array", "project_points"]
+__all__ = ["camera_array", "project_points", "turned_camera"]
 
 Floats = NDArray[np.float64]
 
@@ -48,3 +48,22 @@ def project_points(cam: Floats, points: Floats) -> tuple[Floats, Floats]:
     pixels[ahead, 0] = cam[14] + cam[12] * x[ahead] / z[ahead]
     pixels[ahead, 1] = cam[15] + cam[13] * y[ahead] / z[ahead]
     return pixels, z
+
+
+def turned_camera(camera: Camera, yaw_deg: float, pitch_deg: float) -> Camera:
+    """The camera at the same place, turned to its right by `yaw_deg` and then down by
+    `pitch_deg`."""
+    cam = camera_array(camera)
+    right, down, ahead = cam[0:3], cam[3:6], cam[6:9]
+    yaw, pitch = math.radians(yaw_deg), math.radians(pitch_deg)
+    aside = ahead * math.cos(yaw) + right * math.sin(yaw)
+    looks = aside * math.cos(pitch) + down * math.sin(pitch)
+    up = aside * math.sin(pitch) - down * math.cos(pitch)
+    # Rounded as poses are, so that sines have no say in the last bit of a picture.
+    at = tuple(round(float(v), 6) for v in cam[9:12] + looks)
+    pose = Pose(
+        position_m=camera.pose.position_m,
+        look_at_m=(at[0], at[1], at[2]),
+        up=(round(float(up[0]), 6), round(float(up[1]), 6), round(float(up[2]), 6)),
+    )
+    return camera.model_copy(update={"pose": pose})
