@@ -5,7 +5,10 @@
 Times are CPU time of the calling thread in milliseconds, the median after warm-up, noise included
 and, apart from it, without noise. The scenes are those of the demo store with people before the
 shelves and on the floor, all of them in sight of the ceiling camera. "varied" people are those of
-variety 1; "doors" are glass doors before the two bays nearest to the camera, shut or swinging.
+variety 1; "doors" are glass doors before the two bays nearest to the camera, shut or swinging;
+"optics" are distortion, blur, vignette, exposure and noise; "every dial" adds sun, flicker, colour,
+reflections and motion blur, with people who walk. A picture through the camera's H.264 stream
+stands apart.
 """
 
 from __future__ import annotations
@@ -24,7 +27,9 @@ import numpy as np
 import store_sim
 from contracts.geometry import Camera
 from contracts.store_file import StoreFile, load_store_file
-from store_sim.render import Look, Optics, SceneRenderer
+from store_sim.dials import Dials, LensDials, LightDials
+from store_sim.render import Light, Look, Optics, SceneRenderer
+from store_sim.render.codec import H264Stream
 from store_sim.render.raster import StoreModel, store_model
 from store_sim.scene import BodyPose, DoorPose, ItemPose, Scene
 from store_sim.world.body import HandGoal, build_pose, sample_appearance
@@ -34,6 +39,14 @@ __all__ = ["measure"]
 
 SCENES = 12
 REPEATS = 10
+OPTICS = LensDials(distortion=-0.1, blur_px=0.8, vignette=0.4, exposure=0.5, noise=4.0)
+EVERY = Dials(
+    light=LightDials(dim=0.2, flicker=0.3, sun_patch=0.5, colour=0.3, reflections=0.4),
+    lens=OPTICS.model_copy(update={"motion_blur": 0.5}),
+)
+CRF = 28
+STEP_M = 0.08
+"""How far people walk from one picture to the next."""
 
 
 def _people(
@@ -83,6 +96,7 @@ def _camera(
         for people, some in scenes.items():
             spent = _ms(lambda k, s=some, r=renderer: r.render(s[k]), SCENES)  # type: ignore[misc]
             result[f"people_{people}{name}_ms"] = spent
+    result |= _dialled(store, model, camera, items, scenes[4])
     changing = SceneRenderer(store, camera, seed=1, model=model)
     changing.render(scenes[0][0])
     fewer = [Scene(0.0, (), (), items[: -1 - k % 2], k + 2) for k in range(1000)]
@@ -118,6 +132,37 @@ def _varied(
         "people_4_varied_ms": _ms(lambda k: plain.render(shut[k]), SCENES),
         "people_4_varied_doors_shut_ms": _ms(lambda k: hung.render(shut[k]), SCENES),
         "people_4_varied_doors_swing_ms": _ms(lambda k: hung.render(swinging[k]), SCENES),
+    }
+
+
+def _dialled(
+    store: StoreFile,
+    model: StoreModel,
+    camera: Camera,
+    items: tuple[ItemPose, ...],
+    scenes: list[Scene],
+) -> dict[str, float]:
+    """Four people through optics, with every dial turned, and through the codec."""
+    optics = SceneRenderer(store, camera, seed=1, model=model, optics=Optics.dialled(OPTICS))
+    every = SceneRenderer(
+        store, camera, seed=1, model=model,
+        light=Light.dialled(EVERY.light, 1), optics=Optics.dialled(EVERY.lens),
+    )  # fmt: skip
+    x, y, _ = camera.pose.position_m
+    places = [(x + STEP_M * (k - SCENES / 2), min(y, 3.4)) for k in range(SCENES)]
+    walkers = [_people(0, 4, place) for place in places]
+    times = iter(range(1_000_000))
+
+    def walk(k: int) -> object:
+        return every.render(Scene(next(times) / 15, walkers[k], (), items, 1))
+
+    pictures = [optics.render(scene).rgb.copy() for scene in scenes]
+    size = camera.intrinsics
+    codec = H264Stream((size.width, size.height), camera.fps, CRF)
+    return {
+        "people_4_optics_ms": _ms(lambda k: optics.render(scenes[k]), SCENES),
+        "people_4_every_dial_ms": _ms(walk, SCENES),
+        "h264_alone_ms": _ms(lambda k: codec.through(pictures[k]), SCENES),
     }
 
 

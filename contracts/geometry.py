@@ -14,11 +14,18 @@ a = `facing_deg`, the world point of (u, v, z) is
 Camera frame (OpenCV): x right, y down, z forward, pixels from the centre of the top left pixel.
 `up` is the world direction that points to the top of the picture; with f = look_at - position,
 right = f x up, down = f x right (each normalised), a world point P has the camera coordinates
-(right, down, f) . (P - position) and the pixel (cx + fx X / Z, cy + fy Y / Z).
+(right, down, f) . (P - position) and the pixel (cx + fx x', cy + fy y'). Without distortion
+(x', y') = (x, y) = (X / Z, Y / Z); with the lens's `distortion` (k1, k2, p1, p2, k3), as OpenCV
+defines it ("Camera Calibration and 3D Reconstruction") and cv2.calibrateCamera finds it,
+
+    r2 = x^2 + y^2, radial = 1 + k1 r2 + k2 r2^2 + k3 r2^3
+    x' = x radial + 2 p1 x y + p2 (r2 + 2 x^2)
+    y' = y radial + p1 (r2 + 2 y^2) + 2 p2 x y
 """
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -63,8 +70,11 @@ class Bay(Contract):
         return self
 
 
+DISTORTION_STEPS = 256
+
+
 class Intrinsics(Contract):
-    """A pinhole camera without distortion; focal lengths and centre in pixels."""
+    """A pinhole camera and its lens's distortion; focal lengths and centre in pixels."""
 
     width: Annotated[int, Field(ge=16, le=7680)]
     height: Annotated[int, Field(ge=16, le=4320)]
@@ -72,6 +82,33 @@ class Intrinsics(Contract):
     fy: Annotated[Finite, Field(gt=0)]
     cx: Finite
     cy: Finite
+    distortion: Annotated[
+        tuple[Finite, Finite, Finite, Finite, Finite],
+        Field(description="k1, k2, p1, p2, k3 of OpenCV's model; zeros: a lens without distortion"),
+    ] = (0.0, 0.0, 0.0, 0.0, 0.0)
+
+    @model_validator(mode="after")
+    def _distortion_can_be_undone(self) -> Intrinsics:
+        """Farther from the centre must mean farther out in the picture, up to its corners."""
+        if not any(self.distortion):
+            return self
+        k1, k2, _, _, k3 = self.distortion
+        corner = max(
+            math.hypot((x - self.cx) / self.fx, (y - self.cy) / self.fy)
+            for x in (0, self.width - 1)
+            for y in (0, self.height - 1)
+        )
+        r, seen = 0.0, 0.0
+        while seen < corner:
+            r += corner / DISTORTION_STEPS
+            before, seen = seen, r * (1 + r**2 * (k1 + r**2 * (k2 + r**2 * k3)))
+            if seen <= before:
+                raise ValueError(
+                    f"expected a distortion that can be undone up to the picture's corners, "
+                    f"{corner:.2f} focal lengths from its centre; {self.distortion} folds back at "
+                    f"{before:.2f}; calibrate with points near the corners"
+                )
+        return self
 
 
 class Pose(Contract):

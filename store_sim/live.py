@@ -31,11 +31,12 @@ from hardware.errors import HardwareError
 from hardware.gates import GateRingWriter
 from hardware.ports import GateScan
 from hardware.scales import ScaleRingWriter
+from store_sim.dials import Dials, Mishap
 from store_sim.errors import SimulatorError
 from store_sim.phones import HubClient, Phones
 from store_sim.plates import PlateBank
 from store_sim.scenarios import build
-from store_sim.stream import chosen_cameras, frame_clocks, make_renderers
+from store_sim.stream import CameraRig, chosen_cameras, make_renderers
 from store_sim.truth import TruthWriter
 from store_sim.world import TICK_HZ, Scenario, World
 
@@ -109,20 +110,26 @@ class LiveStore:
         *,
         clock: Callable[[], float],
         stream_id: int,
+        dials: Dials | None = None,
+        tampering: Callable[[], tuple[Mishap, ...]] = tuple,
     ) -> None:
+        """`dials` are the scenario's when not given; what `tampering` gives at each moment comes
+        on top of their mishaps."""
         self._doors_file = settings.doors_file
-        self.world = World(store, scenario, settings.seed, doors_open=self._doors_file is None)
+        self._dials = scenario.dials if dials is None else dials
+        self.world = World(
+            store, scenario, settings.seed, doors_open=self._doors_file is None, dials=self._dials
+        )
         self._store = store
         self._phones = phones
         self._clock = clock
         self._truth = TruthWriter(settings.truth_dir)
         self._bank = PlateBank(store, settings.seed) if settings.plates and store.plates else None
         cameras = chosen_cameras(store, settings.cameras)
-        clocks = frame_clocks(store)
-        self._clocks = {camera.camera_id: clocks[camera.camera_id] for camera in cameras}
-        self._indexes = dict.fromkeys(self._clocks, 0)
-        self._drawn = dict.fromkeys(self._clocks, -TICK_HZ)
-        self._renderers = make_renderers(store, cameras, settings.seed)
+        self._tampering = tampering
+        renderers = make_renderers(store, cameras, settings.seed, self._dials)
+        self._rig = CameraRig(store, cameras, renderers, settings.seed, self._dials)
+        self._drawn = dict.fromkeys(renderers, -TICK_HZ)
         root = settings.shm_root
         self._rings: dict[str, FrameRingWriter] = {}
         self._scale: ScaleRingWriter | None = None
@@ -149,7 +156,7 @@ class LiveStore:
             self.close()
             raise
         # Drawn once now: the first picture compiles, and the world's clock must not wait for it.
-        for renderer in self._renderers.values():
+        for renderer in renderers.values():
             renderer.render(self.world.scene())
         self._codes: dict[str, int] = {}
         self._shelf_version = -1
@@ -199,16 +206,15 @@ class LiveStore:
             self._gate.close()
 
     def _draw(self, tick: int, *, late: bool) -> None:
-        for name, clock in self._clocks.items():
-            if clock.tick_of(self._indexes[name]) > tick:
-                continue
-            self._indexes[name] += 1
+        mishaps = self.world.tampering() + self._tampering()
+        for name in self._rig.due(tick):
             if late and tick - self._drawn[name] < LEFT_OUT_S_MAX * TICK_HZ:
                 self.pictures_left_out += 1
                 continue
             self._drawn[name] = tick
-            picture = self._renderers[name].render(self.world.scene())
-            self._rings[name].write(picture.rgb, t_s=self._offset_s + tick / TICK_HZ)
+            self._rig.expose(name, tick, self.world.scene(), mishaps)
+        for frame in self._rig.arrived(tick):
+            self._rings[frame.camera_id].write(frame.rgb, t_s=self._offset_s + frame.t_s)
             self.pictures += 1
 
     def _weigh(self) -> None:
@@ -233,6 +239,7 @@ class LiveStore:
         for shopper in self._phones.take_refused():
             world.refuse_entry(shopper)
         self._truth.write(world.take_finished())
+        self._truth.write_traces(world.take_traces())
         self._note_restocking()
 
     def _note_restocking(self) -> None:

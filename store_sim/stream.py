@@ -18,15 +18,21 @@ reads them cannot tell which. Times are store seconds from 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from contracts.geometry import Camera
 from contracts.store_file import StoreFile
 from hardware.ports import Frame, GateScan, ScaleBatch
+from store_sim.camera_faults import CameraFeed, Turn
+from store_sim.dials import Dials, Mishap
 from store_sim.errors import SimulatorError
 from store_sim.plates import PlateBank
+from store_sim.scene import Scene
 from store_sim.truth import TruthWriter
 from store_sim.world import TICK_HZ, Scenario, World
 
@@ -35,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STEP_HZ",
+    "CameraRig",
     "FrameClock",
     "SensorStream",
     "SensorTick",
@@ -99,33 +106,115 @@ def chosen_cameras(store: StoreFile, cameras: Collection[str] | None) -> tuple[C
     )
 
 
-def frame_clocks(store: StoreFile) -> dict[str, FrameClock]:
-    """A clock for each camera. Cameras do not fire together: each has its fixed phase, which does
-    not depend on what other cameras are asked for."""
+def frame_clocks(store: StoreFile, fps: float | None = None) -> dict[str, FrameClock]:
+    """A clock for each camera, at the store file's rates or all at `fps`. Cameras do not fire
+    together: each has its fixed phase, which does not depend on what other cameras are asked for.
+    """
     return {
-        camera.camera_id: FrameClock(camera.fps, 1 + place % TICKS_PER_STEP)
+        camera.camera_id: FrameClock(fps or camera.fps, 1 + place % TICKS_PER_STEP)
         for place, camera in enumerate(store.cameras)
     }
 
 
+def _camera_seeds(store: StoreFile, seed: int) -> dict[str, int]:
+    return {camera.camera_id: seed * 1000 + place for place, camera in enumerate(store.cameras)}
+
+
 def make_renderers(
-    store: StoreFile, cameras: tuple[Camera, ...], seed: int
+    store: StoreFile, cameras: tuple[Camera, ...], seed: int, dials: Dials | None = None
 ) -> dict[str, SceneRenderer]:
-    """A renderer for each camera; noise differs from camera to camera and follows the seed."""
+    """A renderer for each camera; noise differs from camera to camera and follows the seed.
+
+    `dials` set light and lens, none as built; the motion blur's frame time is that of
+    `dials.camera.fps`.
+    """
     if not cameras:
         return {}
     # Imported here: compiling the rasteriser takes seconds that plates alone need not wait for.
-    from store_sim.render import Look, SceneRenderer
+    from store_sim.render import Light, Look, Optics, SceneRenderer
     from store_sim.render.raster import store_model
 
-    model = store_model(store, Look())
-    places = {camera.camera_id: place for place, camera in enumerate(store.cameras)}
+    chosen = dials or Dials()
+    model, light = store_model(store, Look()), Light.dialled(chosen.light, seed)
+    seeds, optics = _camera_seeds(store, seed), Optics.dialled(chosen.lens)
+    rate = {} if chosen.camera.fps is None else {"fps": chosen.camera.fps}
     return {
         camera.camera_id: SceneRenderer(
-            store, camera, seed=seed * 1000 + places[camera.camera_id], model=model
+            store,
+            camera.model_copy(update=rate),
+            seed=seeds[camera.camera_id],
+            light=light,
+            optics=optics,
+            model=model,
+            fog=chosen.light.fog,
+            reflections=chosen.light.reflections,
         )
         for camera in cameras
     }
+
+
+class CameraRig:
+    """The cameras of a run: when each takes its pictures, and what arrives of them.
+
+    At each tick of the world, in order: `due`, `expose` for those that shall take their picture,
+    then `arrived`.
+    """
+
+    def __init__(
+        self,
+        store: StoreFile,
+        cameras: tuple[Camera, ...],
+        renderers: Mapping[str, SceneRenderer],
+        seed: int,
+        dials: Dials,
+    ) -> None:
+        clocks, seeds = frame_clocks(store, dials.camera.fps), _camera_seeds(store, seed)
+        self._renderers = renderers
+        self._clocks = {camera.camera_id: clocks[camera.camera_id] for camera in cameras}
+        self._indexes = dict.fromkeys(self._clocks, -1)
+        self._feeds = {
+            camera.camera_id: CameraFeed(
+                camera.camera_id,
+                (camera.intrinsics.width, camera.intrinsics.height),
+                self._clocks[camera.camera_id].fps,
+                dials,
+                seed=seeds[camera.camera_id],
+            )
+            for camera in cameras
+        }
+        self._aside: dict[str, tuple[Turn, SceneRenderer]] = {}
+
+    def due(self, tick: int) -> list[str]:
+        """The cameras whose next picture is due; each counts it, taken or not."""
+        found = [
+            name for name, clock in self._clocks.items()
+            if clock.tick_of(self._indexes[name] + 1) <= tick
+        ]  # fmt: skip
+        for name in found:
+            self._indexes[name] += 1
+        return found
+
+    def expose(self, name: str, tick: int, scene: Scene, mishaps: tuple[Mishap, ...]) -> None:
+        """Takes a camera's picture of a scene while these mishaps happen."""
+
+        def draw(turn: Turn | None) -> NDArray[np.uint8]:
+            return self._draw(name, scene, turn)
+
+        self._feeds[name].expose(tick, self._indexes[name], mishaps, draw)
+
+    def arrived(self, tick: int) -> list[Frame]:
+        """The frames that arrive at this tick; the next `expose` may draw into their arrays."""
+        found = (feed.arrived(tick) for feed in self._feeds.values())
+        return [frame for frame in found if frame is not None]
+
+    def _draw(self, name: str, scene: Scene, turn: Turn | None) -> NDArray[np.uint8]:
+        if turn is None:
+            # A second renderer is as large as the first; it is kept only while it is looked with.
+            self._aside.pop(name, None)
+            return self._renderers[name].render(scene).rgb
+        if name not in self._aside or self._aside[name][0] != turn:
+            self._aside[name] = (turn, self._renderers[name].turned(*turn))
+        return self._aside[name][1].render(scene).rgb
 
 
 class SimulatedStream:
@@ -133,7 +222,8 @@ class SimulatedStream:
 
     `phone(shopper)` gives a shopper's entry code, None while there is none yet. `plates=False`
     leaves the plates out. `truth` receives what really happened; the stream shows it nobody.
-    It ends TAIL_S after the last shopper, or at `duration_s`.
+    `dials` are the scenario's when not given; what `tampering` gives at each moment comes on top
+    of the world's mishaps. It ends TAIL_S after the last shopper, or at `duration_s`.
     """
 
     def __init__(
@@ -147,20 +237,23 @@ class SimulatedStream:
         phone: Callable[[int], str | None],
         truth: TruthWriter | None = None,
         duration_s: float | None = None,
+        dials: Dials | None = None,
+        tampering: Callable[[], tuple[Mishap, ...]] = tuple,
     ) -> None:
         if scenario.loops and duration_s is None:
             raise SimulatorError(
                 f"expected duration_s for scenario {scenario.name}, which begins again for ever"
             )
-        self.world = World(store, scenario, seed, phone)
+        self._dials = scenario.dials if dials is None else dials
+        self.world = World(store, scenario, seed, phone, dials=self._dials)
         self._store = store
         self._truth = truth
         self._end_s = math.inf if duration_s is None else duration_s
         self._bank = PlateBank(store, seed) if plates and store.plates else None
-        self._cameras = chosen_cameras(store, cameras)
-        clocks = frame_clocks(store)
-        self._clocks = {camera.camera_id: clocks[camera.camera_id] for camera in self._cameras}
-        self._renderers = make_renderers(store, self._cameras, seed)
+        self._tampering = tampering
+        chosen = chosen_cameras(store, cameras)
+        renderers = make_renderers(store, chosen, seed, self._dials)
+        self._rig = CameraRig(store, chosen, renderers, seed, self._dials)
 
     @property
     def store(self) -> StoreFile:
@@ -171,7 +264,6 @@ class SimulatedStream:
         """The ticks; the stream can be gone through once, because the world runs forward."""
         if self.world.t_s > 0:
             raise SimulatorError("a simulated stream runs once; make a new one")
-        indexes = dict.fromkeys(self._clocks, 0)
         step = 0
         finished_s: float | None = None
         while True:
@@ -179,26 +271,24 @@ class SimulatedStream:
             t_s = step / STEP_HZ
             if t_s > self._end_s + 1e-9 or (finished_s is not None and t_s > finished_s + TAIL_S):
                 return
-            frames = self._frames(step, indexes)
+            frames = self._frames(step)
             loads = self.world.take_loads()
             scales = self._bank.read(loads) if self._bank is not None else None
             yield SensorTick(t_s, frames, scales, self.world.take_scans())
             if self._truth is not None:
                 self._truth.write(self.world.take_finished())
+                self._truth.write_traces(self.world.take_traces())
             if self.world.finished and finished_s is None:
                 finished_s = t_s
 
-    def _frames(self, step: int, indexes: dict[str, int]) -> tuple[Frame, ...]:
-        frames = []
+    def _frames(self, step: int) -> tuple[Frame, ...]:
+        frames: list[Frame] = []
         for tick in range((step - 1) * TICKS_PER_STEP + 1, step * TICKS_PER_STEP + 1):
-            due = [
-                name for name, clock in self._clocks.items() if clock.tick_of(indexes[name]) <= tick
-            ]
-            t_s = tick / TICK_HZ
-            self.world.advance(t_s)
+            due = self._rig.due(tick)
+            self.world.advance(tick / TICK_HZ)
+            mishaps = self.world.tampering() + self._tampering()
             for name in due:
-                picture = self._renderers[name].render(self.world.scene())
-                # The renderer draws into the same array again; whoever reads a tick may keep it.
-                frames.append(Frame(name, t_s, indexes[name], picture.rgb.copy()))
-                indexes[name] += 1
+                self._rig.expose(name, tick, self.world.scene(), mishaps)
+            # A camera draws into the same array again; whoever reads a tick may keep it.
+            frames += [replace(one, rgb=one.rgb.copy()) for one in self._rig.arrived(tick)]
         return tuple(frames)

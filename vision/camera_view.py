@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.geometry import Camera
+from vision.geometry import lens_distortion
 
 __all__ = ["CameraView"]
 
@@ -27,12 +28,15 @@ class CameraView:
         self.size = np.array([lens.width, lens.height])
         self.centre = np.array([lens.cx, lens.cy])
         self.focal = np.array([lens.fx, lens.fy])
+        self._distortion = lens_distortion(camera)
         self.foot = self.pixels(np.array([[*self.position[:2], 0.0]]))[0]
 
     def pixels(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Pixels (N, 2) of world points (N, 3); the picture's centre for what lies behind."""
         seen = (points - self.position) @ self.axes.T
         depth = np.where(seen[:, 2:] > 1e-6, seen[:, 2:], np.inf)
+        if self._distortion is not None:
+            return self.centre + self.focal * self._distortion.bend(seen[:, :2] / depth)
         return np.asarray(self.centre + self.focal * seen[:, :2] / depth, np.float64)
 
     def at(
@@ -42,6 +46,8 @@ class CameraView:
         the angle to the vertical (N,): NaN and inf where the ray does not go down to it."""
         rays = np.ones((len(pixels), 3))
         rays[:, :2] = (pixels - self.centre) / self.focal
+        if self._distortion is not None:
+            rays[:, :2] = self._distortion.undo(rays[:, :2])
         world = rays @ self.axes
         drop = np.where(world[:, 2] < -1e-6, -world[:, 2], np.nan)
         far = (self.position[2] - z_m) / drop

@@ -1,4 +1,4 @@
-"""Pinhole rays and bay frames, as contracts.geometry defines them.
+"""Rays through a lens and bay frames, as contracts.geometry defines them.
 
 >>> import numpy as np
 >>> from contracts.geometry import Camera, Intrinsics, Pose
@@ -21,10 +21,73 @@ from numpy.typing import NDArray
 
 from contracts.geometry import Bay, Camera
 
-__all__ = ["BayFrame", "Lens"]
+__all__ = ["BayFrame", "Distortion", "Lens", "lens_distortion"]
 
 Floats = NDArray[np.float64]
 DEPTH_MIN_M = 1e-3
+UNDO_STEPS = 10
+
+
+class Distortion:
+    """The distortion of contracts.geometry, to and fro; points (N, 2) are in focal lengths from
+    the centre. Beyond the radius at which the model folds back, points go on straight outwards,
+    so that nothing outside the picture comes back into it."""
+
+    def __init__(self, coefficients: tuple[float, float, float, float, float]) -> None:
+        self._k = coefficients
+        k1, k2, _, _, k3 = coefficients
+        roots = np.roots([7.0 * k3, 5.0 * k2, 3.0 * k1, 1.0])
+        folds = [float(z.real) for z in roots if abs(z.imag) < 1e-9 and z.real > 0]
+        self._r_max = math.sqrt(min(folds)) if folds else math.inf
+        self._seen_max = math.inf
+        if folds:
+            self._seen_max = self._r_max * float(self._radial(np.array([self._r_max**2]))[0])
+
+    def bend(self, flat: Floats) -> Floats:
+        """Where the lens shows points of the pinhole picture."""
+        r2 = (flat * flat).sum(axis=1)
+        r = np.sqrt(r2)
+        beyond = r > self._r_max
+        x, y, r2 = flat[:, 0], flat[:, 1], np.where(beyond, 0.0, r2)
+        _, _, p1, p2, _ = self._k
+        radial = self._radial(r2)
+        seen = np.empty_like(flat)
+        seen[:, 0] = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
+        seen[:, 1] = y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y
+        if beyond.any():
+            out = (self._seen_max + r[beyond] - self._r_max) / r[beyond]
+            seen[beyond] = flat[beyond] * out[:, None]
+        return seen
+
+    def undo(self, seen: Floats) -> Floats:
+        """The points of the pinhole picture that the lens shows at `seen`, by Newton's method."""
+        k1, k2, p1, p2, k3 = self._k
+        if math.isfinite(self._seen_max):
+            far = np.sqrt((seen * seen).sum(axis=1, keepdims=True))
+            seen = seen * np.minimum(1.0, 0.999 * self._seen_max / np.maximum(far, 1e-12))
+        x, y = seen[:, 0].copy(), seen[:, 1].copy()
+        for _ in range(UNDO_STEPS):
+            r2 = x * x + y * y
+            radial, slope = self._radial(r2), k1 + r2 * (2 * k2 + 3 * k3 * r2)
+            off_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x) - seen[:, 0]
+            off_y = y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y - seen[:, 1]
+            xx = radial + 2 * x * x * slope + 2 * p1 * y + 6 * p2 * x
+            yy = radial + 2 * y * y * slope + 6 * p1 * y + 2 * p2 * x
+            xy = 2 * x * y * slope + 2 * p1 * x + 2 * p2 * y
+            area = xx * yy - xy * xy
+            x -= (off_x * yy - off_y * xy) / area
+            y -= (off_y * xx - off_x * xy) / area
+        return np.stack([x, y], axis=1)
+
+    def _radial(self, r2: Floats) -> Floats:
+        k1, k2, _, _, k3 = self._k
+        return 1.0 + r2 * (k1 + r2 * (k2 + r2 * k3))
+
+
+def lens_distortion(camera: Camera) -> Distortion | None:
+    """The calibrated distortion of a camera; None for a lens without."""
+    coefficients = camera.intrinsics.distortion
+    return Distortion(coefficients) if any(coefficients) else None
 
 
 class Lens:
@@ -41,23 +104,34 @@ class Lens:
         self._axes: Floats = np.stack([right, np.cross(ahead, right), ahead])
         self._centre = np.array([lens.cx, lens.cy])
         self._focal = np.array([lens.fx, lens.fy])
+        self._distortion = lens_distortion(camera)
 
-    @property
-    def focal_px(self) -> float:
-        """Horizontal focal length."""
-        return float(self._focal[0])
+    def width_px(self, point: Floats, width_m: float) -> float:
+        """How wide a thing of `width_m` that faces the camera at a point (3,) is in the picture."""
+        if self._distortion is None:
+            depth = self.project(point[None])[1]
+            return width_m * float(self._focal[0]) / float(depth[0])
+        side = 0.5 * width_m * self._axes[0]
+        ends, _ = self.project(np.stack([point - side, point + side]))
+        return float(np.linalg.norm(ends[1] - ends[0]))
 
     def project(self, points: Floats) -> tuple[Floats, Floats]:
         """Pixels (N, 2) and depths (N,) of points (N, 3); NaN pixels behind the camera."""
         local = (points - self.position) @ self._axes.T
         depth = local[:, 2]
         safe = np.where(depth > DEPTH_MIN_M, depth, np.nan)
+        if self._distortion is not None:
+            bent = self._distortion.bend(local[:, :2] / safe[:, None])
+            return self._centre + self._focal * bent, depth
         pixels: Floats = self._centre + self._focal * local[:, :2] / safe[:, None]
         return pixels, depth
 
     def rays(self, pixels: Floats) -> Floats:
         """Directions (N, 3) of length 1 through pixels (N, 2)."""
-        local = np.column_stack([(pixels - self._centre) / self._focal, np.ones(len(pixels))])
+        flat = (pixels - self._centre) / self._focal
+        if self._distortion is not None:
+            flat = self._distortion.undo(flat)
+        local = np.column_stack([flat, np.ones(len(pixels))])
         world = local @ self._axes
         directions: Floats = world / np.linalg.norm(world, axis=1, keepdims=True)
         return directions

@@ -96,8 +96,8 @@ class Sheet:
     def crop_box(self, u_m: float, z_m: float, v_m: float, width_m: float) -> NDArray[np.float64]:
         """The square of pixels (x0, y0, x1, y1) as wide as `width_m` at a place of the shelf."""
         point = self.frame.to_world(np.array([[u_m, v_m, z_m]]))
-        pixel, depth = self.lens.project(point)
-        half = 0.5 * width_m * self.lens.focal_px / float(depth[0])
+        pixel, _ = self.lens.project(point)
+        half = 0.5 * self.lens.width_px(point[0], width_m)
         x, y = pixel[0] + 0.5
         return np.array([x - half, y - half, x + half, y + half])
 

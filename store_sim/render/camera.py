@@ -7,11 +7,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.geometry import Camera
+from contracts.geometry import Camera, Pose
 from store_sim.render.kernels import NEAR_M
 from store_sim.render.layers import Rect
 
-__all__ = ["ball_rect", "camera_array", "project_points"]
+__all__ = ["ball_rect", "camera_array", "project_points", "turned_camera"]
 
 Floats = NDArray[np.float64]
 
@@ -72,3 +72,22 @@ def ball_rect(cam_of: Floats, size: tuple[int, int], centre: Floats, radius: flo
     y0 = max(0, math.floor(cam[15] + cam[13] * min(ys)) - 1)
     y1 = min(h, math.ceil(cam[15] + cam[13] * max(ys)) + 2)
     return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+
+
+def turned_camera(camera: Camera, yaw_deg: float, pitch_deg: float) -> Camera:
+    """The camera at the same place, turned to its right by `yaw_deg` and then down by
+    `pitch_deg`."""
+    cam = camera_array(camera)
+    right, down, ahead = cam[0:3], cam[3:6], cam[6:9]
+    yaw, pitch = math.radians(yaw_deg), math.radians(pitch_deg)
+    aside = ahead * math.cos(yaw) + right * math.sin(yaw)
+    looks = aside * math.cos(pitch) + down * math.sin(pitch)
+    up = aside * math.sin(pitch) - down * math.cos(pitch)
+    # Rounded as poses are, so that sines have no say in the last bit of a picture.
+    at = tuple(round(float(v), 6) for v in cam[9:12] + looks)
+    pose = Pose(
+        position_m=camera.pose.position_m,
+        look_at_m=(at[0], at[1], at[2]),
+        up=(round(float(up[0]), 6), round(float(up[1]), 6), round(float(up[2]), 6)),
+    )
+    return camera.model_copy(update={"pose": pose})

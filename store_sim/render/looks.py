@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from store_sim.dials import LensDials, LightDials
 from store_sim.render.textures import FLOORS, WALLS
 
 __all__ = ["Light", "Look", "Optics"]
@@ -14,12 +15,18 @@ __all__ = ["Light", "Look", "Optics"]
 Rgb = tuple[int, int, int]
 Vec = tuple[float, float, float]
 
+GAMMA = 2.2
+_WARM: Vec = (1.12, 0.96, 0.62)
+_COLD: Vec = (0.74, 0.97, 1.16)
+
 
 @dataclass(frozen=True, slots=True)
 class Light:
     """Lamps of a store. Directions point towards the lamp and need not be of unit length.
 
-    `lean` is how far shadows move in x and y per metre of fall.
+    `lean` is how far shadows move in x and y per metre of fall. Those after `tint` are the light's
+    dials (`store_sim.dials.LightDials` says what they mean), `gloss` that of the reflections;
+    `seed` draws the way of the sun.
     """
 
     ambient: float = 0.62
@@ -33,6 +40,37 @@ class Light:
     shadow: float = 0.42
     lean: tuple[float, float] = (-0.08, 0.12)
     tint: Vec = (1.0, 0.99, 0.97)
+    dim: float = 0.0
+    flicker: float = 0.0
+    sun_patch: float = 0.0
+    colour: float = 0.0
+    gloss: float = 0.0
+    seed: int = 0
+
+    @classmethod
+    def dialled(cls, dials: LightDials, seed: int) -> Light:
+        """The light as built, with the dials set."""
+        return cls(
+            dim=dials.dim,
+            flicker=dials.flicker,
+            sun_patch=dials.sun_patch,
+            colour=dials.colour,
+            gloss=dials.reflections,
+            seed=seed,
+        )
+
+    @property
+    def level(self) -> float:
+        """How bright the picture is against full light: a missing half of the light takes a
+        quarter of the grey level, because grey levels are not linear in light."""
+        return float((1.0 - self.dim) ** (1.0 / GAMMA))
+
+    @property
+    def cast(self) -> Vec:
+        """What the light's colour multiplies red, green and blue by."""
+        side = _WARM if self.colour < 0 else _COLD
+        red, green, blue = (1.0 + abs(self.colour) * (one - 1.0) for one in side)
+        return red, green, blue
 
     def packed(self) -> NDArray[np.float64]:
         """The (12,) array that kernels.shade_vertices reads."""
@@ -81,22 +119,34 @@ class Look:
 class Optics:
     """The camera after the scene: `noise` is the standard deviation in grey levels.
 
-    `gain` and `white_balance` multiply; `gamma` bends the curve; `blur` counts passes of a
-    1-2-1 filter; `vignette` is the loss of light in the corners (0 to 1).
+    `gain` and `white_balance` multiply; `vignette` is the loss of light in the corners (0 to 1);
+    `blur_px` is the standard deviation of the lens's blur. `distortion` comes on top of the
+    camera's calibrated one (see store_sim.render.lens). `motion` is the exposure as a share of
+    the frame time. `exposure` (0 to 1) is how much the exposure follows the brightness, late, and
+    wanders. With `shot` the noise grows with the light, as that of a real sensor does; `noise` is
+    then that of a middle grey.
     """
 
     noise: float = 2.0
     gain: float = 1.0
     white_balance: Vec = (1.0, 1.0, 1.0)
-    gamma: float = 1.0
-    lift: float = 0.0
-    blur: int = 0
     vignette: float = 0.0
+    blur_px: float = 0.0
+    distortion: float = 0.0
+    motion: float = 0.0
+    exposure: float = 0.0
+    shot: bool = False
 
-    def curve(self) -> NDArray[np.int32]:
-        """(256, 3) int32 in 1/16 grey levels."""
-        level = np.arange(256) / 255.0
-        bent = level if self.gamma == 1.0 else level**self.gamma
-        scaled = bent[:, None] * self.gain * np.array(self.white_balance)[None] * 255.0 + self.lift
-        curve: NDArray[np.int32] = np.clip(np.rint(scaled * 16.0), 0, 4080).astype(np.int32)
-        return curve
+    @classmethod
+    def dialled(cls, dials: LensDials) -> Optics:
+        """The optics as built, with the dials set. A noise other than the built one is a real
+        sensor's, which grows with the light."""
+        return cls(
+            noise=dials.noise,
+            vignette=dials.vignette,
+            blur_px=dials.blur_px,
+            distortion=dials.distortion,
+            motion=dials.motion_blur,
+            exposure=dials.exposure,
+            shot=dials.noise != LensDials().noise,
+        )

@@ -9,12 +9,16 @@ own, so that a moving door brings the goods behind it back without drawing them.
 Clear things are blended after the opaque ones (see store_sim.render.glass): the id mask names what
 is behind glass, and the bottle where there is liquid in it. A pane is of the store, id 0, and so
 writes nothing either; its frame does.
+
+With a distorting lens all this happens on a larger pinhole canvas, which is laid into the picture
+at the end (store_sim.render.lens).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,22 +27,23 @@ from contracts.geometry import Camera
 from contracts.store_file import StoreFile
 from store_sim.errors import RenderError
 from store_sim.render.bodies import body_model, pose_body
-from store_sim.render.camera import ball_rect, camera_array, project_points
+from store_sim.render.camera import ball_rect, camera_array, project_points, turned_camera
+from store_sim.render.daylight import Gloss, Sun
 from store_sim.render.hung import HungDoors
 from store_sim.render.kernels import (
     NEAR_M,
-    add_grain,
-    blur_binomial,
     cast_shadow,
-    develop,
     place,
     world_points,
 )
 from store_sim.render.layers import Layers, Rect, merged, overlap, same_item, union
+from store_sim.render.lens import lens_map
 from store_sim.render.looks import Light, Look, Optics
 from store_sim.render.mesh import Bank, Mesh
+from store_sim.render.motion import MotionBlur
 from store_sim.render.packaging import ProductModel, product_model
 from store_sim.render.paint import Painter, Placed
+from store_sim.render.sensor import Sensor
 from store_sim.render.static import bay_rows, store_bank, store_mesh
 from store_sim.scene import ITEM_ID_BASE, JOINTS, PART_STRIDE, BodyPose, ItemPose, Scene
 from store_sim.world.foreign import FOREIGN
@@ -54,7 +59,6 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
-_NOISE_TABLE = 1 << 19
 _RECTS_MAX = 50_000
 _PLACED_MAX = 4_000
 _NEAR_TRUNK_M = 0.3
@@ -66,7 +70,8 @@ class Rendered:
     """One picture: `rgb` (H, W, 3) uint8, `ids` (H, W) int32, `depth` (H, W) float32 metres.
 
     The arrays belong to the renderer and change with its next call. `cover` counts, per id, the
-    pixels of the picture that the thing would fill if nothing stood before it.
+    pixels of the picture that the thing would fill if nothing stood before it; with a distorting
+    lens, pixels of the canvas.
     """
 
     rgb: NDArray[np.uint8]
@@ -119,15 +124,16 @@ class SceneRenderer:
         self.camera = camera
         self.light = light or Light()
         self.optics = optics or Optics()
+        self._store, self._seed, self._pane = store, seed, (fog, reflections)
         self._model = model or store_model(store, look or Look())
-        self._cam = camera_array(camera)
+        self._map = lens_map(camera, self.optics.distortion)
+        lens = camera.intrinsics if self._map is None else self._map.canvas
+        self._cam = camera_array(camera.model_copy(update={"intrinsics": lens}))
         self._packed = self.light.packed()
         self._tint = np.array(self.light.tint, np.float64)
         self._lean = np.array(self.light.lean, np.float64)
-        self._seed = seed
         self._incremental = incremental
-        w, h = camera.intrinsics.width, camera.intrinsics.height
-        self._size = (w, h)
+        w, h = self._size = (lens.width, lens.height)
         self._back = Layers.empty(w, h)
         self._doors = HungDoors(store, self._cam, self._size, fog, reflections)
         # Without doors the goods are the whole background.
@@ -138,17 +144,28 @@ class SceneRenderer:
         self._placed: dict[int, tuple[ItemPose, Placed]] = {}
         self._static = Layers.empty(w, h)
         self._world = np.empty((h, w, 3), np.float32)
-        self._out = np.empty((h, w, 3), np.uint8)
-        self._blurred = np.empty((h, w, 3), np.uint8)
-        self._scratch = np.empty((h, w, 3), np.uint16)
         self._dirty: list[Rect] = []
+        self._stale: list[Rect] = []
         self._shelf: dict[int, ItemPose] | None = None
         self._rects: dict[int, tuple[ItemPose, Rect | None]] = {}
         self._shelf_version: int | None = None
-        self._curve = self.optics.curve()
-        self._vignette = _vignette(w, h, self.optics.vignette)
-        self._noise = _noise_table(seed, self.optics.noise, w)
         self._draw_static()
+        self._take_optics()
+
+    def _take_optics(self) -> None:
+        """What light and lens do to each picture; None for what the dials leave out."""
+        light, optics, lens = self.light, self.optics, self.camera.intrinsics
+        self._out = np.empty((lens.height, lens.width, 3), np.uint8)
+        self._sensor = Sensor(optics, light, (lens.width, lens.height), self._seed)
+        self._sun = Sun(self._store, light.sun_patch, light.seed) if light.sun_patch else None
+        self._gloss: Gloss | None = None
+        if light.gloss:
+            self._gloss = Gloss(self._store, light.gloss, self._static, self._cam)
+        self._motion: MotionBlur | None = None
+        if optics.motion:
+            self._motion = MotionBlur(
+                optics.motion, self.camera.fps, self._size, partial(project_points, self._cam)
+            )
 
     @property
     def static_depth(self) -> NDArray[np.float32]:
@@ -156,8 +173,23 @@ class SceneRenderer:
         return self._goods.depth
 
     def project(self, points: Floats) -> tuple[Floats, Floats]:
-        """Pixels (N, 2) and depths (N,) of world points (N, 3)."""
-        return project_points(self._cam, points)
+        """Pixels (N, 2) of the picture and depths (N,) of world points (N, 3)."""
+        pixels, depths = project_points(self._cam, points)
+        return (pixels if self._map is None else self._map.bend(pixels)), depths
+
+    def turned(self, yaw_deg: float, pitch_deg: float) -> SceneRenderer:
+        """The same camera pushed aside: to its right by `yaw_deg`, down by `pitch_deg`."""
+        return SceneRenderer(
+            self._store,
+            turned_camera(self.camera, yaw_deg, pitch_deg),
+            seed=self._seed,
+            light=self.light,
+            optics=self.optics,
+            model=self._model,
+            incremental=self._incremental,
+            fog=self._pane[0],
+            reflections=self._pane[1],
+        )
 
     def render(
         self,
@@ -176,17 +208,39 @@ class SceneRenderer:
         self._restore()
         cover: dict[int, int] = {}
         rolls = hand_rolls or {}
+        drawn: dict[int, Rect] = {}
         for body in scene.bodies:
+            before = len(self._dirty)
             self._draw_body(body, rolls.get(body.person_index, (0.0, 0.0)), cover)
+            for rect in self._dirty[before:]:
+                drawn[body.person_index] = union(drawn.get(body.person_index, rect), rect)
         # Shadows fall on the store only; after the bodies, they skip what bodies hide.
         self._shadows(scene)
         for item in scene.loose_items:
+            before = len(self._dirty)
             if item.state != "bag":
                 self._draw_item(item, self._front, self._full(), self._dirty, cover)
+            for rect in self._dirty[before:]:
+                drawn[ITEM_ID_BASE + item.item_index] = rect
         self._blend(scene, cover)
+        self._light_up(scene, drawn)
         target = self._out if out is None else out
-        self._develop(scene.t_s, target)
-        return Rendered(rgb=target, ids=self._front.ids, depth=self._front.depth, cover=cover)
+        layers = self._front
+        if self._map is not None:
+            layers = self._map.lay(layers, self._stale + self._dirty)
+        self._sensor.develop(layers.rgb, scene.t_s, target)
+        return Rendered(rgb=target, ids=layers.ids, depth=layers.depth, cover=cover)
+
+    def _light_up(self, scene: Scene, drawn: dict[int, Rect]) -> None:
+        """Sun and reflections on what is drawn, then the smear of what moves."""
+        if self._sun is not None:
+            lit = self._sun.apply(scene, self._front, self._cam)
+            self._dirty += [] if lit is None else [lit]
+        if self._gloss is not None:
+            people = [rect for key, rect in drawn.items() if key < ITEM_ID_BASE]
+            self._dirty += self._gloss.apply(self._front, people)
+        if self._motion is not None:
+            self._dirty += self._motion.apply(scene, self._front, drawn)
 
     def _full(self) -> NDArray[np.int64]:
         return np.array([0, 0, *self._size], np.int64)
@@ -291,7 +345,8 @@ class SceneRenderer:
         return rect
 
     def _restore(self) -> None:
-        for rect in merged(self._dirty):
+        self._stale = merged(self._dirty)
+        for rect in self._stale:
             self._front.copy_from(self._back, rect)
         self._dirty.clear()
 
@@ -408,37 +463,3 @@ class SceneRenderer:
             dirty.append(rect)
         if cover is not None and self._paint.cover[0]:
             cover[key] = int(self._paint.cover[0])
-
-    def _develop(self, t_s: float, out: NDArray[np.uint8]) -> None:
-        """The sensor: blur, curve, vignette and noise that depends on seed and time only."""
-        source = self._front.rgb
-        for _ in range(self.optics.blur):
-            blur_binomial(source, self._blurred, self._scratch)
-            source = self._blurred
-        plain = self.optics == Optics(noise=self.optics.noise, blur=self.optics.blur)
-        if plain and self.optics.noise <= 0.0:
-            np.copyto(out, source)
-            return
-        w, h = self._size
-        rng = np.random.Generator(np.random.PCG64([self._seed, round(t_s * 1e6) & (2**63 - 1)]))
-        starts = rng.integers(0, len(self._noise) - 3 * w, h)
-        if plain and out.flags.c_contiguous:
-            flat = (h, 3 * w)
-            add_grain(source.reshape(flat), self._noise, starts, out.reshape(flat))
-            return
-        develop(source, self._noise, starts, self._curve, self._vignette, out)
-
-
-def _vignette(width: int, height: int, amount: float) -> NDArray[np.int32]:
-    if amount <= 0.0:
-        return np.zeros((0, 0), np.int32)
-    y, x = np.mgrid[0:height, 0:width]
-    r2 = ((x - width / 2) / (width / 2)) ** 2 + ((y - height / 2) / (height / 2)) ** 2
-    return np.asarray(np.rint(4096 * (1 - amount * r2 / 2)), np.int32)
-
-
-def _noise_table(seed: int, sigma: float, width: int) -> NDArray[np.int16]:
-    if sigma <= 0.0:
-        return np.zeros(_NOISE_TABLE + 3 * width, np.int16)
-    rng = np.random.Generator(np.random.PCG64([seed, 0x6A05]))
-    return np.rint(rng.normal(0.0, sigma * 16.0, _NOISE_TABLE + 3 * width)).astype(np.int16)

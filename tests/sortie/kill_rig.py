@@ -24,6 +24,7 @@ import store_sim.live
 from contracts.geometry import Camera
 from contracts.store_file import StoreFile
 from hardware.ports import Frame
+from store_sim.dials import Dials
 from store_sim.scenarios import SCENARIOS, Entry
 from store_sim.scene import JOINTS, Scene
 from store_sim.world.scenario import Scenario, VisitPlan
@@ -134,8 +135,8 @@ class BeaconEye:
 
 
 def _renderers(
-    _store: StoreFile, cameras: tuple[Camera, ...], _seed: int
-) -> dict[str, Beacons]:  # fmt: skip
+    _store: StoreFile, cameras: tuple[Camera, ...], _seed: int, _dials: Dials
+) -> dict[str, Beacons]:
     return {camera.camera_id: Beacons(camera) for camera in cameras}
 
 

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +23,7 @@ from contracts.store_file import StoreFile, load_store_file
 from hardware.cameras import open_camera
 from hardware.gates import ShmGate, ShmGateSettings
 from hardware.scales import ShmScale, ShmScaleSettings
+from store_sim.dials import CameraDials, Dials, Mishap
 from store_sim.errors import SimulatorError
 from store_sim.live import LiveSettings, LiveStore, load_live_settings
 from store_sim.phones import HubClient, Phones
@@ -170,6 +172,33 @@ def test_all_sensors_carry_the_machines_clock(
     live.close()
     live.close()
     assert not list(tmp_path.glob("*.ring"))
+
+
+def test_a_camera_is_covered_and_late_in_a_live_store(
+    store: StoreFile, store_path: Path, tmp_path: Path
+) -> None:
+    name = store.cameras[0].camera_id
+    dials = Dials(
+        camera=CameraDials(jitter_ms=300.0),
+        mishaps=(Mishap(kind="black", target=name, begin_s=2.0, end_s=4.0),),
+    )
+    scenario = replace(build("easy-one", store, seed=3, shoppers=1), dials=dials)
+    clock, phones = Clock(), FakePhones()
+    live = _live(store, store_path, tmp_path, clock, phones, scenario)
+    camera = open_camera(store.cameras[0], clock=clock, shm_root=tmp_path)
+    stamps, levels = [], []
+    for _ in range(3):
+        _run(live, clock, 1.7)
+        frame = camera.read_latest(max_age_s=1.0)
+        assert frame is not None
+        stamps.append(frame.t_s)
+        levels.append(float(frame.rgb.mean()))
+    assert stamps == sorted(stamps)
+    assert levels[0] > 20.0
+    assert levels[1] == 0.0
+    assert levels[2] > 20.0
+    camera.close()
+    live.close()
 
 
 def test_truth_is_written_when_a_shopper_has_left(
