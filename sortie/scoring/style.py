@@ -94,16 +94,16 @@ svg .grid { stroke: var(--line); stroke-width: 1; }
   vertical-align: .25em; margin-right: .35em; }
 .failure { margin-top: .9rem; padding: 0; overflow: hidden; }
 .failure > summary { list-style: none; cursor: pointer; padding: .85rem 1rem; display: flex;
-  flex-wrap: wrap; gap: .4rem .9rem; align-items: center; }
+  flex-wrap: wrap; gap: .4rem .6rem; align-items: center; }
 .failure > summary::-webkit-details-marker { display: none; }
-.failure > summary h3 { flex: 1 1 14rem; }
+.failure > summary h3 { flex: 1 1 12rem; }
 .failure > summary h3::before { content: "▸"; color: var(--soft); margin-right: .45rem;
   display: inline-block; transition: transform .15s; }
 .failure[open] > summary h3::before { transform: rotate(90deg); }
 .failure > summary h3 small { font-weight: 500; color: var(--soft); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: -3px; border-radius: 1rem; }
 .verdict { display: inline-flex; gap: .45rem; align-items: center; padding: .12rem .6rem;
-  border-radius: 2rem; font-size: .87rem; background: var(--sunk); border: 1px solid var(--line); }
+  border-radius: 2rem; font-size: .82rem; background: var(--sunk); border: 1px solid var(--line); }
 .verdict.wrong { background: var(--red-tint); border-color: transparent; color: var(--red); }
 .body { padding: 0 1rem 1rem; border-top: 1px solid var(--line); }
 .body > table { margin: .2rem 0 .4rem; font-size: .92rem; }
@@ -133,7 +133,6 @@ figcaption { font-size: .8rem; color: var(--soft); padding: .2rem .1rem .1rem; }
 .bars { display: grid; gap: .3rem; font-size: .89rem; }
 .bar { display: grid; grid-template-columns: 1fr auto; gap: 0 .6rem; }
 .bar b { font-variant-numeric: tabular-nums; font-weight: 600; }
-.bar meter { display: none; }
 .bar i { grid-column: 1 / -1; height: .42rem; border-radius: .3rem; background: var(--line);
   overflow: hidden; }
 .bar i::before { content: ""; display: block; height: 100%; width: var(--share);
@@ -166,5 +165,4 @@ figcaption { font-size: .8rem; color: var(--soft); padding: .2rem .1rem .1rem; }
   .facts { grid-template-columns: 1fr; gap: 0; } .facts dd { margin-bottom: .4rem; }
 }
 @media (prefers-reduced-motion: reduce) { .failure > summary h3::before { transition: none; } }
-@media print { .failure > .body { display: block; } }
 """

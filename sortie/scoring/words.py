@@ -19,7 +19,7 @@ _DONE = {"take": "took", "put_back": "put back", "touch": "touched"}
 
 
 def goods(lines: Sequence[Mapping[str, Any]], names: Names) -> str:
-    """Lines of a receipt or of the truth, in words.
+    """Lines of a receipt or of the truth, in words, by name, so that two can be compared.
 
     >>> goods([{"gtin": "1", "quantity": 2}], {"1": "Cola"})
     '2 × Cola'
@@ -27,8 +27,8 @@ def goods(lines: Sequence[Mapping[str, Any]], names: Names) -> str:
     counts: dict[str, int] = {}
     for line in lines:
         counts[line["gtin"]] = counts.get(line["gtin"], 0) + line["quantity"]
-    named = [f"{count} × {names.get(gtin, gtin)}" for gtin, count in counts.items() if count]
-    return ", ".join(named) or "nothing"
+    named = sorted((names.get(gtin, gtin), count) for gtin, count in counts.items() if count)
+    return ", ".join(f"{count} × {name}" for name, count in named) or "nothing"
 
 
 def happened(finding: Finding, names: Names) -> str:
@@ -166,7 +166,7 @@ def _explained(
 ) -> str:
     if gtin is None or quantity == 0:
         return "nothing was taken"
-    who = "nobody known" if visit_id is None else people.get(visit_id, visit_id)
+    who = "somebody unknown" if visit_id is None else people.get(visit_id, visit_id)
     did = "took" if quantity > 0 else "put back"
     return f"{who} {did} {abs(quantity)} × {names.get(gtin, gtin)}"
 
