@@ -117,7 +117,9 @@ def register(app: typer.Typer) -> None:
         ] = None,
         sensors: Annotated[
             list[str] | None,
-            typer.Option("--sensors", help="both, camera, plates; several with commas [all]"),
+            typer.Option(
+                "--sensors", help="both, camera, plates; several with commas (default: all)"
+            ),
         ] = None,
         seeds: Annotated[str, typer.Option("--seeds", help="A-B, or one seed")] = "1",
         store: Annotated[
@@ -130,7 +132,7 @@ def register(app: typer.Typer) -> None:
             Path | None, typer.Option("--html", help="write a report with every failure explained")
         ] = None,
         jobs: Annotated[
-            int | None, typer.Option("--jobs", min=1, help="processes [one for each core]")
+            int | None, typer.Option("--jobs", min=1, help="processes (default: one for each core)")
         ] = None,
         fresh: Annotated[
             bool, typer.Option("--fresh", help="run again what has been scored before")
