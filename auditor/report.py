@@ -12,37 +12,35 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from auditor.accounts import NOBODY, Account, accounts_of
 from auditor.ledger import audit, count_findings
 from auditor.read import TrueVisit
 from auditor.score import Line, Summary, VisitScore, percentiles, score_visit, summarise
 
-__all__ = ["document", "print_report", "score_day", "summary_of_days"]
+__all__ = [
+    "document", "print_report", "score_day", "scores_of_days", "summary_document",
+    "summary_of_days",
+]  # fmt: skip
 
 
 def score_day(
     truth: Sequence[TrueVisit], export: Mapping[str, Any], *, epoch_s: float = 0.0
 ) -> list[VisitScore]:
-    """Receipts beside the truth, one for each shopper who left and one for each receipt nobody
-    truly earned. A shopper without a receipt counts as charged nothing. `epoch_s` is the hub's
-    time at store second 0: the time to a receipt counts from the true crossing of the exit."""
-    receipts = {row["visit_id"]: row for row in export["receipts"]}
-    visits = {row["visit_id"]: row for row in export["visits"]}
+    """Receipts beside the truth, one row for each account of auditor.accounts.
+
+    A payer without a receipt counts as charged nothing; one with several (a group's) has them
+    added up. `epoch_s` is the hub's time at store second 0: the time to a receipt counts from
+    when the last of those who pay through it truly crossed the exit, to the last receipt.
+    """
     prices: dict[str, int] = {}
     for row in sorted(export["prices"], key=lambda price: price["from_us"]):
         prices[row["gtin"]] = row["price_minor"]
-    scores = []
-    for one in truth:
-        if one.left_s is None or one.entered_s is None:
-            continue
-        receipt = receipts.get(one.visit_id or "")
-        visit = visits.get(one.visit_id or "", {})
-        scores.append(_score(one, receipt, visit, prices, export, epoch_s))
-    known = {one.visit_id for one in truth}
-    for visit_id, receipt in receipts.items():
-        if visit_id not in known:
-            nobody = TrueVisit(-1, visit_id, None, None, {}, 0)
-            scores.append(_score(nobody, receipt, visits[visit_id], prices, export, epoch_s))
-    return scores
+    receipts = {row["visit_id"]: row for row in export["receipts"]}
+    visits = {row["visit_id"]: row for row in export["visits"]}
+    return [
+        _score(account, receipts, visits, prices, str(export["currency"]), epoch_s)
+        for account in accounts_of(truth, export)
+    ]
 
 
 def document(
@@ -63,7 +61,7 @@ def document(
         summary = _summary_without_truth(visits)
     else:
         visits = [_visit(score) for score in scores]
-        summary = _summary(summarise(scores))
+        summary = summary_document(summarise(scores))
     return {
         "schema": 1,
         "visits": visits,
@@ -90,7 +88,11 @@ def print_report(console: Console, result: Mapping[str, Any]) -> None:
         truth = row["truth"]
         charged = sum(line["quantity"] for line in row["receipt"])
         after = row["time_to_receipt_s"]
-        marks = (" *" if row["exact"] is False else "") + (" (review)" if row["reviewed"] else "")
+        marks = " *" if row["exact"] is False else ""
+        if row["members"]:
+            marks += f" + {len(row['members'])} of the group"
+        marks += " (review)" if row["reviewed"] else ""
+        marks += "" if row["counted"] else " (owes nothing)"
         table.add_row(
             f"{row['shopper']}{marks}",
             "?" if truth is None else str(sum(line["quantity"] for line in truth)),
@@ -113,29 +115,33 @@ def print_report(console: Console, result: Mapping[str, Any]) -> None:
             console.print(f"  {name}: {row}")
 
 
+def scores_of_days(documents: Mapping[str, Mapping[str, Any]]) -> list[VisitScore]:
+    """All rows of several days' documents, by a name for each day."""
+    return [
+        VisitScore(
+            visit_id=row["visit_id"],
+            shopper=row["shopper"],
+            truth={line["gtin"]: line["quantity"] for line in row["truth"]},
+            receipt=tuple(Line(**line) for line in row["receipt"]),
+            total_minor=row["total_minor"],
+            currency=row["currency"],
+            overcharged_minor=row["overcharged_minor"],
+            undercharged_minor=row["undercharged_minor"],
+            reviewed=row["reviewed"],
+            time_to_receipt_s=row["time_to_receipt_s"],
+            day=day,
+            free={line["gtin"]: line["quantity"] for line in row["free"]},
+            members=tuple(row["members"]),
+            counted=row["counted"],
+        )
+        for day, one in documents.items()
+        for row in one["visits"]
+    ]
+
+
 def summary_of_days(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """One summary over several days' documents, by a name for each day."""
-    return _summary(
-        summarise(
-            [
-                VisitScore(
-                    visit_id=row["visit_id"],
-                    shopper=row["shopper"],
-                    truth={line["gtin"]: line["quantity"] for line in row["truth"]},
-                    receipt=tuple(Line(**line) for line in row["receipt"]),
-                    total_minor=row["total_minor"],
-                    currency=row["currency"],
-                    overcharged_minor=row["overcharged_minor"],
-                    undercharged_minor=row["undercharged_minor"],
-                    reviewed=row["reviewed"],
-                    time_to_receipt_s=row["time_to_receipt_s"],
-                    day=day,
-                )
-                for day, one in documents.items()
-                for row in one["visits"]
-            ]
-        )
-    )
+    return summary_document(summarise(scores_of_days(documents)))
 
 
 def _print_summary(console: Console, s: Mapping[str, Any]) -> None:
@@ -159,30 +165,36 @@ def _print_summary(console: Console, s: Mapping[str, Any]) -> None:
 
 
 def _score(
-    one: TrueVisit,
-    receipt: Mapping[str, Any] | None,
-    visit: Mapping[str, Any],
+    account: Account,
+    receipts: Mapping[str, Mapping[str, Any]],
+    visits: Mapping[str, Mapping[str, Any]],
     prices: Mapping[str, int],
-    export: Mapping[str, Any],
+    currency: str,
     epoch_s: float,
 ) -> VisitScore:
-    lines = [
-        Line(line["gtin"], line["quantity"], line["unit_price_minor"])
-        for line in (receipt["lines"] if receipt else ())
-    ]
+    own = [receipts[visit_id] for visit_id in account.receipts]
+    named = dict.fromkeys((account.visit_id or "", *account.receipts))
     waited = None
-    if receipt is not None and one.left_s is not None:
-        waited = receipt["issued_us"] / 1e6 - epoch_s - one.left_s
+    if own and account.left_s is not None:
+        waited = max(row["issued_us"] for row in own) / 1e6 - epoch_s - account.left_s
     return score_visit(
-        visit_id=one.visit_id or "",
-        shopper="nobody" if one.shopper < 0 else f"shopper-{one.shopper}",
-        truth=one.kept,
-        receipt=lines,
+        visit_id=account.visit_id or "",
+        shopper="nobody" if account.shopper == NOBODY else f"shopper-{account.shopper}",
+        # What the store does not sell (somebody left it there) is owed by nobody.
+        truth={gtin: count for gtin, count in account.owed.items() if gtin in prices},
+        receipt=[
+            Line(line["gtin"], line["quantity"], line["unit_price_minor"])
+            for row in own
+            for line in row["lines"]
+        ],
         prices_minor=prices,
-        currency=str(export["currency"]),
-        total_minor=receipt["total_minor"] if receipt else 0,
-        reviewed=bool(visit.get("needs_review", False)),
+        currency=currency,
+        total_minor=sum(row["total_minor"] for row in own),
+        reviewed=any(visits.get(visit_id, {}).get("needs_review", False) for visit_id in named),
         time_to_receipt_s=waited,
+        free=account.free,
+        members=account.members,
+        counted=account.counted,
     )
 
 
@@ -206,10 +218,14 @@ def _visit(score: VisitScore) -> dict[str, Any]:
         "undercharged_minor": score.undercharged_minor,
         "reviewed": score.reviewed,
         "time_to_receipt_s": score.time_to_receipt_s,
+        "free": [{"gtin": gtin, "quantity": count} for gtin, count in score.free.items()],
+        "members": list(score.members),
+        "counted": score.counted,
     }
 
 
-def _summary(summary: Summary) -> dict[str, Any]:
+def summary_document(summary: Summary) -> dict[str, Any]:
+    """A summary as JSON values."""
     return {
         "visits": summary.visits,
         "items": summary.items,
@@ -257,17 +273,20 @@ def _receipts_alone(export: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "undercharged_minor": None,
                 "reviewed": bool(visit["needs_review"]),
                 "time_to_receipt_s": None if waited_us is None else waited_us / 1e6,
+                "free": [],
+                "members": [],
+                "counted": True,
             }
         )
     return rows
 
 
 def _summary_without_truth(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The keys of `_summary`. `items` is what was charged: nobody knows what was taken."""
+    """The keys of `summary_document`. `items` is what was charged: nobody knows what was taken."""
     charged = sum(line["quantity"] for row in rows for line in row["receipt"])
     waits = [row["time_to_receipt_s"] for row in rows if row["time_to_receipt_s"] is not None]
     reviewed = sum(row["reviewed"] for row in rows)
-    unknown = dict.fromkeys(_summary(summarise([])))
+    unknown = dict.fromkeys(summary_document(summarise([])))
     return {
         **unknown,
         "visits": len(rows),

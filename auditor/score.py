@@ -1,6 +1,12 @@
 """How receipts are scored against the truth.
 
 An item is right when product and payer are right (the rule of the AutoCheckout 2020 competition).
+What nobody owes for (`VisitScore.free`) is no item that could be missed; whoever is charged for it
+is overcharged, and right product, wrong person.
+
+Whoever owes nothing and got no receipt is no visit: such a row has `counted` false, keeps its
+`free` goods, and is left out of the denominators. See auditor.accounts for who that is.
+
 Intervals: Wilson's for shares (Wilson 1927), the percentile bootstrap over visits for F1 (Efron
 1979), because items of one visit are not independent.
 """
@@ -45,6 +51,12 @@ class VisitScore:
     time_to_receipt_s: float | None
     day: str = ""
     """Which of several days scored together this visit was on."""
+    free: Mapping[str, int] = field(default_factory=dict)
+    """Goods taken that nobody owes for, by GTIN."""
+    members: tuple[int, ...] = ()
+    """Other shoppers who pay through this one."""
+    counted: bool = True
+    """Whether it is a visit in the denominators."""
 
     @property
     def charged(self) -> Counter[str]:
@@ -70,7 +82,7 @@ class VisitScore:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Scores over visits. `items` counts the items truly taken; intervals are 95 %."""
+    """Scores over visits. `items` counts the items truly owed for; intervals are 95 %."""
 
     visits: int
     items: int
@@ -103,10 +115,13 @@ def score_visit(
     total_minor: int,
     reviewed: bool,
     time_to_receipt_s: float | None,
+    free: Mapping[str, int] | None = None,
+    members: Sequence[int] = (),
+    counted: bool = True,
 ) -> VisitScore:
-    """Compares one receipt with what was taken.
+    """Compares one receipt with what is owed (`truth`).
 
-    Overcharged: the sum over products of what was charged above what was taken; undercharged the
+    Overcharged: the sum over products of what was charged above what is owed; undercharged the
     other way round. A receipt can be both.
     """
     charged: Counter[str] = Counter()
@@ -132,21 +147,17 @@ def score_visit(
         undercharged_minor=under,
         reviewed=reviewed,
         time_to_receipt_s=time_to_receipt_s,
+        free={gtin: quantity for gtin, quantity in sorted((free or {}).items()) if quantity},
+        members=tuple(members),
+        counted=counted,
     )
 
 
-def summarise(visits: Sequence[VisitScore]) -> Summary:
+def summarise(rows: Sequence[VisitScore]) -> Summary:
     """Scores over all visits; an empty day scores 1 with an interval of (0, 1)."""
+    visits = [row for row in rows if row.counted]
     counts = [(v.right, sum(v.charged.values()), sum(v.truth.values())) for v in visits]
-    right, charged, taken = (
-        (sum(column) for column in zip(*counts, strict=True))
-        if counts
-        else (
-            0,
-            0,
-            0,
-        )
-    )
+    right, charged, taken = (sum(count[column] for count in counts) for column in range(3))
     n = len(visits)
     exact = sum(v.exact for v in visits)
     over = sum(v.overcharged_minor > 0 for v in visits)
@@ -166,7 +177,7 @@ def summarise(visits: Sequence[VisitScore]) -> Summary:
         overcharged_interval=wilson(over, n),
         undercharged_share=_share(under, n, empty=0.0),
         review_share=_share(sum(v.reviewed for v in visits), n, empty=0.0),
-        association_accuracy=_association(visits),
+        association_accuracy=_association(rows),
         overcharged_minor=sum(v.overcharged_minor for v in visits),
         undercharged_minor=sum(v.undercharged_minor for v in visits),
         time_to_receipt_s=percentiles(
@@ -203,7 +214,8 @@ def _association(visits: Sequence[VisitScore]) -> float:
     taken: Counter[tuple[str, str]] = Counter()
     charged: Counter[tuple[str, str]] = Counter()
     for visit in visits:
-        taken.update({(visit.day, gtin): count for gtin, count in visit.truth.items()})
+        for goods in (visit.truth, visit.free):
+            taken.update({(visit.day, gtin): count for gtin, count in goods.items()})
         charged.update({(visit.day, gtin): count for gtin, count in visit.charged.items()})
     product_right = sum(min(count, charged[key]) for key, count in taken.items())
     return _share(sum(visit.right for visit in visits), product_right)

@@ -2,53 +2,43 @@
 
     python -m benchmarks.reserved --days 16 --shoppers 8 --out docs/results
 
-Runs days of the `easy` scenario from seed 10000 on, for each sensor set, in parallel over the
-cores; the vision pass of a day is shared between the sets. Writes `easy.json` (every figure with
-n, interval, seeds, model hashes, CPU seconds) and prints a table. A day that was done before is
-not done again (its file in `--work` is kept).
+Runs days of the `easy` scenario from seed 10000 on, for each sensor set, as `sortie score` does:
+in parallel over the cores, the vision pass of a day shared between the sets. Writes `easy.json`
+(every figure with n, interval, seeds, model hashes, CPU seconds) and prints a table. A day that was
+done before with the same code is not done again (its results in `--work` are kept).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
 from auditor.report import summary_of_days
-from sortie.day import SEEDS_RESERVED, DayPlan, demo_store_path, simulate_day
-from sortie.lockstep import Sensors
+from sortie.day import SEEDS_RESERVED, demo_store_path
+from sortie.errors import ProcessFailedError
+from sortie.scoring.plan import SENSOR_SETS, Request
+from sortie.scoring.results import Results
+from sortie.scoring.runner import jobs_of, score
 
 __all__ = ["run"]
 
-SETS: tuple[Sensors, ...] = ("both", "camera", "plates")
 TARGETS = {"both": 0.97, "camera": 0.92, "plates": 0.85}
 
 
-def one_day(seed: int, shoppers: int, folder: str) -> int:
-    """All sensor sets of one day; results lie in `folder` afterwards."""
-    for sensors in SETS:
-        path = Path(folder) / f"easy-{seed}-{sensors}.json"
-        if path.exists():
-            continue
-        plan = DayPlan(demo_store_path(), "easy", seed, shoppers, sensors)
-        result = simulate_day(plan)
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(result), encoding="utf-8")
-        part.replace(path)
-    return seed
-
-
 def run(days: int, shoppers: int, work: Path, workers: int) -> dict[str, Any]:
-    """Runs the days and sums them up."""
-    work.mkdir(parents=True, exist_ok=True)
-    seeds = list(SEEDS_RESERVED[:days])
-    with ProcessPoolExecutor(workers) as pool:
-        jobs = [pool.submit(one_day, seed, shoppers, str(work)) for seed in seeds]
-        for count, job in enumerate(as_completed(jobs), 1):
-            print(f"seed {job.result()} done, {count} of {days}", flush=True)
+    """Runs the days and sums them up. ProcessFailedError if one of them crashed."""
+    seeds = tuple(SEEDS_RESERVED[:days])
+    request = Request(demo_store_path(), ("easy",), seeds, shoppers=shoppers)
+    scored = score(
+        request,
+        jobs=workers,
+        results=Results(work),
+        told=lambda outcome, _: print(outcome.run, outcome.state, flush=True),
+    )
+    for outcome in scored.failed:
+        raise ProcessFailedError(f"{outcome.run}: {outcome.reason}")
     out: dict[str, Any] = {
         "schema": 1,
         "scenario": "easy",
@@ -56,14 +46,14 @@ def run(days: int, shoppers: int, work: Path, workers: int) -> dict[str, Any]:
         "seeds": [seeds[0], seeds[-1]],
         "shoppers_a_day": shoppers,
         "sensors": {},
+        "models": scored.models,
     }
-    for sensors in SETS:
+    for sensors in SENSOR_SETS:
         documents = {
-            str(seed): json.loads((work / f"easy-{seed}-{sensors}.json").read_text("utf-8"))
-            for seed in seeds
+            str(run.seed): document
+            for run, document in scored.documents.items()
+            if run.sensors == sensors
         }
-        first = next(iter(documents.values()))
-        out["models"] = first["models"]
         out["sensors"][sensors] = {
             **summary_of_days(documents),
             "findings_in_the_books": sum(
@@ -82,7 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else "")
     parser.add_argument("--days", type=int, default=16)
     parser.add_argument("--shoppers", type=int, default=8)
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=int, default=jobs_of(None))
     parser.add_argument("--work", type=Path, default=Path("runs/reserved"))
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     chosen = parser.parse_args()

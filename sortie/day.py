@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,23 @@ from sortie.errors import UsageError
 from sortie.gallery import store_gallery
 from sortie.lockstep import EPOCH_S, Lockstep, Phones, Sensors
 from sortie.vision_cache import ObservationCache, code_digest
+from store_sim.dials import turned
 from store_sim.replay import RecordedStream
 from store_sim.scenarios import build
 from store_sim.stream import SensorTick, SimulatedStream
 from store_sim.truth import TruthWriter
+from store_sim.world import Scenario
 
-__all__ = ["SEEDS_RESERVED", "DayPlan", "demo_store_path", "replay_day", "simulate_day"]
+__all__ = [
+    "SEEDS_RESERVED", "DayPlan", "Look", "day_scenario", "day_stream", "demo_store_path",
+    "model_hashes", "replay_day", "simulate_day",
+]  # fmt: skip
 
 SEEDS_RESERVED = range(10_000, 20_000)
 """Kept for reporting: nothing may be tuned on these seeds."""
 Progress = Callable[[float], None]
+Look = Callable[[Hub, Path, Mapping[str, Any]], None]
+"""Gets the hub before it closes, the truth folder and the document of a day that is over."""
 
 
 def demo_store_path() -> Path:
@@ -42,7 +49,8 @@ def demo_store_path() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class DayPlan:
-    """What to simulate. `duration_s` is needed by scenarios that loop."""
+    """What to simulate. `duration_s` is needed by scenarios that loop; `dials` ("group.name=value")
+    are turned on top of the scenario's own."""
 
     store_path: Path
     scenario: str
@@ -51,13 +59,43 @@ class DayPlan:
     sensors: Sensors
     duration_s: float | None = None
     cached: bool = True
+    dials: tuple[str, ...] = ()
 
 
-def simulate_day(plan: DayPlan, *, progress: Progress = lambda _t: None) -> dict[str, Any]:
+def day_scenario(plan: DayPlan, store: StoreFile) -> Scenario:
+    """The scenario of a plan with its dials; ScenarioError if the store cannot play it."""
+    scenario = build(plan.scenario, store, plan.seed, plan.shoppers)
+    return replace(scenario, dials=turned(scenario.dials, *plan.dials))
+
+
+def day_stream(
+    plan: DayPlan,
+    store: StoreFile,
+    scenario: Scenario,
+    *,
+    cameras: Collection[str],
+    phone: Callable[[int], str | None],
+    truth: TruthWriter | None = None,
+) -> SimulatedStream:
+    """The sensors of a plan: whoever makes it again gets the same readings and pictures."""
+    return SimulatedStream(
+        store,
+        scenario,
+        plan.seed,
+        cameras=cameras,
+        phone=phone,
+        truth=truth,
+        duration_s=plan.duration_s,
+    )
+
+
+def simulate_day(
+    plan: DayPlan, *, progress: Progress = lambda _t: None, look: Look | None = None
+) -> dict[str, Any]:
     """Runs a simulated day and audits it: the JSON document of auditor.report."""
     store = load_store_file(plan.store_path)
     hashes = model_hashes()
-    scenario = build(plan.scenario, store, plan.seed, plan.shoppers)
+    scenario = day_scenario(plan, store)
     cache, known = _kept_pass(plan, hashes)
     wanted = [
         camera.camera_id
@@ -68,14 +106,13 @@ def simulate_day(plan: DayPlan, *, progress: Progress = lambda _t: None) -> dict
         truth = Path(folder)
 
         def source(phones: Phones) -> Iterable[SensorTick]:
-            return SimulatedStream(
+            return day_stream(
+                plan,
                 store,
                 scenario,
-                plan.seed,
                 cameras=wanted if known is None else (),
                 phone=phones,
                 truth=TruthWriter(truth),
-                duration_s=plan.duration_s,
             )
 
         day = _Day(store, plan.sensors, plan.seed, known)
@@ -84,7 +121,7 @@ def simulate_day(plan: DayPlan, *, progress: Progress = lambda _t: None) -> dict
             cache.store(day.lockstep.seen)
         day.phones.write(truth)
         (truth / "visits.jsonl").touch()
-        return day.audit(truth, hashes)
+        return day.audit(truth, hashes, look=look)
 
 
 def _kept_pass(
@@ -102,6 +139,7 @@ def _kept_pass(
         "seed": str(plan.seed),
         "shoppers": str(plan.shoppers),
         "duration": str(plan.duration_s),
+        "dials": repr(plan.dials),
         "models": repr(sorted(hashes.items())),
     }
     everything = ObservationCache({**parts, "eyes": "all"})
@@ -183,10 +221,11 @@ class _Day:
         """Drives the store to the end of the source."""
         self._end_s = self.lockstep.run(source(self.phones), progress=progress)
 
-    def audit(self, truth: Path | None, hashes: dict[str, str]) -> dict[str, Any]:
+    def audit(
+        self, truth: Path | None, hashes: dict[str, str], *, look: Look | None = None
+    ) -> dict[str, Any]:
         """The auditor's document of this day; `truth` is None where nobody knows it."""
         export = self.hub.export_json()
-        self.hub.close()
         scores = None if truth is None else score_day(read_truth(truth), export, epoch_s=EPOCH_S)
         result = document(
             scores,
@@ -198,4 +237,7 @@ class _Day:
             store_s=self._end_s,
         )
         result["cpu_parts_s"] = {name: round(s, 3) for name, s in self.lockstep.cpu_s.items()}
+        if look is not None and truth is not None:
+            look(self.hub, truth, result)
+        self.hub.close()
         return result

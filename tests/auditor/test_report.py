@@ -102,7 +102,7 @@ def test_who_was_not_seen_to_leave_has_no_time_to_the_receipt() -> None:
 
 def test_the_same_keys_with_a_truth_and_without_one() -> None:
     export = _export([("v1", 2, False)])
-    known = _document(export, [TrueVisit(0, "v1", 1.0, 6.0, {GTIN: 2}, 2)])
+    known = _document(export, [TrueVisit(0, "v1", 1.0, 6.0, {GTIN: 2}, 2, payer=0)])
     alone = _document(export, None)
     assert known["visits"][0].keys() == alone["visits"][0].keys()
     assert known["summary"].keys() == alone["summary"].keys()
