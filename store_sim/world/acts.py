@@ -112,9 +112,7 @@ def walk(
         yield from face(world, shopper, heading_rad)
 
 
-def _go(
-    world: World, shopper: Shopper, end: tuple[float, float], near_m: float
-) -> Iterator[None]:
+def _go(world: World, shopper: Shopper, end: tuple[float, float], near_m: float) -> Iterator[None]:
     """Walks until `near_m` from a point, from corner to corner of the shelves in between.
 
     The way is looked for again every LOOK_ROUND_TICKS, because others push one off it; the next
@@ -122,7 +120,7 @@ def _go(
     """
     ticks = 0
     while True:
-        if ticks % LOOK_ROUND_TICKS == 0 or shopper.goal is None:
+        if ticks % LOOK_ROUND_TICKS == 0 or not shopper.walking:
             corners = world.ground.route(shopper.x, shopper.y, *end)
             shopper.goal = corners[0] if corners else end
         ticks += 1
@@ -130,7 +128,7 @@ def _go(
         if at_end and math.hypot(end[0] - shopper.x, end[1] - shopper.y) <= near_m > 0.0:
             return
         yield
-        if at_end and shopper.goal is None:
+        if at_end and not shopper.walking:
             return
 
 

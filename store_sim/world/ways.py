@@ -127,9 +127,7 @@ class Ways:
         return not self.blocked(ax, ay, bx, by) or self._shortest((ax, ay), (bx, by)) is not None
 
     def _shortest(self, start: Point, end: Point) -> list[Point] | None:
-        last = {
-            corner: math.dist(self._corners[corner], end) for corner in self._visible(end, 0.0)
-        }
+        last = {corner: math.dist(self._corners[corner], end) for corner in self._visible(end, 0.0)}
         best: dict[int, float] = {}
         before: dict[int, int] = {}
         heap = [
@@ -192,7 +190,7 @@ class Ways:
         enter = np.where(level, np.where(between, -np.inf, np.inf), np.minimum(one, other))
         leave = np.where(level, np.where(between, np.inf, -np.inf), np.maximum(one, other))
         enters, leaves = enter.max(axis=0), leave.min(axis=0)
-        crosses = (np.maximum(enters, 0.0) < np.minimum(leaves, 1.0) - 1e-9)
+        crosses = np.maximum(enters, 0.0) < np.minimum(leaves, 1.0) - 1e-9
         ends = between.all(axis=0) | ((then > low) & (then < high)).all(axis=0)
         hit: NDArray[np.bool_] = (crosses & ~ends).any(axis=1)
         return hit
