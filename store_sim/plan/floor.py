@@ -29,8 +29,8 @@ WALKWAY_M = 0.8
 NO_WALKWAY_M = 0.3
 """A gap narrower than this beside or behind a bay is none that anybody would try."""
 STAND_M = 0.55
-INSIDE_M = 1.35
-"""Who has come in stands so far inside the entry's line."""
+INSIDE_M = {"entry": 1.85, "exit": 0.6}
+"""So far inside a gate's line people come in a straight way."""
 BODY_M = 0.25
 WALL_M = 0.6
 """A gate's line lies at most so far from a wall: people come from beyond it."""
@@ -167,13 +167,13 @@ def _gates(store: StoreFile) -> Iterator[Finding]:
             )  # fmt: skip
         points = [
             way.point(ahead, aside * way.width_m)
-            for ahead in (0.1, 0.4, 0.7, 1.0, INSIDE_M)
-            for aside in (-0.2, 0.0, 0.2)
+            for ahead in np.linspace(0.1, INSIDE_M[gate.kind], 8).tolist()
+            for aside in (-0.25, 0.0, 0.25)
         ]
         if not all(ground.clear(*point) for point in points):
             yield error(
                 "gate-blocked", gate.gate_id,
-                f"a bay or wall stands in the way within {INSIDE_M} m inside its line",
+                f"a bay or wall stands in the way within {INSIDE_M[gate.kind]} m inside its line",
                 "move the gate or the bay",
             )  # fmt: skip
         zone = np.array(gate.zone_m)
@@ -190,8 +190,8 @@ def _gates(store: StoreFile) -> Iterator[Finding]:
 def _reach(store: StoreFile) -> Iterator[Finding]:
     """Whether one can walk from the entry to each slot and on to the exit."""
     ground = Ground(store)
-    start = gateway_of(store, "entry", None).point(INSIDE_M)
-    out = gateway_of(store, "exit", None).point(0.6)
+    start = ground.beside(*gateway_of(store, "entry", None).point(INSIDE_M["entry"]))
+    out = ground.beside(*gateway_of(store, "exit", None).point(INSIDE_M["exit"]))
     if not ground.reachable(*start, *out):
         yield error(
             "no-way-out", "gates", "there is no way from the entry to the exit",

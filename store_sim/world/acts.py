@@ -98,8 +98,9 @@ def walk(
     world: World, shopper: Shopper, x: float, y: float, heading_rad: float | None = None
 ) -> Iterator[None]:
     """Walks to a point: back from the shelf, along the aisle, up to the shelf again, and round
-    whatever stands between."""
+    whatever stands between. A point too near to a shelf is left for the nearest beside it."""
     shopper.look_at = None
+    x, y = world.ground.beside(x, y)
     near = math.hypot(x - shopper.x, y - shopper.y) < SIDESTEP_M
     shopper.sidesteps = near and not world.ground.blocked(shopper.x, shopper.y, x, y)
     shopper.goal_heading = heading_rad

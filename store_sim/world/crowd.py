@@ -27,6 +27,8 @@ TURN_RAD_S = 3.6
 ACCELERATION_M_S2 = 1.8
 STUCK_S = 2.5
 DETOUR_S = 1.4
+MEET_M = 1.3
+GIVE_WAY_S = 3.5
 GATE_MARGIN_M = 0.42
 """Who shops keeps this far off the walls, so that nobody strays over a gate's line."""
 SIDESTEP_M = 0.75
@@ -49,6 +51,11 @@ class Ground:
         self._passages = tuple(_passage(gate) for gate in store.gates)
         self._ways = Ways(self._prints, lambda x, y: self.clear(x, y) and self.indoors(x, y))
 
+    @property
+    def corners(self) -> frozenset[Point]:
+        """The points that ways lead round shelves by."""
+        return self._ways.corners
+
     def clear(self, x: float, y: float) -> bool:
         """Whether a body can stand here: a hand's breadth off shelves and side walls."""
         if not 0.25 <= x <= self._width_m - 0.25 and not self._in_passage(x, y):
@@ -59,6 +66,17 @@ class Ground:
         """Whether a point is on the sales floor, clear of the gates' lines."""
         edge = GATE_MARGIN_M
         return edge <= x <= self._width_m - edge and edge <= y <= self._depth_m - edge
+
+    def beside(self, x: float, y: float) -> tuple[float, float]:
+        """The point itself, or the nearest beside the shelf that it lies too near to."""
+        places = [
+            place
+            for each in self._prints
+            if each.covers(x, y)
+            for place in each.around(x, y)
+            if self.clear(*place)
+        ]
+        return min(places, key=lambda place: math.dist(place, (x, y)), default=(x, y))
 
     def near_front(self, x: float, y: float) -> tuple[float, float] | None:
         """The outward normal of the front plane that a body stands before, the nearest if any."""
@@ -140,7 +158,7 @@ def _walk(shopper: Shopper, shoppers: Sequence[Shopper], ground: Ground, dt_s: f
     if course is not None and speed > 0.0:
         moved = _move(shopper, shoppers, ground, course, min(speed * dt_s, left_m), dt_s)
     shopper.speed = moved / dt_s
-    _unstick(shopper, ground, moved, dt_s)
+    _unstick(shopper, shoppers, ground, moved, dt_s)
 
 
 def _course(
@@ -211,7 +229,9 @@ def _move(
     return length_m
 
 
-def _unstick(shopper: Shopper, ground: Ground, moved_m: float, dt_s: float) -> None:
+def _unstick(
+    shopper: Shopper, shoppers: Sequence[Shopper], ground: Ground, moved_m: float, dt_s: float
+) -> None:
     """Who has stood too long on the way steps aside for a moment, each to a place of its own."""
     if shopper.detour is not None:
         shopper.detour_s -= dt_s
@@ -224,12 +244,43 @@ def _unstick(shopper: Shopper, ground: Ground, moved_m: float, dt_s: float) -> N
     if shopper.stuck_s < STUCK_S:
         return
     shopper.stuck_s = 0.0
+    if shopper.goal in ground.corners and _gives_way(shopper, shoppers, ground):
+        return
     for _ in range(8):
         angle = float(shopper.rng.uniform(-math.pi, math.pi))
         x, y = shopper.x + 0.7 * math.cos(angle), shopper.y + 0.7 * math.sin(angle)
         if ground.clear(x, y) and (ground.indoors(x, y) or not shopper.roams):
             shopper.detour, shopper.detour_s = (x, y), DETOUR_S
             return
+
+
+def _gives_way(shopper: Shopper, shoppers: Sequence[Shopper], ground: Ground) -> bool:
+    """Where two meet between shelves, the one who came later goes back and lets the other by."""
+    others = [other for other in shoppers if other is not shopper]
+    first = [
+        other
+        for other in others
+        if other.index < shopper.index
+        and other.walking
+        and math.dist((other.x, other.y), (shopper.x, shopper.y)) < MEET_M
+    ]
+    if not first:
+        return False
+    best, best_m = None, 0.0
+    for reach_m in (0.9, 1.5):
+        for turn in range(12):
+            angle = turn * math.pi / 6
+            x, y = shopper.x + reach_m * math.cos(angle), shopper.y + reach_m * math.sin(angle)
+            if not ground.clear(x, y) or ground.blocked(shopper.x, shopper.y, x, y):
+                continue
+            if shopper.roams and not ground.indoors(x, y):
+                continue
+            room_m = min(math.dist((x, y), (other.x, other.y)) for other in others)
+            if room_m > best_m + 1e-6:
+                best, best_m = (x, y), room_m
+    if best is not None:
+        shopper.detour, shopper.detour_s = best, GIVE_WAY_S
+    return best is not None
 
 
 def _turn(shopper: Shopper, towards: float, rate_rad_s: float, dt_s: float) -> None:

@@ -28,6 +28,8 @@ FRONT_M, SIDE_M, BACK_M = 0.36, 0.30, 0.30
 CORNER_M = 0.06
 """How much further out the corners lie that people walk round."""
 HERE_M = 0.03
+TURN_M = 0.01
+"""What a corner costs, so that of two ways as long the one with fewer is taken."""
 
 Point = tuple[float, float]
 Floats = NDArray[np.float64]
@@ -58,6 +60,16 @@ class Footprint:
         return (
             -self.depth_m - BACK_M < self.ahead_m(x, y) < FRONT_M
             and -SIDE_M < self.aside_m(x, y) < self.width_m + SIDE_M
+        )
+
+    def around(self, x: float, y: float) -> tuple[Point, ...]:
+        """The nearest points beyond each of the four sides, where a body has room."""
+        ahead, aside = self.ahead_m(x, y), self.aside_m(x, y)
+        return (
+            self.point(FRONT_M + HERE_M, aside),
+            self.point(-self.depth_m - BACK_M - HERE_M, aside),
+            self.point(ahead, -SIDE_M - HERE_M),
+            self.point(ahead, self.width_m + SIDE_M + HERE_M),
         )
 
     def point(self, ahead_m: float, aside_m: float) -> Point:
@@ -105,6 +117,7 @@ class Ways:
                     corner = footprint.point(ahead, aside)
                     if free(*corner):
                         self._corners.append(corner)
+        self.corners = frozenset(self._corners)
         self._targets = np.array(self._corners, np.float64).reshape(-1, 2)
         self._seen_from: dict[int, list[tuple[int, float]]] = {}
 
@@ -131,7 +144,7 @@ class Ways:
         best: dict[int, float] = {}
         before: dict[int, int] = {}
         heap = [
-            (math.dist(start, self._corners[corner]), corner, -1)
+            (math.dist(start, self._corners[corner]) + TURN_M, corner, -1)
             for corner in self._visible(start, HERE_M)
         ]
         heapq.heapify(heap)
@@ -147,7 +160,7 @@ class Ways:
                 heapq.heappush(heap, (far + last[corner], goal, corner))
             for other, length in self._neighbours(corner):
                 if other not in best:
-                    heapq.heappush(heap, (far + length, other, corner))
+                    heapq.heappush(heap, (far + length + TURN_M, other, corner))
         if goal not in before:
             return None
         way: list[Point] = []
