@@ -9,6 +9,7 @@ little but the product.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ __all__ = ["PHOTO_SIDE_MIN_PX", "photo_faults", "product_photos", "read_photo", 
 
 Rgb = NDArray[np.uint8]
 
-PHOTO_SIDE_MIN_PX = 48
+PHOTO_SIDE_MIN_PX = 32
 """A product smaller than this on its photo is not recognised by it."""
 PHOTO_PIXELS_MAX = 80_000_000
 SIDE_MAX_PX = 512
@@ -96,13 +97,14 @@ def _decoded(path: Path) -> tuple[Rgb, NDArray[np.uint8] | None]:
     if not path.is_file():
         raise UsageError(f"{path}: there is no such picture; give a path from the store file on")
     try:
-        with Image.open(path, formats=FORMATS) as picture:
+        with warnings.catch_warnings():
+            # Pillow warns of large pictures; these are refused below.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            picture = Image.open(path, formats=FORMATS)
+        with picture:
             width, height = picture.size
             if width * height > PHOTO_PIXELS_MAX:
-                raise UsageError(
-                    f"{path}: expected at most {PHOTO_PIXELS_MAX // 1_000_000} megapixels, got "
-                    f"{width} x {height}; make it smaller"
-                )
+                raise _too_large(path, f"{width} x {height}")
             # Decoding straight to a smaller size spares time and memory; JPEG only.
             picture.draft("RGB", (4 * SIDE_MAX_PX, 4 * SIDE_MAX_PX))
             upright: Any = ImageOps.exif_transpose(picture)
@@ -114,10 +116,19 @@ def _decoded(path: Path) -> tuple[Rgb, NDArray[np.uint8] | None]:
         raise UsageError(
             f"{path}: expected a picture as {', '.join(FORMATS)}, got something else"
         ) from fault
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as fault:
+    except Image.DecompressionBombError as fault:
+        raise _too_large(path, "many more") from fault
+    except (OSError, SyntaxError, ValueError) as fault:
         raise UsageError(
             f"{path}: the picture is broken or cut off ({fault}); save it again"
         ) from fault
+
+
+def _too_large(path: Path, size: str) -> UsageError:
+    return UsageError(
+        f"{path}: expected at most {PHOTO_PIXELS_MAX // 1_000_000} megapixels, got {size}; "
+        "make it smaller"
+    )
 
 
 def _opaque_box(alpha: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
