@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from contracts.base import Contract
 from contracts.errors import StoreFileError
@@ -42,6 +42,19 @@ Rgb = tuple[
     Annotated[int, Field(ge=0, le=255)],
     Annotated[int, Field(ge=0, le=255)],
 ]
+
+
+def _below(path: str) -> str:
+    """Pictures travel with their store file, so they lie beside or below it."""
+    parts = path.replace("\\", "/").split("/")
+    if path.startswith(("/", "\\")) or ":" in parts[0] or ".." in parts:
+        raise ValueError(
+            f"expected a path below the store file's folder, such as photos/{parts[-1]}, got {path}"
+        )
+    return path
+
+
+PicturePath = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_below)]
 
 
 class Floor(Contract):
@@ -84,7 +97,10 @@ class Packaging(Contract):
 
 
 class Product(Contract):
-    """An article of the store. `weight_g` is the gross weight a plate sees."""
+    """An article of the store. `weight_g` is the gross weight a plate sees.
+
+    `pictures` are photos of it that it is recognised by; `packaging` is what the simulator draws.
+    """
 
     gtin: Gtin
     name: Annotated[str, Field(min_length=1, max_length=80)]
@@ -95,6 +111,10 @@ class Product(Contract):
     price_minor: Annotated[int, Field(ge=0, le=AMOUNT_MINOR_MAX)]
     vat: Annotated[str, Field(description="a key of vat_rates")]
     packaging: Packaging
+    pictures: Annotated[
+        tuple[PicturePath, ...],
+        Field(max_length=16, description="photos of it, as paths from the store file's folder"),
+    ] = ()
 
 
 class Slot(Contract):
@@ -166,6 +186,7 @@ def _unique_faults(store: StoreFile) -> list[str]:
     faults = []
     named: tuple[tuple[str, list[str]], ...] = (
         ("bays.bay_id", [bay.bay_id for bay in store.bays]),
+        ("bays.boards.board_id", [board.board_id for bay in store.bays for board in bay.boards]),
         ("plates.plate_id", [plate.plate_id for plate in store.plates]),
         ("cameras.camera_id", [camera.camera_id for camera in store.cameras]),
         ("gates.gate_id", [gate.gate_id for gate in store.gates]),

@@ -162,6 +162,7 @@ def _add_parts() -> None:
     """Sub-commands that live in modules of their own; these import little at their top."""
     from sortie import score_cmd
     from sortie.models_cli import models_app
+    from sortie.store_cmd import register as register_store
     from sortie.train import train_app
     from sortie.watch_cmd import register
 
@@ -169,6 +170,7 @@ def _add_parts() -> None:
     app.add_typer(train_app, name="train", help="Make pictures and train the weights again.")
     register(app)
     score_cmd.register(app)
+    register_store(app)
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from store_sim.scenarios import easy, hard
 from store_sim.scenarios.script import Script, read_script
 from store_sim.world.scenario import Scenario
 
-__all__ = ["CASES", "SCENARIOS", "SHOPPERS_MAX", "Builder", "Case", "Entry", "Group", "build"]
+__all__ = ["CASES", "GENERATED", "SCENARIOS", "SHOPPERS_MAX", "Builder", "Case", "Entry", "Group", "build"]
 
 SHOPPERS_MAX = 100_000
 SUFFIX = ".case"
@@ -64,17 +64,17 @@ class _Scenarios(Mapping[str, Entry]):
     """Generated days, then the cases."""
 
     def __getitem__(self, name: str) -> Entry:
-        return _GENERATED[name] if name in _GENERATED else CASES[name]
+        return GENERATED[name] if name in GENERATED else CASES[name]
 
     def __iter__(self) -> Iterator[str]:
-        yield from _GENERATED
+        yield from GENERATED
         yield from CASES
 
     def __len__(self) -> int:
-        return len(_GENERATED) + len(CASES)
+        return len(GENERATED) + len(CASES)
 
 
-_GENERATED: dict[str, Entry] = {
+GENERATED: dict[str, Entry] = {
     "easy": Entry(
         "up to four shoppers at once, picks and put-backs in place, no adversary",
         easy.easy,

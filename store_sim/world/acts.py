@@ -31,9 +31,10 @@ __all__ = [
 LIFT_M = 0.014
 """How high an item is lifted off its board before it is drawn out."""
 WAYPOINT_M = 0.30
-WAYPOINT_PATIENCE_S = 0.6
-"""A waypoint on which somebody stands is left out after this."""
+LOOK_ROUND_TICKS = 6
+"""How often somebody who walks looks for the way again."""
 BACK_OFF_M = 0.75
+_BACK_OFF_SHARES = (1.0, 0.6, 0.3)
 LEAN_PENALTY_RAD = 1.1
 _ASIDES_M = (0.10, 0.20, 0.02, 0.28, -0.08, 0.36)
 """How far the target lies on the reaching hand's side of the body, best first."""
@@ -99,21 +100,40 @@ def face(world: World, shopper: Shopper, heading_rad: float) -> Iterator[None]:
 def walk(
     world: World, shopper: Shopper, x: float, y: float, heading_rad: float | None = None
 ) -> Iterator[None]:
-    """Walks to a point: back from the shelf, along the aisle, up to the shelf again."""
+    """Walks to a point: back from the shelf, along the aisle, up to the shelf again, and round
+    whatever stands between. A point too near to a shelf is left for the nearest beside it."""
     shopper.look_at = None
-    shopper.sidesteps = math.hypot(x - shopper.x, y - shopper.y) < SIDESTEP_M
+    x, y = world.ground.beside(x, y)
+    near = math.hypot(x - shopper.x, y - shopper.y) < SIDESTEP_M
+    shopper.sidesteps = near and not world.ground.blocked(shopper.x, shopper.y, x, y)
     shopper.goal_heading = heading_rad
     if not shopper.sidesteps:
-        for way_x, way_y in _waypoints(world, shopper, x, y):
-            shopper.goal = (way_x, way_y)
-            while shopper.walking and math.hypot(way_x - shopper.x, way_y - shopper.y) > WAYPOINT_M:
-                yield
-    shopper.goal = (x, y)
-    while shopper.walking:
-        yield
+        for way in _waypoints(world, shopper, x, y):
+            yield from _go(world, shopper, way, WAYPOINT_M)
+    yield from _go(world, shopper, (x, y), 0.0)
     shopper.sidesteps = False
     if heading_rad is not None:
         yield from face(world, shopper, heading_rad)
+
+
+def _go(world: World, shopper: Shopper, end: tuple[float, float], near_m: float) -> Iterator[None]:
+    """Walks until `near_m` from a point, from corner to corner of the shelves in between.
+
+    The way is looked for again every LOOK_ROUND_TICKS, because others push one off it; the next
+    corner is left as soon as what comes after it is in sight.
+    """
+    ticks = 0
+    while True:
+        if ticks % LOOK_ROUND_TICKS == 0 or not shopper.walking:
+            corners = world.ground.route(shopper.x, shopper.y, *end)
+            shopper.goal = corners[0] if corners else end
+        ticks += 1
+        at_end = shopper.goal == end
+        if at_end and math.hypot(end[0] - shopper.x, end[1] - shopper.y) <= near_m > 0.0:
+            return
+        yield
+        if at_end and not shopper.walking:
+            return
 
 
 def _waypoints(world: World, shopper: Shopper, x: float, y: float) -> list[tuple[float, float]]:
@@ -124,15 +144,28 @@ def _waypoints(world: World, shopper: Shopper, x: float, y: float) -> list[tuple
         share = 0.25 * BACK_OFF_M
         away = math.hypot(x - shopper.x, y - shopper.y)
         ahead = share / max(away, share)
-        found.append(
-            (
-                shopper.x + BACK_OFF_M * here[0] + (x - shopper.x) * ahead,
-                shopper.y + BACK_OFF_M * here[1] + (y - shopper.y) * ahead,
-            )
-        )
+        aside = ((x - shopper.x) * ahead, (y - shopper.y) * ahead)
+        found.append(_off_shelf(world, (shopper.x, shopper.y), here, aside))
     if there is not None:
-        found.append((x + BACK_OFF_M * there[0], y + BACK_OFF_M * there[1]))
-    return found
+        found.append(_off_shelf(world, (x, y), there, (0.0, 0.0)))
+    return [point for point in found if point is not None]
+
+
+def _off_shelf(
+    world: World,
+    stand: tuple[float, float],
+    normal: tuple[float, float],
+    aside: tuple[float, float],
+) -> tuple[float, float] | None:
+    """A point in the aisle before a place at a shelf; nearer in a narrow aisle, None in none."""
+    for share in _BACK_OFF_SHARES:
+        point = (
+            stand[0] + share * BACK_OFF_M * normal[0] + aside[0],
+            stand[1] + share * BACK_OFF_M * normal[1] + aside[1],
+        )
+        if world.ground.clear(*point) and world.ground.indoors(*point):
+            return point
+    return None
 
 
 def find_stance(

@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from contracts.geometry import Gate
 from contracts.store_file import StoreFile
 from store_sim.world.shopper import Shopper
+from store_sim.world.ways import Ways, footprint_of
 
 __all__ = ["ARRIVED_M", "PERSONAL_SPACE_M", "SIDESTEP_M", "Ground", "step_walkers", "wrapped"]
 
@@ -25,10 +27,16 @@ TURN_RAD_S = 3.6
 ACCELERATION_M_S2 = 1.8
 STUCK_S = 2.5
 DETOUR_S = 1.4
+MEET_M = 1.3
+GIVE_WAY_S = 3.5
 GATE_MARGIN_M = 0.42
 """Who shops keeps this far off the walls, so that nobody strays over a gate's line."""
 SIDESTEP_M = 0.75
 """Shorter ways than this are stepped sideways, without turning."""
+PASSAGE_M = 2.5
+"""A gate's passage reaches so far to either side of its line."""
+
+Point = tuple[float, float]
 
 _FAN = (0.0, -0.35, 0.35, -0.75, 0.75, -1.2, 1.2, -1.65, 1.65)
 
@@ -39,39 +47,74 @@ class Ground:
     def __init__(self, store: StoreFile) -> None:
         self._width_m = store.floor.width_m
         self._depth_m = store.floor.depth_m
-        self._fronts = []
-        for bay in store.bays:
-            angle = math.radians(bay.facing_deg)
-            normal = (math.cos(angle), math.sin(angle))
-            offset = bay.origin_m[0] * normal[0] + bay.origin_m[1] * normal[1]
-            along = (-normal[1], normal[0])
-            start = bay.origin_m[0] * along[0] + bay.origin_m[1] * along[1]
-            self._fronts.append((normal, offset, along, start, bay.width_m, bay.depth_m))
+        self._prints = tuple(footprint_of(bay) for bay in store.bays)
+        self._passages = tuple(_passage(gate) for gate in store.gates)
+        self._ways = Ways(self._prints, lambda x, y: self.clear(x, y) and self.indoors(x, y))
+
+    @property
+    def corners(self) -> frozenset[Point]:
+        """The points that ways lead round shelves by."""
+        return self._ways.corners
 
     def clear(self, x: float, y: float) -> bool:
         """Whether a body can stand here: a hand's breadth off shelves and side walls."""
-        if not 0.25 <= x <= self._width_m - 0.25:
+        if not 0.25 <= x <= self._width_m - 0.25 and not self._in_passage(x, y):
             return False
-        for normal, offset, along, start, width, depth in self._fronts:
-            ahead = x * normal[0] + y * normal[1] - offset
-            aside = x * along[0] + y * along[1] - start
-            if -depth - 0.3 < ahead < 0.36 and -0.3 < aside < width + 0.3:
-                return False
-        return True
+        return not any(each.covers(x, y) for each in self._prints)
 
     def indoors(self, x: float, y: float) -> bool:
         """Whether a point is on the sales floor, clear of the gates' lines."""
         edge = GATE_MARGIN_M
         return edge <= x <= self._width_m - edge and edge <= y <= self._depth_m - edge
 
+    def beside(self, x: float, y: float) -> tuple[float, float]:
+        """The point itself, or the nearest beside the shelf that it lies too near to."""
+        places = [
+            place
+            for each in self._prints
+            if each.covers(x, y)
+            for place in each.around(x, y)
+            if self.clear(*place)
+        ]
+        return min(places, key=lambda place: math.dist(place, (x, y)), default=(x, y))
+
     def near_front(self, x: float, y: float) -> tuple[float, float] | None:
-        """The outward normal of the front plane that a body stands before, if any."""
-        for normal, offset, along, start, width, _ in self._fronts:
-            ahead = x * normal[0] + y * normal[1] - offset
-            aside = x * along[0] + y * along[1] - start
-            if 0.0 < ahead < 0.9 and -0.4 < aside < width + 0.4:
-                return normal
-        return None
+        """The outward normal of the front plane that a body stands before, the nearest if any."""
+        nearest, found = math.inf, None
+        for each in self._prints:
+            ahead, aside = each.ahead_m(x, y), each.aside_m(x, y)
+            if 0.0 < ahead < min(0.9, nearest) and -0.4 < aside < each.width_m + 0.4:
+                nearest, found = ahead, each.normal
+        return found
+
+    def blocked(self, ax: float, ay: float, bx: float, by: float) -> bool:
+        """Whether a shelf stands on the straight way from a to b."""
+        return self._ways.blocked(ax, ay, bx, by)
+
+    def route(self, ax: float, ay: float, bx: float, by: float) -> list[tuple[float, float]]:
+        """The corners of shelves to walk round from a to b; empty where the way is straight."""
+        return self._ways.route(ax, ay, bx, by)
+
+    def reachable(self, ax: float, ay: float, bx: float, by: float) -> bool:
+        """Whether one can walk from a to b at all."""
+        return self._ways.reachable(ax, ay, bx, by)
+
+    def _in_passage(self, x: float, y: float) -> bool:
+        """Whether a point lies in the way through a gate, where there is no wall."""
+        for (mx, my), (ux, uy), half_m in self._passages:
+            through = (x - mx) * ux + (y - my) * uy
+            aside = (y - my) * ux - (x - mx) * uy
+            if -PASSAGE_M <= through <= PASSAGE_M and abs(aside) <= half_m:
+                return True
+        return False
+
+
+def _passage(gate: Gate) -> tuple[Point, Point, float]:
+    """Middle of a gate's line, unit vector across it, half its width."""
+    (x0, y0), (x1, y1) = gate.line_m
+    width_m = math.hypot(x1 - x0, y1 - y0)
+    across = (-(y1 - y0) / width_m, (x1 - x0) / width_m)
+    return ((x0 + x1) / 2, (y0 + y1) / 2), across, width_m / 2
 
 
 def step_walkers(
@@ -120,7 +163,7 @@ def _walk(
         length_m = min(speed * dt_s, left_m)
         moved = _move(shopper, shoppers, ground, course, length_m, dt_s, space_m)
     shopper.speed = moved / dt_s
-    _unstick(shopper, ground, moved, dt_s)
+    _unstick(shopper, shoppers, ground, moved, dt_s)
 
 
 def _course(
@@ -193,7 +236,9 @@ def _move(
     return length_m
 
 
-def _unstick(shopper: Shopper, ground: Ground, moved_m: float, dt_s: float) -> None:
+def _unstick(
+    shopper: Shopper, shoppers: Sequence[Shopper], ground: Ground, moved_m: float, dt_s: float
+) -> None:
     """Who has stood too long on the way steps aside for a moment, each to a place of its own."""
     if shopper.detour is not None:
         shopper.detour_s -= dt_s
@@ -206,12 +251,43 @@ def _unstick(shopper: Shopper, ground: Ground, moved_m: float, dt_s: float) -> N
     if shopper.stuck_s < STUCK_S:
         return
     shopper.stuck_s = 0.0
+    if shopper.goal in ground.corners and _gives_way(shopper, shoppers, ground):
+        return
     for _ in range(8):
         angle = float(shopper.rng.uniform(-math.pi, math.pi))
         x, y = shopper.x + 0.7 * math.cos(angle), shopper.y + 0.7 * math.sin(angle)
         if ground.clear(x, y) and (ground.indoors(x, y) or not shopper.roams):
             shopper.detour, shopper.detour_s = (x, y), DETOUR_S
             return
+
+
+def _gives_way(shopper: Shopper, shoppers: Sequence[Shopper], ground: Ground) -> bool:
+    """Where two meet between shelves, the one who came later goes back and lets the other by."""
+    others = [other for other in shoppers if other is not shopper]
+    first = [
+        other
+        for other in others
+        if other.index < shopper.index
+        and other.walking
+        and math.dist((other.x, other.y), (shopper.x, shopper.y)) < MEET_M
+    ]
+    if not first:
+        return False
+    best, best_m = None, 0.0
+    for reach_m in (0.9, 1.5):
+        for turn in range(12):
+            angle = turn * math.pi / 6
+            x, y = shopper.x + reach_m * math.cos(angle), shopper.y + reach_m * math.sin(angle)
+            if not ground.clear(x, y) or ground.blocked(shopper.x, shopper.y, x, y):
+                continue
+            if shopper.roams and not ground.indoors(x, y):
+                continue
+            room_m = min(math.dist((x, y), (other.x, other.y)) for other in others)
+            if room_m > best_m + 1e-6:
+                best, best_m = (x, y), room_m
+    if best is not None:
+        shopper.detour, shopper.detour_s = best, GIVE_WAY_S
+    return best is not None
 
 
 def _turn(shopper: Shopper, towards: float, rate_rad_s: float, dt_s: float) -> None:

@@ -25,7 +25,8 @@ from contracts.geometry import Camera
 from contracts.store_file import StoreFile
 from hardware.ports import Frame
 from store_sim.dials import Dials
-from store_sim.scenarios import SCENARIOS, Entry
+from store_sim.scenarios import Entry
+from store_sim.scenarios.registry import GENERATED
 from store_sim.scene import JOINTS, Scene
 from store_sim.world.scenario import Scenario, VisitPlan
 from store_sim.world.verbs import Enter, Exit, PutBack, Take, Verb, Wait
@@ -145,7 +146,7 @@ def main(role: str) -> int:
     if role == "node":
         vars(edge.compose)["CeilingCamera"] = BeaconEye
         return edge.main.main()
-    SCENARIOS[NAME] = Entry("a scripted day for the kills", scripted)
+    GENERATED[NAME] = Entry("a scripted day for the kills", scripted)
     vars(store_sim.live)["make_renderers"] = _renderers
     return store_sim.live.main()
 
