@@ -111,6 +111,9 @@ def record(
     duration_s: Annotated[
         float | None, typer.Option(min=1.0, help="store seconds; needed by days that loop")
     ] = None,
+    cameras: Annotated[
+        list[str] | None, typer.Option(help="only this camera; may be given again for more")
+    ] = None,
 ) -> None:
     """Record a simulated day: a video per camera, plates, gates, and the truth apart."""
     from sortie.commands import run_record
@@ -122,6 +125,7 @@ def record(
         seed=seed,
         shoppers=shoppers,
         duration_s=duration_s,
+        cameras=cameras,
     )
 
 
@@ -130,12 +134,15 @@ def replay(
     folder: Annotated[Path, typer.Argument(help="a recording, or videos with a store file")],
     *,
     sensors: SensorSet = SensorsChoice.both,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="refuse a recording of which anything is missing")
+    ] = False,
     json_file: JsonFile = None,
 ) -> None:
     """Run a recording through the same vision and the same hub."""
     from sortie.commands import run_replay
 
-    run_replay(folder, sensors=sensors.value, json_file=json_file)
+    run_replay(folder, sensors=sensors.value, json_file=json_file, strict=strict)
 
 
 @app.command()

@@ -20,5 +20,6 @@ from __future__ import annotations
 from store_sim.recording.manifest import read_manifest
 from store_sim.replay.plates import PlateReadings
 from store_sim.replay.recorded import RecordedStream
+from store_sim.replay.visits import read_visits
 
-__all__ = ["PlateReadings", "RecordedStream", "read_manifest"]
+__all__ = ["PlateReadings", "RecordedStream", "read_manifest", "read_visits"]

@@ -30,7 +30,7 @@ from store_sim.recording import (
     upgraded,
 )
 from store_sim.recording.manifest import UPGRADES
-from store_sim.replay import RecordedStream
+from store_sim.replay import RecordedStream, read_visits
 from store_sim.stream import STEP_HZ, SensorTick
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -505,3 +505,19 @@ def test_scales_stay_whole_batches(recorded: Path) -> None:
     _, ticks = _replay(recorded, cameras=[])
     batches = [tick.scales for tick in ticks if tick.scales is not None]
     assert all(isinstance(batch, ScaleBatch) and len(batch.t_s) == 4 for batch in batches)
+
+
+def test_torn_truth_is_cut_to_whole_lines(copy: Path, own: Path) -> None:
+    path = copy / "truth/visits.jsonl"
+    text = path.read_text(encoding="utf-8")
+    assert read_visits(copy, lenient=False) == (text, ())
+    path.write_text(text + text[:70], encoding="utf-8")
+    kept, missing = read_visits(copy, lenient=True)
+    assert kept == text
+    assert len(missing) == 1
+    assert "visits.jsonl:2: expected a visit" in missing[0]
+    with pytest.raises(RecordingError, match=r"visits.jsonl:2: expected a visit"):
+        read_visits(copy, lenient=False)
+    path.unlink()
+    assert read_visits(copy, lenient=False) == ("", ())
+    assert read_visits(own, lenient=True) == (None, ())
