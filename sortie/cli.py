@@ -167,6 +167,7 @@ def doctor() -> None:
 
 def _add_parts() -> None:
     """Sub-commands that live in modules of their own; these import little at their top."""
+    from sortie.library_cmd import register as register_library
     from sortie.models_cli import models_app
     from sortie.train import train_app
     from sortie.watch_cmd import register
@@ -174,6 +175,7 @@ def _add_parts() -> None:
     app.add_typer(models_app, name="models", help="List and verify the shipped weights.")
     app.add_typer(train_app, name="train", help="Make pictures and train the weights again.")
     register(app)
+    register_library(app)
 
 
 def main() -> None:
