@@ -170,12 +170,14 @@ def _add_parts() -> None:
     from sortie.library_cmd import register as register_library
     from sortie.models_cli import models_app
     from sortie.train import train_app
+    from sortie.view_cmd import register as register_view
     from sortie.watch_cmd import register
 
     app.add_typer(models_app, name="models", help="List and verify the shipped weights.")
     app.add_typer(train_app, name="train", help="Make pictures and train the weights again.")
     register(app)
     register_library(app)
+    register_view(app)
 
 
 def main() -> None:
