@@ -85,7 +85,7 @@ def _show(
     from store_sim.viewer import RecordedShow, SimulatedShow
 
     if source not in SCENARIOS and Path(source).is_dir():
-        return RecordedShow(Path(source), progress=progress)
+        return RecordedShow(Path(source), duration_s=duration_s, progress=progress)
     store = load_store_file(store_path or demo_store_path())
     scenario = build(source, store, seed, shoppers)
     if scenario.loops and duration_s is None:

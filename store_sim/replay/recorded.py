@@ -90,6 +90,16 @@ class RecordedStream:
         return None if self.manifest is None else self.manifest.duration_s
 
     @property
+    def has_plates(self) -> bool:
+        """Whether there are readings of plates, and they were asked for."""
+        return self._plates is not None
+
+    @property
+    def videos_end_s(self) -> float:
+        """When the last video ends, as the files themselves say; 0 where none does."""
+        return max((_video_end_s(video) for video in self._videos), default=0.0)
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """What is not there or cannot be read, a sentence each; empty unless `lenient`. Torn
         videos and plates are found only when the stream has been gone through."""
@@ -202,6 +212,17 @@ class _RowFeed:
             np.concatenate([part[0] for part in parts]),
             np.concatenate([part[1] for part in parts]),
         )
+
+
+def _video_end_s(video: Video) -> float:
+    import av
+
+    try:
+        with av.open(str(video.path)) as container:
+            length_s = (container.duration or 0) / av.time_base
+    except (av.error.FFmpegError, OSError):
+        return 0.0
+    return video.first_t_s + length_s
 
 
 def _manifest(folder: Path, faults: Faults) -> Manifest | None:

@@ -146,19 +146,31 @@ class RecordedShow:
     from their tracks and reaches. `missing` lists what a torn recording lacks.
     """
 
-    def __init__(self, folder: Path, *, progress: Progress = lambda _t: None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        duration_s: float | None = None,
+        progress: Progress = lambda _t: None,
+    ) -> None:
         self._stream = RecordedStream(folder, phone=shopper_code, lenient=True)
         self.store = self._stream.store
         self.title = f"recording {folder.name}"
         self.known = read_known(folder / "truth")
-        plates = RecordedStream(folder, phone=shopper_code, cameras=(), lenient=True, verify=False)
         ticks = []
-        for tick in plates:
-            ticks.append(tick)
-            progress(tick.t_s)
+        if self._stream.has_plates:
+            plates = RecordedStream(
+                folder, phone=shopper_code, cameras=(), lenient=True, verify=False
+            )
+            for tick in plates:
+                ticks.append(tick)
+                progress(tick.t_s)
         self.curves = _curves(ticks)
+        end_s = VIEW_S_MAX if duration_s is None else min(duration_s, VIEW_S_MAX)
         whole_s = self._stream.duration_s
-        self.duration_s = whole_s if whole_s is not None else (ticks[-1].t_s if ticks else 0.0)
+        if whole_s is None:
+            whole_s = max(ticks[-1].t_s if ticks else 0.0, self._stream.videos_end_s)
+        self.duration_s = min(end_s, whole_s)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -169,6 +181,8 @@ class RecordedShow:
         """The snapshots from the beginning."""
         pictures: dict[str, NDArray[np.uint8]] = {}
         for tick in self._stream:
+            if tick.t_s > self.duration_s + 1e-9:
+                return
             for frame in tick.frames:
                 pictures[frame.camera_id] = frame.rgb
             people = guessed_people(self.store, self.known, tick.t_s)
