@@ -111,6 +111,9 @@ def record(
     duration_s: Annotated[
         float | None, typer.Option(min=1.0, help="store seconds; needed by days that loop")
     ] = None,
+    cameras: Annotated[
+        list[str] | None, typer.Option(help="only this camera; may be given again for more")
+    ] = None,
 ) -> None:
     """Record a simulated day: a video per camera, plates, gates, and the truth apart."""
     from sortie.commands import run_record
@@ -122,6 +125,7 @@ def record(
         seed=seed,
         shoppers=shoppers,
         duration_s=duration_s,
+        cameras=cameras,
     )
 
 
@@ -130,12 +134,15 @@ def replay(
     folder: Annotated[Path, typer.Argument(help="a recording, or videos with a store file")],
     *,
     sensors: SensorSet = SensorsChoice.both,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="refuse a recording of which anything is missing")
+    ] = False,
     json_file: JsonFile = None,
 ) -> None:
     """Run a recording through the same vision and the same hub."""
     from sortie.commands import run_replay
 
-    run_replay(folder, sensors=sensors.value, json_file=json_file)
+    run_replay(folder, sensors=sensors.value, json_file=json_file, strict=strict)
 
 
 @app.command()
@@ -161,9 +168,11 @@ def doctor() -> None:
 def _add_parts() -> None:
     """Sub-commands that live in modules of their own; these import little at their top."""
     from sortie import score_cmd
+    from sortie.library_cmd import register as register_library
     from sortie.models_cli import models_app
     from sortie.store_cmd import register as register_store
     from sortie.train import train_app
+    from sortie.view_cmd import register as register_view
     from sortie.watch_cmd import register
 
     app.add_typer(models_app, name="models", help="List and verify the shipped weights.")
@@ -171,6 +180,8 @@ def _add_parts() -> None:
     register(app)
     score_cmd.register(app)
     register_store(app)
+    register_library(app)
+    register_view(app)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from auditor.report import print_report
@@ -57,12 +58,18 @@ def run_record(
     seed: int,
     shoppers: int,
     duration_s: float | None,
+    cameras: list[str] | None = None,
 ) -> None:
     """`sortie record`."""
     simulation = Simulation(scenario=scenario, seed=seed, shoppers=shoppers)
-    with _progress(f"recording {scenario}, seed {seed}, into {folder}"):
+    with _progress(f"recording {scenario}, seed {seed}, into {folder}") as tell:
         manifest = record_simulation(
-            folder, store_path or demo_store_path(), simulation, duration_s=duration_s
+            folder,
+            store_path or demo_store_path(),
+            simulation,
+            cameras=cameras or None,
+            duration_s=duration_s,
+            progress=tell,
         )
     size = sum(camera.bytes for camera in manifest.cameras)
     Console().print(
@@ -71,12 +78,16 @@ def run_record(
     )
 
 
-def run_replay(folder: Path, *, sensors: Sensors, json_file: Path | None) -> None:
+def run_replay(
+    folder: Path, *, sensors: Sensors, json_file: Path | None, strict: bool = False
+) -> None:
     """`sortie replay`."""
     _check_writable(json_file)
     with _progress(f"replaying {folder}, {sensors}") as tell:
-        result = replay_day(folder, sensors, progress=tell)
+        result = replay_day(folder, sensors, lenient=not strict, progress=tell)
     _finish(result, json_file)
+    for what in result["missing"]:
+        Console().print(f"[yellow]missing[/] {escape(what)}", highlight=False)
 
 
 def _finish(result: dict[str, Any], json_file: Path | None) -> None:

@@ -24,7 +24,7 @@ from sortie.gallery import store_gallery
 from sortie.lockstep import EPOCH_S, Lockstep, Phones, Sensors
 from sortie.vision_cache import ObservationCache, code_digest
 from store_sim.dials import turned
-from store_sim.replay import RecordedStream
+from store_sim.replay import RecordedStream, read_visits
 from store_sim.scenarios import build
 from store_sim.stream import SensorTick, SimulatedStream
 from store_sim.truth import TruthWriter
@@ -151,9 +151,14 @@ def _kept_pass(
 
 
 def replay_day(
-    folder: Path, sensors: Sensors, *, progress: Progress = lambda _t: None
+    folder: Path,
+    sensors: Sensors,
+    *,
+    lenient: bool = True,
+    progress: Progress = lambda _t: None,
 ) -> dict[str, Any]:
-    """Runs a recording through the same cores. Without a truth folder, receipts stand alone."""
+    """Runs a recording through the same cores. Without truth, receipts stand alone. What a torn
+    recording lacks is listed under "missing"; not `lenient`, it is refused."""
     hashes = model_hashes()
     late: list[Phones] = []
 
@@ -166,22 +171,22 @@ def replay_day(
         # Without shelf cameras the nodes have no eyes for them either.
         roles=("ceiling",) if sensors == "plates" else ("shelf", "ceiling"),
         plates=sensors != "camera",
+        lenient=lenient,
     )
     simulation = None if stream.manifest is None else stream.manifest.simulation
     seed = 0 if simulation is None else simulation.seed
     day = _Day(stream.store, sensors, seed, None)
     late.append(day.phones)
     day.run(lambda _phones: stream, progress)
-    truth = folder / "truth"
-    if not truth.is_dir():
-        return day.audit(None, hashes)
+    truth, torn = read_visits(folder, lenient=lenient)
+    missing = [*stream.missing, *torn]
+    if truth is None:
+        return {**day.audit(None, hashes), "missing": missing}
     with tempfile.TemporaryDirectory(prefix="sortie-truth-") as spare:
         copied = Path(spare)
-        recorded = truth / "visits.jsonl"
-        text = recorded.read_text(encoding="utf-8") if recorded.is_file() else ""
-        (copied / "visits.jsonl").write_text(text, encoding="utf-8")
+        (copied / "visits.jsonl").write_text(truth, encoding="utf-8")
         day.phones.write(copied)
-        return day.audit(copied, hashes)
+        return {**day.audit(copied, hashes), "missing": missing}
 
 
 def model_hashes() -> dict[str, str]:

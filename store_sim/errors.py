@@ -6,18 +6,22 @@ SimulatorError
 ├── DialError                no such dial, or a value out of its range
 ├── WorldError               the world was driven wrongly (backwards in time, unknown shopper)
 ├── RenderError              a picture cannot be drawn
-└── RecordingError           a recording is missing, torn or of another version
+├── RecordingError           a recording is missing, torn or of another version
+├── LibraryError             the pinned library cannot be read, or lacks what is asked for
+└── ViewError                there is nothing to show, or nowhere to show it
 """
 
 from __future__ import annotations
 
 __all__ = [
     "DialError",
+    "LibraryError",
     "RecordingError",
     "RenderError",
     "ScenarioError",
     "SimulatorError",
     "UnknownScenarioError",
+    "ViewError",
     "WorldError",
 ]
 
@@ -48,3 +52,11 @@ class RenderError(SimulatorError):
 
 class RecordingError(SimulatorError):
     """A recording is missing, torn or of another version."""
+
+
+class LibraryError(SimulatorError):
+    """The pinned library cannot be read, or lacks what is asked for."""
+
+
+class ViewError(SimulatorError):
+    """There is nothing to show, or nowhere to show it."""

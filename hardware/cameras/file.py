@@ -46,7 +46,7 @@ class FileCameraSettings(DriverSettings):
 def read_video(
     path: Path, *, threads: int = 1
 ) -> Generator[tuple[float, NDArray[np.uint8]], None, None]:
-    """Time in the file (seconds, from 0) and RGB picture of each frame, in order.
+    """Time in the file (seconds, from 0) and RGB picture of each frame, in order, upright.
 
     DeviceOpenError if the file cannot be read; NotAVideoError if it is not a video, or if it is
     cut off: everything up to the cut is given first.
@@ -101,8 +101,7 @@ def _frames(
             first_s = raw_s if first_s is None else first_s
             last_s = max(raw_s - first_s, last_s)
             given += 1
-            rgb: NDArray[np.uint8] = np.asarray(picture.to_ndarray(format="rgb24"), np.uint8)
-            yield last_s, rgb
+            yield last_s, _upright(picture)
     except (av.error.FFmpegError, OSError) as error:
         raise NotAVideoError(
             f"file:{path}: cut off or damaged after {given} frames, {last_s:.2f} s "
@@ -115,6 +114,13 @@ def _frames(
         raise NotAVideoError(
             f"file:{path}: cut off: expected {promised} frames, got {given}; copy it again"
         )
+
+
+def _upright(picture: av.VideoFrame) -> NDArray[np.uint8]:
+    """The picture as a player shows it: phones store it as the sensor lay and note the turn."""
+    rgb: NDArray[np.uint8] = np.asarray(picture.to_ndarray(format="rgb24"), np.uint8)
+    quarters = round(picture.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(rgb, quarters)) if quarters else rgb
 
 
 def _reason(error: Exception) -> str:

@@ -20,7 +20,17 @@ from store_sim.scenarios import easy, hard
 from store_sim.scenarios.script import Script, read_script
 from store_sim.world.scenario import Scenario
 
-__all__ = ["CASES", "GENERATED", "SCENARIOS", "SHOPPERS_MAX", "Builder", "Case", "Entry", "Group", "build"]
+__all__ = [
+    "CASES",
+    "GENERATED",
+    "SCENARIOS",
+    "SHOPPERS_MAX",
+    "Builder",
+    "Case",
+    "Entry",
+    "Group",
+    "build",
+]
 
 SHOPPERS_MAX = 100_000
 SUFFIX = ".case"

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from contracts.store_file import StoreFile, load_store_file
+from store_sim.dials import Dials
 from store_sim.errors import RecordingError, SimulatorError
 from store_sim.recording import (
     Manifest,
@@ -250,7 +251,7 @@ def _edit(key: str, value: object) -> Callable[[Path], None]:
         (lambda f: _cut(f / "gates.jsonl"), r"gates.jsonl: expected \d+ bytes"),
         (lambda f: _flip(f / "store.yaml"), r"store.yaml: its SHA-256"),
         (lambda f: _cut(f / "manifest.json"), r"manifest.json: expected JSON"),
-        (_edit("schema_version", 9), r"expected schema_version 1, got 9; replay it with"),
+        (_edit("schema_version", 9), r"expected schema_version 2 or older, got 9: a newer Sortie"),
         (_edit("cameras", "none"), r"manifest.json: cameras: "),
         (_edit("surprise", 1), r"manifest.json: surprise: "),
         (
@@ -361,7 +362,10 @@ def test_a_folder_without_anything_to_see_is_told(own: Path) -> None:
 def test_manifest_is_a_contract(recorded: Path) -> None:
     text = (recorded / "manifest.json").read_text(encoding="utf-8")
     manifest = Manifest.model_validate_json(text)
-    assert manifest.simulation == SIMULATION
+    simulation = manifest.simulation
+    assert simulation is not None
+    assert simulation.model_copy(update={"dials": None, "code": ""}) == SIMULATION
+    assert simulation.dials == Dials()
     assert manifest.plates is not None
     assert manifest.plates.rows == SECONDS * 60
     assert manifest.duration_s == SECONDS
