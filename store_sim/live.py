@@ -187,7 +187,7 @@ class LiveStore:
         last = math.floor((now_s - self._offset_s) * TICK_HZ)
         while tick < last:
             tick += 1
-            self.world.advance(tick / TICK_HZ)
+            self.world.run_to(tick / TICK_HZ)
             behind_s = self._clock() - self._offset_s - tick / TICK_HZ
             if behind_s > STANDSTILL_S:
                 break

@@ -285,7 +285,7 @@ class SimulatedStream:
         frames: list[Frame] = []
         for tick in range((step - 1) * TICKS_PER_STEP + 1, step * TICKS_PER_STEP + 1):
             due = self._rig.due(tick)
-            self.world.advance(tick / TICK_HZ)
+            self.world.run_to(tick / TICK_HZ)
             mishaps = self.world.tampering() + self._tampering()
             for name in due:
                 self._rig.expose(name, tick, self.world.scene(), mishaps)

@@ -291,7 +291,7 @@ class _Builder:
                     words.next("of")
                     fields["code_of"] = words.place(self.places)
             elif word == "pays":
-                fields["payer"] = fields["code_of"] = words.place(self.places)
+                fields["payer"] = words.place(self.places)
                 fields["code"] = "group"
             else:
                 brings.append(self._brought(words))

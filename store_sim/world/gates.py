@@ -113,12 +113,12 @@ def perform_enter(world: World, shopper: Shopper, verb: verbs.Enter) -> Iterator
 def _code(world: World, shopper: Shopper) -> str | None:
     """What the shopper shows: the own code, or another's."""
     plan = shopper.plan
-    if plan.code in ("own", "expired"):
+    if plan.code in ("own", "expired", "group"):
         return world.code_of(shopper.index)
-    owner = None if plan.code_of is None else world.index_at(plan.code_of)
+    owner = None if plan.code_of is None else world.people.at_place.get(plan.code_of)
     if owner is None:
         return None
-    if plan.code == "reused" and world.is_inside(owner):
+    if plan.code == "reused" and world.people.is_inside(owner):
         return None
     if plan.code != "screenshot" and world.shown_code(owner) is None:
         return None
@@ -131,7 +131,7 @@ def _slip_in(world: World, shopper: Shopper, way: GateWay) -> Iterator[None]:
     patience_s = world.t_s + TAIL_PATIENCE_S
     while not shopper.plan.staff and not any(
         0.55 < way.inside_m(other.x, other.y) < 1.3 and other.truth.entered_s is not None
-        for other in world.others(shopper)
+        for other in world.people.others(shopper)
     ):
         if world.t_s > patience_s:
             shopper.gone = True

@@ -17,8 +17,8 @@ SPACE_MIN_M = 0.30
 
 CodeKind = Literal["own", "none", "screenshot", "expired", "reused", "group"]
 """What a shopper shows at the gate: the own code, nothing at all, a picture of another's code
-that is used at the same time, a code that has run out, one used before, or the code of the one
-who pays for the group."""
+that is used at the same time, a code that has run out, one used before, or a code that the one who
+pays for the group has asked for."""
 
 
 @dataclass(frozen=True, slots=True)

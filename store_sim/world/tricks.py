@@ -88,7 +88,7 @@ def _near(
     world: World, shopper: Shopper, place: int, what: str
 ) -> Generator[None, None, Shopper | None]:
     """Walks up to the other shopper; a script is refused where nobody is, or no way leads."""
-    other = world.shopper_at(place)
+    other = world.people.at(place)
     if other is None or other is shopper:
         refuse(shopper, f"expected another shopper in the store to {what}, got nobody")
         return None
@@ -278,7 +278,7 @@ def _pick_up(world: World, shopper: Shopper, verb: verbs.PickUp) -> Iterator[Non
 
 
 def _hide_behind(world: World, shopper: Shopper, verb: verbs.HideBehind) -> Iterator[None]:
-    other = world.shopper_at(verb.other)
+    other = world.people.at(verb.other)
     if other is None:
         refuse(shopper, "expected another shopper in the store to hide behind, got nobody")
         return

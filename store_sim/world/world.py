@@ -36,6 +36,7 @@ from store_sim.world.doors import Doors
 from store_sim.world.gates import SPAWN_M, gateway_of
 from store_sim.world.loads import PlateLoads
 from store_sim.world.outfits import dressed
+from store_sim.world.people import People
 from store_sim.world.perform import perform
 from store_sim.world.presses import Presses
 from store_sim.world.scenario import Scenario, VisitPlan
@@ -95,7 +96,6 @@ class World:
         self._tracer = Tracer(store)
         self._mishaps: list[Mishap] = []
         self._debts = Debts()
-        self._at_place: dict[int, int] = {}
         self._phone = phone
         self._codes: dict[int, str] = {}
         self._shown: dict[int, str] = {}
@@ -110,6 +110,7 @@ class World:
         self._admitted: list[VisitPlan] = []
         self._empty_since_s: float | None = None
         self._shoppers: list[Shopper] = []
+        self.people = People(self._shoppers)
         self._gate_users: dict[str, int] = {}
         self._reserved: dict[int, int] = {}
         self._blocked: dict[int, tuple[str, int]] = {}
@@ -136,12 +137,16 @@ class World:
 
     def advance(self, t_s: float) -> Scene:
         """Runs up to the last tick not after `t_s` and returns what there is to see then."""
+        self.run_to(t_s)
+        return self.scene()
+
+    def run_to(self, t_s: float) -> None:
+        """Runs up to the last tick not after `t_s`; nobody looks."""
         tick = math.floor(t_s * TICK_HZ + 1e-6)
         if tick < self._tick:
             raise WorldError(f"expected a time from {self.t_s} s on, got {t_s}; worlds run forward")
         while self._tick < tick:
             self._one_tick()
-        return self.scene()
 
     def step(self, dt_s: float) -> Scene:
         """Runs on by `dt_s`, rounded to whole ticks (at least one)."""
@@ -243,23 +248,6 @@ class World:
         return self._tracer.take()
 
     # -- what performers ask and tell
-
-    def shopper_at(self, place: int) -> Shopper | None:
-        """The shopper who came for a place in the day's plans, while in the store."""
-        index = self._at_place.get(place)
-        return next((one for one in self._shoppers if one.index == index), None)
-
-    def index_at(self, place: int) -> int | None:
-        """The index of the shopper who came, or comes, for a place in the day's plans."""
-        return self._at_place.get(place)
-
-    def is_inside(self, index: int) -> bool:
-        """Whether the shopper of this index is in the store, or at its gate."""
-        return any(one.index == index for one in self._shoppers)
-
-    def others(self, shopper: Shopper) -> list[Shopper]:
-        """Everybody else who is in the store."""
-        return [other for other in self._shoppers if other is not shopper]
 
     def claim_spot(self, shopper: Shopper, x: float, y: float) -> bool:
         """Takes a place to stand if nobody stands there or is on the way there."""
@@ -422,7 +410,7 @@ class World:
                 return False
             self._gate_users[way.gate.gate_id] = self._next_shopper
         if place >= 0:
-            self._at_place[place] = self._next_shopper
+            self.people.at_place[place] = self._next_shopper
         self._shoppers.append(self._newcomer(plan, place, *way.point(-SPAWN_M), way.heading_rad))
         self._next_shopper += 1
         return True
@@ -477,10 +465,10 @@ class World:
             self._codes.pop(shopper.index, None)
             self._refused.discard(shopper.index)
             if shopper.truth.entered_s is not None:
-                shopper.truth.payer = shopper.plan.payer_of(shopper.index, self._at_place)
+                shopper.truth.payer = shopper.plan.payer_of(shopper.index, self.people.at_place)
                 self._finished.append(shopper.truth)
             self._debts.left(shopper)
-        self._shoppers = [shopper for shopper in self._shoppers if not shopper.gone]
+        self._shoppers[:] = [shopper for shopper in self._shoppers if not shopper.gone]
 
     def _next_day(self) -> None:
         if self._empty_since_s is None:
@@ -492,7 +480,7 @@ class World:
         self._day += 1
         self._day_began_s = self.t_s
         self._plans, self._next_plan = self.scenario.day(self._day), 0
-        self._at_place.clear()
+        self.people.at_place.clear()
         self.stock.fill()
         self.restocked_at_s.append(self.t_s)
 

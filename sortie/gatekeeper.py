@@ -1,0 +1,28 @@
+"""Gates that stay shut: what the hub refuses is told to the simulated world, tick by tick.
+
+In a real store the gate's own controller learns from the hub whether to open; in lockstep this
+carries the word. It knows of scans and refusals only, and nothing of the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from hub.service import Hub
+from store_sim.stream import SensorTick, SimulatedStream
+
+__all__ = ["gated"]
+
+
+def gated(stream: SimulatedStream, hub: Callable[[], Hub]) -> Iterator[SensorTick]:
+    """The stream's ticks; between two of them the world hears whom the hub has refused.
+
+    `hub` gives the hub that lives now: one that was killed and opened again is another object.
+    """
+    told = -1
+    for tick in stream:
+        yield tick
+        for event in hub().live.feed:
+            if event.number > told and event.kind == "entry.refused":
+                stream.world.refuse_gate(str(event.data["gate_id"]))
+            told = max(told, event.number)
