@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from contracts.geometry import Bay
+from contracts.geometry import Bay, Board
 from contracts.store_file import Product, Slot, StoreFile
 from store_sim.errors import ScenarioError
 
@@ -33,11 +33,22 @@ class Part:
     slot: Slot
     product: Product
     bay: Bay
+    weighed: bool
+
+    @property
+    def board(self) -> Board:
+        """The board that it is on."""
+        return next(b for b in self.bay.boards if b.board_id == self.slot.board_id)
 
     @property
     def z_m(self) -> float:
         """Height of its board."""
-        return next(b.z_m for b in self.bay.boards if b.board_id == self.slot.board_id)
+        return self.board.z_m
+
+    @property
+    def clearance_m(self) -> float:
+        """Free height above its board."""
+        return self.board.clearance_m
 
 
 Parts = list[Part]
@@ -58,6 +69,7 @@ FILTERS: Mapping[str, Keep] = {
     "middle": lambda part: not _board(part, 0) and not _board(part, -1),
     "light": lambda part: part.product.weight_g <= LIGHT_G,
     "heavy": lambda part: part.product.weight_g >= HEAVY_G,
+    "weighed": lambda part: part.weighed,
     "many": lambda part: part.slot.facings * part.slot.deep >= 8,
     "bottle": _shape("bottle"),
     "can": _shape("can"),
@@ -76,8 +88,8 @@ def cast(
 ) -> Parts:
     """`count` parts of a kind, none of which is taken yet; ScenarioError for what is lacking.
 
-    `words` are FILTERS, or "beside:NAME", "bay:NAME", "board:NAME", "other-bay:NAME" with a part
-    that is cast already.
+    `words` are FILTERS, or "beside:NAME", "bay:NAME", "board:NAME", "other-bay:NAME", "fits:NAME"
+    (NAME's product is low enough for the board) with a part that is cast already.
     """
     keeps = [_keep(word, parts, store) for word in words]
     taken = {part.slot.slot_id for part in parts.values()}
@@ -99,7 +111,17 @@ def cast(
 def _all_parts(store: StoreFile) -> Parts:
     products = {product.gtin: product for product in store.products}
     bays = {bay.bay_id: bay for bay in store.bays}
-    return [Part(slot, products[slot.gtin], bays[slot.bay_id]) for slot in store.slots]
+    return [
+        Part(slot, products[slot.gtin], bays[slot.bay_id], _weighed(store, slot))
+        for slot in store.slots
+    ]
+
+
+def _weighed(store: StoreFile, slot: Slot) -> bool:
+    return any(
+        plate.board_id == slot.board_id and plate.u0_m < slot.u1_m and plate.u1_m > slot.u0_m
+        for plate in store.plates
+    )
 
 
 def _keep(word: str, parts: Mapping[str, Part], store: StoreFile) -> Keep:
@@ -117,6 +139,9 @@ def _keep(word: str, parts: Mapping[str, Part], store: StoreFile) -> Keep:
         )
     if relation == "board":
         return lambda part: part.slot.board_id == other.slot.board_id
+    if relation == "fits":
+        height_m = other.product.packaging.height_m
+        return lambda part: part.clearance_m > height_m
     if relation == "bay":
         return lambda part: part.slot.bay_id == other.slot.bay_id
     return lambda part: part.slot.bay_id != other.slot.bay_id

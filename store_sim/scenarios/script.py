@@ -44,7 +44,7 @@ from store_sim.world.verbs import Meet, Scripted, Verb, WalkTo
 __all__ = ["Script", "parse_script", "read_script"]
 
 SCRIPT_BYTES_MAX = 100_000
-RELATIONS = ("beside", "bay", "board", "other-bay")
+RELATIONS = ("beside", "bay", "board", "other-bay", "fits")
 CODES = ("none", "screenshot", "expired", "reused", "group")
 THINGS = {product.name.split()[-1]: gtin for gtin, product in FOREIGN.items()}
 """Things to bring by their last word: stone, flask, phone."""
