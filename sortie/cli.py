@@ -161,12 +161,14 @@ def doctor() -> None:
 def _add_parts() -> None:
     """Sub-commands that live in modules of their own; these import little at their top."""
     from sortie.models_cli import models_app
+    from sortie.plates_cmd import register as register_plates
     from sortie.train import train_app
     from sortie.watch_cmd import register
 
     app.add_typer(models_app, name="models", help="List and verify the shipped weights.")
     app.add_typer(train_app, name="train", help="Make pictures and train the weights again.")
     register(app)
+    register_plates(app)
 
 
 def main() -> None:
