@@ -43,13 +43,16 @@ _CHANCE_G_MIN = 0.2
 _BLOCK_PLATES = 64
 _STUCK_S = 1.0
 _STUCK_READINGS = 12
+_OFF_S = 0.3
+_OFF_READINGS = 4
 _ALIVE_SHARE, _ALIVE_PERCENT = 0.2, 70.0
 """A plate has noise greater than its steps if more of its readings than this are several steps from
 the last one, in this part of all seconds at most."""
 _TARED_G, _TARED_SHARE = 30.0, 0.08
 """Where more plates than this share rest this near to zero, plates are tared."""
-_OFF_G = 200.0
-"""And a plate that mostly rests this near to zero may well rest at it."""
+_OFF_G, _HEAVY_G = 200.0, 5000.0
+"""A plate that mostly rests this near to zero may well rest at it, unless what it reads otherwise is
+more than a product weighs."""
 
 
 @dataclass(frozen=True)
@@ -149,8 +152,9 @@ def _forget_stuck(x: Floats, rate_hz: float, zeros: bool) -> None:
     exactly nothing and `zeros` says that this is no weight.
     """
     length = max(round(_STUCK_S * rate_hz), _STUCK_READINGS)
+    short = max(round(_OFF_S * rate_hz), _OFF_READINGS)
     repeats = np.count_nonzero(x[1:] == x[:-1], axis=0)
-    for p in np.flatnonzero(repeats >= length // 2):
+    for p in np.flatnonzero(repeats >= short // 2):
         rows = np.flatnonzero(np.isfinite(x[:, p]))
         y = x[rows, p]
         jumps = np.abs(np.diff(y))
@@ -158,14 +162,21 @@ def _forget_stuck(x: Floats, rate_hz: float, zeros: bool) -> None:
         if not len(changes):
             continue
         edges = np.concatenate([[-1], changes, [len(y) - 1]])
-        long = np.diff(edges) >= length
+        runs = np.diff(edges)
         step = float(np.percentile(jumps[changes], 10))
-        seconds = jumps[: len(jumps) // length * length].reshape(-1, length)
-        busy = np.mean(seconds > 1.5 * step, axis=1)
+        busy = np.mean(_cut(jumps, length) > 1.5 * step, axis=1)
         alive = float(np.percentile(busy, _ALIVE_PERCENT)) > _ALIVE_SHARE
-        off = (y[edges[:-1] + 1] == 0.0) & zeros & (abs(float(np.median(y[y != 0.0]))) > _OFF_G)
-        for run in np.flatnonzero(long & (alive | off)):
+        mostly, else_ = abs(float(np.median(y))), abs(float(np.median(y[y != 0.0])))
+        off = (y[edges[:-1] + 1] == 0.0) & zeros & (mostly > _OFF_G or else_ > _HEAVY_G)
+        for run in np.flatnonzero(((runs >= length) & alive) | ((runs >= short) & off)):
             x[rows[edges[run] + 1 : edges[run + 1] + 1], p] = np.nan
+
+
+def _cut(x: Floats, length: int) -> Floats:
+    """`x` in rows of this length, what is left over left out; one row if it is shorter."""
+    if len(x) < length:
+        return x[None]
+    return x[: len(x) // length * length].reshape(-1, length)
 
 
 def _medians(x: Floats, starts: NDArray[np.intp]) -> Floats:

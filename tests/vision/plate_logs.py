@@ -165,6 +165,7 @@ def real_store(seed: int) -> PlateStory:
     quiet = [bag - 1, bag, bag + 1, bag + 2, bag + 3, bottle - 1, bottle, bottle + 1]
     log.x[:, quiet] -= log.x[:, quiet].mean(axis=0)
     log.x[:, quiet] *= np.minimum(1.0, 1.5 / log.sd[quiet])
+    log.x[:, quiet] += rng.uniform(-4000, 12_000, len(quiet))
     for gondola, at in ((first, bag_at), (second, bottle_at)):
         log.shake(gondola, at - rng.uniform(0.5, 2.0), rng.uniform(1.5, 3.5), 25.0)
     log.shake(first, bag_at + 4.0, 1.2, 25.0)
