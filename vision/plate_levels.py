@@ -51,8 +51,8 @@ the last one, in this part of all seconds at most."""
 _TARED_G, _TARED_SHARE = 30.0, 0.08
 """Where more plates than this share rest this near to zero, plates are tared."""
 _OFF_G, _HEAVY_G = 200.0, 5000.0
-"""A plate that mostly rests this near to zero may well rest at it, unless what it reads otherwise is
-more than a product weighs."""
+"""A plate that mostly rests this near to zero may well rest at it, unless what it reads otherwise
+is more than a product weighs."""
 
 
 @dataclass(frozen=True)
