@@ -170,6 +170,7 @@ def _add_parts() -> None:
     from sortie import score_cmd
     from sortie.library_cmd import register as register_library
     from sortie.models_cli import models_app
+    from sortie.plates_cmd import register as register_plates
     from sortie.store_cmd import register as register_store
     from sortie.train import train_app
     from sortie.view_cmd import register as register_view
@@ -182,6 +183,7 @@ def _add_parts() -> None:
     register_store(app)
     register_library(app)
     register_view(app)
+    register_plates(app)
 
 
 def main() -> None:

@@ -41,13 +41,13 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 MishapKind = Literal[
     "covered", "turned", "defocused", "blinded", "frozen", "black", "dropping",
-    "unplugged", "leaned",
+    "unplugged", "leaned", "stuck",
     "broker_down", "hub_down", "node_down",
 ]  # fmt: skip
 CAMERA_MISHAPS = ("covered", "turned", "defocused", "blinded", "frozen", "black", "dropping")
 """The target is a camera id."""
-PLATE_MISHAPS = ("unplugged", "leaned")
-"""The target is a plate id ("unplugged") or a bay id (both)."""
+PLATE_MISHAPS = ("unplugged", "leaned", "stuck")
+"""The target is a plate id or a bay id."""
 PROCESS_MISHAPS = ("broker_down", "hub_down", "node_down")
 """The target is a node id for "node_down", empty otherwise."""
 

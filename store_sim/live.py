@@ -124,7 +124,8 @@ class LiveStore:
         self._phones = phones
         self._clock = clock
         self._truth = TruthWriter(settings.truth_dir)
-        self._bank = PlateBank(store, settings.seed) if settings.plates and store.plates else None
+        bank = PlateBank(store, settings.seed, self._dials.plates)
+        self._bank = bank if settings.plates and store.plates else None
         cameras = chosen_cameras(store, settings.cameras)
         self._tampering = tampering
         renderers = make_renderers(store, cameras, settings.seed, self._dials)
@@ -220,7 +221,7 @@ class LiveStore:
     def _weigh(self) -> None:
         loads = self.world.take_loads()
         if self._bank is not None and self._scale is not None and len(loads.t_s):
-            batch = self._bank.read(loads)
+            batch = self._bank.read(loads, self.world.tampering() + self._tampering())
             self._scale.write(batch.t_s + self._offset_s, batch.grams)
 
     def _serve_gates(self) -> None:

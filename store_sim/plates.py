@@ -12,10 +12,15 @@ The sizes follow what a real store's plates do (348 plates, 60 Hz, AutoCheckout 
 plate's standard deviation is about 1 g in the median and 8 g for the worst; a bottle of 538 g read
 561 g on its plate and 8 and 7 g on its neighbours; a hand that presses shakes the whole gondola.
 Absolute values mean nothing; only differences do.
+
+Dials turn noise, drift and cross-talk, shake gondolas and let loads creep; mishaps pull plugs,
+let plates stick and let people lean (`store_sim.plate_faults`). With dials as built and no mishap
+nothing of that is drawn, and readings are to the last bit what they were before there were dials.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +28,8 @@ from numpy.typing import NDArray
 
 from contracts.store_file import StoreFile
 from hardware.ports import ScaleBatch
+from store_sim.dials import Mishap, PlateDials
+from store_sim.plate_faults import Mishaps, Shaking, plate_mishaps
 from store_sim.world.loads import PlateLoads
 
 __all__ = ["PlateBank", "PlateLoads", "PlateTraits"]
@@ -41,6 +48,8 @@ SETTLE_S = (0.04, 0.16)
 SLOW_NOISE_SHARE = 0.35
 SLOW_NOISE_S = 0.8
 TARE_G = (-4_000.0, 12_000.0)
+CREEP_S = (15.0, 45.0)
+"""Time constants of the share of a load that comes only with time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +69,20 @@ class PlateTraits:
 class PlateBank:
     """All plates of a store. Readings do not depend on how the loads are cut into batches."""
 
-    def __init__(self, store: StoreFile, seed: int) -> None:
-        self.plate_ids = tuple(plate.plate_id for plate in store.plates)
-        self.traits = _traits(store, np.random.default_rng([seed, 21]))
+    def __init__(
+        self,
+        store: StoreFile,
+        seed: int,
+        dials: PlateDials | None = None,
+        mishaps: Sequence[Mishap] = (),
+    ) -> None:
+        """`dials` say how good the plates are, None: as built. Of `mishaps`, those that befall
+        plates happen at their times; others are ignored."""
+        dials = dials or PlateDials()
+        plates = store.plates
+        bay_ids = [plate.bay_id for plate in plates]
+        self.plate_ids = tuple(plate.plate_id for plate in plates)
+        self.traits = _traits(store, np.random.default_rng([seed, 21]), dials)
         self._white = np.random.default_rng([seed, 22])
         self._slow = np.random.default_rng([seed, 23])
         self._walk = np.random.default_rng([seed, 24])
@@ -71,9 +91,21 @@ class PlateBank:
         self._lain: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
         self._slow_g = np.zeros(len(self.plate_ids))
         self._drifted_g = np.zeros(len(self.plate_ids))
+        self._creep = dials.creep
+        self._creep_s = np.random.default_rng([seed, 30]).uniform(*CREEP_S, len(plates))
+        self._crept: NDArray[np.float64] | None = None
+        self._shaking: Shaking | None = None
+        if dials.vibration_g and plates:
+            bays = np.unique(bay_ids, return_inverse=True)[1].astype(np.int64)
+            self._shaking = Shaking(bays, vibration_g=dials.vibration_g, seed=seed)
+        self._mishaps = Mishaps(self.plate_ids, bay_ids, seed)
+        self._planned = plate_mishaps(mishaps)
 
-    def read(self, loads: PlateLoads) -> ScaleBatch:
-        """One reading per row of `loads`: grams (N, P) float32."""
+    def read(self, loads: PlateLoads, mishaps: Sequence[Mishap] = ()) -> ScaleBatch:
+        """One reading per row of `loads`: grams (N, P) float32, NaN where a plate gave none.
+
+        `mishaps` are those that came up while the world runs, beside the planned ones.
+        """
         count, plates = loads.grams.shape
         if count == 0 or plates == 0:
             return ScaleBatch(self.plate_ids, loads.t_s, np.zeros((count, plates), np.float32))
@@ -81,10 +113,16 @@ class PlateBank:
         begin_s = loads.t_s[0] - 1 / 60 if self._t_s is None else self._t_s
         dt_s = np.maximum(1e-4, np.diff(loads.t_s, prepend=begin_s))
         self._t_s = float(loads.t_s[-1])
+        happening = (*self._planned, *plate_mishaps(mishaps))
         wanted = self._lying(loads.grams)
+        if self._creep:
+            wanted = self._creeping(wanted, dt_s)
         pushed = loads.push_g.any()
         if pushed:
             wanted = wanted + _product(loads.push_g, traits.push_mixing)
+        pressing = self._mishaps.pressing(loads.t_s, happening) if happening else None
+        if pressing is not None:
+            wanted = wanted + pressing
         slow = self._slow.standard_normal((count, plates))
         settled = self._settle(wanted, slow, dt_s)
         walk = self._walk.standard_normal((count, plates)) * traits.drift_g
@@ -95,8 +133,24 @@ class PlateBank:
             # Hands that press make the whole gondola tremble.
             white *= 1.0 + SHAKE_SHARE * _product(np.abs(loads.push_g), traits.same_bay)
         grams = settled + drift + white + traits.tare_g
+        if self._shaking is not None:
+            grams += self._shaking.grams(loads.t_s)
         steps = np.rint(grams / traits.step_g) * traits.step_g
+        self._mishaps.spoil(loads.t_s, steps, happening)
         return ScaleBatch(self.plate_ids, loads.t_s, steps.astype(np.float32))
+
+    def _creeping(
+        self, wanted: NDArray[np.float64], dt_s: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Loads of which a share comes only with time; what lay there at first has all come."""
+        level = wanted[0].copy() if self._crept is None else self._crept
+        follow = 1.0 - np.exp(-dt_s[:, None] / self._creep_s)
+        out = (1.0 - self._creep) * wanted
+        for row in range(len(wanted)):
+            level += follow[row] * (wanted[row] - level)
+            out[row] += self._creep * level
+        self._crept = level
+        return np.asarray(out)
 
     def _settle(
         self, wanted: NDArray[np.float64], slow: NDArray[np.float64], dt_s: NDArray[np.float64]
@@ -140,7 +194,7 @@ def _product(load: NDArray[np.float64], mixing: NDArray[np.float64]) -> NDArray[
     return out
 
 
-def _traits(store: StoreFile, rng: np.random.Generator) -> PlateTraits:
+def _traits(store: StoreFile, rng: np.random.Generator, dials: PlateDials) -> PlateTraits:
     plates = store.plates
     count = len(plates)
     same_bay = np.array([[a.bay_id == b.bay_id for b in plates] for a in plates], np.float64)
@@ -154,13 +208,15 @@ def _traits(store: StoreFile, rng: np.random.Generator) -> PlateTraits:
             if a != b and plate.board_id == other.board_id and touching:
                 mixing[a, b] = rng.uniform(*NEIGHBOUR_SHARE)
     push_mixing = mixing + rng.normal(0.0, PUSH_ECHO_SHARE, (count, count)) * same_bay
+    mixing *= dials.cross_talk
+    push_mixing *= dials.cross_talk
     diagonal = np.arange(count)
     mixing[diagonal, diagonal] = 1.0 + rng.normal(0.0, GAIN_SD, count)
     push_mixing[diagonal, diagonal] = 1.0
     return PlateTraits(
         tare_g=rng.uniform(*TARE_G, count),
-        noise_sd_g=np.clip(np.exp(rng.normal(0.0, NOISE_SPREAD, count)), *NOISE_SD_G),
-        drift_g=DRIFT_G_PER_SQRT_S * np.exp(rng.normal(0.0, 0.6, count)),
+        noise_sd_g=np.clip(np.exp(rng.normal(0.0, NOISE_SPREAD, count)), *NOISE_SD_G) * dials.noise,
+        drift_g=DRIFT_G_PER_SQRT_S * np.exp(rng.normal(0.0, 0.6, count)) * dials.drift,
         settle_s=rng.uniform(*SETTLE_S, count),
         step_g=np.where(rng.random(count) < 0.7, 0.1, 1.0),
         mixing=mixing,

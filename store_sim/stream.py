@@ -249,7 +249,8 @@ class SimulatedStream:
         self._store = store
         self._truth = truth
         self._end_s = math.inf if duration_s is None else duration_s
-        self._bank = PlateBank(store, seed) if plates and store.plates else None
+        bank = PlateBank(store, seed, self._dials.plates)
+        self._bank = bank if plates and store.plates else None
         self._tampering = tampering
         chosen = chosen_cameras(store, cameras)
         renderers = make_renderers(store, chosen, seed, self._dials)
@@ -273,7 +274,9 @@ class SimulatedStream:
                 return
             frames = self._frames(step)
             loads = self.world.take_loads()
-            scales = self._bank.read(loads) if self._bank is not None else None
+            scales = None
+            if self._bank is not None:
+                scales = self._bank.read(loads, self._mishaps())
             yield SensorTick(t_s, frames, scales, self.world.take_scans())
             if self._truth is not None:
                 self._truth.write(self.world.take_finished())
@@ -281,12 +284,15 @@ class SimulatedStream:
             if self.world.finished and finished_s is None:
                 finished_s = t_s
 
+    def _mishaps(self) -> tuple[Mishap, ...]:
+        return self.world.tampering() + self._tampering()
+
     def _frames(self, step: int) -> tuple[Frame, ...]:
         frames: list[Frame] = []
         for tick in range((step - 1) * TICKS_PER_STEP + 1, step * TICKS_PER_STEP + 1):
             due = self._rig.due(tick)
             self.world.run_to(tick / TICK_HZ)
-            mishaps = self.world.tampering() + self._tampering()
+            mishaps = self._mishaps()
             for name in due:
                 self._rig.expose(name, tick, self.world.scene(), mishaps)
             # A camera draws into the same array again; whoever reads a tick may keep it.

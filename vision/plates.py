@@ -42,6 +42,7 @@ _LAG_HOP = 2  # hop of the settled window that feeds the level: three hops old, 
 _SHORT_HOPS = 6
 _LONG_HOPS = 96
 _LEARN_EVERY = 3  # hops
+_FROZEN_S = 0.3
 _SLOW_S = 1.0  # slow noise has forgotten itself by then
 _PENDING_MAX = 256  # echoes and steps remembered to find each other
 _STEPS_MAX = 64  # lasting steps of one call; more is a fault of the readings
@@ -311,7 +312,9 @@ class PlateWatch:
 
     def _learn_noise(self, variance: Floats, half: Floats, idle: Bools) -> None:
         rate = np.where(variance < 0.4 * self._noise2, 0.1, 1.0 / 150.0)
-        rate = np.where(idle, _LEARN_EVERY * rate, 0.0)
+        # A plate that always reads the same is stuck or nearly so: it says nothing of its noise.
+        alive = self._t - self._change_t < _FROZEN_S
+        rate = np.where(idle & alive, _LEARN_EVERY * rate, 0.0)
         if self._flag.any():
             restless = self._flag & (self._t - self._since > self._set.restless_s)
             rate[restless & (self._read_hops >= _SETTLE_HOPS)] = _LEARN_EVERY / 75.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import math
 import zipfile
@@ -105,8 +104,10 @@ def _chunks(plates: Plates, faults: Faults) -> Iterator[tuple[Path, Rows]]:
 
 
 def _plain_log(path: Path) -> PlateReadings:
-    read: PlateLogReader = importlib.import_module("store_sim.plate_log").read_plate_log
-    return read(path)
+    # Imported here: few folders hold a log, and reading one needs its own machinery.
+    from store_sim.plate_log import read_plate_log
+
+    return read_plate_log(path)
 
 
 def _logged_rows(path: Path, plate_ids: tuple[str, ...], read_log: PlateLogReader) -> Rows:

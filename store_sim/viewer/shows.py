@@ -126,7 +126,7 @@ def snapshots(
         duration_s=end_s,
     )
     world = World(store, scenario, seed, shopper_code)
-    renderers = make_renderers(store, chosen_cameras(store, cameras), seed)
+    renderers = make_renderers(store, chosen_cameras(store, cameras), seed, scenario.dials)
     pictures: dict[str, NDArray[np.uint8]] = {}
     marks: dict[str, tuple[Mark, ...]] = {}
     for tick in stream:

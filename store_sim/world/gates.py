@@ -99,6 +99,8 @@ def perform_enter(world: World, shopper: Shopper, verb: verbs.Enter) -> Iterator
     yield from drive_hand(world, shopper, hand, reader, (0.8, -0.3, -0.4), 0.5)
     world.scan(way.gate.gate_id, shopper, code)
     yield from pause(world, float(rng.uniform(0.5, 0.9)))
+    while world.is_reading(way.gate.gate_id):
+        yield
     hand.driven = False
     if world.is_refused(shopper.index):
         yield from _turn_away(world, shopper, way)

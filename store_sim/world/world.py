@@ -27,6 +27,7 @@ from contracts.store_file import StoreFile
 from hardware.ports import GateScan
 from store_sim.dials import Dials, Mishap
 from store_sim.errors import ScenarioError, WorldError
+from store_sim.gate_faults import GateReader
 from store_sim.scene import ItemPose, Scene
 from store_sim.truth import Action, ActionKind, Traces, TruthVisit
 from store_sim.world.anatomy import frame_of
@@ -119,6 +120,7 @@ class World:
             maxlen=LOADS_MAX
         )
         self._scans: deque[GateScan] = deque(maxlen=SCANS_MAX)
+        self._reader = GateReader(self.dials.gates, seed)
         self._finished: deque[TruthVisit] = deque(maxlen=FINISHED_MAX)
         self._scene: Scene | None = None
 
@@ -202,7 +204,7 @@ class World:
     def refuse_gate(self, gate_id: str) -> None:
         """The gate stays shut for whoever has just shown a code there."""
         user = self._gate_users.get(gate_id)
-        if user is not None:
+        if user is not None and not self.is_reading(gate_id):
             self._refused.add(user)
 
     # -- what comes from outside while the store is open
@@ -227,8 +229,11 @@ class World:
 
     def take_scans(self) -> tuple[GateScan, ...]:
         """Codes shown at gates since the last call."""
-        scans = tuple(self._scans)
+        now_s = self.t_s + 1e-9
+        scans = tuple(scan for scan in self._scans if scan.t_s <= now_s)
+        later = [scan for scan in self._scans if scan.t_s > now_s]
         self._scans.clear()
+        self._scans.extend(later)
         return scans
 
     def take_loads(self) -> PlateLoads:
@@ -349,7 +354,12 @@ class World:
         self._shown[shopper.index] = code
         shopper.truth.code = code
         shopper.truth.entered_s = self.t_s
-        self._scans.append(GateScan(gate_id, self.t_s, code))
+        for t_s, read in self._reader.read(GateScan(gate_id, self.t_s, code)):
+            self._scans.append(GateScan(gate_id, t_s, read))
+
+    def is_reading(self, gate_id: str) -> bool:
+        """Whether the gate's reader, which has misread, will read once more."""
+        return any(scan.gate_id == gate_id and scan.t_s > self.t_s for scan in self._scans)
 
     def is_refused(self, shopper: int) -> bool:
         """Whether the gate stays shut for a shopper."""

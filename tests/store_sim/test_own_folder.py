@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +170,6 @@ def test_a_log_that_does_not_fit_is_refused(own: Path) -> None:
         _replay(own, read_log=lambda path: _log("bay-a-1-p0"))
 
 
-@pytest.mark.skipif(find_spec("store_sim.plate_log") is None, reason="no reader of plate logs yet")
 def test_a_plain_log_is_read_by_the_simulators_own_reader(own: Path) -> None:
     lines = [f"{t / 10},bay-a-1-p0,{100 + t}" for t in range(30)]
     text = "\n".join(["t_s,plate,weight_g", *lines]) + "\n"
