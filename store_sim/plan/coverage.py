@@ -21,7 +21,9 @@ from store_sim.world.ways import BACK_M, FRONT_M, SIDE_M
 __all__ = [
     "FINE_PX_CM",
     "HEAD_M",
+    "HEAD_RADIUS_M",
     "LEAST_PX_CM",
+    "TALL_M",
     "BoardCoverage",
     "Eye",
     "Floats",
@@ -39,6 +41,9 @@ Bools = NDArray[np.bool_]
 
 HEAD_M = 1.62
 """The height of heads that the floor's coverage is judged at."""
+TALL_M = 1.85
+"""The height of a tall person's head."""
+HEAD_RADIUS_M = 0.12
 FLOOR_STEP_M = 0.1
 SHELF_STEP_M = 0.025
 HEADER_M = 0.16
@@ -65,14 +70,19 @@ class Eye:
         self._axes = np.stack([right, np.cross(ahead, right), ahead])
         self._lens = lens
 
-    def project(self, points: Floats) -> tuple[Floats, Bools]:
-        """Pixels (N, 2) of world points (N, 3), and whether each is in the picture (N,)."""
+    def project(self, points: Floats, radius_m: float = 0.0) -> tuple[Floats, Bools]:
+        """Pixels (N, 2) of world points (N, 3), and whether each is in the picture (N,), with
+        everything within `radius_m` of it."""
         seen = (points - self.position) @ self._axes.T
         lens = self._lens
         depth = np.where(seen[:, 2] > 1e-6, seen[:, 2], np.inf)
         x = lens.cx + lens.fx * seen[:, 0] / depth
         y = lens.cy + lens.fy * seen[:, 1] / depth
-        within = (x >= -0.5) & (x <= lens.width - 0.5) & (y >= -0.5) & (y <= lens.height - 0.5)
+        across, down = lens.fx * radius_m / depth - 0.5, lens.fy * radius_m / depth - 0.5
+        within = (
+            (x >= across) & (x <= lens.width - 1 - across)
+            & (y >= down) & (y <= lens.height - 1 - down)
+        )  # fmt: skip
         return np.stack([x, y], axis=1), within & np.isfinite(depth)
 
     def outline(self, z_m: float) -> Floats:
@@ -155,20 +165,22 @@ class FloorCoverage:
         return tuple(sorted(spots, key=lambda spot: (-spot[2], spot)))
 
 
-def floor_coverage(store: StoreFile) -> FloorCoverage:
-    """What the ceiling cameras see of the floor."""
+def floor_coverage(
+    store: StoreFile, head_m: float = HEAD_M, radius_m: float = 0.0
+) -> FloorCoverage:
+    """What the ceiling cameras see of heads at a height; with `radius_m`, of whole heads."""
     step = FLOOR_STEP_M
     wide = max(1, math.ceil(store.floor.width_m / step - 1e-9))
     deep = max(1, math.ceil(store.floor.depth_m / step - 1e-9))
     x = np.minimum((np.arange(wide) + 0.5) * step, store.floor.width_m)
     y = np.minimum((np.arange(deep) + 0.5) * step, store.floor.depth_m)
     grid = np.stack([part.ravel() for part in np.meshgrid(x, y)], axis=1)
-    points = np.column_stack([grid, np.full(len(grid), HEAD_M)])
+    points = np.column_stack([grid, np.full(len(grid), head_m)])
     seen = np.zeros(len(points), np.int64)
     for camera in store.cameras:
         if camera.role == "ceiling":
             eye = Eye(camera)
-            _, within = eye.project(points)
+            _, within = eye.project(points, radius_m)
             seen += within & ~_hidden(store.bays, eye.position, points)
     seen[_closed(store.bays, points)] = -1
     return FloorCoverage(step, seen.reshape(deep, wide))

@@ -12,9 +12,12 @@ from contracts.geometry import Bay
 from contracts.store_file import StoreFile
 from store_sim.plan.coverage import (
     HEAD_M,
+    HEAD_RADIUS_M,
+    TALL_M,
     Eye,
     Floats,
     FloorCoverage,
+    floor_coverage,
     from_bay,
     in_bay,
     inside_bay,
@@ -36,6 +39,9 @@ WALL_M = 0.6
 """A gate's line lies at most so far from a wall: people come from beyond it."""
 COVERED_SHARE_MIN = 0.98
 BLIND_M2 = 0.05
+SEAM_M2 = 0.3
+WALL_STRIP_M = 0.4
+"""Nobody's head is nearer to a wall for long."""
 NODE_CORES_MAX = 2.0
 FRAME_S = 0.0125
 """CPU of one frame in which something moves, of either role (docs/results.md)."""
@@ -266,6 +272,26 @@ def _heads(store: StoreFile, coverage: FloorCoverage) -> Iterator[Finding]:
             "floor-blind", "cameras",
             f"heads are seen over {coverage.share(1):.0%} of the floor; not over {shown}",
             "add or turn ceiling cameras; who is out of sight for long may be taken for another",
+        )  # fmt: skip
+    yield from _seams(store)
+
+
+def _seams(store: StoreFile) -> Iterator[Finding]:
+    """Where tall people are cut by the borders of all pictures, away from the walls."""
+    tall = floor_coverage(store, TALL_M, HEAD_RADIUS_M)
+    edge = math.ceil(WALL_STRIP_M / tall.step_m)
+    inner = np.full_like(tall.seen, -1)
+    inner[edge:-edge, edge:-edge] = tall.seen[edge:-edge, edge:-edge]
+    spots = FloorCoverage(tall.step_m, inner).blind_spots()
+    area = sum(spot[2] for spot in spots)
+    if area >= SEAM_M2:
+        x, y, _ = spots[0]
+        yield warning(
+            "floor-seam", "cameras",
+            f"heads of people of {TALL_M} m are seen whole by no camera over {area:.1f} m², most "
+            f"of it around ({x:.1f}, {y:.1f}); tracks may break there",
+            "let the pictures of ceiling cameras overlap more: set them nearer to each other, or "
+            "higher, or add one",
         )  # fmt: skip
 
 

@@ -84,6 +84,22 @@ def test_the_front_is_not_seen_from_behind() -> None:
     assert "shelf-blind" in {each.code for each in check_store(store).warnings}
 
 
+def test_a_seam_between_pictures_is_found_where_it_is() -> None:
+    """Rows 2.1 m apart see heads at 1.62 m everywhere, and cut those of tall people between."""
+    (seam,) = (each for each in check_store(shipped("demo")).warnings if each.code == "floor-seam")
+    assert "(3.0, 2.4)" in seam.message
+    whole = floor_coverage(shipped("demo"), 1.85, 0.12)
+    assert floor_coverage(shipped("demo"), 1.62).seen[23, 30] >= 1
+    assert whole.seen[23, 30] == 0
+
+    def nearer(document: Document) -> None:
+        for camera in document["cameras"][5:]:
+            pose = camera["pose"]
+            pose["position_m"][1] = pose["look_at_m"][1] = 3.1
+
+    assert "floor-seam" not in {each.code for each in check_store(changed(nearer)).warnings}
+
+
 # ---------------------------------------------------------------- findings
 
 
