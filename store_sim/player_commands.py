@@ -100,12 +100,14 @@ class Trick(Contract):
 
 
 class Spoil(Contract):
-    """Do something to a device for a while."""
+    """Do something to a device for a while: now, as soon as a hand is in the shelf, or as soon as
+    a hand has taken something there."""
 
     act: Literal["tamper"]
     kind: MishapKind
     target: Name
     seconds: Annotated[float, Field(ge=1.0, le=120.0, allow_inf_nan=False)] = 20.0
+    when: Literal["now", "hand_in", "taken"] = "now"
 
 
 class Mend(Contract):

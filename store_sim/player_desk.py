@@ -31,7 +31,7 @@ from store_sim.player_verbs import (
     put_down,
     trick_verb,
 )
-from store_sim.scene import BodyPose, Scene
+from store_sim.scene import JOINTS, BodyPose, Scene
 from store_sim.tampering import Troubles, check_target
 from store_sim.world import World, verbs
 from store_sim.world.foreign import FOREIGN
@@ -49,6 +49,8 @@ STAND_M = 0.66
 NEAR_M = 1.3
 SNAP_M = 1.2
 SNAP_STEP_M = 0.12
+PLOTTED_MAX = 4
+_TIPS = (JOINTS.index("l_fingertip"), JOINTS.index("r_fingertip"))
 
 
 class PhoneSeen(Protocol):
@@ -82,6 +84,7 @@ class _Visit:
     seen: bool = False
     held: Counter[str] = field(default_factory=Counter)
     before: Counter[str] = field(default_factory=Counter)
+    plotted: list[c.Spoil] = field(default_factory=list)
     said: str = ""
     said_number: int = 0
 
@@ -122,9 +125,10 @@ class PlayerDesk:
             case c.TakeOver() | c.Stop():
                 visit.seat.clear()
             case c.Mend():
+                visit.plotted.clear()
                 self._troubles.mend()
             case c.Spoil():
-                self._spoil(command)
+                self._spoil(visit, command)
             case c.Leave():
                 self._leave(visit)
             case _:
@@ -186,8 +190,16 @@ class PlayerDesk:
         visit.seat.clear()
         visit.seat.ask(verbs.Exit())
 
-    def _spoil(self, command: c.Spoil) -> None:
+    def _spoil(self, visit: _Visit, command: c.Spoil) -> None:
         check_target(self._world.store, command.kind, command.target)
+        if command.when == "now":
+            self._begin(command)
+        elif len(visit.plotted) >= PLOTTED_MAX:
+            raise PlayerError(f"At most {PLOTTED_MAX} things can wait for a hand in the shelf.")
+        else:
+            visit.plotted.append(command)
+
+    def _begin(self, command: c.Spoil) -> None:
         now_s = self._world.t_s
         self._troubles.add(
             Mishap(
@@ -311,6 +323,10 @@ class PlayerDesk:
         elif doing is not None and not isinstance(doing, verbs.Enter):
             visit.stage = "inside"
         held = Counter(one.gtin for one in scene.loose_items if one.holder_index == visit.shopper)
+        if visit.plotted:
+            self._spring(
+                visit, hand_in=self._hand_in(body), taken=held.total() > visit.held.total()
+            )
         done = visit.seat.take_done()
         for verb in done:
             self._judge(visit, verb, held)
@@ -322,6 +338,13 @@ class PlayerDesk:
         if visit.stage == "inside" and idle_s > IDLE_S and not visit.seat.waiting:
             visit.seat.ask(verbs.Exit())
             visit.say("Nobody was at the keys for three minutes: the avatar walks out.")
+
+    def _spring(self, visit: _Visit, *, hand_in: bool, taken: bool) -> None:
+        """Begins what was plotted for this moment."""
+        now = [one for one in visit.plotted if (taken if one.when == "taken" else hand_in)]
+        visit.plotted = [one for one in visit.plotted if one not in now]
+        for one in now:
+            self._begin(one)
 
     def _judge(self, visit: _Visit, verb: verbs.Verb, held: Counter[str]) -> None:
         """Says so where a hand came back without what it went for, or with it."""
@@ -388,6 +411,15 @@ class PlayerDesk:
             shown[slot_id] = columns
         return shown
 
+    def _hand_in(self, body: BodyPose) -> bool:
+        """Whether a fingertip is behind the front plane of a bay, within its width."""
+        for tip in (body.joints_m[_TIPS[0]], body.joints_m[_TIPS[1]]):
+            for bay in self._world.store.bays:
+                ahead, u = _from_front(bay, float(tip[0]), float(tip[1]))
+                if -bay.depth_m <= ahead < 0.0 and 0.0 <= u <= bay.width_m:
+                    return True
+        return False
+
     def _near_bay(self, body: BodyPose) -> str | None:
         x, y = float(body.joints_m[0, 0]), float(body.joints_m[0, 1])
         found = [(_front_m(bay, x, y), bay.bay_id) for bay in self._world.store.bays]
@@ -430,12 +462,16 @@ def _before(bay: Bay) -> tuple[float, float]:
     )
 
 
-def _front_m(bay: Bay, x: float, y: float) -> float:
-    """From a floor point before a bay to its front line; infinite behind it."""
+def _from_front(bay: Bay, x: float, y: float) -> tuple[float, float]:
+    """How far before a bay's front plane a floor point is, and how far along it."""
     along, out = _axes(bay)
     dx, dy = x - bay.origin_m[0], y - bay.origin_m[1]
-    ahead = dx * out[0] + dy * out[1]
+    return dx * out[0] + dy * out[1], dx * along[0] + dy * along[1]
+
+
+def _front_m(bay: Bay, x: float, y: float) -> float:
+    """From a floor point before a bay to its front line; infinite behind it."""
+    ahead, u = _from_front(bay, x, y)
     if ahead < 0.0:
         return math.inf
-    u = dx * along[0] + dy * along[1]
     return math.hypot(ahead, u - min(max(u, 0.0), bay.width_m))

@@ -71,7 +71,7 @@ def known_tricks() -> list[TrickName]:
     return [
         trick
         for trick, (name, chosen, fixed) in TRICKS.items()
-        if {*chosen, *fixed} <= _fields_of(name)
+        if hasattr(verbs, name) and {*chosen, *fixed} <= _fields_of(name)
     ]
 
 

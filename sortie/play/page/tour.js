@@ -27,6 +27,7 @@ export function steps(layout) {
   const { a, b, c } = choose(layout);
   const name = (slot) => layout.products[slot.gtin].name;
   const rest = (state) => state.world.you.stage === "inside" && !state.world.you.busy;
+  const camera = (slot) => (layout.cameras.find((one) => one.bay_id === slot.bay_id) ?? layout.cameras[0]).camera_id;
   const hides = (state) => state.world.tricks.includes("take_two");
   const carried = (state, gtin) => state.world.you.carried.filter((one) => one.gtin === gtin).length;
   return [
@@ -56,11 +57,11 @@ export function steps(layout) {
     },
     {
       id: "trick",
-      text: (state) => (hides(state)
-        ? `Now a trick: two of ${name(c)} at once, one hidden behind the other, with the plates unplugged. Doubt rises.`
-        : `Now a trick: the plates are unplugged and a hand takes ${name(c)}. Only pixels are left, and the bar falls.`),
+      text: (state) => `Now a trick: ${hides(state) ? `two of ${name(c)}, one behind the other` : name(c)}, ` +
+        "and with the hand inside the camera is covered and the plates lose their plug. Doubt rises.",
       begin: (state) => [
-        { act: "tamper", kind: "unplugged", target: c.bay_id, seconds: 14 },
+        { act: "tamper", kind: "covered", target: camera(c), seconds: 8, when: "hand_in" },
+        { act: "tamper", kind: "unplugged", target: c.bay_id, seconds: 8, when: "hand_in" },
         hides(state)
           ? { act: "trick", trick: "take_two", slot_id: c.slot_id }
           : { act: "take", slot_id: c.slot_id },
