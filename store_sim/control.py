@@ -179,7 +179,8 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     """One connection."""
 
-    protocol_version = "HTTP/1.1"
+    # One request a connection: a door that is shut is shut for everybody at once.
+    protocol_version = "HTTP/1.0"
     timeout = SOCKET_S
 
     @property

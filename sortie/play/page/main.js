@@ -225,8 +225,9 @@ function show(next) {
   state = next;
   if (!layout && state.world) loadLayout();
   if (layout && state.world && !tour.running && mayTour()) startTour();
-  tour.look(state);
   draw();
+  // After drawing: the last step plays a line of the receipt that is on the page.
+  tour.look(state);
 }
 
 function draw() {

@@ -3,8 +3,9 @@
 const READ_MS = 6500;
 const STUCK_MS = 25_000;
 
-/** Two different products within easy reach and a third one to be clever with; by slot. */
-export function choose(layout) {
+/** Two different products near the gate and a third one to be clever with; by slot. Each round
+ *  takes others, so that no shelf is emptied by the tour. */
+export function choose(layout, round) {
   const entry = layout.gates.find((gate) => gate.kind === "entry").line_m[0];
   const far = (bay) => Math.hypot(bay.origin_m[0] - entry[0], bay.origin_m[1] - entry[1]);
   const bays = [...layout.bays].sort((a, b) => far(a) - far(b));
@@ -13,18 +14,20 @@ export function choose(layout) {
     const height = (slot) => Math.abs((boards.get(slot.board_id) ?? 0) - 1.0);
     return layout.slots.filter((slot) => boards.has(slot.board_id)).sort((a, b) => height(a) - height(b));
   };
+  const pick = (slots, place, ...taken) => {
+    const turned = slots.map((_, k) => slots[(place + k) % slots.length]);
+    return turned.find((slot) => !taken.some((one) => one.gtin === slot.gtin)) ?? turned[0];
+  };
   const first = handy(bays[0]);
   const second = handy(bays[1] ?? bays[0]);
-  const other = (slots, ...taken) => slots.find((slot) => !taken.some((one) => one.gtin === slot.gtin)) ?? slots[0];
-  const a = first[0];
-  const b = other(first, a);
-  const c = other(second, a, b);
-  return { a, b, c };
+  const a = pick(first, 2 * round);
+  const b = pick(first, 2 * round + 1, a);
+  return { a, b, c: pick(second, round, a, b) };
 }
 
 /** The steps, in order. `begin` gives commands; `done` looks at a state. */
-export function steps(layout) {
-  const { a, b, c } = choose(layout);
+export function steps(layout, round) {
+  const { a, b, c } = choose(layout, round);
   const name = (slot) => layout.products[slot.gtin].name;
   const rest = (state) => state.world.you.stage === "inside" && !state.world.you.busy;
   const camera = (slot) => (layout.cameras.find((one) => one.bay_id === slot.bay_id) ?? layout.cameras[0]).camera_id;
@@ -57,11 +60,11 @@ export function steps(layout) {
     },
     {
       id: "trick",
-      text: (state) => `Now a trick: ${hides(state) ? `two of ${name(c)}, one behind the other` : name(c)}, ` +
-        "and with the hand inside the camera is covered and the plates lose their plug. Doubt rises.",
+      text: (state) => `Now a trick: ${hides(state) ? `two of ${name(c)}, one behind the other` : name(c)}; and as ` +
+        "the hand closes, the camera goes dark and the plates go silent. What is in doubt is free.",
       begin: (state) => [
-        { act: "tamper", kind: "covered", target: camera(c), seconds: 8, when: "hand_in" },
-        { act: "tamper", kind: "unplugged", target: c.bay_id, seconds: 8, when: "hand_in" },
+        { act: "tamper", kind: "covered", target: camera(c), seconds: 6, when: "taken" },
+        { act: "tamper", kind: "unplugged", target: c.bay_id, seconds: 6, when: "taken" },
         hides(state)
           ? { act: "trick", trick: "take_two", slot_id: c.slot_id }
           : { act: "take", slot_id: c.slot_id },
@@ -88,11 +91,13 @@ export function steps(layout) {
 /** Runs the steps. `send(command)` gives a command, `tell(text, index, count)` shows a caption,
  *  `replay()` plays a line of the receipt, `now()` is any clock in ms. */
 export function makeTour({ send, tell, replay, now }) {
+  let layout = null;
   let list = [];
   let at = -1;
   let begun_ms = 0;
   let done_ms = null;
   let running = false;
+  let round = 0;
 
   const begin = async (state) => {
     begun_ms = now();
@@ -114,8 +119,9 @@ export function makeTour({ send, tell, replay, now }) {
       return running;
     },
     /** Begins at the gate, or with the exit if the avatar is inside already. */
-    start(layout, state) {
-      list = steps(layout);
+    start(given, state) {
+      layout = given;
+      list = steps(layout, round);
       running = true;
       at = state.world.you.stage === "inside" ? list.findIndex((step) => step.id === "exit") : 0;
       begin(state);
@@ -136,6 +142,10 @@ export function makeTour({ send, tell, replay, now }) {
       const held = done_ms !== null && now() - done_ms >= (step.hold_ms ?? 0);
       if (!held || passed_ms < READ_MS) return;
       at = (at + 1) % list.length;
+      if (at === 0) {
+        round += 1;
+        list = steps(layout, round);
+      }
       // Whoever was turned away or never came in begins again.
       if (at > 0 && at < list.length - 1 && state.world.you.stage !== "inside") at = 0;
       begin(state);
