@@ -176,6 +176,7 @@ def _start(
             supervisor.launch(processes.broker())
             supervisor.launch(processes.hub())
             supervisor.launch(processes.pages())
+            supervisor.launch(processes.play())
             for node_id in processes.node_ids:
                 if node_id not in late:
                     supervisor.launch(processes.node(node_id))
@@ -312,6 +313,8 @@ def _attend(processes: StoreProcesses, supervisor: Supervisor, console: Console)
         line.start()
     try:
         while not supervisor.stopping:
+            if processes.broker_is_to_die():
+                supervisor.kill("broker")
             supervisor.poll()
             now_s = time.monotonic()
             if now_s - looked_s >= STATUS_S:

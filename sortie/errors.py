@@ -10,9 +10,11 @@ SortieError
 from __future__ import annotations
 
 __all__ = [
+    "AwayError",
     "MissingPartError",
     "PortTakenError",
     "ProcessFailedError",
+    "RefusalError",
     "SortieError",
     "UsageError",
 ]
@@ -36,3 +38,16 @@ class ProcessFailedError(SortieError):
 
 class MissingPartError(SortieError):
     """A system package or weight file is missing: says how to mend it."""
+
+
+class AwayError(SortieError):
+    """A process of the demo that the play page needs does not answer."""
+
+
+class RefusalError(SortieError):
+    """Such a process says no: its HTTP status and its words."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail

@@ -41,7 +41,8 @@ MARK = ".sortie-run"
 DOORS_FILE = "doors-open"
 RINGS_FILE = "rings"
 RINGS_PREFIX = "sortie-run-"
-PREFIXES = ("SORTIE_HUB_", "SORTIE_NODE_", "SORTIE_PAGES_", "SORTIE_SIM_")
+KILL_FILE = "kill-the-broker"
+PREFIXES = ("SORTIE_HUB_", "SORTIE_NODE_", "SORTIE_PAGES_", "SORTIE_PLAY_", "SORTIE_SIM_")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Several processes share few cores: none of them may take all for one product of matrices."""
 FRESH_S = 2.5
@@ -79,6 +80,8 @@ class StoreProcesses:
         self.truth.mkdir(mode=0o700)
         self.node_ids = tuple(node.node_id for node in self.store.nodes)
         self.hub_port = free_port()
+        self._play_port, self._control_port = free_port(), free_port()
+        self._control_token = secrets.token_urlsafe(24)
         self._tokens = {node_id: secrets.token_urlsafe(24) for node_id in self.node_ids}
         try:
             self.broker_files = write_broker_files(
@@ -102,6 +105,11 @@ class StoreProcesses:
     def pages_url(self) -> str:
         """The start page."""
         return f"http://{HOST}:{self.plan.pages_port}/"
+
+    @property
+    def play_url(self) -> str:
+        """The page on which a person is the shopper."""
+        return f"http://{HOST}:{self._play_port}"
 
     def broker(self) -> Child:
         """Mosquitto, or what stands in for it."""
@@ -152,10 +160,24 @@ class StoreProcesses:
             "HUB_URL": self.hub_url,
             "HOST": HOST,
             "PORT": str(self.plan.pages_port),
+            "PLAY_URL": self.play_url,
         }
         return _child(
             "pages", "hub.pages.main", "SORTIE_PAGES_", settings, serves(f"{self.pages_url}healthz")
         )
+
+    def play(self) -> Child:
+        """The page on which a person leads an avatar."""
+        settings = {
+            "PORT": str(self._play_port),
+            "HUB_URL": self.hub_url,
+            "PAGES_URL": self.pages_url.rstrip("/"),
+            "STORE_URL": f"http://{HOST}:{self._control_port}",
+            "STORE_TOKEN": self._control_token,
+            "KILL_FILE": str(self.folder / KILL_FILE),
+        }
+        ready = serves(f"{self.play_url}/healthz")
+        return _child("play", "sortie.play.main", "SORTIE_PLAY_", settings, ready)
 
     def simulator(self) -> Child:
         """The simulated world, its doors shut until `open_doors`. It is never started again:
@@ -172,6 +194,11 @@ class StoreProcesses:
             "DOORS_FILE": str(self.folder / DOORS_FILE),
             "PLATES": str(plan.sensors != "camera").lower(),
         }
+        if plan.pages_port is not None:
+            settings |= {
+                "CONTROL_PORT": str(self._control_port),
+                "CONTROL_TOKEN": self._control_token,
+            }
         if plan.sensors == "plates":
             ceiling = [c.camera_id for c in self.store.cameras if c.role == "ceiling"]
             settings["CAMERAS"] = json.dumps(ceiling)
@@ -183,6 +210,13 @@ class StoreProcesses:
     def open_doors(self) -> None:
         """The first shopper may come."""
         (self.folder / DOORS_FILE).touch()
+
+    def broker_is_to_die(self) -> bool:
+        """Whether somebody at the page has asked for that since the last call."""
+        wish = self.folder / KILL_FILE
+        asked = wish.exists()
+        wish.unlink(missing_ok=True)
+        return asked
 
     def state(self) -> dict[str, Any]:
         """The store as staff see it; OSError while the hub is away."""

@@ -112,6 +112,10 @@ class Supervisor:
         """The process id of a running child."""
         return self._running[name].process.pid
 
+    def kill(self, name: str) -> None:
+        """Kills a child as a crash would; `poll` starts it again."""
+        self._running[name].process.kill()
+
     def request_stop(self) -> None:
         """Makes `watch` return; safe in a signal handler."""
         self._stopping = True

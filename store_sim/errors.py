@@ -5,6 +5,9 @@ SimulatorError
 ├── ScenarioError            a scenario asks for what the store does not have
 ├── DialError                no such dial, or a value out of its range
 ├── WorldError               the world was driven wrongly (backwards in time, unknown shopper)
+├── PlayerError              a person at the page asked for what cannot be done now
+│   ├── BadCommandError      a command of the page that cannot be read, or names what is not there
+│   └── SeatTakenError       somebody else is the shopper
 ├── RenderError              a picture cannot be drawn
 ├── RecordingError           a recording is missing, torn or of another version
 ├── LibraryError             the pinned library cannot be read, or lacks what is asked for
@@ -14,11 +17,14 @@ SimulatorError
 from __future__ import annotations
 
 __all__ = [
+    "BadCommandError",
     "DialError",
     "LibraryError",
+    "PlayerError",
     "RecordingError",
     "RenderError",
     "ScenarioError",
+    "SeatTakenError",
     "SimulatorError",
     "UnknownScenarioError",
     "ViewError",
@@ -44,6 +50,18 @@ class DialError(SimulatorError):
 
 class WorldError(SimulatorError):
     """The world was driven wrongly (backwards in time, unknown shopper)."""
+
+
+class PlayerError(SimulatorError):
+    """A person at the page asked for what cannot be done now."""
+
+
+class BadCommandError(PlayerError):
+    """A command of the page that cannot be read, or names what is not there."""
+
+
+class SeatTakenError(PlayerError):
+    """Somebody else is the shopper."""
 
 
 class RenderError(SimulatorError):

@@ -19,9 +19,9 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.errors import ContractError
@@ -37,8 +37,14 @@ from store_sim.phones import HubClient, Phones
 from store_sim.plates import PlateBank
 from store_sim.scenarios import build
 from store_sim.stream import CameraRig, chosen_cameras, make_renderers
+from store_sim.tampering import Troubles
 from store_sim.truth import TruthWriter
 from store_sim.world import TICK_HZ, Scenario, World
+
+if TYPE_CHECKING:
+    from store_sim.control import ControlServer
+    from store_sim.player_desk import VisitOf
+    from store_sim.player_page import PlayerPage
 
 __all__ = ["LiveSettings", "LiveStore", "PhoneBook", "main"]
 
@@ -71,6 +77,13 @@ class LiveSettings(BaseSettings):
     plates: Annotated[bool, Field(description="whether plates weigh")] = True
     doors_file: Annotated[
         Path | None, Field(description="the doors open when this file is there; none: at once")
+    ] = None
+    control_port: Annotated[
+        int | None,
+        Field(ge=0, le=65535, description="where the demo's page commands its avatar; none: not"),
+    ] = None
+    control_token: Annotated[
+        SecretStr | None, Field(min_length=16, description="what the page must know; none: no page")
     ] = None
 
 
@@ -131,6 +144,8 @@ class LiveStore:
         renderers = make_renderers(store, cameras, settings.seed, self._dials)
         self._rig = CameraRig(store, cameras, renderers, settings.seed, self._dials)
         self._drawn = dict.fromkeys(renderers, -TICK_HZ)
+        self._troubles = Troubles(())
+        self._page: PlayerPage | None = None
         root = settings.shm_root
         self._rings: dict[str, FrameRingWriter] = {}
         self._scale: ScaleRingWriter | None = None
@@ -173,6 +188,20 @@ class LiveStore:
         """Whether the last shopper has left and will not be followed."""
         return self.world.finished
 
+    @property
+    def mishaps(self) -> tuple[Mishap, ...]:
+        """What happens to devices now: by the scenario, by shoppers, by a person at the page."""
+        added = self._troubles.at(self.world.t_s)
+        return (*self.world.tampering(), *self._tampering(), *added)
+
+    def add_page(self, visit_of: VisitOf) -> PlayerPage:
+        """From now on a person may lead an avatar; what its door needs is in the answer."""
+        # Imported here: a store without a page needs none of it.
+        from store_sim.player_page import PlayerPage
+
+        self._page = PlayerPage(self.world, self._troubles, visit_of=visit_of)
+        return self._page
+
     def step(self) -> float:
         """Brings the world up to the clock; seconds until there is something to do again."""
         now_s = self._clock()
@@ -195,6 +224,8 @@ class LiveStore:
             self._draw(tick, late=behind_s > BEHIND_S_MAX)
             self._weigh()
             self._serve_gates()
+        if self._page is not None:
+            self._page.serve()
         return max(0.0, (tick + 1) / TICK_HZ + self._offset_s - self._clock())
 
     def close(self) -> None:
@@ -207,7 +238,7 @@ class LiveStore:
             self._gate.close()
 
     def _draw(self, tick: int, *, late: bool) -> None:
-        mishaps = self.world.tampering() + self._tampering()
+        mishaps = self.mishaps
         for name in self._rig.due(tick):
             if late and tick - self._drawn[name] < LEFT_OUT_S_MAX * TICK_HZ:
                 self.pictures_left_out += 1
@@ -215,13 +246,16 @@ class LiveStore:
             self._drawn[name] = tick
             self._rig.expose(name, tick, self.world.scene(), mishaps)
         for frame in self._rig.arrived(tick):
-            self._rings[frame.camera_id].write(frame.rgb, t_s=self._offset_s + frame.t_s)
+            t_s = self._offset_s + frame.t_s
+            self._rings[frame.camera_id].write(frame.rgb, t_s=t_s)
+            if self._page is not None:
+                self._page.saw(frame.camera_id, frame.rgb, self.world.scene(), t_s)
             self.pictures += 1
 
     def _weigh(self) -> None:
         loads = self.world.take_loads()
         if self._bank is not None and self._scale is not None and len(loads.t_s):
-            batch = self._bank.read(loads, self.world.tampering() + self._tampering())
+            batch = self._bank.read(loads, self.mishaps)
             self._scale.write(batch.t_s + self._offset_s, batch.grams)
 
     def _serve_gates(self) -> None:
@@ -319,7 +353,12 @@ def _run(
         raise
     say(f"store {store.store_id}: open, scenario {scenario.name}, seed {settings.seed}")
     said_s, left_out = time.monotonic(), 0
+    control: ControlServer | None = None
     try:
+        if settings.control_port is not None and settings.control_token is not None:
+            control = live.add_page(phones.visit_of).listen(
+                port=settings.control_port, token=settings.control_token.get_secret_value()
+            )
         while not stop.is_set() and not live.finished:
             stop.wait(live.step())
             if time.monotonic() - said_s > SAY_S and live.pictures_left_out > left_out:
@@ -328,6 +367,8 @@ def _run(
                     f"this machine is too slow: {left_out} pictures left out, {live.pictures} drawn"
                 )
     finally:
+        if control is not None:
+            control.close()
         live.close()
         phones.close()
 

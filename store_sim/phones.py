@@ -148,6 +148,11 @@ class Phones:
 
         self._add(tell)
 
+    def visit_of(self, shopper: int) -> PhoneVisit | None:
+        """The visit of a shopper's phone, None while there is none."""
+        with self._changed:
+            return self._asked.get(shopper)
+
     def take_codes(self) -> list[tuple[int, str]]:
         """Shoppers and codes that came since the last call."""
         with self._changed:

@@ -9,12 +9,18 @@ from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import (
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 
 from hub.pages import ASSET_FILES, MIRROR_FILES, PHONE_FILES, PlainFiles
 from hub.pages.feed import HubFeed
 
-__all__ = ["add_routes"]
+__all__ = ["EMPTY_TILE", "add_play", "add_routes"]
 
 MIRROR_POLL_S = 0.2
 HEARTBEAT_S = 10.0
@@ -79,6 +85,15 @@ def add_routes(app: Starlette, feed: HubFeed, stopping: Callable[[], bool]) -> N
     app.mount("/mirror/phone", PlainFiles(directory=PHONE_FILES), name="phone")
     app.mount("/mirror", PlainFiles(directory=MIRROR_FILES, html=True), name="mirror")
     app.mount("/assets", PlainFiles(directory=ASSET_FILES), name="assets")
+
+
+def add_play(app: Starlette, play_url: str) -> None:
+    """Adds /play, which leads to the demo's page for playing the shopper."""
+
+    async def to_play(_request: Request) -> Response:
+        return RedirectResponse(f"{play_url}/play/")
+
+    app.router.add_route("/play", to_play, include_in_schema=False)
 
 
 async def _states(feed: HubFeed, visit_id: str, stopping: Callable[[], bool]) -> AsyncIterator[str]:

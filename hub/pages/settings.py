@@ -28,6 +28,9 @@ class PagesSettings(BaseSettings):
     phone_url: Annotated[
         Url | None, Field(description="the hub as phones reach it; None: the hub's address")
     ] = None
+    play_url: Annotated[
+        Url | None, Field(description="the demo's page for playing the shopper; None: no demo")
+    ] = None
     host: Annotated[str, Field(min_length=1, description="address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="TCP port; 0 takes a free one")] = 8090
     staff_password: Annotated[

@@ -16,7 +16,7 @@ from hub.api.app import LOOPBACK_NAMES
 from hub.pages import PHONE_FILES
 from hub.pages.door import Guard, Sessions, add_login
 from hub.pages.feed import HubFeed, hub_client
-from hub.pages.routes import add_routes
+from hub.pages.routes import add_play, add_routes
 from hub.pages.settings import PagesSettings
 from hub.pages.staff import build_staff
 from hub.pages.start import build_start
@@ -52,6 +52,8 @@ def create_site(settings: PagesSettings, stopping: Callable[[], bool]) -> FastAP
 
     app = FastAPI(title="Sortie pages", lifespan=life, openapi_url=None)
     add_routes(app, feed, stopping)
+    if settings.play_url is not None:
+        add_play(app, settings.play_url)
     if settings.staff_password is None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES)
     else:

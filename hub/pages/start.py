@@ -50,7 +50,11 @@ class StartPage:
                 self._light = Pane("light-word", role="status")
                 ui.link("Staff", "/staff").classes("button quiet")
                 phone = (self._settings.phone_url or self._settings.hub_url) + "/phone/"
-                ui.link("Open a phone of your own", phone, new_tab=True).classes("button")
+                play = self._settings.play_url is not None
+                own = "button quiet" if play else "button"
+                ui.link("Open a phone of your own", phone, new_tab=True).classes(own)
+                if play:
+                    ui.link("Be the shopper", "/play").classes("button")
         with ui.element("main").classes("triptych"):
             self._camera()
             self._belief()

@@ -392,10 +392,10 @@ class World:
         self._loads.append((self.t_s, self.stock.grams, self._presses.push_g(self.t_s)))
 
     def _arrive(self) -> None:
-        if not self._doors_open:
-            return
         if self._admitted and self._come(self._admitted[0], -1):
             self._admitted.pop(0)
+            return
+        if not self._doors_open:
             return
         if self._next_plan >= len(self._plans):
             if self.scenario.loops and not self._shoppers:
