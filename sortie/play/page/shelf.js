@@ -90,8 +90,7 @@ function drawFacings(slot, tallest, columns, layout) {
 /** What is carried, in `list`, with a button to put each back. */
 export function showHands(list, world, layout, { putBack, elsewhere }) {
   const can = world.mine && world.you.stage === "inside";
-  const wrongly = can;
-  put(list, JSON.stringify([world.you.carried, can, wrongly]), () => {
+  put(list, JSON.stringify([world.you.carried, can]), () => {
     if (!world.you.carried.length) return [h("li", { class: "soft" }, "nothing")];
     return world.you.carried.map((one) => {
       const product = layout.products[one.gtin];
@@ -104,7 +103,7 @@ export function showHands(list, world, layout, { putBack, elsewhere }) {
             "aria-label": `Put ${one.name} back`, onclick: () => putBack(one.gtin),
           }, "Put back"),
           h("button", {
-            type: "button", class: "small quiet", id: `else-${one.item}`, disabled: wrongly ? null : "",
+            type: "button", class: "small quiet", id: `else-${one.item}`, disabled: can ? null : "",
             "aria-label": `Put ${one.name} in a wrong place`, onclick: () => elsewhere(one.gtin),
           }, "Elsewhere")));
     });
