@@ -12,6 +12,7 @@ from rich.console import Console
 
 from contracts.errors import ContractError
 from sortie.errors import SortieError
+from sortie.stores import StoreOption
 
 __all__ = ["app", "main"]
 
@@ -63,9 +64,7 @@ def demo(
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="everything random follows from it")] = 1,
     shoppers: Annotated[int, typer.Option(min=1, help="visits in the day")] = 8,
-    store: Annotated[
-        Path | None, typer.Option("--store", help="a store file; without it the demo store")
-    ] = None,
+    store: StoreOption = None,
     scenario: Annotated[str, typer.Option(help="a scenario by name")] = "",
     sensors: SensorSet = SensorsChoice.both,
     speed: Annotated[
@@ -107,7 +106,7 @@ def record(
     scenario: Annotated[str, typer.Option(help="a scenario by name")] = "easy",
     seed: Annotated[int, typer.Option(min=0)] = 1,
     shoppers: Annotated[int, typer.Option(min=1)] = 4,
-    store: Annotated[Path | None, typer.Option("--store", help="a store file")] = None,
+    store: StoreOption = None,
     duration_s: Annotated[
         float | None, typer.Option(min=1.0, help="store seconds; needed by days that loop")
     ] = None,

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from sortie.errors import UsageError
+from sortie.stores import StoreOption, store_path
 
 if TYPE_CHECKING:
     from sortie.scoring.plan import Request
@@ -122,9 +123,7 @@ def register(app: typer.Typer) -> None:
             ),
         ] = None,
         seeds: Annotated[str, typer.Option("--seeds", help="A-B, or one seed")] = "1",
-        store: Annotated[
-            str | None, typer.Option("--store", help="a store file, or one that ships by name")
-        ] = None,
+        store: StoreOption = None,
         json_file: Annotated[
             Path | None, typer.Option("--json", help="write the scores to this file as JSON")
         ] = None,
@@ -148,12 +147,11 @@ def register(app: typer.Typer) -> None:
             chosen_cases,
             chosen_seeds,
             chosen_sensors,
-            store_file_of,
         )
         from sortie.scoring.runner import jobs_of
 
         request = Request(
-            store_path=store_file_of(store),
+            store_path=store or store_path("demo"),
             cases=chosen_cases(cases or ()),
             seeds=chosen_seeds(seeds),
             sensors=chosen_sensors(sensors or ()),

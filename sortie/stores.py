@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from sortie.errors import UsageError
 
-__all__ = ["store_names", "store_path", "stores_folder"]
+__all__ = ["StoreOption", "store_names", "store_path", "stores_folder"]
 
 DEMO = "demo"
 
@@ -45,3 +48,15 @@ def store_path(name_or_path: str | Path) -> Path:
         f"expected a store file or one of {', '.join(names)}, got {text!r}: {problem}; "
         "`sortie store list` describes the shipped stores"
     )
+
+
+StoreOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        parser=store_path,
+        metavar="NAME|FILE",
+        help="a shipped store by name, or a store file; without it the demo store",
+    ),
+]
+"""`--store` of any command."""

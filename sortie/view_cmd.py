@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from sortie.errors import UsageError
+from sortie.stores import StoreOption
 
 if TYPE_CHECKING:
     from store_sim.viewer import ActionStrip, Show
@@ -133,9 +134,7 @@ def register(app: typer.Typer) -> None:
     def view(
         source: Annotated[str, typer.Argument(help="a scenario by name, or a recorded folder")],
         *,
-        store: Annotated[
-            Path | None, typer.Option("--store", help="a store file; without it the demo store")
-        ] = None,
+        store: StoreOption = None,
         seed: Annotated[int, typer.Option(min=0)] = 1,
         shoppers: Annotated[int, typer.Option(min=1, help="visits of a generated day")] = SHOPPERS,
         duration_s: Annotated[

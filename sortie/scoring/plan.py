@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from importlib.resources import files
 from pathlib import Path
 from typing import get_args
 
@@ -26,7 +25,6 @@ __all__ = [
     "chosen_cases",
     "chosen_seeds",
     "chosen_sensors",
-    "store_file_of",
     "tasks_of",
 ]
 
@@ -180,22 +178,3 @@ def chosen_sensors(given: Sequence[str]) -> tuple[Sensors, ...]:
             "them with commas"
         )
     return tuple(one for one in SENSOR_SETS if one in named or not named)
-
-
-def store_file_of(given: str | None) -> Path:
-    """A store file by its path, or one that ships by its name; the demo's for None."""
-    shipped = {
-        Path(str(one)).stem: Path(str(one))
-        for one in files("store_sim").joinpath("stores").iterdir()
-        if one.name.endswith(".yaml")
-    }
-    name = given or "demo"
-    path = Path(name)
-    if path.is_file():
-        return path
-    if name in shipped:
-        return shipped[name]
-    raise UsageError(
-        f"--store {name}: expected a store file (YAML), or one that ships: "
-        f"{', '.join(sorted(shipped))}"
-    )

@@ -29,13 +29,13 @@ from sortie.scoring.plan import (
     chosen_cases,
     chosen_seeds,
     chosen_sensors,
-    store_file_of,
     tasks_of,
 )
 from sortie.scoring.pool import in_parallel
 from sortie.scoring.results import Results
 from sortie.scoring.runner import score
 from sortie.scoring.summary import document_of
+from sortie.stores import store_path
 from store_sim.errors import DialError, ScenarioError
 from store_sim.scenarios import CASES
 from tests.sortie.score_kit import without_vision
@@ -87,10 +87,10 @@ def test_sensors_are_several_options_or_a_list() -> None:
 
 
 def test_a_store_is_a_file_or_ships_by_name(tmp_path: Path) -> None:
-    assert store_file_of(None) == store_file_of("demo") == demo_store_path()
-    assert store_file_of(str(demo_store_path())) == demo_store_path()
+    assert store_path("demo") == demo_store_path()
+    assert store_path(str(demo_store_path())) == demo_store_path()
     with pytest.raises(UsageError, match=r"expected a store file .* demo"):
-        store_file_of(str(tmp_path / "none.yaml"))
+        store_path(str(tmp_path / "none.yaml"))
 
 
 def test_a_dial_that_there_is_not_is_told_at_once() -> None:
@@ -245,7 +245,7 @@ def test_a_case_that_the_store_cannot_play_is_listed_and_not_scored(
     result = json.loads(path.read_text(encoding="utf-8"))
     (row,) = result["not_playable"]
     assert (row["case"], row["seeds"]) == ("base-01", [1, 2])
-    assert "expected a slot in bay-b" in row["reason"]
+    assert "lacks 3 parts for 'gondolas'" in row["reason"]
     assert result["cases"] == {}
     assert result["total"]["plates"]["visits"] == 0
     assert "not playable here: base-01 (seeds 1, 2): expected a slot in bay-b" in out.getvalue()
