@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,9 @@ def run_headless(
     sensors: Sensors,
     real_time: bool,
     json_file: Path | None,
+    dials: Sequence[str] = (),
 ) -> None:
-    """`sortie demo --headless`."""
+    """`sortie demo --headless`; `dials` are settings NAME=VALUE on top of the scenario's."""
     _check_writable(json_file)
     plan = DayPlan(
         store_path=store_path or demo_store_path(),
@@ -43,7 +44,7 @@ def run_headless(
         shoppers=shoppers,
         sensors=sensors,
         duration_s=600.0 if scenario == "demo-day" else None,
-    )
+    ).turned(*dials)
     with _progress(f"{scenario}, seed {seed}, {sensors}") as tell:
         result = simulate_day(plan, progress=_paced(tell) if real_time else tell)
     _finish(result, json_file)
@@ -57,12 +58,20 @@ def run_record(
     seed: int,
     shoppers: int,
     duration_s: float | None,
+    dials: Sequence[str] = (),
 ) -> None:
-    """`sortie record`."""
+    """`sortie record`; `dials` are settings NAME=VALUE on top of the scenario's."""
+    plan = DayPlan(
+        store_path=store_path or demo_store_path(),
+        scenario=scenario,
+        seed=seed,
+        shoppers=shoppers,
+        sensors="both",
+    ).turned(*dials)
     simulation = Simulation(scenario=scenario, seed=seed, shoppers=shoppers)
     with _progress(f"recording {scenario}, seed {seed}, into {folder}"):
         manifest = record_simulation(
-            folder, store_path or demo_store_path(), simulation, duration_s=duration_s
+            folder, plan.store_path, simulation, duration_s=duration_s, dials=plan.dials
         )
     size = sum(camera.bytes for camera in manifest.cameras)
     Console().print(
@@ -81,6 +90,9 @@ def run_replay(folder: Path, *, sensors: Sensors, json_file: Path | None) -> Non
 
 def _finish(result: dict[str, Any], json_file: Path | None) -> None:
     print_report(Console(), result)
+    if "faults" in result:
+        told = ", ".join(f"{name} {count}" for name, count in result["faults"].items() if count)
+        Console().print(f"what went wrong: {told or 'nothing'}")
     if json_file is not None:
         json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 

@@ -18,6 +18,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -30,6 +31,7 @@ from contracts.base import Contract
 from contracts.geometry import Camera
 from contracts.store_file import StoreFile, load_store_file
 from hardware.ports import Frame, GateScan, ScaleBatch
+from store_sim.dials import Dials
 from store_sim.errors import RecordingError
 from store_sim.scenarios import build
 from store_sim.stream import SensorTick, SimulatedStream, chosen_cameras
@@ -326,10 +328,16 @@ def record_simulation(
     *,
     cameras: Iterable[str] | None = None,
     duration_s: float | None = None,
+    dials: Dials | None = None,
 ) -> Manifest:
-    """Simulates a scenario and records all its sensors, truth apart, into `folder`."""
+    """Simulates a scenario and records all its sensors, truth apart, into `folder`.
+
+    `dials` are the scenario's own if None.
+    """
     store = load_store_file(store_path)
     scenario = build(simulation.scenario, store, simulation.seed, simulation.shoppers)
+    if dials is not None:
+        scenario = replace(scenario, dials=dials)
     wanted = chosen_cameras(store, None if cameras is None else set(cameras))
     writer = RecordingWriter(
         folder,
