@@ -144,6 +144,8 @@ class Boot:
         acks = {ack.boot_id: ack for ack in sorted(mail.acks, key=lambda one: one.upto_seq)}
         for ack in acks.values():
             self.drain.acknowledge(ack, now_s)
+        if mail.pings:
+            self.drain.heard()
         for worker in self.workers.values():
             if worker.failure is not None:
                 raise worker.failure

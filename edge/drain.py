@@ -4,6 +4,10 @@ PUBACK says that the broker has a message, not that the hub stored it, and a bro
 in between. So what counts is the hub's own cumulative acknowledgement; until it comes the event
 stays in the outbox, and it is sent again after a reconnection or when acknowledgements stall. The
 hub takes each `(device, boot_id, seq)` once, so that sending twice does no harm.
+
+Pauses grow while the hub is silent, for it is away or has too much to do. An acknowledgement that
+confirms nothing new is another matter: the hub is there, and waits behind a gap for an event that
+was lost. Then it is sent again soon.
 """
 
 from __future__ import annotations
@@ -30,6 +34,9 @@ class DrainSettings(BaseModel):
     batch: Annotated[int, Field(ge=1, le=1000, description="events read from disk at once")] = 32
     stall_s: Annotated[float, Field(gt=0, le=600, description="send again after no progress")] = 3.0
     stall_max_s: Annotated[float, Field(gt=0, le=3600, description="longest such pause")] = 30.0
+    gap_s: Annotated[
+        float, Field(gt=0, le=600, description="send again if the hub answers and misses something")
+    ] = 0.5
 
 
 class Drain:
@@ -48,6 +55,8 @@ class Drain:
         self._under_way = 0
         self._progress_s = 0.0
         self._stall_s = self._settings.stall_s
+        self._gap = False
+        self._gap_s = self._settings.gap_s
         self.resent = 0
 
     def acknowledge(self, ack: HubAck, now_s: float) -> int:
@@ -57,7 +66,13 @@ class Drain:
             self._under_way = self._outbox.waiting_upto(self._sent_upto)
             self._progress_s = now_s
             self._stall_s = self._settings.stall_s
+            self._gap_s = self._settings.gap_s
+        self._gap = not forgotten and self._under_way > 0
         return forgotten
+
+    def heard(self) -> None:
+        """The hub said something: it is not away, and the pauses that grew meanwhile are over."""
+        self._stall_s = self._settings.stall_s
 
     def pump(self, now_s: float) -> int:
         """Sends what the window allows; how many events were handed over."""
@@ -68,6 +83,10 @@ class Drain:
             self._session = self._bus.session
             self._rewind(now_s)
             self._stall_s = self._settings.stall_s
+        elif self._under_way and self._gap and now_s - self._progress_s >= self._gap_s:
+            self._rewind(now_s)
+            # Doubled, so that a hub that is slow and not deaf is not buried under repetitions.
+            self._gap_s = min(self._settings.stall_s, 2 * self._gap_s)
         elif self._under_way and now_s - self._progress_s >= self._stall_s:
             self._rewind(now_s)
             self._stall_s = min(self._settings.stall_max_s, 2 * self._stall_s)
@@ -93,4 +112,5 @@ class Drain:
     def _rewind(self, now_s: float) -> None:
         self._sent_upto = 0
         self._under_way = 0
+        self._gap = False
         self._progress_s = now_s

@@ -17,12 +17,13 @@ from typing import Any
 from contracts.codec import message_of
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
+from contracts.messages import Message, NodeBorn
 from contracts.store_file import StoreFile
 from hub import commands as c
 from hub.attribution.model import Decision
 from hub.chain import canonical
 from hub.devices import service as devices
-from hub.devices.model import Admission
+from hub.devices.model import Admission, Boot
 from hub.effects import NOTHING, Effects, EventLog, us
 from hub.errors import RejectedError
 from hub.rules import Rules
@@ -48,6 +49,7 @@ class HubCore:
         self.applying: tuple[str, str, int] | None = None
         self.unread: list[tuple[str, str, int, str]] = []
         self._stirred = False
+        self._held: dict[tuple[str, str], Boot] = {}
 
     # -- inputs ---------------------------------------------------------------------------
 
@@ -70,6 +72,7 @@ class HubCore:
         """Time passed: decide, give up waiting, settle, ask the gateway again."""
         self._at(now_s)
         state = self.state
+        self._release_overdue()
         for decision in state.attributor.decide(now_s=state.now_s):
             self._decided(decision)
         entry.expire_codes(state)
@@ -94,18 +97,25 @@ class HubCore:
     def busy(self) -> bool:
         """Whether time passing may change anything."""
         state = self.state
-        return bool(self._stirred or state.asks or state.reaches or state.open_visits())
+        return bool(
+            self._stirred or self._held or state.asks or state.reaches or state.open_visits()
+        )
 
     @property
     def quiet(self) -> bool:
         """Whether replay may begin here: nobody in the store and nothing on its way."""
         state = self.state
         return not (
-            state.asks
+            self._held
+            or state.asks
             or state.reaches
             or state.open_visits()
             or any(boot.waiting for d in state.devices.all.values() for boot in d.boots.values())
         )
+
+    def undated(self, device_id: str) -> bool:
+        """Whether news of a device wait for an answer to a ping."""
+        return any(name == device_id for name, _boot in self._held)
 
     def digest(self) -> str:
         """SHA-256 of the state: equal after a replay of the same inputs."""
@@ -156,17 +166,59 @@ class HubCore:
             item.deviceid, item.bootid, item.sequence, None if skip else item
         ):
             self.applying = (ready.deviceid, ready.bootid, ready.sequence)
-            try:
-                message = message_of(ready)
-            except ContractError as error:
-                self._unread(ready, str(error))
+            if boot.heard_s is None:
+                boot.heard_s = self.state.now_s
+            message = self._read(ready)
+            if message is None:
                 continue
-            if isinstance(message, devices.SEQUENCED):
-                devices.apply_message(self.state, device, boot, ready, message)
+            if boot.held or self._must_wait(boot, message):
+                boot.clock.heard(now_s=self.state.now_s, device_us=ready.monotonicus)
+                boot.held.append((ready, message))
+                self._held[device.device_id, boot.boot_id] = boot
             else:
-                self._unread(ready, f"{ready.type} is not a sequenced message")
+                devices.apply_message(self.state, device, boot, ready, message)
         self.applying = None
         return self._taken()
+
+    def _read(self, item: Envelope) -> Message | None:
+        try:
+            message = message_of(item)
+        except ContractError as error:
+            self._unread(item, str(error))
+            return None
+        if isinstance(message, devices.SEQUENCED):
+            return message
+        self._unread(item, f"{item.type} is not a sequenced message")
+        return None
+
+    def _must_wait(self, boot: Boot, message: Message) -> bool:
+        """Whether a boot's clock must be known first.
+
+        A node that was cut off has much to tell when it is heard again. Before it has answered a
+        ping nobody knows when that was, and a reach dated to another moment is another shopper's.
+        That it was born needs no date.
+        """
+        return (
+            boot.clock.best is None
+            and self.state.now_s < (boot.heard_s or 0.0) + self.state.rules.clock_wait_s
+            and not isinstance(message, NodeBorn)
+        )
+
+    def _release(self, device_id: str, boot_id: str) -> None:
+        boot = self._held.pop((device_id, boot_id), None)
+        if boot is not None:
+            held, boot.held = boot.held, []
+            for item, message in held:
+                self.applying = (device_id, boot_id, item.sequence)
+                devices.apply_message(
+                    self.state, self.state.devices.all[device_id], boot, item, message
+                )
+            self.applying = None
+
+    def _release_overdue(self) -> None:
+        for (device_id, boot_id), boot in list(self._held.items()):
+            if not self._must_wait(boot, boot.held[0][1]):
+                self._release(device_id, boot_id)
 
     def _unread(self, item: Envelope, reason: str) -> None:
         self.unread.append((item.deviceid, item.bootid, item.sequence, reason))
@@ -191,7 +243,8 @@ class HubCore:
             case c.GatewayAnswered():
                 return answers.answered(state, command)
             case c.PongArrived():
-                devices.pong(state, command)
+                if devices.pong(state, command):
+                    self._release(command.device_id, command.boot_id)
                 return c.Reply()
             case c.ChangePrice():
                 return self._change_price(command)

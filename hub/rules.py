@@ -74,6 +74,9 @@ class Rules(BaseModel):
     gateway_backoff_s_max: Wait = 60.0
     visits_open_max: Annotated[int, Field(ge=1, le=100_000)] = 2_000
     visits_final_kept: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    clock_wait_s: Annotated[
+        Wait, Field(description="news of a boot wait so long for its first answer to a ping")
+    ] = 10.0
     sequences_waiting_max: Annotated[
         int, Field(ge=1, le=100_000, description="messages of one boot kept behind a gap")
     ] = 2_048

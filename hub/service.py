@@ -13,6 +13,7 @@ HubHaltedError until `recover()` has read the database again; nothing unstored w
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -441,14 +442,11 @@ class Hub:
     def _due_pings(self, now: float) -> list[Outgoing]:
         out = []
         for device_id in self.core.state.devices.all:
-            next_s, sent = self._pings.get(device_id, (now, 0))
-            if now < next_s:
-                continue
-            self._pings[device_id] = (
-                now + (PING_FIRST_S if sent < PING_FIRST else PING_S),
-                sent + 1,
-            )
-            out.append(self.outgoing("ping", device_id, ClockPing(hub_us=us(now))))
+            last_s, sent = self._pings.get(device_id, (-math.inf, 0))
+            soon = sent <= PING_FIRST or self.core.undated(device_id)
+            if now >= last_s + (PING_FIRST_S if soon else PING_S):
+                self._pings[device_id] = (now, sent + 1)
+                out.append(self.outgoing("ping", device_id, ClockPing(hub_us=us(now))))
         return out
 
     def outgoing(

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from contracts.errors import ContractError
-from sortie.errors import SortieError
+from sortie.errors import SortieError, UsageError
 from sortie.stores import StoreOption
 
 __all__ = ["app", "main"]
@@ -51,6 +51,10 @@ class PartChoice(StrEnum):
 JsonFile = Annotated[
     Path | None, typer.Option("--json", help="write the result to this file as JSON")
 ]
+DialSettings = Annotated[
+    list[str] | None,
+    typer.Option("--dial", help="turn a dial of the simulator, as NAME=VALUE; may be repeated"),
+]
 SensorSet = Annotated[
     SensorsChoice, typer.Option("--sensors", help="which sensors the nodes may use")
 ]
@@ -71,6 +75,7 @@ def demo(
         SpeedChoice, typer.Option(help="headless: as fast as can be, or as the clock goes")
     ] = SpeedChoice.max,
     port: Annotated[int, typer.Option(min=1, max=65535, help="where the pages listen")] = 8700,
+    dial: DialSettings = None,
     json_file: JsonFile = None,
 ) -> None:
     """Run the whole store with simulated shoppers; headless: score a day against its truth."""
@@ -85,8 +90,11 @@ def demo(
             sensors=sensors.value,
             real_time=speed is SpeedChoice.real,
             json_file=json_file,
+            dials=tuple(dial or ()),
         )
         return
+    if dial:
+        raise UsageError("expected --headless with --dial; the demo's own processes have no dials")
     from sortie.demo import run_demo
 
     run_demo(
@@ -113,6 +121,7 @@ def record(
     cameras: Annotated[
         list[str] | None, typer.Option(help="only this camera; may be given again for more")
     ] = None,
+    dial: DialSettings = None,
 ) -> None:
     """Record a simulated day: a video per camera, plates, gates, and the truth apart."""
     from sortie.commands import run_record
@@ -125,6 +134,7 @@ def record(
         shoppers=shoppers,
         duration_s=duration_s,
         cameras=cameras,
+        dials=tuple(dial or ()),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,13 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from auditor.report import print_report
+from contracts.store_file import load_store_file
 from sortie.day import DayPlan, demo_store_path, replay_day, simulate_day
 from sortie.errors import UsageError
 from sortie.lockstep import Sensors
+from store_sim.dials import turned
 from store_sim.recording import Simulation, record_simulation
+from store_sim.scenarios import build
 
 __all__ = ["run_headless", "run_record", "run_replay"]
 
@@ -34,8 +37,9 @@ def run_headless(
     sensors: Sensors,
     real_time: bool,
     json_file: Path | None,
+    dials: Sequence[str] = (),
 ) -> None:
-    """`sortie demo --headless`."""
+    """`sortie demo --headless`; `dials` are settings NAME=VALUE on top of the scenario's."""
     _check_writable(json_file)
     plan = DayPlan(
         store_path=store_path or demo_store_path(),
@@ -44,6 +48,7 @@ def run_headless(
         shoppers=shoppers,
         sensors=sensors,
         duration_s=600.0 if scenario == "demo-day" else None,
+        dials=tuple(dials),
     )
     with _progress(f"{scenario}, seed {seed}, {sensors}") as tell:
         result = simulate_day(plan, progress=_paced(tell) if real_time else tell)
@@ -59,13 +64,19 @@ def run_record(
     shoppers: int,
     duration_s: float | None,
     cameras: list[str] | None = None,
+    dials: Sequence[str] = (),
 ) -> None:
-    """`sortie record`."""
-    simulation = Simulation(scenario=scenario, seed=seed, shoppers=shoppers)
+    """`sortie record`; `dials` are settings NAME=VALUE on top of the scenario's."""
+    path = store_path or demo_store_path()
+    chosen = None
+    if dials:
+        own = build(scenario, load_store_file(path), seed, shoppers).dials
+        chosen = turned(own, *dials)
+    simulation = Simulation(scenario=scenario, seed=seed, shoppers=shoppers, dials=chosen)
     with _progress(f"recording {scenario}, seed {seed}, into {folder}") as tell:
         manifest = record_simulation(
             folder,
-            store_path or demo_store_path(),
+            path,
             simulation,
             cameras=cameras or None,
             duration_s=duration_s,
@@ -92,6 +103,9 @@ def run_replay(
 
 def _finish(result: dict[str, Any], json_file: Path | None) -> None:
     print_report(Console(), result)
+    if "faults" in result:
+        told = ", ".join(f"{name} {count}" for name, count in result["faults"].items() if count)
+        Console().print(f"what went wrong: {told or 'nothing'}")
     if json_file is not None:
         json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -18,12 +19,16 @@ from edge.exchange import Observation
 from edge.settings import NodeSettings
 from hub.attribution.engine import Engine
 from hub.service import Hub
+from hub.wallet.fake import FakeGateway
 from models.manifest import load_manifest, verify
 from sortie.errors import UsageError
 from sortie.gallery import store_gallery
+from sortie.gatekeeper import gated
 from sortie.lockstep import EPOCH_S, Lockstep, Phones, Sensors
+from sortie.lockstep_faults import FaultPlan, goes_wrong
 from sortie.vision_cache import ObservationCache, code_digest
-from store_sim.dials import turned
+from store_sim.dials import Dials, Mishap, NetworkDials, PlateDials, turned
+from store_sim.errors import RecordingError
 from store_sim.replay import RecordedStream, read_visits
 from store_sim.scenarios import build
 from store_sim.stream import SensorTick, SimulatedStream
@@ -96,7 +101,8 @@ def simulate_day(
     store = load_store_file(plan.store_path)
     hashes = model_hashes()
     scenario = day_scenario(plan, store)
-    cache, known = _kept_pass(plan, hashes)
+    dials = scenario.dials
+    cache, known = _kept_pass(plan, dials, hashes)
     wanted = [
         camera.camera_id
         for camera in store.cameras
@@ -104,9 +110,13 @@ def simulate_day(
     ]
     with tempfile.TemporaryDirectory(prefix="sortie-truth-") as folder:
         truth = Path(folder)
+        streams: list[SimulatedStream] = []
+
+        def tampering() -> tuple[Mishap, ...]:
+            return streams[0].world.tampering() if streams else ()
 
         def source(phones: Phones) -> Iterable[SensorTick]:
-            return day_stream(
+            stream = day_stream(
                 plan,
                 store,
                 scenario,
@@ -114,18 +124,22 @@ def simulate_day(
                 phone=phones,
                 truth=TruthWriter(truth),
             )
+            streams.append(stream)
+            phones.wallet_of = stream.world.people.wallet_of
+            return gated(stream, lambda: day.lockstep.hub)
 
-        day = _Day(store, plan.sensors, plan.seed, known)
-        day.run(source, progress)
-        if plan.cached and known is None:
-            cache.store(day.lockstep.seen)
-        day.phones.write(truth)
-        (truth / "visits.jsonl").touch()
-        return day.audit(truth, hashes, look=look)
+        gallery = plan.store_path.parent
+        with closing(_Day(store, plan.sensors, plan.seed, known, dials, tampering, gallery)) as day:
+            day.run(source, progress)
+            if plan.cached and known is None and not _nodes_die(dials):
+                cache.store(day.lockstep.seen)
+            day.phones.write(truth)
+            (truth / "visits.jsonl").touch()
+            return day.audit(truth, hashes, look=look)
 
 
 def _kept_pass(
-    plan: DayPlan, hashes: dict[str, str]
+    plan: DayPlan, dials: Dials, hashes: dict[str, str]
 ) -> tuple[ObservationCache, dict[str, list[Observation]] | None]:
     """The cache this day belongs in, and what it or a fuller one holds already.
 
@@ -139,8 +153,8 @@ def _kept_pass(
         "seed": str(plan.seed),
         "shoppers": str(plan.shoppers),
         "duration": str(plan.duration_s),
-        "dials": repr(plan.dials),
         "models": repr(sorted(hashes.items())),
+        "dials": _seen_dials(dials),
     }
     everything = ObservationCache({**parts, "eyes": "all"})
     known = everything.load() if plan.cached else None
@@ -148,6 +162,26 @@ def _kept_pass(
         return everything, known
     ceilings = ObservationCache({**parts, "eyes": "ceiling"})
     return ceilings, ceilings.load() if plan.cached else None
+
+
+def _seen_dials(dials: Dials) -> str:
+    """The dials that change what a pass sees: pictures, clocks, and when people do what.
+
+    Plates and what happens to messages and nodes change nothing that a camera sees. A hub that is
+    away does: nobody gets a code, so that shoppers wait at the gate.
+    """
+    network = dials.network
+    away = {"kills_per_min": network.kills_per_min} if network.kills_per_min else {}
+    mishaps = [one for one in dials.mishaps if one.kind not in ("broker_down", "node_down")]
+    shown = dials.model_copy(update={"plates": PlateDials(), "network": NetworkDials(**away)})
+    return shown.model_copy(update={"mishaps": tuple(mishaps)}).model_dump_json()
+
+
+def _nodes_die(dials: Dials) -> bool:
+    """Whether a dead node may have left gaps in what was seen."""
+    return dials.network.kills_per_min > 0 or any(
+        mishap.kind == "node_down" for mishap in dials.mishaps
+    )
 
 
 def replay_day(
@@ -175,9 +209,11 @@ def replay_day(
     )
     simulation = None if stream.manifest is None else stream.manifest.simulation
     seed = 0 if simulation is None else simulation.seed
-    day = _Day(stream.store, sensors, seed, None)
+    day = _Day(stream.store, sensors, seed, None, Dials(), folder=folder)
     late.append(day.phones)
     day.run(lambda _phones: stream, progress)
+    if not day.lockstep.seen and not stream.has_plates:
+        raise RecordingError(f"{folder}: nothing to replay: {'; '.join(stream.missing)}")
     truth, torn = read_visits(folder, lenient=lenient)
     missing = [*stream.missing, *torn]
     if truth is None:
@@ -205,32 +241,70 @@ class _Day:
         sensors: Sensors,
         seed: int,
         known: dict[str, list[Observation]] | None,
+        dials: Dials,
+        tampering: Callable[[], Iterable[Mishap]] = tuple,
+        folder: Path | None = None,
     ) -> None:
+        """`tampering()` gives what shoppers have done to devices so far; photos of products lie
+        beside the store file, in `folder`."""
         if sensors not in ("both", "camera", "plates"):
             raise UsageError(f"expected sensors both, camera or plates, got {sensors!r}")
         self._began_s = time.process_time()
         self._sensors = sensors
         self._seed = seed
         self._end_s = 0.0
-        self.hub = Hub.open(store, attributor=Engine)
+        self._closing = ExitStack()
+        self._faults: FaultPlan | None = None
+        if goes_wrong(dials):
+            self._faults = self._disks(store, dials, tampering)
+        hub = Hub.open(store, attributor=Engine) if self._faults is None else self._faults.reopen()
         shelf = sensors != "plates" and known is None
         maker = CoreMaker(
             NodeSettings(sensors=sensors),
-            gallery=store_gallery(store) if shelf else None,
+            gallery=store_gallery(store, folder=folder) if shelf else None,
             eyes=known is None,
         )
-        self.lockstep = Lockstep(store, self.hub, maker, observations=known)
-        self.phones = Phones(self.hub, seed, lambda: self.lockstep.hub_now_s)
+        self.lockstep = Lockstep(
+            store,
+            hub,
+            maker,
+            observations=known,
+            clock=dials.clock,
+            seed=seed,
+            line=None if self._faults is None else self._faults.line,
+        )
+        self.phones = Phones(self.lockstep, seed, lambda: self.lockstep.hub_now_s)
+
+    def _disks(
+        self, store: StoreFile, dials: Dials, tampering: Callable[[], Iterable[Mishap]]
+    ) -> FaultPlan:
+        """What outlives a kill: the hub's database, the nodes' outboxes, the gateway's books."""
+        folder = Path(
+            self._closing.enter_context(tempfile.TemporaryDirectory(prefix="sortie-disks-"))
+        )
+        gateway = FakeGateway()
+        self._closing.callback(gateway.close)
+        url = f"sqlite:///{folder / 'hub.sqlite'}"
+
+        def reopen() -> Hub:
+            return Hub.open(store, url=url, attributor=Engine, gateway=gateway)
+
+        return FaultPlan(dials, self._seed, folder, reopen, tampering)
 
     def run(self, source: Callable[[Phones], Iterable[SensorTick]], progress: Progress) -> None:
         """Drives the store to the end of the source."""
         self._end_s = self.lockstep.run(source(self.phones), progress=progress)
 
+    def close(self) -> None:
+        """Gives disks back."""
+        self._closing.close()
+
     def audit(
         self, truth: Path | None, hashes: dict[str, str], *, look: Look | None = None
     ) -> dict[str, Any]:
         """The auditor's document of this day; `truth` is None where nobody knows it."""
-        export = self.hub.export_json()
+        hub = self.lockstep.hub if self._faults is None else self._faults.books()
+        export = hub.export_json()
         scores = None if truth is None else score_day(read_truth(truth), export, epoch_s=EPOCH_S)
         result = document(
             scores,
@@ -241,8 +315,10 @@ class _Day:
             cpu_s=time.process_time() - self._began_s,
             store_s=self._end_s,
         )
+        if self._faults is not None:
+            result["faults"] = dict(self._faults.counts)
         result["cpu_parts_s"] = {name: round(s, 3) for name, s in self.lockstep.cpu_s.items()}
         if look is not None and truth is not None:
-            look(self.hub, truth, result)
-        self.hub.close()
+            look(hub, truth, result)
+        hub.close()
         return result

@@ -4,6 +4,7 @@ SortieError
 ├── UsageError          an argument cannot be used: says what was expected
 ├── PortTakenError      another program listens where the store wants to
 ├── ProcessFailedError  a supervised process ended by itself
+├── HubAwayError        the hub of a lockstep store is down at the moment
 └── MissingPartError    a system package or weight file is missing: says how to mend it
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 __all__ = [
     "AwayError",
+    "HubAwayError",
     "MissingPartError",
     "PortTakenError",
     "ProcessFailedError",
@@ -34,6 +36,10 @@ class PortTakenError(SortieError):
 
 class ProcessFailedError(SortieError):
     """A supervised process ended by itself."""
+
+
+class HubAwayError(SortieError):
+    """The hub of a lockstep store is down at the moment."""
 
 
 class MissingPartError(SortieError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from hub.service import Hub
+from sortie.errors import HubAwayError
 from store_sim.stream import SensorTick, SimulatedStream
 
 __all__ = ["gated"]
@@ -17,12 +18,17 @@ __all__ = ["gated"]
 def gated(stream: SimulatedStream, hub: Callable[[], Hub]) -> Iterator[SensorTick]:
     """The stream's ticks; between two of them the world hears whom the hub has refused.
 
-    `hub` gives the hub that lives now: one that was killed and opened again is another object.
+    `hub` gives the hub that lives now, one that was killed and opened again is another object; it
+    raises HubAwayError while there is none.
     """
     told = -1
     for tick in stream:
         yield tick
-        for event in hub().live.feed:
+        try:
+            feed = hub().live.feed
+        except HubAwayError:
+            continue
+        for event in feed:
             if event.number > told and event.kind == "entry.refused":
                 stream.world.refuse_gate(str(event.data["gate_id"]))
             told = max(told, event.number)

@@ -4,17 +4,17 @@ A sensor source gives ticks; each node's core takes its own sensors' readings; i
 numbered and handed to the hub; the hub's answers go back before the next tick. The cores are the
 ones of production, and so are the messages: what is missing is only sockets, threads and disks.
 
-Every node has a clock of its own, set off against the store's, and the hub has to find that out.
+What lies between nodes and hub is a line: a direct one, or one on which everything goes wrong
+that the dials ask for (sortie.lockstep_faults). There the nodes keep outboxes on disk and the hub
+a database, as in production, and both may be killed.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -22,52 +22,73 @@ from contracts.codec import encode
 from contracts.messages import ClockPing, NodeConfig
 from contracts.store_file import StoreFile
 from contracts.topics import device_of, topic
-from edge.core import NodeCore
-from edge.exchange import NodeInputs, Observation
-from edge.sequencer import Sequencer
-from hardware.ports import Frame, GateScan, ScaleBatch
-from hub.commands import OpenVisit
+from edge.exchange import NodeOutputs, Observation
+from hub.commands import Command, OpenVisit, Reply
 from hub.service import Hub, Outgoing
+from sortie.errors import HubAwayError
+from sortie.lockstep_node import (
+    EPOCH_S,
+    LockstepNode,
+    MakeCore,
+    Tick,
+    node_clock_s,
+    node_clocks,
+)
+from store_sim.dials import ClockDials
 
-__all__ = ["EPOCH_S", "Lockstep", "Phones", "Sensors", "Tick", "node_clock_s"]
+__all__ = ["EPOCH_S", "Commanded", "Line", "Lockstep", "Phones", "Sensors", "Tick", "node_clock_s"]
 
-EPOCH_S = 1_760_000_000.0
-"""Hub time at store second 0."""
 HUB_TICK_S = 0.2
 DRAIN_S_MAX = 120.0
-FRAME_SLACK_S = 1e-6
 
 Sensors = Literal["both", "camera", "plates"]
 
 
-class Tick(Protocol):
-    """What all sensors of the store gave since the last tick, in store seconds."""
+class Commanded(Protocol):
+    """Something that does the hub's commands: the hub, or a store whose hub may be away."""
+
+    def command(self, command: Command, now_s: float) -> Reply:
+        """Does a command, or raises HubError, or HubAwayError if nobody answers."""
+        ...
+
+
+class Line(Protocol):
+    """What lies between the nodes and the hub. Times are store seconds and never go back.
+
+    `drained` says whether nothing is on its way or kept for later any more. `node_s` and `hub_s`
+    are CPU seconds spent for either.
+    """
+
+    node_s: float
+    hub_s: float
 
     @property
-    def t_s(self) -> float: ...
+    def hub(self) -> Hub | None:
+        """The hub; None while it is away."""
+        ...
+
     @property
-    def frames(self) -> tuple[Frame, ...]: ...
-    @property
-    def scales(self) -> ScaleBatch | None: ...
-    @property
-    def scans(self) -> tuple[GateScan, ...]: ...
+    def drained(self) -> bool: ...
 
+    def begin(self, now_s: float) -> None:
+        """A new moment: what happens to processes and links happens first."""
+        ...
 
-def node_clock_s(index: int) -> float:
-    """What the n-th node's clock shows at store second 0."""
-    return 211.25 + 97.5 * index
+    def step(self, node: LockstepNode, tick: Tick) -> NodeOutputs | None:
+        """Lets a node take a tick; None if it is dead."""
+        ...
 
+    def say(self, node: LockstepNode, outputs: NodeOutputs, now_s: float) -> None:
+        """Sends what a node says."""
+        ...
 
-@dataclasses.dataclass(slots=True)
-class _Node:
-    config: NodeConfig
-    core: NodeCore
-    sequencer: Sequencer
-    offset_s: float
-    cached: dict[str, Iterator[Observation]]
-    waiting: dict[str, Observation]
-    pings: list[ClockPing] = dataclasses.field(default_factory=list)
-    cpu_s: float = 0.0
+    def end(self, now_s: float, *, tick: bool) -> None:
+        """All nodes have spoken; with `tick` time passes for the hub."""
+        ...
+
+    def close(self) -> None:
+        """Gives back what the line itself has opened; the hub stays open."""
+        ...
 
 
 class Phones:
@@ -76,20 +97,25 @@ class Phones:
     Codes are made from the seed, so that a day can be run again with the same digest.
     """
 
-    def __init__(self, hub: Hub, seed: int, now_s: Callable[[], float]) -> None:
+    def __init__(self, hub: Commanded, seed: int, now_s: Callable[[], float]) -> None:
         self._hub = hub
         self._seed = seed
         self._now_s = now_s
+        self.wallet_of: Callable[[int], int] = lambda shopper: shopper
+        """On whose wallet a shopper's code is asked for: a group pays through one."""
         self.visits: dict[int, str] = {}
 
     def __call__(self, shopper: int) -> str | None:
-        """The entry code of a shopper, asked from the hub."""
+        """The entry code of a shopper, asked from the hub; None while it is away."""
         text = f"sortie:{self._seed}:{shopper}"
         code = "SRT-" + hashlib.sha256(text.encode()).hexdigest()[:24]
         token = hashlib.sha256(f"token:{text}".encode()).hexdigest()
-        reply = self._hub.command(
-            OpenVisit(token_sha256=token, code=code, payer=f"shopper-{shopper}"), self._now_s()
-        )
+        payer = f"shopper-{self.wallet_of(shopper)}"
+        command = OpenVisit(token_sha256=token, code=code, payer=payer)
+        try:
+            reply = self._hub.command(command, self._now_s())
+        except HubAwayError:
+            return None
         if reply.visit_id is not None:
             self.visits[shopper] = reply.visit_id
         return code
@@ -111,139 +137,153 @@ class Lockstep:
         self,
         store: StoreFile,
         hub: Hub,
-        make_core: Callable[[NodeConfig, str], NodeCore],
+        make_core: MakeCore,
         *,
         observations: Mapping[str, Sequence[Observation]] | None = None,
+        clock: ClockDials | None = None,
+        seed: int = 0,
+        line: Callable[[Sequence[LockstepNode], Hub], Line] | None = None,
     ) -> None:
         """`make_core(config, boot_id)` builds a node's core. With `observations` (camera id to a
-        day's observations) nothing is perceived: they are handed in at their own times."""
-        self._store = store
-        self._hub = hub
+        day's observations) nothing is perceived: they are handed in at their own times.
+
+        `clock` and `seed` say how far the nodes' clocks are apart. `line(nodes, hub)` makes what
+        lies between them; None is a direct line.
+        """
         self._now_s = 0.0
         self._next_hub_tick_s = 0.0
-        self._nodes: dict[str, _Node] = {}
-        self._given = observations is not None
         self.seen: dict[str, list[Observation]] = {}
-        self.cpu_s: dict[str, float] = {"perceive": 0.0, "node": 0.0, "hub": 0.0, "source": 0.0}
-        for index, config in enumerate(self._configs(hub.start(EPOCH_S))):
-            core = make_core(config, "boot-1")
-            self._nodes[config.node_id] = _Node(
-                config=config,
-                core=core,
-                sequencer=Sequencer(
-                    store_id=store.store_id,
-                    device_id=config.node_id,
-                    boot_id="boot-1",
-                    config_revision=config.revision,
-                ),
-                offset_s=node_clock_s(index),
-                cached={
-                    camera.camera_id: iter((observations or {}).get(camera.camera_id, ()))
-                    for camera in config.cameras
-                },
-                waiting={},
-            )
+        self._cpu_s = {"node": 0.0, "source": 0.0}
+        configs = [
+            NodeConfig.model_validate_json(message.payload)
+            for message in hub.start(EPOCH_S)
+            if message.topic.endswith("/config")
+        ]
+        clocks = node_clocks(len(configs), clock or ClockDials(), seed)
+        self._nodes = [
+            LockstepNode(config, clocks[k], make_core, observations=observations, seen=self.seen)
+            for k, config in enumerate(configs)
+        ]
+        make_line = line or _DirectLine
+        self._line: Line = make_line(self._nodes, hub)
 
     @property
     def hub_now_s(self) -> float:
         """Hub seconds now."""
         return EPOCH_S + self._now_s
 
+    @property
+    def hub(self) -> Hub:
+        """The hub that lives now; HubAwayError if none does."""
+        hub = self._line.hub
+        if hub is None:
+            raise HubAwayError("expected a hub that lives, it is away; let time pass")
+        return hub
+
+    @property
+    def cpu_s(self) -> dict[str, float]:
+        """CPU seconds of perceiving, of the nodes otherwise, of the hub, and of the source."""
+        perceive_s = sum(node.perceive_s for node in self._nodes)
+        return {
+            "perceive": perceive_s,
+            "node": self._cpu_s["node"] - perceive_s + self._line.node_s,
+            "hub": self._line.hub_s,
+            "source": self._cpu_s["source"],
+        }
+
+    def command(self, command: Command, now_s: float) -> Reply:
+        """Does a command of the hub; HubAwayError while it is away."""
+        return self.hub.command(command, now_s)
+
     def run(
         self, ticks: Iterable[Tick], *, progress: Callable[[float], None] = lambda _t: None
     ) -> float:
         """Runs to the end of the source and until every visit is closed; store seconds run."""
+        try:
+            for tick in self._timed(ticks):
+                self._one(tick)
+                progress(self._now_s)
+            end_s = self._now_s
+            while not self._over() and self._now_s - end_s < DRAIN_S_MAX:
+                self._now_s += HUB_TICK_S
+                self._line.begin(self._now_s)
+                self._line.end(self._now_s, tick=True)
+        finally:
+            self._line.close()
+        return self._now_s
+
+    def _timed(self, ticks: Iterable[Tick]) -> Iterator[Tick]:
         source = iter(ticks)
         while True:
             began = time.process_time()
             tick = next(source, None)
-            self.cpu_s["source"] += time.process_time() - began
+            self._cpu_s["source"] += time.process_time() - began
             if tick is None:
-                break
-            self._one(tick)
-            progress(self._now_s)
-        end_s = self._now_s
-        while self._hub.core.state.open_visits() and self._now_s - end_s < DRAIN_S_MAX:
-            self._now_s += HUB_TICK_S
-            self._tick_hub()
-        return self._now_s
+                return
+            yield tick
+
+    def _over(self) -> bool:
+        hub = self._line.hub
+        return hub is not None and not hub.core.state.open_visits() and self._line.drained
 
     def _one(self, tick: Tick) -> None:
         self._now_s = tick.t_s
-        for node in self._nodes.values():
-            inputs = self._inputs(node, tick)
-            self._step(node, inputs)
-        if self._now_s >= self._next_hub_tick_s:
+        self._line.begin(self._now_s)
+        for node in self._nodes:
+            began = time.process_time()
+            outputs = self._line.step(node, tick)
+            self._cpu_s["node"] += time.process_time() - began
+            if outputs is not None:
+                self._line.say(node, outputs, self._now_s)
+        due = self._now_s >= self._next_hub_tick_s
+        if due:
             self._next_hub_tick_s = self._now_s + HUB_TICK_S
-            self._tick_hub()
+        self._line.end(self._now_s, tick=due)
 
-    def _inputs(self, node: _Node, tick: Tick) -> NodeInputs:
-        own = {camera.camera_id for camera in node.config.cameras}
+
+class _DirectLine:
+    """Nothing is late and nothing is lost: the hub has a message when the node has said it."""
+
+    drained = True
+
+    def __init__(self, nodes: Sequence[LockstepNode], hub: Hub) -> None:
+        self._nodes = {node.config.node_id: node for node in nodes}
+        self._hub = hub
+        self.node_s = self.hub_s = 0.0
+
+    @property
+    def hub(self) -> Hub:
+        return self._hub
+
+    def begin(self, now_s: float) -> None:
+        pass
+
+    def step(self, node: LockstepNode, tick: Tick) -> NodeOutputs:
+        return node.step(tick)
+
+    def say(self, node: LockstepNode, outputs: NodeOutputs, now_s: float) -> None:
         began = time.process_time()
-        if self._given:
-            observations = self._due(node)
-        else:
-            frames = [
-                dataclasses.replace(frame, t_s=frame.t_s + node.offset_s)
-                for frame in tick.frames
-                if frame.camera_id in own
-            ]
-            observations = tuple(node.core.perceive(frame) for frame in frames)
-            for seen in observations:
-                self.seen.setdefault(seen.camera_id, []).append(seen)
-        self.cpu_s["perceive"] += time.process_time() - began
-        scales: tuple[ScaleBatch, ...] = ()
-        if tick.scales is not None and node.config.plates:
-            moved = dataclasses.replace(tick.scales, t_s=tick.scales.t_s + node.offset_s)
-            scales = (moved,)
-        gates = {gate.gate_id for gate in node.config.gates}
-        scans = tuple(
-            dataclasses.replace(scan, t_s=scan.t_s + node.offset_s)
-            for scan in tick.scans
-            if scan.gate_id in gates
-        )
-        pings, node.pings = tuple(node.pings), []
-        return NodeInputs(observations=observations, scales=scales, scans=scans, pings=pings)
-
-    def _due(self, node: _Node) -> tuple[Observation, ...]:
-        """Cached observations whose time has come."""
-        now_s = self._now_s + node.offset_s + FRAME_SLACK_S
-        found = []
-        for camera_id, rest in node.cached.items():
-            while True:
-                one = node.waiting.pop(camera_id, None) or next(rest, None)
-                if one is None:
-                    break
-                if one.t_s > now_s:
-                    node.waiting[camera_id] = one
-                    break
-                found.append(one)
-        return tuple(found)
-
-    def _step(self, node: _Node, inputs: NodeInputs) -> None:
-        device_now_s = self._now_s + node.offset_s
-        began = time.process_time()
-        outputs = node.core.step(inputs, device_now_s)
-        stamp = datetime.fromtimestamp(self.hub_now_s, UTC)
-        deliveries = []
-        name = topic("events", store_id=self._store.store_id, device_id=node.config.node_id)
-        for event in outputs.events:
-            wrapped = node.sequencer.wrap(event, now_s=device_now_s, time=stamp)
-            deliveries.append((name, encode(wrapped)))
+        name = topic("events", store_id=node.config.store_id, device_id=node.config.node_id)
+        deliveries = [(name, encode(item)) for item in node.wrap(outputs.events, now_s)]
         for pong in outputs.pongs:
             deliveries.append((name.replace("/events", "/pong"), encode(pong)))
         if outputs.health is not None:
             deliveries.append((name.replace("/events", "/health"), encode(outputs.health)))
         between = time.process_time()
-        self.cpu_s["node"] += between - began
+        self.node_s += between - began
         if deliveries:
-            self._route(self._hub.ingest(deliveries, self.hub_now_s))
-        self.cpu_s["hub"] += time.process_time() - between
+            self._route(self._hub.ingest(deliveries, EPOCH_S + now_s))
+        self.hub_s += time.process_time() - between
 
-    def _tick_hub(self) -> None:
+    def end(self, now_s: float, *, tick: bool) -> None:
+        if not tick:
+            return
         began = time.process_time()
-        self._route(self._hub.tick(self.hub_now_s))
-        self.cpu_s["hub"] += time.process_time() - began
+        self._route(self._hub.tick(EPOCH_S + now_s))
+        self.hub_s += time.process_time() - began
+
+    def close(self) -> None:
+        pass
 
     def _route(self, messages: Iterable[Outgoing]) -> None:
         """The hub's messages to the nodes: pings are answered at the node's next step."""
@@ -251,11 +291,3 @@ class Lockstep:
             node = self._nodes.get(device_of(message.topic))
             if node is not None and message.topic.endswith("/ping"):
                 node.pings.append(ClockPing.model_validate_json(message.payload))
-
-    @staticmethod
-    def _configs(messages: Iterable[Outgoing]) -> list[NodeConfig]:
-        return [
-            NodeConfig.model_validate_json(message.payload)
-            for message in messages
-            if message.topic.endswith("/config")
-        ]

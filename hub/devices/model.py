@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from contracts.envelope import Envelope
-from contracts.messages import OpenReach
+from contracts.messages import Message, OpenReach
 from hub.devices.clock import Clock
 
 __all__ = ["Admission", "Boot", "Device", "Devices"]
@@ -17,11 +17,17 @@ Admission = Literal["next", "ahead", "duplicate", "full", "unknown"]
 
 @dataclass(slots=True)
 class Boot:
-    """One life of a device. `upto` is the last sequence that took effect without a gap."""
+    """One life of a device. `upto` is the last sequence that was taken without a gap.
+
+    `waiting` are behind a gap, `held` have been taken and wait for the boot's clock to be known.
+    `heard_s`: when the first of its messages was taken.
+    """
 
     boot_id: str
     upto: int = -1
     waiting: dict[int, Envelope | None] = field(default_factory=dict)
+    held: list[tuple[Envelope, Message]] = field(default_factory=list)
+    heard_s: float | None = None
     clock: Clock = field(default_factory=Clock)
     watermark_s: float | None = None
     open_reaches: tuple[OpenReach, ...] = ()
@@ -62,9 +68,11 @@ class Devices:
             return "next" if sequence == 0 else "ahead"
         if sequence <= boot.upto or sequence in boot.waiting:
             return "duplicate"
-        if sequence == boot.upto + 1:
-            return "next"
-        return "full" if len(boot.waiting) >= self._waiting_max else "ahead"
+        if len(boot.waiting) + len(boot.held) >= self._waiting_max and (
+            boot.held or sequence != boot.upto + 1
+        ):
+            return "full"
+        return "next" if sequence == boot.upto + 1 else "ahead"
 
     def take(
         self, device_id: str, boot_id: str, sequence: int, item: Envelope | None
@@ -127,6 +135,7 @@ class Devices:
                         "clock": boot.clock.dump(),
                         "watermark_s": boot.watermark_s,
                         "superseded": boot.superseded,
+                        "heard_s": boot.heard_s,
                     }
                     for boot in device.boots.values()
                 ],
@@ -150,4 +159,5 @@ class Devices:
                     clock=Clock.load(part["clock"]),
                     watermark_s=part["watermark_s"],
                     superseded=part["superseded"],
+                    heard_s=part.get("heard_s"),
                 )

@@ -15,7 +15,10 @@ from hub.visits.model import Visit
 __all__ = ["follow", "leave", "link", "watch_lost"]
 
 RELINK_MARGIN_M = 1.0
-"""A body found again must be nearer than the next candidate by so much."""
+"""A body found again must be nearer than the next candidate by so much, or by what can be walked
+in the time between."""
+RIVAL_S = 1.0
+"""Who was seen for less and is gone again was a shadow, not somebody."""
 
 
 def link(state: HubState, track: Track, linked_from: str) -> None:
@@ -117,14 +120,17 @@ def _find_again(state: HubState, visit: Visit, lost: Track, lost_s: float) -> bo
     """A new body in mid-store that only this visit explains is this visit's.
 
     It must have begun away from every gate, within walking distance of where the visit was lost,
-    and clearly nearer than any other lost visit and any other new body.
+    and clearly nearer than any other lost visit and any other new body. Another new body counts
+    even when it is gone again: it may have been the shopper, who left by the exit as somebody else.
     """
     last = lost.last
     if last is None:
         return False
     found = []
     for track in state.floor.tracks.values():
-        if track.visit_id is not None or track.lost_s is not None or not track.points:
+        if track.visit_id is not None or not track.points:
+            continue
+        if track.lost_s is not None and track.lost_s - track.born_s < RIVAL_S:
             continue
         begin = track.points[0]
         if track.born_s < lost_s or any(
@@ -136,21 +142,29 @@ def _find_again(state: HubState, visit: Visit, lost: Track, lost_s: float) -> bo
         reach_m = state.rules.relink_slack_m + state.rules.relink_speed_m_s * away_s
         if away_s <= state.rules.relink_wait_s and far_m <= min(reach_m, state.rules.relink_m_max):
             found.append((far_m, track.track_id, track))
-    if not found:
+    here = [row for row in found if row[2].lost_s is None]
+    if not here:
         return False
-    found.sort()
-    far_m, _, track = found[0]
-    rivals = [row[0] for row in found[1:]] + _other_lost(state, visit, track)
-    if rivals and min(rivals) < far_m + RELINK_MARGIN_M:
+    far_m, _, track = min(here)
+    rivals = [row[0] for row in found if row[2] is not track] + _other_lost(state, visit, track)
+    # Nearness says little of who it is once anybody could have walked as far.
+    walked_m = state.rules.relink_speed_m_s * (track.born_s - lost_s)
+    if rivals and min(rivals) < far_m + max(RELINK_MARGIN_M, walked_m):
         return False
     _move(state, lost, track, "nobody else can be there")
     return True
 
 
 def _other_lost(state: HubState, visit: Visit, track: Track) -> list[float]:
+    """How far from a new body the others were lost who could be it.
+
+    Who was given up as lost is still somebody who stands in the store, settled or not.
+    """
+    since_s = track.born_s - state.rules.relink_wait_s
     distances = []
-    for other in state.open_visits():
-        if other is visit or other.stage != "shopping":
+    for other in state.visits.values():
+        given_up = other.exit_kind == "lost" and (other.exited_s or 0.0) >= since_s
+        if other is visit or not (other.stage == "shopping" or given_up):
             continue
         theirs = state.floor.tracks.get(other.track_id or "")
         if theirs is not None and theirs.lost_s is not None and theirs.last is not None:

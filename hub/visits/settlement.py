@@ -96,7 +96,7 @@ def _told(state: HubState, device_id: str, until_s: float) -> bool:
     boot = device.boot
     if boot is None or boot.watermark_s is None or boot.watermark_s < until_s:
         return False
-    return not any(other.waiting for other in device.boots.values())
+    return not any(other.waiting or other.held for other in device.boots.values())
 
 
 def _settle(state: HubState, visit: Visit) -> None:

@@ -325,6 +325,40 @@ def test_stalled_answers_make_it_send_again_with_growing_pauses(tmp_path: Path) 
     outbox.close()
 
 
+def test_a_hub_that_answers_and_misses_something_gets_it_soon(tmp_path: Path) -> None:
+    """An answer that confirms nothing new means a gap: no need to wait as for a silent hub."""
+    settings = DrainSettings(window=4, batch=4, gap_s=0.5, stall_s=3.0)
+    outbox, _, hub, drain = _drain(tmp_path, settings)
+    drain.pump(0.0)
+    drain.acknowledge(HubAck(boot_id="b1", upto_seq=-1), 0.1)
+    assert drain.pump(0.4) == 0
+    assert drain.pump(0.5) == 4
+    # Without another answer it is silence again; with one, the pause doubles up to the stall's.
+    assert drain.pump(1.6) == 0
+    sent_at = []
+    for t in range(12, 120):
+        drain.acknowledge(HubAck(boot_id="b1", upto_seq=-1), t / 10)
+        sent_at += [t / 10] if drain.pump(t / 10) else []
+    assert sent_at[:4] == [1.5, 3.5, 6.5, 9.5]
+    hub.poll()
+    drain.acknowledge(HubAck(boot_id="b1", upto_seq=0), 12.0)
+    assert drain.pump(12.0) == 1
+    drain.acknowledge(HubAck(boot_id="b1", upto_seq=0), 12.1)
+    assert drain.pump(12.5) == 4
+    assert _numbers(hub) == [4, 1, 2, 3, 4]
+    outbox.close()
+
+
+def test_a_hub_that_is_heard_again_need_not_be_waited_for_as_long(tmp_path: Path) -> None:
+    settings = DrainSettings(window=2, batch=2, stall_s=1.0, stall_max_s=60.0)
+    outbox, _, _, drain = _drain(tmp_path, settings)
+    sent_at = [t / 10 for t in range(200) if drain.pump(t / 10)]
+    assert sent_at == [0.0, 1.0, 3.0, 7.0, 15.0]
+    drain.heard()
+    assert drain.pump(20.0) == 2
+    outbox.close()
+
+
 def test_a_new_session_sends_again_at_once(tmp_path: Path) -> None:
     outbox, node, hub, drain = _drain(tmp_path, DrainSettings(window=100))
     assert drain.pump(0.0) == 10

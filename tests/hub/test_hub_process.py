@@ -205,6 +205,7 @@ def test_a_killed_hub_loses_nothing_that_it_acknowledged(
         mqtt_username="hub",
         mqtt_password=password,
         rules__settle_delay_s=0,
+        rules__clock_wait_s=0,
     )
     environment["PYTHONUNBUFFERED"] = "1"
     first = Process(environment)

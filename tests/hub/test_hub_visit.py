@@ -224,6 +224,45 @@ def test_a_body_that_could_be_somebody_else_is_not_taken_for_the_lost_one(
     assert _visit(shop, visit_id)["tracks"] == ["t1"]
 
 
+def test_who_was_given_up_is_still_somebody_who_may_stand_there(shop: Any, day: Any) -> None:
+    """Two lost at one moment, two bodies found again: when the first is given up the second must
+    not get the body that may be the first one's."""
+    one, two = shop.open_visit("code-one"), shop.open_visit("code-two")
+    for at_s, track, code in ((1.0, "t1", "code-one"), (3.0, "t2", "code-two")):
+        day.step(at_s, track, 1.0, 0.3, "born")
+        day.scan(at_s + 0.1, code)
+        day.step(at_s + 0.5, track, 1.0, 2.0)
+    day.step(6.0, "t1", 1.1, 3.0, "lost")
+    day.step(6.1, "t2", 1.9, 3.0, "lost")
+    day.step(8.0, "t8", 1.4, 3.1, "born")
+    for at_s in range(9, 40):
+        day.step(float(at_s), "t8", 1.4, 3.1)
+    shop.play(day.script, 42.0)
+    for visit_id, track in ((one, "t1"), (two, "t2")):
+        visit = _visit(shop, visit_id)
+        assert (visit["tracks"], visit["lost"], visit["needs_review"]) == ([track], True, True)
+
+
+@pytest.mark.parametrize(("seconds", "tracks"), [(2.0, ["t1"]), (0.3, ["t1", "t9"])])
+def test_who_is_gone_again_may_have_been_the_lost_one(
+    shop: Any, day: Any, seconds: float, tracks: list[str]
+) -> None:
+    """Of two bodies as near one leaves: the other is not taken for the shopper, unless the one
+    was but a shadow."""
+    visit_id = shop.open_visit("code-one")
+    day.step(1.0, "t1", 1.0, 0.3, "born")
+    day.scan(1.1, "code-one")
+    day.step(1.5, "t1", 1.0, 2.0)
+    day.step(2.0, "t1", 1.1, 3.0, "lost")
+    day.step(3.0, "t8", 0.9, 3.2, "born")
+    day.step(3.0, "t9", 1.3, 3.2, "born")
+    day.step(3.0 + seconds, "t8", 0.9, 3.1)
+    day.step(3.2 + seconds, "t8", 0.9, 3.1, "lost")
+    day.step(7.0, "t9", 1.3, 3.2)
+    shop.play(day.script, 8.0)
+    assert _visit(shop, visit_id)["tracks"] == tracks
+
+
 @pytest.mark.parametrize(("inside", "kind"), [(True, "left_by_entry"), (False, "lost")])
 def test_leaving_by_the_entry_needs_to_have_been_in_the_store(
     shop: Any, day: Any, inside: bool, kind: str
