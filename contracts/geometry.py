@@ -34,7 +34,7 @@ from contracts.base import Contract
 from contracts.ids import BayId, BoardId, CameraId, GateId, PlateId
 from contracts.units import Finite, Metres, PointM, PositiveMetres, Vector3M
 
-__all__ = ["Bay", "Board", "Camera", "Gate", "Intrinsics", "Plate", "Pose"]
+__all__ = ["Bay", "Board", "Camera", "Footprint", "Gate", "Intrinsics", "Plate", "Pose"]
 
 
 class Board(Contract):
@@ -71,6 +71,15 @@ class Bay(Contract):
 
 
 DISTORTION_STEPS = 256
+
+
+class Footprint(Contract):
+    """The floor under a bay: nobody stands there. The frame is the bay's."""
+
+    origin_m: PointM
+    facing_deg: Annotated[float, Field(ge=-360, le=360)]
+    width_m: PositiveMetres
+    depth_m: PositiveMetres
 
 
 class Intrinsics(Contract):

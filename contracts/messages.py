@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from contracts.base import Contract
-from contracts.geometry import Bay, Camera, Gate, Plate
+from contracts.geometry import Bay, Camera, Footprint, Gate, Plate
 from contracts.ids import (
     BayId,
     BoardId,
@@ -371,6 +371,7 @@ class NodeConfig(Message):
     floor: bool = False
     floor_width_m: Metres = 0.0
     floor_depth_m: Metres = 0.0
+    solids: tuple[Footprint, ...] = ()
     models: tuple[ModelRef, ...] = ()
     gallery_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 

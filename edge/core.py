@@ -5,9 +5,8 @@
     for message in outputs.events: ...     # number, store, publish, in this order
 
 One step perceives frames (or takes observations made elsewhere), joins them with plates to
-reaches and floor tracks, notices sensors that went blind, and now and then says with a watermark
-up to when everything has been said. A camera that gives no frames is judged by `now_s` alone and
-holds up nothing: its zone is told blind and the others go on.
+reaches and floor tracks, notices sensors that went blind, and says with a watermark up to when
+everything has been said. A camera without frames is judged by `now_s` alone and holds up nothing.
 """
 
 from __future__ import annotations
@@ -144,6 +143,7 @@ class NodeCore:
                 prefix=f"{config.node_id}:{boot_id}",
                 gates=config.gates,
                 cameras=[one for one in config.cameras if one.role == "ceiling"],
+                solids=config.solids,
             )
         self._floor_t_s = 0.0
         self._cameras = {

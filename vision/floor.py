@@ -20,12 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from contracts.geometry import Camera, Gate
+from contracts.geometry import Camera, Footprint, Gate
 from contracts.messages import TrackSegment, WristPoint
 from vision.camera_view import CameraView
 from vision.floor_filter import PersonFilter
 from vision.floor_links import LostTrack, distance_m, link_cost
 from vision.floor_settings import FloorSettings
+from vision.floor_solids import off_shelves
 from vision.floor_track import OpenTrack, Track
 from vision.observations import CeilingObservation
 
@@ -39,7 +40,8 @@ class FloorTracker:
     """Joins ceiling cameras into floor tracks named `{prefix}-{n}`.
 
     `gates`, where known, tell a person who left from one who is lost; `cameras`, where known, let
-    two cameras agree on somebody who crouches. Positions in world metres.
+    two cameras agree on somebody who crouches. Heads over `solids`, the floor under shelves, are
+    not people. Positions in world metres.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class FloorTracker:
         prefix: str = "t",
         gates: Sequence[Gate] = (),
         cameras: Sequence[Camera] = (),
+        solids: Sequence[Footprint] = (),
     ) -> None:
         self._width_m = width_m
         self._depth_m = depth_m
@@ -58,6 +61,7 @@ class FloorTracker:
         self._prefix = prefix
         self._gates = tuple(gates)
         self._views = {one.camera_id: CameraView(one) for one in cameras}
+        self._solids = tuple(solids)
         self._tracks: list[Track] = []
         self._lost: list[LostTrack] = []
         self._count = 0
@@ -118,7 +122,7 @@ class FloorTracker:
         self._orphans = []
         for seen in sorted(observations, key=lambda one: (one.t_s, one.camera_id)):
             if seen.blind is None:
-                self._take(seen)
+                self._take(off_shelves(seen, self._solids, self._set.solid_margin_m))
         for track in self._tracks:
             track.predict(t_s, self._set)
         self._merge_doubles(t_s)

@@ -19,6 +19,9 @@ class FloorSettings(Contract):
     head_z_m: Annotated[
         float, Field(ge=0.5, le=2.2, description="the height the ceiling cameras assume")
     ] = 1.62
+    solid_margin_m: Annotated[
+        float, Field(ge=0, le=1, description="heads deeper than this over shelves are ghosts")
+    ] = 0.2
     head_z_min_m: Annotated[float, Field(ge=0.2, le=2.2)] = 0.6
     head_z_max_m: Annotated[float, Field(ge=0.5, le=2.5)] = 2.0
     stature_sd_m: Annotated[float, Field(gt=0, le=1, description="of heads as people come")] = 0.1

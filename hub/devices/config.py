@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contracts.geometry import Bay, Footprint
 from contracts.messages import ModelRef, NodeConfig
 from contracts.store_file import Node, StoreFile
 
@@ -33,6 +34,16 @@ def node_config(
         floor=node.floor,
         floor_width_m=store.floor.width_m if node.floor else 0.0,
         floor_depth_m=store.floor.depth_m if node.floor else 0.0,
+        solids=tuple(_footprint(bay) for bay in store.bays) if node.floor else (),
         models=models,
         gallery_sha256=gallery_sha256,
+    )
+
+
+def _footprint(bay: Bay) -> Footprint:
+    return Footprint(
+        origin_m=bay.origin_m,
+        facing_deg=bay.facing_deg,
+        width_m=bay.width_m,
+        depth_m=bay.depth_m,
     )
