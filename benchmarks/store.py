@@ -46,9 +46,12 @@ WORLD_WARM_UP_S = 15.0
 PROCESSES_WARM_UP_S = 20.0
 
 
-def measure_day(*, shoppers: int = 8, sensors: Sensors = "both") -> list[Figure]:
-    """A day in lockstep: CPU seconds per store second and the two waiting times."""
-    store = load_store_file(demo_store_path())
+def measure_day(
+    *, shoppers: int = 8, sensors: Sensors = "both", path: Path | None = None
+) -> list[Figure]:
+    """A day in lockstep: CPU seconds per store second and the two waiting times. `path` is the
+    demo's store file if None; the limit is the demo's alone."""
+    store = load_store_file(path or demo_store_path())
     with tempfile.TemporaryDirectory(prefix="sortie-bench-") as folder:
         truth = Path(folder)
         hub = Hub.open(store, attributor=Engine)
@@ -77,11 +80,11 @@ def measure_day(*, shoppers: int = 8, sensors: Sensors = "both") -> list[Figure]
     seconds = round(store_s)
     rows = [
         Figure(
-            "CPU seconds a store second, whole store in lockstep",
+            f"CPU seconds a store second, whole {store.store_id} store in lockstep",
             cpu_s / store_s,
             "s",
             seconds,
-            limit=CPU_S_MAX,
+            limit=CPU_S_MAX if path is None else None,
         )
     ]
     rows += [

@@ -194,6 +194,12 @@ class CameraRig:
             self._indexes[name] += 1
         return found
 
+    def skip_to(self, tick: int) -> None:
+        """Counts the pictures up to this tick as taken by nobody."""
+        for name, clock in self._clocks.items():
+            while clock.tick_of(self._indexes[name] + 1) <= tick:
+                self._indexes[name] += 1
+
     def expose(self, name: str, tick: int, scene: Scene, mishaps: tuple[Mishap, ...]) -> None:
         """Takes a camera's picture of a scene while these mishaps happen."""
 
@@ -223,7 +229,8 @@ class SimulatedStream:
     `phone(shopper)` gives a shopper's entry code, None while there is none yet. `plates=False`
     leaves the plates out. `truth` receives what really happened; the stream shows it nobody.
     `dials` are the scenario's when not given; what `tampering` gives at each moment comes on top
-    of the world's mishaps. It ends TAIL_S after the last shopper, or at `duration_s`.
+    of the world's mishaps. It begins at `begin_s`, with the world as it has become by then, and
+    ends TAIL_S after the last shopper, or at `duration_s`.
     """
 
     def __init__(
@@ -237,6 +244,7 @@ class SimulatedStream:
         phone: Callable[[int], str | None],
         truth: TruthWriter | None = None,
         duration_s: float | None = None,
+        begin_s: float = 0.0,
         dials: Dials | None = None,
         tampering: Callable[[], tuple[Mishap, ...]] = tuple,
     ) -> None:
@@ -249,6 +257,7 @@ class SimulatedStream:
         self._store = store
         self._truth = truth
         self._end_s = math.inf if duration_s is None else duration_s
+        self._begin_s = begin_s
         bank = PlateBank(store, seed, self._dials.plates)
         self._bank = bank if plates and store.plates else None
         self._tampering = tampering
@@ -265,7 +274,12 @@ class SimulatedStream:
         """The ticks; the stream can be gone through once, because the world runs forward."""
         if self.world.t_s > 0:
             raise SimulatorError("a simulated stream runs once; make a new one")
-        step = 0
+        step = round(self._begin_s * STEP_HZ)
+        if step:
+            self._rig.skip_to(step * TICKS_PER_STEP)
+            self.world.run_to(step / STEP_HZ)
+            self.world.take_loads()
+            self.world.take_scans()
         finished_s: float | None = None
         while True:
             step += 1

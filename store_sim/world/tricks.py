@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TRICKS", "unseen_spot"]
 
-MEETING_S_MAX = 180.0
+MEETING_S_MAX = 600.0
 """Who is alone at a meeting for longer gives it up."""
 ASIDE_S = 1.5
 """Who waits longer before a shelf steps back, so that others can get at it."""
