@@ -22,6 +22,7 @@ from edge.exchange import Observation
 from sortie.day import DayPlan, day_scenario, day_stream
 from sortie.lockstep import node_clock_s
 from sortie.vision_cache import ObservationCache
+from store_sim.dials import Dials
 from vision.observations import CeilingObservation
 
 __all__ = ["seen_from_above", "without_vision"]
@@ -66,7 +67,7 @@ def without_vision(monkeypatch: pytest.MonkeyPatch, folder: Path) -> list[DayPla
     plans: list[DayPlan] = []
 
     def kept_pass(
-        plan: DayPlan, hashes: Mapping[str, str]
+        plan: DayPlan, dials: Dials, hashes: Mapping[str, str]
     ) -> tuple[ObservationCache, dict[str, list[Observation]]]:
         plans.append(plan)
         parts: dict[str, Any] = {"test": plan.scenario}

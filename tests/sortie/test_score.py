@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import typer
 import yaml
@@ -248,7 +249,10 @@ def test_a_case_that_the_store_cannot_play_is_listed_and_not_scored(
     assert "lacks 3 parts for 'gondolas'" in row["reason"]
     assert result["cases"] == {}
     assert result["total"]["plates"]["visits"] == 0
-    assert "not playable here: base-01 (seeds 1, 2): expected a slot in bay-b" in out.getvalue()
+    assert (
+        "not playable here: base-01 (seeds 1, 2): base-01.case:4: store demo lacks 3 parts"
+        in out.getvalue()
+    )
 
 
 def test_seeds_kept_for_reporting_get_a_note(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
@@ -318,7 +322,9 @@ def test_ctrl_c_ends_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(workers) == 2
     for worker in workers:
         worker.join()
-        assert worker.exitcode == -signal.SIGTERM
+        # Who reaps it first, the pool or this test, is a race; gone it must be.
+        assert worker.exitcode in (-signal.SIGTERM, None)
+        assert not psutil.pid_exists(worker.pid)
 
 
 # ---------------------------------------------------------------- the command line

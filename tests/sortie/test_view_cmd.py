@@ -16,8 +16,8 @@ from sortie.errors import UsageError
 from sortie.library_cmd import register as register_library
 from sortie.view_cmd import register, run_view
 from store_sim.errors import UnknownScenarioError
-from store_sim.scenarios import SCENARIOS
 
+ONE = str(Path(__file__).parents[1] / "store_sim" / "fixtures" / "one.case")
 RECORDING = Path(__file__).parents[1] / "store_sim" / "fixtures" / "recording-v1"
 KIOSK = RECORDING / "store.yaml"
 
@@ -35,7 +35,7 @@ def _run(source: str, **options: Any) -> str:
 
 def test_a_scenario_becomes_a_video_and_pictures(tmp_path: Path) -> None:
     out, pictures = tmp_path / "v.mp4", tmp_path / "pictures"
-    text = _run("base-01", out=out, pictures=pictures, duration_s=11.6)
+    text = _run(ONE, out=out, pictures=pictures, duration_s=11.6)
     assert "174 frames" in text
     assert "1 pictures" in text
     with av.open(str(out)) as container:
@@ -46,7 +46,7 @@ def test_a_scenario_becomes_a_video_and_pictures(tmp_path: Path) -> None:
 
 def test_pictures_alone_need_no_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    _run("base-01", pictures=tmp_path / "pictures", duration_s=2.0)
+    _run(ONE, pictures=tmp_path / "pictures", duration_s=2.0)
     assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
 
 
@@ -63,10 +63,9 @@ def test_what_cannot_be_shown_or_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(UnknownScenarioError, match="got scenario 'nothing-like-it'"):
         _run("nothing-like-it", out=tmp_path / "v.mp4")
     with pytest.raises(UsageError, match=r"ends in .mp4, got .*v.avi"):
-        _run("base-01", out=tmp_path / "v.avi")
+        _run(ONE, out=tmp_path / "v.avi")
     with pytest.raises(UsageError, match=r"--pictures in an existing folder, got"):
-        _run("base-01", pictures=tmp_path / "no" / "pictures")
-    assert "base-01" in SCENARIOS
+        _run(ONE, pictures=tmp_path / "no" / "pictures")
 
 
 def test_the_commands_are_on_the_command_line() -> None:

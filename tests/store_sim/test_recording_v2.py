@@ -28,6 +28,8 @@ from store_sim.recording.manifest import UPGRADES
 from store_sim.replay import RecordedStream, read_visits
 from store_sim.stream import STEP_HZ, SensorTick
 
+TRUTH = [f"truth/{name}.jsonl" for name in ("plates", "reaches", "tracks", "visits")]
+ONE = str(Path(__file__).parents[1] / "store_sim" / "fixtures" / "one.case")
 FIXTURES = Path(__file__).parent / "fixtures"
 V1 = FIXTURES / "recording-v1"
 """A whole visit in a tiny store, recorded by the last code that wrote schema 1."""
@@ -52,7 +54,7 @@ def _rows(ticks: list[SensorTick]) -> int:
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recordings") / "visit"
     record_simulation(
-        folder, STORE, Simulation(scenario="base-01", seed=3, shoppers=1), duration_s=SECONDS
+        folder, STORE, Simulation(scenario=ONE, seed=3, shoppers=1), duration_s=SECONDS
     )
     return folder
 
@@ -99,7 +101,7 @@ def test_a_recording_of_schema_1_replays() -> None:
 def test_a_simulation_replays_as_its_schema_1_recording_does(tmp_path: Path) -> None:
     """The same sensors, whatever the format: pictures to what H.264 loses, the rest exactly."""
     folder = tmp_path / "again"
-    record_simulation(folder, STORE, Simulation(scenario="base-01", seed=3, shoppers=1))
+    record_simulation(folder, STORE, Simulation(scenario=ONE, seed=3, shoppers=1))
     _, old = _replay(V1)
     _, new = _replay(folder)
     assert [tick.t_s for tick in old] == [tick.t_s for tick in new]
@@ -149,7 +151,7 @@ def test_the_manifest_says_what_is_there(recorded: Path, tmp_path: Path) -> None
     manifest = read_manifest(recorded)
     assert manifest is not None
     assert manifest.digests is not None
-    assert [entry.file for entry in manifest.truth] == ["truth/visits.jsonl"]
+    assert [entry.file for entry in manifest.truth] == TRUTH
     assert [(c.codec, c.on_ticks, c.first_t_s) for c in manifest.cameras] == [
         ("h264", True, 1 / 60),
         ("h264", True, 2 / 60),
@@ -159,7 +161,7 @@ def test_the_manifest_says_what_is_there(recorded: Path, tmp_path: Path) -> None
     again = record_simulation(
         tmp_path / "again",
         STORE,
-        Simulation(scenario="base-01", seed=4, shoppers=1),
+        Simulation(scenario=ONE, seed=4, shoppers=1),
         duration_s=SECONDS,
     )
     assert again.digests is not None
@@ -171,7 +173,7 @@ def test_the_manifest_says_what_is_there(recorded: Path, tmp_path: Path) -> None
 
 def test_dials_asked_for_stand_in_the_manifest(tmp_path: Path) -> None:
     dials = Dials(light=LightDials(dim=0.25))
-    simulation = Simulation(scenario="base-01", seed=3, shoppers=1, dials=dials)
+    simulation = Simulation(scenario=ONE, seed=3, shoppers=1, dials=dials)
     manifest = record_simulation(tmp_path / "dim", STORE, simulation, duration_s=2.0)
     assert manifest.simulation is not None
     assert manifest.simulation.dials == dials

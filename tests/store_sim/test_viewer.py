@@ -40,6 +40,7 @@ from store_sim.viewer.snapshot import Snapshot, bay_of_point
 from store_sim.viewer.strip import CurveStrip, _limits, _step
 from store_sim.viewer.tile import Tiles, convex_hull
 
+ONE = str(Path(__file__).parents[1] / "store_sim" / "fixtures" / "one.case")
 KIOSK = Path(__file__).parent / "fixtures" / "recording-v1" / "store.yaml"
 DEMO = Path(__file__).parents[2] / "store_sim" / "stores" / "demo.yaml"
 SEED = 3
@@ -64,7 +65,7 @@ def kiosk() -> StoreFile:
 
 @pytest.fixture(scope="module")
 def show(kiosk: StoreFile) -> SimulatedShow:
-    return SimulatedShow(kiosk, build("base-01", kiosk, SEED, 1), SEED, duration_s=13.0)
+    return SimulatedShow(kiosk, build(ONE, kiosk, SEED, 1), SEED, duration_s=13.0)
 
 
 @pytest.fixture(scope="module")
@@ -286,7 +287,7 @@ def test_long_words_are_cut() -> None:
 
 
 def test_pictures_of_an_action_show_before_during_and_after(kiosk: StoreFile) -> None:
-    scenario = build("base-01", kiosk, SEED, 1)
+    scenario = build(ONE, kiosk, SEED, 1)
     action = ShownAction(TAKE_S, 0, "take", "bay-a-1-l", kiosk.products[0].gtin)
     pictures = action_pictures(kiosk, scenario, SEED, action, width_px=150)
     assert [name for name, _ in pictures] == ["cam-a"], "the other does not see the slot"
@@ -311,7 +312,7 @@ def test_strips_come_when_they_are_whole_and_the_rest_at_the_end(
     assert [strip.action.t_s for strip in done] == [0.5, TAKE_S], "one of them began before 0"
     assert [strip.action.t_s for strip in maker.finish()] == [12.8], "99 s was never shown"
     assert list(maker.finish()) == []
-    assert list(pictures_of_actions(kiosk, build("base-01", kiosk, SEED, 1), SEED, [])) == []
+    assert list(pictures_of_actions(kiosk, build(ONE, kiosk, SEED, 1), SEED, [])) == []
 
 
 def test_cameras_of_an_action_see_its_slot_the_bays_own_first() -> None:
@@ -330,7 +331,7 @@ def test_a_recording_is_shown_with_its_truth(kiosk: StoreFile, tmp_path: Path) -
     path = tmp_path / "store.yaml"
     path.write_text(_kiosk_text(), encoding="utf-8")
     folder = tmp_path / "day"
-    record_simulation(folder, path, Simulation(scenario="base-01", seed=SEED, shoppers=1))
+    record_simulation(folder, path, Simulation(scenario=ONE, seed=SEED, shoppers=1))
     truth = folder / "truth"
     tracks = [
         {"t_s": t / 5, "shopper": 0, "x_m": 1.4, "y_m": 0.5 + 1.5 * min(1.0, t / 50)}
