@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 import time
@@ -49,7 +48,7 @@ def test_a_killed_child_comes_back_under_a_new_pid(supervisor: Supervisor) -> No
     port = free_port()
     supervisor.start(server(port))
     first = supervisor.pid("server")
-    os.kill(first, signal.SIGKILL)
+    supervisor.kill("server")
     alive = wait_for_port(port)
     supervisor.watch(until=within_deadline(hold=lambda: supervisor.pid("server") != first))
     supervisor.watch(until=within_deadline(hold=alive))

@@ -9,14 +9,15 @@ from typing import Any
 from contracts.store_file import StoreFile, load_store_file
 from store_sim.player_commands import parse_command
 from store_sim.player_desk import PlayerDesk
-from store_sim.scenarios import build
 from store_sim.tampering import Troubles
-from store_sim.world import World
+from store_sim.world import Scenario, VisitPlan, World
+from store_sim.world.verbs import Enter, Exit
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "store_sim" / "stores" / "demo.yaml"
 TICK_S = 1 / 60 + 1e-6
 LOOK_TICKS = 6
+NOBODY = VisitPlan(3e7, (Enter(), Exit()))
 
 
 class Phone:
@@ -31,11 +32,8 @@ class Table:
 
     def __init__(self, store: StoreFile | None = None, *, code: str | None = "code") -> None:
         self.store = store or load_store_file(DEMO)
-        # The scenario's own shopper never comes, because the doors stay shut.
-        scenario = build("easy-one", self.store, seed=1, shoppers=1)
-        self.world = World(
-            self.store, scenario, seed=1, phone=lambda _index: code, doors_open=False
-        )
+        scenario = Scenario("empty", "nobody comes for a year", lambda _day: (NOBODY,))
+        self.world = World(self.store, scenario, seed=1, phone=lambda _index: code)
         self.troubles = Troubles(())
         self.desk = PlayerDesk(self.world, self.troubles, visit_of=lambda _index: Phone())
 

@@ -9,7 +9,7 @@ const percent = (chance) => `${Math.round(100 * chance)} %`;
 
 function bar(chance) {
   const fill = h("i");
-  fill.style.width = percent(chance);
+  fill.style.width = `${100 * chance}%`;
   return h("div", { class: "pair thin" },
     h("span", { class: "bar", role: "img", "aria-label": `${percent(chance)} sure` }, fill),
     h("b", { class: "chance" }, percent(chance)));

@@ -30,7 +30,6 @@ export function steps(layout, round) {
   const { a, b, c } = choose(layout, round);
   const name = (slot) => layout.products[slot.gtin].name;
   const rest = (state) => state.world.you.stage === "inside" && !state.world.you.busy;
-  const camera = (slot) => (layout.cameras.find((one) => one.bay_id === slot.bay_id) ?? layout.cameras[0]).camera_id;
   const hides = (state) => state.world.tricks.includes("take_two");
   const carried = (state, gtin) => state.world.you.carried.filter((one) => one.gtin === gtin).length;
   return [
@@ -60,11 +59,10 @@ export function steps(layout, round) {
     },
     {
       id: "trick",
-      text: (state) => `Now a trick: ${hides(state) ? `two of ${name(c)}, one behind the other` : name(c)}; and as ` +
-        "the hand closes, the camera goes dark and the plates go silent. What is in doubt is free.",
+      text: (state) => `Now a trick: ${hides(state) ? `two of ${name(c)}, one behind the other` : name(c)}, and the ` +
+        "plates go silent as the hand closes: pixels alone must tell. What stays in doubt is free.",
       begin: (state) => [
-        { act: "tamper", kind: "covered", target: camera(c), seconds: 6, when: "taken" },
-        { act: "tamper", kind: "unplugged", target: c.bay_id, seconds: 6, when: "taken" },
+        { act: "tamper", kind: "unplugged", target: c.bay_id, seconds: 3, when: "taken" },
         hides(state)
           ? { act: "trick", trick: "take_two", slot_id: c.slot_id }
           : { act: "take", slot_id: c.slot_id },
