@@ -248,7 +248,8 @@ class LiveStore:
         for frame in self._rig.arrived(tick):
             t_s = self._offset_s + frame.t_s
             self._rings[frame.camera_id].write(frame.rgb, t_s=t_s)
-            if self._page is not None:
+            # A picture that was late shows heads where they are no more.
+            if self._page is not None and round(frame.t_s * TICK_HZ) == tick:
                 self._page.saw(frame.camera_id, frame.rgb, self.world.scene(), t_s)
             self.pictures += 1
 

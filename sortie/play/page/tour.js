@@ -30,7 +30,6 @@ export function steps(layout, round) {
   const { a, b, c } = choose(layout, round);
   const name = (slot) => layout.products[slot.gtin].name;
   const rest = (state) => state.world.you.stage === "inside" && !state.world.you.busy;
-  const hides = (state) => state.world.tricks.includes("take_two");
   const carried = (state, gtin) => state.world.you.carried.filter((one) => one.gtin === gtin).length;
   return [
     {
@@ -59,13 +58,11 @@ export function steps(layout, round) {
     },
     {
       id: "trick",
-      text: (state) => `Now a trick: ${hides(state) ? `two of ${name(c)}, one behind the other` : name(c)}, and the ` +
-        "plates go silent as the hand closes: pixels alone must tell. What stays in doubt is free.",
-      begin: (state) => [
+      text: `Now a trick: two of ${name(c)}, one behind the other, and the plates go ` +
+        "silent as the hand closes: pixels alone must tell. What stays in doubt is free.",
+      begin: () => [
         { act: "tamper", kind: "unplugged", target: c.bay_id, seconds: 3, when: "taken" },
-        hides(state)
-          ? { act: "trick", trick: "take_two", slot_id: c.slot_id }
-          : { act: "take", slot_id: c.slot_id },
+        { act: "trick", trick: "take_two", slot_id: c.slot_id },
       ],
       done: (state) => rest(state) && carried(state, c.gtin) > 0,
     },
@@ -97,12 +94,11 @@ export function makeTour({ send, tell, replay, now }) {
   let running = false;
   let round = 0;
 
-  const begin = async (state) => {
+  const begin = async () => {
     begun_ms = now();
     done_ms = null;
-    const { text } = list[at];
-    tell(typeof text === "function" ? text(state) : text, at, list.length);
-    for (const command of list[at].begin(state)) {
+    tell(list[at].text, at, list.length);
+    for (const command of list[at].begin()) {
       try {
         await send(command);
       } catch {
@@ -122,7 +118,7 @@ export function makeTour({ send, tell, replay, now }) {
       list = steps(layout, round);
       running = true;
       at = state.world.you.stage === "inside" ? list.findIndex((step) => step.id === "exit") : 0;
-      begin(state);
+      begin();
     },
     stop() {
       running = false;
@@ -146,7 +142,7 @@ export function makeTour({ send, tell, replay, now }) {
       }
       // Whoever was turned away or never came in begins again.
       if (at > 0 && at < list.length - 1 && state.world.you.stage !== "inside") at = 0;
-      begin(state);
+      begin();
     },
   };
 }

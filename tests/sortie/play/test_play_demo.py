@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import pytest
 
-from store_sim.world import World
 from tests.sortie.test_demo import Demo
 
 SEAT = "the-test"
@@ -47,8 +46,7 @@ def test_the_start_page_leads_to_it_and_a_killed_broker_comes_back(demo: Demo) -
         demo.note()
         assert demo.child("mosquitto").pid != before
         assert "broker ended with status -9; starting it again" in demo.said
-        if hasattr(World, "admit"):
-            _come_in(client, root, demo, state)
+        _come_in(client, root, demo, state)
     demo.signal(signal.SIGTERM)
     assert demo.end() == 0
     assert not re.search(r"killed$", demo.said, re.MULTILINE)
