@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -61,6 +62,51 @@ def test_a_dark_or_covered_lens_is_blind_after_a_while(
         gate.step(t_s + after_s, shown)
         told.append((gate.dull, (gate.blind or "").split(":")[0]))
     assert told == [(True, ""), (True, word), (False, "")]
+
+
+def _torch() -> NDArray[np.uint8]:
+    y, x = np.mgrid[0:540, 0:960]
+    glow = 420.0 * np.exp(-(((x - 480) / 420) ** 2 + ((y - 270) / 300) ** 2))
+    return np.clip(0.45 * _shelf() + glow[..., None], 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.roll(_shelf(), (190, 330), axis=(0, 1)),
+        cv2.GaussianBlur(_shelf(), (0, 0), 32.0),
+        _torch(),
+        np.clip(0.05 * _shelf(9) + 8.0, 0, 255).astype(np.uint8),
+    ],
+    ids=["turned", "out of focus", "torch", "cloth with a leak"],
+)
+def test_a_camera_that_does_not_show_its_shelf_is_blind(picture: NDArray[np.uint8]) -> None:
+    gate, t_s, rng = _asleep()
+    gate.step(t_s, _noisy(picture, rng))
+    assert gate.dull, "nothing of this picture may become a change"
+    gate.step(t_s + 2.0, _noisy(picture, rng))
+    assert gate.blind is not None
+    gate.step(t_s + 2.1, _noisy(_shelf(), rng))
+    assert gate.blind is None
+    assert not gate.dull
+
+
+def test_a_crowd_before_the_shelf_is_no_cloth() -> None:
+    """People hide more than half of the picture, and bring edges of their own."""
+    gate, t_s, rng = _asleep()
+    crowd = _shelf()
+    crowd[180:, 100:900] = _shelf(4)[180:, 100:900]
+    for k in range(40):
+        gate.step(t_s + k / 10, _noisy(crowd, rng))
+        assert not gate.dull
+        assert gate.blind is None
+
+
+def test_lamps_that_go_half_out_are_no_cloth() -> None:
+    gate, t_s, rng = _asleep()
+    for k in range(40):
+        gate.step(t_s + k / 10, _noisy((0.4 * _shelf()).astype(np.uint8), rng))
+        assert gate.blind is None
 
 
 def test_a_frozen_picture_is_blind() -> None:
