@@ -81,8 +81,8 @@ class Clock:
         if self.one_way_s is not None:
             high_s = min(high_s, self.one_way_s + DRIFT * (now_s - self.one_way_at_s))
         width_s = high_s - low_s
-        if 0.0 <= width_s < 2.0 * error_s - TIGHTER_S:
-            best_s, error_s = (low_s + high_s) / 2, width_s / 2
+        if -TIGHTER_S <= width_s < 2.0 * error_s - TIGHTER_S:
+            best_s, error_s = (low_s + high_s) / 2, max(0.0, width_s / 2)
         return Estimate(best_s, max(SD_S_MIN, error_s))
 
     def estimate(self) -> Estimate:

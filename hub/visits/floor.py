@@ -15,13 +15,15 @@ Point = tuple[float, float]
 
 @dataclass(slots=True)
 class Track:
-    """One body on the floor. `lost_s`: when it was last seen, if it is lost."""
+    """One body on the floor. `lost_s`: when it was last seen, if it is lost; `unwatched`: because
+    its node stopped, so that nobody knows who came and went since."""
 
     track_id: str
     points: deque[tuple[float, float, float]]
     visit_id: str | None = None
     lost_s: float | None = None
     linked: bool = False
+    unwatched: bool = False
     born_s: float = 0.0
 
     @property
@@ -88,6 +90,7 @@ class Floor:
         for track in self.tracks.values():
             if track.lost_s is None and (prefix_of is None or track.track_id in prefix_of):
                 track.lost_s = track.last[0] if track.last is not None else self.time_s
+                track.unwatched = True
 
     def forget_older(self, t_s: float) -> None:
         """Drops tracks without a visit that were lost before a time."""

@@ -19,6 +19,9 @@ RELINK_MARGIN_M = 1.0
 in the time between."""
 RIVAL_S = 1.0
 """Who was seen for less and is gone again was a shadow, not somebody."""
+UNWATCHED_S_MAX = 1.0
+"""After a longer stop of the floor's node somebody may have left, and another come, unseen: only
+the node itself, which remembers how people look, can say that it is the same one."""
 
 
 def link(state: HubState, track: Track, linked_from: str) -> None:
@@ -139,6 +142,8 @@ def _find_again(state: HubState, visit: Visit, lost: Track, lost_s: float) -> bo
             continue
         far_m = math.dist(begin[1:], last[1:])
         away_s = track.born_s - lost_s
+        if lost.unwatched and away_s > UNWATCHED_S_MAX:
+            continue
         reach_m = state.rules.relink_slack_m + state.rules.relink_speed_m_s * away_s
         if away_s <= state.rules.relink_wait_s and far_m <= min(reach_m, state.rules.relink_m_max):
             found.append((far_m, track.track_id, track))

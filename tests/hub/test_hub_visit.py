@@ -224,6 +224,23 @@ def test_a_body_that_could_be_somebody_else_is_not_taken_for_the_lost_one(
     assert _visit(shop, visit_id)["tracks"] == ["t1"]
 
 
+@pytest.mark.parametrize(("away_s", "tracks"), [(0.8, ["t1", "t9"]), (3.0, ["t1"])])
+def test_while_nobody_watched_somebody_else_may_have_come(
+    shop: Any, day: Any, away_s: float, tracks: list[str]
+) -> None:
+    """The floor's node begins anew: who stands there now need not be who stood there before."""
+    visit_id = shop.open_visit("code-one")
+    day.step(1.0, "t1", 1.0, 0.3, "born")
+    day.scan(1.1, "code-one")
+    day.step(1.5, "t1", 1.0, 2.0)
+    day.step(2.0, "t1", 1.1, 3.0)
+    day.floor.boot_id, day.floor.sequence = "boot-2", 0
+    day.say(day.floor, 2.0 + away_s, m.NodeBorn(software="test", config_revision=1, floor=True))
+    day.step(2.0 + away_s, "t9", 1.2, 3.1, "born")
+    shop.play(day.script, 4.0 + away_s)
+    assert _visit(shop, visit_id)["tracks"] == tracks
+
+
 def test_who_was_given_up_is_still_somebody_who_may_stand_there(shop: Any, day: Any) -> None:
     """Two lost at one moment, two bodies found again: when the first is given up the second must
     not get the body that may be the first one's."""
