@@ -70,6 +70,7 @@ FILTERS: Mapping[str, Keep] = {
     "light": lambda part: part.product.weight_g <= LIGHT_G,
     "heavy": lambda part: part.product.weight_g >= HEAVY_G,
     "weighed": lambda part: part.weighed,
+    "door": lambda part: part.bay.door is not None,
     "many": lambda part: part.slot.facings * part.slot.deep >= 8,
     "bottle": _shape("bottle"),
     "can": _shape("can"),

@@ -21,6 +21,8 @@ from store_sim.world.foreign import FOREIGN
 
 ROOT = Path(__file__).parents[2]
 SEEDS = (0, 3)
+DOORS = ("fogged-fridge-door",)
+"""Cases that need glass doors; the demo store has none."""
 DAY_S_MAX = 4000.0
 
 
@@ -353,7 +355,9 @@ FACTS: dict[str, Callable[[Played], bool]] = {
     "lights-dimmed": lambda p: p.scenario.dials.light.dim > 0.4,
     "lights-flicker": lambda p: p.scenario.dials.light.flicker > 0.4,
     "sun-patch": lambda p: p.scenario.dials.light.sun_patch > 0.4,
-    "fogged-fridge-door": lambda p: p.scenario.dials.light.fog > 0.4,
+    "fogged-fridge-door": lambda p: (
+        p.scenario.dials.light.fog > 0.4 and p.parts["one"].bay.door == "glass"
+    ),
     "dropped-frames": lambda p: p.scenario.dials.camera.dropped == 0.3,
     "five-fps": lambda p: p.scenario.dials.camera.fps == 5,
     "jitter-300-ms": lambda p: p.scenario.dials.camera.jitter_ms == 300,
@@ -383,6 +387,8 @@ def test_every_case_has_its_truth_written_down() -> None:
 @pytest.mark.parametrize("name", list(CASES))
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_truth_is_what_the_title_says(store: StoreFile, name: str, seed: int) -> None:
+    if name in DOORS:
+        store = load_store_file(ROOT / "store_sim" / "stores" / "fridge.yaml")
     if name == "stays-an-hour" and seed != SEEDS[0]:
         return
     played = play(store, name, seed, 2.0 if name == "stays-an-hour" else 0.2)
