@@ -56,7 +56,7 @@ def truth_sentence(finding: Finding, names: Names, hands: Sequence[Mapping[str, 
         return "Nobody took or put back anything like it at this moment."
     action = act.action
     said = (
-        f"At {act.t_s:.2f} s shopper-{act.shopper} {_DONE[action['kind']]} "
+        f"At {act.t_s:.2f} s shopper-{act.shopper} {_DONE.get(action['kind'], action['kind'])} "
         f"{names.get(action['gtin'], action['gtin'])} with the {_HANDS[action['hand']]} hand: "
         f"{action['bay_id']}, slot {action['slot_id']}, {action['u_m']:.2f} m from the left"
     )

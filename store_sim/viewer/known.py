@@ -23,9 +23,16 @@ WORDS = {
     "take": "takes {} from {}",
     "put_back": "puts {} back to {}",
     "touch": "touches {} on {}",
-    "drop": "drops {}",
-    "hand_over": "hands {} over",
-    "bag": "bags {}",
+    "hover": "hovers before {} on {}",
+    "hold": "holds {} on {}",
+    "give": "hands {} over",
+    "receive": "gets {}",
+    "slip": "slips {} into another's bag",
+    "swap": "swaps {} behind the back",
+    "drop": "leaves {} on the floor",
+    "pick_up": "picks {} up from the floor",
+    "lean": "leans on {1}",
+    "tamper": "spoils a device",
 }
 LEAVES_BOARD = ("take",)
 MEETS_BOARD = ("put_back",)
