@@ -9,7 +9,8 @@ import numpy as np
 
 from contracts.store_file import Product, load_store_file
 from models.training.dataset import LabelledPicture, Shard
-from sortie.store_days import DEMO_STORE, View, day_pictures
+from sortie.store_days import View, day_pictures
+from sortie.stores import store_path
 from sortie.training_plan import DAY_SEED, PICTURES_PER_SEED, TRAIN_SEED, VAL_SEED
 from store_sim.pictures import (
     CEILING_CLASSES,
@@ -104,7 +105,7 @@ def crops(seed: int) -> Shard:
     """
     held_out = seed >= VAL_SEED
     demo = held_out and (seed - VAL_SEED) % 2 == 0
-    products = list(load_store_file(DEMO_STORE).products) if demo else _assortment(seed)
+    products = list(load_store_file(store_path("demo")).products) if demo else _assortment(seed)
     made = [(crop.rgb, crop.label) for crop in crop_pictures(seed, CROPS_PER_SEED, products)]
     if not held_out:
         rng = np.random.default_rng([seed, 0x71E5])

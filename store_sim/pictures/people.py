@@ -14,7 +14,8 @@ from contracts.store_file import Product
 from store_sim.pictures.worlds import RandomWorld
 from store_sim.render.static import bay_axes
 from store_sim.scene import Appearance, BodyPose, ItemPose
-from store_sim.world.body import HandGoal, build_pose, sample_appearance
+from store_sim.world.anatomy import sample_appearance
+from store_sim.world.body import HandGoal, build_pose
 from store_sim.world.hold import in_crook, in_hand
 
 __all__ = ["LOOSE_BASE", "Crowd", "Person", "crowd_at", "random_appearance"]
@@ -46,8 +47,8 @@ class Crowd:
 
 
 def random_appearance(rng: Rng) -> Appearance:
-    """A person; wider in girth than those of the simulated store."""
-    look = sample_appearance(rng)
+    """A person, plain or of any kind; wider in girth than those of the simulated store."""
+    look = sample_appearance(rng, float(rng.choice((0.0, 0.5, 1.0))))
     return replace(
         look, girth=round(float(np.clip(look.girth * rng.uniform(0.9, 1.12), 0.78, 1.5)), 3)
     )

@@ -45,6 +45,41 @@ _WORDS = (
     "Honey", "Salt", "Pasta", "Lemon", "Mint", "Berry", "Classic", "Fresh", "Dark", "Light",
     "Extra",
 )  # fmt: skip
+Shape = Literal[
+    "box", "can", "bottle",
+    "bag", "pouch", "jar", "tub", "carton", "clear_bottle", "tray", "tube", "net",
+]  # fmt: skip
+Picture = Literal[
+    "fruit", "berry", "citrus", "tomato", "leaf", "wheat", "biscuit", "chocolate",
+    "bean", "nut", "cow", "cheese", "egg", "fish", "drop", "flower",
+]  # fmt: skip
+_SHAPES: tuple[Shape, ...] = (
+    "box", "can", "bottle",
+    "bag", "pouch", "jar", "tub", "carton", "clear_bottle", "tray", "tube", "net",
+)  # fmt: skip
+_SHAPE_SHARE = (0.22, 0.13, 0.13, 0.09, 0.07, 0.06, 0.06, 0.07, 0.08, 0.04, 0.03, 0.02)
+_PICTURES: tuple[Picture, ...] = (
+    "fruit", "berry", "citrus", "tomato", "leaf", "wheat", "biscuit", "chocolate",
+    "bean", "nut", "cow", "cheese", "egg", "fish", "drop", "flower",
+)  # fmt: skip
+_ROUND = frozenset(("can", "bottle", "jar", "tub", "clear_bottle", "tube"))
+_CLEAR = frozenset(("jar", "clear_bottle", "tray", "net"))
+Span = tuple[float, float]
+_SIZES_M: dict[Shape, tuple[Span, Span, Span]] = {
+    "box": ((0.05, 0.20), (0.03, 0.10), (0.05, 0.28)),
+    "can": ((0.05, 0.10), (1.0, 1.0), (0.05, 0.18)),
+    "bottle": ((0.05, 0.10), (0.7, 1.0), (0.16, 0.32)),
+    "bag": ((0.13, 0.24), (0.05, 0.10), (0.16, 0.30)),
+    "pouch": ((0.10, 0.18), (0.05, 0.09), (0.14, 0.26)),
+    "jar": ((0.06, 0.10), (1.0, 1.0), (0.08, 0.18)),
+    "tub": ((0.07, 0.12), (0.8, 1.0), (0.05, 0.12)),
+    "carton": ((0.06, 0.10), (0.06, 0.10), (0.16, 0.26)),
+    "clear_bottle": ((0.06, 0.10), (0.8, 1.0), (0.18, 0.32)),
+    "tray": ((0.12, 0.24), (0.10, 0.18), (0.03, 0.08)),
+    "tube": ((0.04, 0.07), (0.7, 0.9), (0.12, 0.20)),
+    "net": ((0.12, 0.20), (0.08, 0.12), (0.10, 0.18)),
+}
+"""Ranges of width, depth (of round things: as a share of the width) and height."""
 _SIZES = ("250 g", "500 g", "1 kg", "0.33 l", "0.5 l", "1 l", "12 pcs", "75 g")
 
 
@@ -116,21 +151,8 @@ def _word(rng: Rng) -> str:
 def random_product(rng: Rng, number: int) -> Product:
     """An article nobody sells; `number` makes its GTIN (in the in-store range 20-29)."""
     digits = f"29{number % 10**10:010d}"
-    shape: Literal["box", "can", "bottle"] = ("box", "can", "bottle")[
-        int(rng.choice(3, p=(0.42, 0.26, 0.32)))
-    ]
-    if shape == "box":
-        width, depth, height = (
-            rng.uniform(0.05, 0.20),
-            rng.uniform(0.03, 0.10),
-            rng.uniform(0.05, 0.28),
-        )
-    elif shape == "can":
-        width = rng.uniform(0.05, 0.10)
-        depth, height = width, width * rng.uniform(0.7, 2.2)
-    else:
-        width = rng.uniform(0.05, 0.10)
-        depth, height = width * rng.choice([1.0, 1.0, 0.7]), rng.uniform(0.16, 0.32)
+    shape = _SHAPES[int(rng.choice(len(_SHAPES), p=_SHAPE_SHARE))]
+    width, depth, height = _size(rng, shape)
     brand = _word(rng)
     words = [_WORDS[k] for k in rng.integers(0, len(_WORDS), 2)]
     return Product(
@@ -151,8 +173,19 @@ def random_product(rng: Rng, number: int) -> Product:
             accent_rgb=_colour(rng),
             motif=_MOTIFS[int(rng.integers(len(_MOTIFS)))],
             cap_rgb=_colour(rng),
+            picture=_PICTURES[int(rng.integers(len(_PICTURES)))] if rng.random() < 0.6 else None,
+            fill_rgb=_colour(rng) if shape in _CLEAR else None,
         ),
     )
+
+
+def _size(rng: Rng, shape: Shape) -> tuple[float, float, float]:
+    """Width, depth and height of a packaging, in metres."""
+    (w0, w1), (d0, d1), (h0, h1) = _SIZES_M[shape]
+    width, height = float(rng.uniform(w0, w1)), float(rng.uniform(h0, h1))
+    # Round things are as deep as they are wide, or a little flat: depths of these are shares.
+    depth = float(rng.uniform(d0, d1))
+    return width, width * depth if shape in _ROUND else depth, height
 
 
 def random_light(rng: Rng) -> Light:
