@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 
 from contracts.store_file import StoreFile, load_store_file
+from store_sim.dials import Dials, turned
 from store_sim.errors import ScenarioError, UnknownScenarioError, WorldError
 from store_sim.plates import PlateBank
 from store_sim.scenarios import SCENARIOS, build
 from store_sim.truth import TruthVisit
 from store_sim.world import Scenario, VisitPlan, World
 from store_sim.world.perform import PERFORMERS
-from store_sim.world.verbs import Enter, Exit, PutBack, Reach, Scripted, Take, Verb
+from store_sim.world.verbs import Enter, Exit, PutBack, Reach, Scripted, Take, Tamper, Verb, Wait
 
 ROOT = Path(__file__).parents[2]
 DAY_MAX_S = 900.0
@@ -299,3 +300,67 @@ def test_every_scenario_builds_and_every_verb_is_performed(store: StoreFile) -> 
 def _scripted(store: StoreFile, verbs: tuple[Verb, ...], *, has_bag: bool = False) -> World:
     plan = VisitPlan(0.0, verbs, has_bag=has_bag)
     return World(store, Scenario("s", "", lambda _: (plan,), at_most=1), seed=1, phone=str)
+
+
+def test_a_gate_that_misreads_reads_again_before_it_opens(store: StoreFile) -> None:
+    """The wrong code is refused, and the shopper stays; the right one comes a moment later."""
+    dials = turned(Dials(), "gates.misread=1")
+    scenario = build("easy-one", store, 1, 1)
+    world = World(store, scenario, 1, phone=lambda _: "shopper-code-0123", dials=dials)
+    read: list[tuple[float, str]] = []
+    while not world.finished:
+        world.step(1 / 15)
+        for scan in world.take_scans():
+            read.append((scan.t_s, scan.code))
+            if scan.code != "shopper-code-0123":
+                world.refuse_gate(scan.gate_id)
+    assert len(read) >= 2
+    assert [code for _, code in read].count("shopper-code-0123") == 1
+    assert read[-1][1] == "shopper-code-0123"
+    (visit,) = world.take_finished()
+    assert visit.left_s is not None, "a misread code turns nobody away"
+
+
+def test_a_gate_that_refuses_turns_away_whoever_stands_there(store: StoreFile) -> None:
+    world = _scripted(store, (Enter(), Take("bay-a-2-l"), Exit()))
+    while not world.finished:
+        world.step(1 / 15)
+        for scan in world.take_scans():
+            world.refuse_gate(scan.gate_id)
+    (visit,) = world.take_finished()
+    assert visit.actions == []
+    assert visit.left_s is None
+
+
+def test_a_group_asks_for_codes_on_one_wallet(store: StoreFile) -> None:
+    world = World(store, build("child-in-a-group", store, 1, 1), 1)
+    wallets = {}
+    while world.t_s < 20.0:
+        world.step(0.2)
+        for shopper in world.waiting_for_code():
+            wallets[shopper] = world.people.wallet_of(shopper)
+            world.provide_code(shopper, f"code-{shopper}")
+    assert wallets == {0: 0, 1: 0}
+
+
+def test_somebody_who_is_in_no_plan_may_come(store: StoreFile) -> None:
+    asked: list[Verb] = [Enter(), Take("bay-a-2-l"), Exit()]
+    scenario = Scenario("none", "", lambda _: (), at_most=1)
+    world = World(store, scenario, 1, phone=str, doors_open=False)
+    index = world.admit(VisitPlan(0.0, iter(asked)))
+    while not world.finished:
+        world.step(0.5)
+        assert world.t_s < 90.0
+    (visit,) = world.take_finished()
+    assert (visit.shopper, sum(visit.kept.values())) == (index, 1)
+
+
+def test_what_was_tampered_with_ends_in_its_time(store: StoreFile) -> None:
+    world = _scripted(store, (Enter(), Tamper("covered", "cam-a", 4.0), Wait(9.0), Exit()))
+    seen = []
+    while not world.finished:
+        world.step(0.1)
+        seen.append([(one.kind, one.target) for one in world.tampering()])
+    on = [k for k, row in enumerate(seen) if row]
+    assert all(seen[k] == [("covered", "cam-a")] for k in on)
+    assert len(on) == pytest.approx(40, abs=2)
