@@ -296,18 +296,22 @@ class Evidence:
         return total + self._product(change.products, line.gtin)
 
     def _pieces(self, change: FacingChange, quantity: int) -> float:
-        """Log ratio of a quantity to what quantities usually look like."""
+        """Log ratio of a quantity to what quantities usually look like.
+
+        Of pieces taken at once some stood one behind the other: these look like one.
+        """
         pieces = change.pieces
         if not pieces:
             return 0.0
         trust = self._camera
         least = min(pieces) - 2.0
-        usual = [
-            p * math.exp(clip((pieces[k] if k < len(pieces) else least) - pieces[0], -50, 50))
-            for k, p in enumerate(self._habits.quantity_p)
-        ]
-        fit = pieces[quantity - 1] if quantity <= len(pieces) else least
-        ratio = fit - pieces[0] - math.log(sum(usual))
+        behind_p = self._habits.behind_p
+        looks = []
+        for k in range(max(quantity, len(self._habits.quantity_p))):
+            apart = clip((pieces[k] if k < len(pieces) else least) - pieces[0], -50, 50)
+            looks.append(1.0 if k == 0 else behind_p + (1.0 - behind_p) * math.exp(apart))
+        usual = sum(p * look for p, look in zip(self._habits.quantity_p, looks, strict=False))
+        ratio = math.log(looks[quantity - 1] / usual)
         return clip(ratio, -trust.pieces_limit, trust.pieces_limit)
 
     def _product(self, scores: ProductScores, gtin: str) -> float:

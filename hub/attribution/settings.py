@@ -172,6 +172,9 @@ class Habits(_Settings):
     quantity_p: Annotated[
         tuple[_Rate, _Rate, _Rate], Field(description="one, two, three pieces at once")
     ] = (0.9, 0.08, 0.02)
+    behind_p: Annotated[
+        _Rate, Field(description="of pieces taken at once, so many stood behind one another")
+    ] = 0.2
     two_articles_p: Annotated[_Rate, Field(description="a second article in the same reach")] = 0.06
     home_p: Annotated[_Rate, Field(description="what is put back goes to its own place")] = 0.85
     misplaced_taken_p: Annotated[
