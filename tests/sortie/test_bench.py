@@ -38,7 +38,7 @@ def test_world_and_plates_are_measured() -> None:
 
 def test_a_day_gives_its_cost_and_its_waiting_times() -> None:
     rows = {row.name: row for row in store.measure_day(shoppers=1, sensors="plates")}
-    whole = rows["CPU seconds a store second, whole store in lockstep"]
+    whole = rows["CPU seconds a store second, whole demo store in lockstep"]
     parts = [row.value for name, row in rows.items() if name.startswith("  of these")]
     assert whole.value > 0
     assert sum(parts) <= whole.value * 1.01
