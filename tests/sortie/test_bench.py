@@ -82,7 +82,8 @@ def test_the_rasteriser_has_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmarks.raster, "SCENES", 1)
     monkeypatch.setattr(benchmarks.raster, "REPEATS", 1)
     monkeypatch.setattr(store, "measure_world", list)
-    monkeypatch.setattr(store, "measure_day", list)
+    day = figures.Figure("a day", 1.0, "s", 1)
+    monkeypatch.setattr(store, "measure_day", lambda **_: [day])
     monkeypatch.setattr(store, "measure_processes", list)
     rows = bench.PARTS["sim"]()
     judged = [row for row in rows if row.limit is not None]
