@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -24,6 +25,9 @@ from pathlib import Path
 from sortie.errors import PortTakenError, ProcessFailedError
 
 __all__ = ["Child", "Supervisor", "check_port_free", "free_port", "wait_for_port"]
+
+LISTEN_PORTS = (20_000, 32_000)
+"""Below what Linux gives to outgoing connections (from 32768 on)."""
 
 RESTARTS_MAX = 5
 RESTART_WINDOW_S = 60.0
@@ -225,10 +229,19 @@ def _end_with_parent() -> Callable[[], None] | None:
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """A port of the loopback interface that nobody listens on right now.
+
+    Not one of those that the system gives to outgoing connections: between this answer and its
+    use, one of the store's own clients could be given it.
+    """
+    draw = random.SystemRandom()
+    while True:
+        port = draw.randrange(*LISTEN_PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
         return port
 
 
