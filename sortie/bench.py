@@ -6,7 +6,6 @@ The measuring itself lies in the checkout's folder benchmarks/.
 from __future__ import annotations
 
 import importlib
-import json
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sortie.errors import UsageError
+from sortie.output import write_json
 from sortie.stores import store_path
 
 __all__ = ["PARTS", "bench_document", "print_bench", "run_bench"]
@@ -43,7 +43,7 @@ def run_bench(part: str, *, json_file: Path | None) -> None:
         result = bench_document(part, PARTS[part]())
     print_bench(Console(), result)
     if json_file is not None:
-        json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_json(json_file, result)
 
 
 def bench_document(part: str, figures: Iterable[Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from contracts.store_file import load_store_file
 from sortie.day import DayPlan, demo_store_path, replay_day, simulate_day
 from sortie.errors import UsageError
 from sortie.lockstep import Sensors
+from sortie.output import write_json
 from store_sim.dials import turned
 from store_sim.recording import Simulation, record_simulation
 from store_sim.scenarios import build
@@ -107,7 +107,7 @@ def _finish(result: dict[str, Any], json_file: Path | None) -> None:
         told = ", ".join(f"{name} {count}" for name, count in result["faults"].items() if count)
         Console().print(f"what went wrong: {told or 'nothing'}")
     if json_file is not None:
-        json_file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_json(json_file, result)
 
 
 def _check_writable(json_file: Path | None) -> None:

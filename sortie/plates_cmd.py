@@ -7,7 +7,6 @@ standard error, and with --json everything into one file.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from sortie.errors import UsageError
+from sortie.output import check_output, write_json
 
 if TYPE_CHECKING:
     from store_sim.plate_log import PlateLog
@@ -94,7 +93,7 @@ def run_plates(
     from store_sim.plate_log import read_plate_log
     from vision.plate_events import EventSettings, find_weight_events
 
-    _check_target(json_file)
+    check_output("--json", json_file)
     progress = _Progress(err)
     settings = EventSettings() if least_g is None else EventSettings(least_g=least_g)
     try:
@@ -114,17 +113,8 @@ def run_plates(
     result = PlatesResult(log, report)
     _print(result, out, err)
     if json_file is not None:
-        _write_json(json_file, result.document())
+        write_json(json_file, result.document())
     return result
-
-
-def _check_target(path: Path | None) -> None:
-    if path is None:
-        return
-    if not path.parent.is_dir():
-        raise UsageError(f"--json {path}: there is no folder {path.parent}; make it")
-    if path.is_dir():
-        raise UsageError(f"--json {path}: expected the name of a file, got a folder")
 
 
 def _print(result: PlatesResult, out: TextIO, err: TextIO) -> None:
@@ -156,15 +146,6 @@ def _print(result: PlatesResult, out: TextIO, err: TextIO) -> None:
         print(note, file=err)
     if len(notes) > NOTES_SHOWN_MAX:
         print(f"and {len(notes) - NOTES_SHOWN_MAX} more notes (see --json)", file=err)
-
-
-def _write_json(path: Path, document: dict[str, Any]) -> None:
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise UsageError(f"--json {path}: cannot be written ({error.strerror})") from error
 
 
 def register(app: typer.Typer) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from sortie.errors import UsageError
+from sortie.output import check_output, write_json, write_output
 from sortie.stores import StoreOption, store_path
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def run_cases(json_file: Path | None, *, console: Console | None = None) -> None
     from sortie.scoring.table import print_cases
     from store_sim.scenarios import CASES
 
-    _check_writable("--json", json_file)
+    check_output("--json", json_file)
     print_cases(console or Console())
     if json_file is not None:
         listed = {
@@ -37,7 +37,8 @@ def run_cases(json_file: Path | None, *, console: Console | None = None) -> None
             }
             for name, case in CASES.items()
         }
-        _write(json_file, json.dumps({"cases": listed}, indent=1, ensure_ascii=False) + "\n")
+        text = json.dumps({"cases": listed}, indent=1, ensure_ascii=False) + "\n"
+        write_output("--json", json_file, text)
 
 
 def run_score(
@@ -55,8 +56,8 @@ def run_score(
     from sortie.scoring.summary import document_of
     from sortie.scoring.table import print_scores, progress
 
-    _check_writable("--json", json_file)
-    _check_writable("--html", html_file)
+    check_output("--json", json_file)
+    check_output("--html", html_file)
     console = console or Console()
     errors = Console(stderr=True)
     results = Results()
@@ -66,7 +67,7 @@ def run_score(
         result = document_of(scored)
         print_scores(console, result)
         if json_file is not None:
-            _write(json_file, json.dumps(result, indent=1) + "\n")
+            write_json(json_file, result)
         if html_file is not None:
             from sortie.scoring.page import write_page
 
@@ -80,21 +81,6 @@ def run_score(
         )
         return INTERRUPTED
     return 1 if scored.failed else 0
-
-
-def _check_writable(option: str, path: Path | None) -> None:
-    """Told before the work, not after it."""
-    if path is not None and not path.parent.is_dir():
-        raise UsageError(f"{option} {path}: there is no folder {path.parent}; make it")
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def register(app: typer.Typer) -> None:

@@ -14,6 +14,7 @@ from rich.table import Table
 from contracts.errors import StoreFileError
 from contracts.store_file import load_store_file
 from sortie.errors import UsageError
+from sortie.output import check_output, write_output
 from sortie.stores import store_names, store_path
 
 if TYPE_CHECKING:
@@ -87,8 +88,7 @@ def run_check(
     for a store that is not there and files that cannot be written.
     """
     for option, path in (("--html", html_file), ("--png", png_file), ("--json", json_file)):
-        if path is not None and not path.parent.is_dir():
-            raise UsageError(f"{option} {path}: there is no folder {path.parent}; make it")
+        check_output(option, path)
     path = store_path(name_or_path)
     try:
         store = load_store_file(path)
@@ -127,14 +127,8 @@ def _json(document: dict[str, Any]) -> str:
 
 
 def _write_text(option: str, path: Path | None, text: str) -> None:
-    if path is None:
-        return
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise UsageError(f"{option} {path}: cannot be written ({error.strerror})") from error
+    if path is not None:
+        write_output(option, path, text)
 
 
 def _print(result: StoreCheck, console: Console) -> None:

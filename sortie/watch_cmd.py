@@ -7,7 +7,6 @@ and with --json everything into one file.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ import typer
 from numpy.typing import NDArray
 
 from sortie.errors import UsageError
+from sortie.output import check_output, write_json
 
 if TYPE_CHECKING:
     from vision.watch import WatchEvent
@@ -190,8 +190,7 @@ def run_watch(
 ) -> WatchResult:
     """The command: watches, prints, writes. UsageError for what cannot be read or written; what
     was seen until then has been printed and written."""
-    if json_file is not None and not json_file.parent.is_dir():
-        raise UsageError(f"--json {json_file}: there is no folder {json_file.parent}; make it")
+    check_output("--json", json_file)
     frames = live_frames(source, seconds=seconds) if is_camera(source) else video_frames(
         Path(source)
     )  # fmt: skip
@@ -219,17 +218,8 @@ def run_watch(
         if result.frames:
             print(f"\rwatched {result.frames} frames, {len(result.events)} events", file=err)
         if json_file is not None and result.frames:
-            _write_json(json_file, result.document())
+            write_json(json_file, result.document())
     return result
-
-
-def _write_json(path: Path, document: dict[str, Any]) -> None:
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise UsageError(f"--json {path}: cannot be written ({error.strerror})") from error
 
 
 def register(app: typer.Typer) -> None:

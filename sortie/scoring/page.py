@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from contracts.store_file import StoreFile, load_store_file
-from sortie.errors import UsageError
+from sortie.output import write_output
 from sortie.scoring.cards import Card, cards_of
 from sortie.scoring.charts import score_strip
 from sortie.scoring.failures import CardMaker, set_label
@@ -43,12 +43,7 @@ def write_page(
     with errors.status("drawing what went wrong"):
         page = render_page(scored, result, store, jobs=jobs, results=results)
     data = page.encode()
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as error:
-        raise UsageError(f"--html {path}: cannot be written ({error.strerror})") from error
+    write_output("--html", path, data)
     return len(data)
 
 
