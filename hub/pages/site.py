@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,6 +14,7 @@ from hub.api.app import LOOPBACK_NAMES
 from hub.pages import PHONE_FILES
 from hub.pages.door import Guard, Sessions, add_login
 from hub.pages.feed import HubFeed, hub_client
+from hub.pages.life import alongside
 from hub.pages.routes import add_play, add_routes
 from hub.pages.settings import PagesSettings
 from hub.pages.staff import build_staff
@@ -41,14 +40,8 @@ def create_site(settings: PagesSettings, stopping: Callable[[], bool]) -> FastAP
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
-        task = asyncio.create_task(feed.run())
-        try:
+        async with alongside(feed.run(), client.aclose):
             yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-            await client.aclose()
 
     app = FastAPI(title="Sortie pages", lifespan=life, openapi_url=None)
     add_routes(app, feed, stopping)

@@ -27,6 +27,7 @@ from starlette.types import Scope
 from hub.api.app import LOOPBACK_NAMES
 from hub.pages import PHONE_FILES, PlainFiles
 from hub.pages.feed import HubFeed, hub_client
+from hub.pages.life import alongside
 from hub.pages.routes import EMPTY_TILE
 from hub.pages.settings import PagesSettings
 from hub.pages.words import Palette
@@ -158,14 +159,8 @@ def create_app(settings: PlaySettings, stopping: Callable[[], bool]) -> Starlett
 
     @asynccontextmanager
     async def life(_app: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(stage.run())
-        try:
+        async with alongside(stage.run(), stage.close):
             yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-            await stage.close()
 
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"ok": True})
