@@ -19,6 +19,21 @@ from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
 DEADLINE_S = 120.0
+CONTRAST = """(() => {
+  const style = getComputedStyle(document.documentElement);
+  const light = (name) => {
+    const hex = style.getPropertyValue('--' + name).trim().slice(1);
+    const part = (at) => {
+      const c = parseInt(hex.slice(at, at + 2), 16) / 255;
+      return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+    };
+    return 0.2126 * part(0) + 0.7152 * part(2) + 0.0722 * part(4);
+  };
+  return PAIRS.split(' ').map((pair) => {
+    const [a, b] = pair.split('/').map(light);
+    return [pair, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)];
+  });
+})()"""
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless",
@@ -94,6 +109,11 @@ class Tab:
                     f"expected {condition} within {deadline_s} s; the page reads:\n{text}\n"
                     f"faults: {self.faults}"
                 )
+
+    def contrasts(self, pairs: str) -> list[tuple[str, float]]:
+        """Each "ink/ground" pair of the page's colours with its ratio (WCAG 2.2, 1.4.3)."""
+        found = self.eval(CONTRAST.replace("PAIRS", repr(pairs)))
+        return [(pair, ratio) for pair, ratio in found]
 
     def until_text(self, text: str, selector: str = "body", **more: Any) -> None:
         """Waits until an element's visible text holds this."""

@@ -28,6 +28,7 @@ from hardware.cameras.shm import FrameRingWriter
 from hardware.gates import GateRingWriter
 from hardware.ports import GateScan
 from hardware.scales import ScaleRingWriter
+from sortie.supervisor import free_port
 from tests.edge import node_rig as rig
 from vision.plates_settings import PlateSettings
 
@@ -44,12 +45,6 @@ def until(done: Callable[[], bool], what: str = "it") -> None:
     while not done():
         assert time.monotonic() < deadline_s, f"gave up waiting for {what}"
         pause.wait(0.01)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Broker:

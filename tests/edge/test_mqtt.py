@@ -23,15 +23,10 @@ from edge.drain import Drain, DrainSettings
 from edge.errors import BrokerError
 from edge.mqtt import MqttBus, MqttSettings
 from edge.outbox import Outbox
+from sortie.supervisor import free_port
 
 WAIT_S = 60.0
 EVENTS = "sortie/v1/demo/n/events"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def mosquitto() -> str:

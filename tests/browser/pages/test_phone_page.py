@@ -124,23 +124,7 @@ def test_texts_have_contrast_and_pictures_have_words(phone: Any, store: Any, dar
     phone.size(360, 740, dark=dark, phone=True)
     begin(phone, store)
     pairs = "ink/ground ink/card soft/card soft/ground on-accent/accent accent/tint amber/amber-tint red/red-tint"  # noqa: E501 - one list
-    ratios = phone.eval(
-        """(() => {
-  const style = getComputedStyle(document.documentElement);
-  const light = (name) => {
-    const hex = style.getPropertyValue('--' + name).trim().slice(1);
-    const part = (at) => {
-      const c = parseInt(hex.slice(at, at + 2), 16) / 255;
-      return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-    };
-    return 0.2126 * part(0) + 0.7152 * part(2) + 0.0722 * part(4);
-  };
-  return PAIRS.split(' ').map((pair) => {
-    const [a, b] = pair.split('/').map(light);
-    return [pair, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)];
-  });
-})()""".replace("PAIRS", repr(pairs))
-    )
+    ratios = phone.contrasts(pairs)
     assert [pair for pair, ratio in ratios if ratio < 4.5] == []
     assert phone.eval("[...document.images].every((image) => image.hasAttribute('alt'))")
     small = "[...document.querySelectorAll('button, summary')].filter((b) => b.offsetHeight < 44)"
