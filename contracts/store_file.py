@@ -22,9 +22,11 @@ from contracts.units import Grams, Metres, PositiveMetres
 
 __all__ = [
     "Floor",
+    "LabelPicture",
     "Node",
     "Packaging",
     "Product",
+    "Shape",
     "Slot",
     "StoreFile",
     "Wallet",
@@ -65,6 +67,16 @@ class Floor(Contract):
     ceiling_m: PositiveMetres
 
 
+Shape = Literal[
+    "box", "can", "bottle",
+    "bag", "pouch", "jar", "tub", "carton", "clear_bottle", "tray", "tube", "net", "lump",
+]  # fmt: skip
+LabelPicture = Literal[
+    "fruit", "berry", "citrus", "tomato", "leaf", "wheat", "biscuit", "chocolate",
+    "bean", "nut", "cow", "cheese", "egg", "fish", "drop", "flower",
+]  # fmt: skip
+
+
 class Packaging(Contract):
     """How a product looks: enough for the simulator to draw it, ignored by the hub.
 
@@ -73,10 +85,7 @@ class Packaging(Contract):
     is no packaging at all.
     """
 
-    shape: Literal[
-        "box", "can", "bottle",
-        "bag", "pouch", "jar", "tub", "carton", "clear_bottle", "tray", "tube", "net", "lump",
-    ]  # fmt: skip
+    shape: Shape
     width_m: Annotated[PositiveMetres, Field(le=0.6)]
     depth_m: Annotated[PositiveMetres, Field(le=0.6)]
     height_m: Annotated[PositiveMetres, Field(le=0.6)]
@@ -85,12 +94,8 @@ class Packaging(Contract):
     motif: Literal["plain", "stripes", "dots", "rings", "leaf", "star", "wave", "checks"] = "plain"
     cap_rgb: Rgb | None = None
     picture: Annotated[
-        Literal[
-            "fruit", "berry", "citrus", "tomato", "leaf", "wheat", "biscuit", "chocolate",
-            "bean", "nut", "cow", "cheese", "egg", "fish", "drop", "flower",
-        ] | None,
-        Field(description="what the label shows of the content"),
-    ] = None  # fmt: skip
+        LabelPicture | None, Field(description="what the label shows of the content")
+    ] = None
     fill_rgb: Annotated[
         Rgb | None, Field(description="the content where a clear packaging shows it")
     ] = None

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 from contracts.geometry import Bay, Board, Camera, Gate, Intrinsics, Pose
 from contracts.ids import gtin_check_digit
 from contracts.money import VatRate
-from contracts.store_file import Floor, Node, Packaging, Product, Slot, StoreFile, Wallet
+from contracts.store_file import (
+    Floor,
+    LabelPicture,
+    Node,
+    Packaging,
+    Product,
+    Shape,
+    Slot,
+    StoreFile,
+    Wallet,
+)
 from store_sim.render.looks import Light, Look
 from store_sim.render.raster import StoreModel, store_model
 from store_sim.render.static import bay_axes
@@ -45,25 +55,14 @@ _WORDS = (
     "Honey", "Salt", "Pasta", "Lemon", "Mint", "Berry", "Classic", "Fresh", "Dark", "Light",
     "Extra",
 )  # fmt: skip
-Shape = Literal[
-    "box", "can", "bottle",
-    "bag", "pouch", "jar", "tub", "carton", "clear_bottle", "tray", "tube", "net",
-]  # fmt: skip
-Picture = Literal[
-    "fruit", "berry", "citrus", "tomato", "leaf", "wheat", "biscuit", "chocolate",
-    "bean", "nut", "cow", "cheese", "egg", "fish", "drop", "flower",
-]  # fmt: skip
-_SHAPES: tuple[Shape, ...] = (
-    "box", "can", "bottle",
-    "bag", "pouch", "jar", "tub", "carton", "clear_bottle", "tray", "tube", "net",
-)  # fmt: skip
-_SHAPE_SHARE = (0.22, 0.13, 0.13, 0.09, 0.07, 0.06, 0.06, 0.07, 0.08, 0.04, 0.03, 0.02)
-_PICTURES: tuple[Picture, ...] = (
-    "fruit", "berry", "citrus", "tomato", "leaf", "wheat", "biscuit", "chocolate",
-    "bean", "nut", "cow", "cheese", "egg", "fish", "drop", "flower",
-)  # fmt: skip
+_PICTURES: tuple[LabelPicture, ...] = get_args(LabelPicture)
 _ROUND = frozenset(("can", "bottle", "jar", "tub", "clear_bottle", "tube"))
 _CLEAR = frozenset(("jar", "clear_bottle", "tray", "net"))
+_SHAPE_SHARE: dict[Shape, float] = {
+    "box": 0.22, "can": 0.13, "bottle": 0.13, "bag": 0.09, "pouch": 0.07, "jar": 0.06,
+    "tub": 0.06, "carton": 0.07, "clear_bottle": 0.08, "tray": 0.04, "tube": 0.03, "net": 0.02,
+}  # fmt: skip
+"""How often each is drawn; lumps are nobody's packaging."""
 Span = tuple[float, float]
 _SIZES_M: dict[Shape, tuple[Span, Span, Span]] = {
     "box": ((0.05, 0.20), (0.03, 0.10), (0.05, 0.28)),
@@ -151,7 +150,8 @@ def _word(rng: Rng) -> str:
 def random_product(rng: Rng, number: int) -> Product:
     """An article nobody sells; `number` makes its GTIN (in the in-store range 20-29)."""
     digits = f"29{number % 10**10:010d}"
-    shape = _SHAPES[int(rng.choice(len(_SHAPES), p=_SHAPE_SHARE))]
+    shapes = tuple(_SHAPE_SHARE)
+    shape = shapes[int(rng.choice(len(shapes), p=tuple(_SHAPE_SHARE.values())))]
     width, depth, height = _size(rng, shape)
     brand = _word(rng)
     words = [_WORDS[k] for k in rng.integers(0, len(_WORDS), 2)]
