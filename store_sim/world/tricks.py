@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from contracts.geometry import Camera
 from store_sim.dials import Mishap
+from store_sim.eye import Eye
 from store_sim.scene import Appearance, ItemPose
 from store_sim.world import verbs
 from store_sim.world.acts import drive_hand, face, pause, walk
@@ -19,7 +19,7 @@ from store_sim.world.hold import quantised, rotation_z
 from store_sim.world.shopper import Shopper
 from store_sim.world.standing import CLAIM_TRIES, go_before, place_of, refuse
 from store_sim.world.stock import Item
-from store_sim.world.vectors import Vec, unit
+from store_sim.world.vectors import Vec
 
 if TYPE_CHECKING:
     from store_sim.world.world import World
@@ -331,38 +331,20 @@ def _tamper(world: World, shopper: Shopper, verb: verbs.Tamper) -> Iterator[None
 def unseen_spot(world: World) -> tuple[float, float]:
     """The point of the floor that fewest cameras see, nearest to the middle of the store."""
     floor = world.store.floor
-    best: tuple[float, float, float, float] | None = None
-    for x in np.arange(0.6, floor.width_m - 0.55, 0.25).tolist():
-        for y in np.arange(0.6, floor.depth_m - 0.55, 0.25).tolist():
-            if not (world.ground.clear(x, y) and world.ground.indoors(x, y)):
-                continue
-            seen = sum(_sees(camera, (x, y, SEEN_AT_M)) for camera in world.store.cameras)
-            middle = math.hypot(x - floor.width_m / 2, y - floor.depth_m / 2)
-            candidate = (float(seen), round(middle, 6), x, y)
-            best = candidate if best is None or candidate < best else best
-    assert best is not None
-    return best[2], best[3]
-
-
-def _sees(camera: Camera, point: Vec) -> bool:
-    position, look_at = camera.pose.position_m, camera.pose.look_at_m
-    f = unit(tuple(b - a for a, b in zip(position, look_at, strict=True)))  # type: ignore[arg-type]
-    up = camera.pose.up
-    right = unit(
-        (f[1] * up[2] - f[2] * up[1], f[2] * up[0] - f[0] * up[2], f[0] * up[1] - f[1] * up[0])
-    )
-    down = (
-        f[1] * right[2] - f[2] * right[1],
-        f[2] * right[0] - f[0] * right[2],
-        f[0] * right[1] - f[1] * right[0],
-    )
-    away = [p - q for p, q in zip(point, position, strict=True)]
-    x, y, z = (sum(a * b for a, b in zip(axis, away, strict=True)) for axis in (right, down, f))
-    if z < 0.1:
-        return False
-    lens = camera.intrinsics
-    px, py = lens.cx + lens.fx * x / z, lens.cy + lens.fy * y / z
-    return 0 <= px < lens.width and 0 <= py < lens.height
+    free = [
+        (x, y)
+        for x in np.arange(0.6, floor.width_m - 0.55, 0.25).tolist()
+        for y in np.arange(0.6, floor.depth_m - 0.55, 0.25).tolist()
+        if world.ground.clear(x, y) and world.ground.indoors(x, y)
+    ]
+    heads = np.array([(x, y, SEEN_AT_M) for x, y in free])
+    seen = sum(Eye(camera).project(heads)[1].astype(int) for camera in world.store.cameras)
+    middle = (floor.width_m / 2, floor.depth_m / 2)
+    counts = np.broadcast_to(seen, len(free)).tolist()
+    return min(
+        zip(counts, free, strict=True),
+        key=lambda one: (one[0], round(math.dist(one[1], middle), 6), one[1]),
+    )[1]
 
 
 TRICKS: dict[type[verbs.Verb], Callable[[World, Shopper, Any], Iterator[None]]] = {
