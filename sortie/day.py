@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from sortie.gallery import store_gallery
 from sortie.gatekeeper import gated
 from sortie.lockstep import EPOCH_S, Lockstep, Phones, Sensors
 from sortie.lockstep_faults import FaultPlan, goes_wrong
+from sortie.stores import store_path
 from sortie.vision_cache import ObservationCache, code_digest
 from store_sim.dials import Dials, Mishap, NetworkDials, PlateDials, turned
 from store_sim.errors import RecordingError
@@ -49,7 +49,7 @@ Look = Callable[[Hub, Path, Mapping[str, Any]], None]
 
 def demo_store_path() -> Path:
     """The store file of the demo."""
-    return Path(str(files("store_sim"))) / "stores" / "demo.yaml"
+    return store_path("demo")
 
 
 @dataclass(frozen=True, slots=True)

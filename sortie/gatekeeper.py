@@ -6,8 +6,11 @@ carries the word. It knows of scans and refusals only, and nothing of the truth.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 
+from hub.effects import LogEvent
 from hub.service import Hub
 from sortie.errors import HubAwayError
 from store_sim.stream import SensorTick, SimulatedStream
@@ -28,7 +31,12 @@ def gated(stream: SimulatedStream, hub: Callable[[], Hub]) -> Iterator[SensorTic
             feed = hub().live.feed
         except HubAwayError:
             continue
-        for event in feed:
-            if event.number > told and event.kind == "entry.refused":
+        for event in _since(feed, told):
+            told = event.number
+            if event.kind == "entry.refused":
                 stream.world.refuse_gate(str(event.data["gate_id"]))
-            told = max(told, event.number)
+
+
+def _since(feed: deque[LogEvent], told: int) -> list[LogEvent]:
+    """Events after a number, in their order. The newest stand last, and hardly any is new."""
+    return list(takewhile(lambda event: event.number > told, reversed(feed)))[::-1]

@@ -56,7 +56,7 @@ class FaultPlan:
     """What goes wrong, where the disks are, and how a killed hub comes back.
 
     `folder` is for the nodes' outboxes. `reopen()` opens the hub's database again. `tampering()`
-    gives the mishaps that shoppers have brought about so far, beside those of the dials.
+    gives the mishaps that are under way in the world; those of the dials may be among them.
 
     A mishap `broker_down` of a node's name cuts this node off; "NODE/up" and "NODE/down" cut only
     what it sends, or only what is sent to it.

@@ -49,7 +49,8 @@ CAMERA_MISHAPS = ("covered", "turned", "defocused", "blinded", "frozen", "black"
 PLATE_MISHAPS = ("unplugged", "leaned", "stuck")
 """The target is a plate id or a bay id."""
 PROCESS_MISHAPS = ("broker_down", "hub_down", "node_down")
-"""The target is a node id for "node_down", empty otherwise."""
+"""The target is a node id for "node_down". "broker_down" with NODE, NODE/up or NODE/down cuts that
+node off, or one way of it; empty it is the broker for all."""
 
 
 class LightDials(Contract):

@@ -124,10 +124,8 @@ class LiveStore:
         clock: Callable[[], float],
         stream_id: int,
         dials: Dials | None = None,
-        tampering: Callable[[], tuple[Mishap, ...]] = tuple,
     ) -> None:
-        """`dials` are the scenario's when not given; what `tampering` gives at each moment comes
-        on top of their mishaps."""
+        """`dials` are the scenario's when not given."""
         self._doors_file = settings.doors_file
         self._dials = scenario.dials if dials is None else dials
         self.world = World(
@@ -137,10 +135,10 @@ class LiveStore:
         self._phones = phones
         self._clock = clock
         self._truth = TruthWriter(settings.truth_dir)
-        bank = PlateBank(store, settings.seed, self._dials.plates)
-        self._bank = bank if settings.plates and store.plates else None
+        self._bank: PlateBank | None = None
+        if settings.plates and store.plates:
+            self._bank = PlateBank(store, settings.seed, self._dials.plates)
         cameras = chosen_cameras(store, settings.cameras)
-        self._tampering = tampering
         renderers = make_renderers(store, cameras, settings.seed, self._dials)
         self._rig = CameraRig(store, cameras, renderers, settings.seed, self._dials)
         self._drawn = dict.fromkeys(renderers, -TICK_HZ)
@@ -191,8 +189,7 @@ class LiveStore:
     @property
     def mishaps(self) -> tuple[Mishap, ...]:
         """What happens to devices now: by the scenario, by shoppers, by a person at the page."""
-        added = self._troubles.at(self.world.t_s)
-        return (*self.world.tampering(), *self._tampering(), *added)
+        return (*self.world.tampering(), *self._troubles.at(self.world.t_s))
 
     def add_page(self, visit_of: VisitOf) -> PlayerPage:
         """From now on a person may lead an avatar; what its door needs is in the answer."""

@@ -228,9 +228,8 @@ class SimulatedStream:
 
     `phone(shopper)` gives a shopper's entry code, None while there is none yet. `plates=False`
     leaves the plates out. `truth` receives what really happened; the stream shows it nobody.
-    `dials` are the scenario's when not given; what `tampering` gives at each moment comes on top
-    of the world's mishaps. It begins at `begin_s`, with the world as it has become by then, and
-    ends TAIL_S after the last shopper, or at `duration_s`.
+    `dials` are the scenario's when not given. It begins at `begin_s`, with the world as it has
+    become by then, and ends TAIL_S after the last shopper, or at `duration_s`.
     """
 
     def __init__(
@@ -246,7 +245,6 @@ class SimulatedStream:
         duration_s: float | None = None,
         begin_s: float = 0.0,
         dials: Dials | None = None,
-        tampering: Callable[[], tuple[Mishap, ...]] = tuple,
     ) -> None:
         if scenario.loops and duration_s is None:
             raise SimulatorError(
@@ -258,9 +256,9 @@ class SimulatedStream:
         self._truth = truth
         self._end_s = math.inf if duration_s is None else duration_s
         self._begin_s = begin_s
-        bank = PlateBank(store, seed, self._dials.plates)
-        self._bank = bank if plates and store.plates else None
-        self._tampering = tampering
+        self._bank: PlateBank | None = None
+        if plates and store.plates:
+            self._bank = PlateBank(store, seed, self._dials.plates)
         chosen = chosen_cameras(store, cameras)
         renderers = make_renderers(store, chosen, seed, self._dials)
         self._rig = CameraRig(store, chosen, renderers, seed, self._dials)
@@ -290,7 +288,7 @@ class SimulatedStream:
             loads = self.world.take_loads()
             scales = None
             if self._bank is not None:
-                scales = self._bank.read(loads, self._mishaps())
+                scales = self._bank.read(loads, self.world.tampering())
             yield SensorTick(t_s, frames, scales, self.world.take_scans())
             if self._truth is not None:
                 self._truth.write(self.world.take_finished())
@@ -298,15 +296,12 @@ class SimulatedStream:
             if self.world.finished and finished_s is None:
                 finished_s = t_s
 
-    def _mishaps(self) -> tuple[Mishap, ...]:
-        return self.world.tampering() + self._tampering()
-
     def _frames(self, step: int) -> tuple[Frame, ...]:
         frames: list[Frame] = []
         for tick in range((step - 1) * TICKS_PER_STEP + 1, step * TICKS_PER_STEP + 1):
             due = self._rig.due(tick)
             self.world.run_to(tick / TICK_HZ)
-            mishaps = self._mishaps()
+            mishaps = self.world.tampering()
             for name in due:
                 self._rig.expose(name, tick, self.world.scene(), mishaps)
             # A camera draws into the same array again; whoever reads a tick may keep it.

@@ -15,7 +15,7 @@ import numpy as np
 from contracts.store_file import Slot, StoreFile
 from store_sim.errors import ScenarioError
 from store_sim.scenarios.easy import BAG_SHARE, ITEMS_SHARE
-from store_sim.world.foreign import FOREIGN
+from store_sim.world.foreign import THINGS
 from store_sim.world.scenario import Brought, Scenario, VisitPlan
 from store_sim.world.verbs import (
     Crouch,
@@ -38,7 +38,7 @@ __all__ = ["ADVERSARIAL_MAX", "random_day", "random_trip"]
 
 ADVERSARIAL_MAX = 0.4
 DEFAULT = (0.5, 0.2)
-STONE = "2900000000018"
+STONE = THINGS["stone"]
 Rng = np.random.Generator
 
 
@@ -153,7 +153,7 @@ def _adversarial(
     elif trick == 4:
         weight = store.product(slot.gtin).weight_g
         brings.append(Brought(STONE, round(weight * float(rng.uniform(0.9, 1.1)), 1)))
-        verbs += [Take(here), PutBack(here, gtin=FOREIGN[STONE].gtin)]
+        verbs += [Take(here), PutBack(here, gtin=STONE)]
     elif trick == 5 and cameras:
         verbs += [Tamper("covered", cameras[0], 8.0), Take(here)]
     elif trick == 6 and plates:

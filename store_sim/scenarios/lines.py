@@ -10,7 +10,7 @@ from store_sim.scenarios.casting import Part
 from store_sim.scenarios.targets import target_of
 from store_sim.scenarios.words import Words
 from store_sim.world import verbs
-from store_sim.world.foreign import FOREIGN
+from store_sim.world.foreign import THINGS
 
 __all__ = ["VERBS", "Stage"]
 
@@ -52,10 +52,9 @@ def _thing(words: Words, stage: Stage) -> str:
     word = words.next("a part or a thing")
     if word in stage.parts:
         return stage.parts[word].product.gtin
-    brought = {product.name.split()[-1]: gtin for gtin, product in FOREIGN.items()}
-    if word not in brought:
+    if word not in THINGS:
         words.fail(f"expected a part ({', '.join(stage.parts)}) or a thing brought, got {word!r}")
-    return brought[word]
+    return THINGS[word]
 
 
 def _enter(words: Words, stage: Stage) -> verbs.Verb:

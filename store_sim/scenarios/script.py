@@ -37,7 +37,7 @@ from store_sim.scenarios.lines import VERBS
 from store_sim.scenarios.targets import target_of
 from store_sim.scenarios.words import Words
 from store_sim.world.crowd import Ground
-from store_sim.world.foreign import FOREIGN
+from store_sim.world.foreign import THINGS
 from store_sim.world.scenario import Arrangement, Brought, Looks, Scenario, VisitPlan
 from store_sim.world.verbs import Meet, Scripted, Verb, WalkTo
 
@@ -45,9 +45,7 @@ __all__ = ["Script", "parse_script", "read_script"]
 
 SCRIPT_BYTES_MAX = 100_000
 RELATIONS = ("beside", "bay", "board", "other-bay", "fits")
-CODES = ("none", "screenshot", "expired", "reused", "group")
-THINGS = {product.name.split()[-1]: gtin for gtin, product in FOREIGN.items()}
-"""Things to bring by their last word: stone, flask, phone."""
+CODES = ("none", "screenshot", "expired", "reused")
 CROWD_GAP_S = 2.5
 CROWD_SPACE_M = 0.66
 
@@ -292,7 +290,6 @@ class _Builder:
                     fields["code_of"] = words.place(self.places)
             elif word == "pays":
                 fields["payer"] = words.place(self.places)
-                fields["code"] = "group"
             else:
                 brings.append(self._brought(words))
         if looks["seed"] is None and any(

@@ -48,8 +48,6 @@ class Target:
     tip_m: Vec
     direction: Vec
     inward: tuple[float, float]
-    base_m: Vec
-    u_m: float
 
     @property
     def depth_m(self) -> float:
@@ -72,15 +70,13 @@ class Target:
         return math.atan2(self.inward[1], self.inward[0])
 
 
-def target_of(
-    shopper: Shopper, place: SlotPlace, base: Vec, u_m: float, hand: str, product: Product
-) -> Target:
+def target_of(shopper: Shopper, place: SlotPlace, base: Vec, hand: str, product: Product) -> Target:
     """The goal of a hand that grips, or lets go of, an item of a product that stands at `base`."""
     angle = math.radians(place.bay.facing_deg)
     inward = (-math.cos(angle), -math.sin(angle))
     direction = unit((inward[0], inward[1], -0.10))
     tip, _ = grip_point(base, product.packaging, direction, hand, shopper.frame.hand)
-    return Target(place, tip, direction, inward, base, u_m)
+    return Target(place, tip, direction, inward)
 
 
 def pause(world: World, seconds: float) -> Iterator[None]:

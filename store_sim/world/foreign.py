@@ -10,7 +10,7 @@ from typing import Final
 
 from contracts.store_file import Packaging, Product
 
-__all__ = ["FOREIGN", "foreign_product"]
+__all__ = ["FOREIGN", "THINGS", "foreign_product"]
 
 
 def foreign_product(gtin: str, name: str, weight_g: float, packaging: Packaging) -> Product:
@@ -50,3 +50,8 @@ FOREIGN: Final[dict[str, Product]] = {
     )
 }
 """By GTIN. A stone is as heavy as the case wants it."""
+
+THINGS: Final[dict[str, str]] = {
+    product.name.split()[-1]: gtin for gtin, product in FOREIGN.items()
+}
+"""GTINs by the last word of the name, as scripts call them: stone, flask, phone."""

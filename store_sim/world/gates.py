@@ -115,7 +115,7 @@ def perform_enter(world: World, shopper: Shopper, verb: verbs.Enter) -> Iterator
 def _code(world: World, shopper: Shopper) -> str | None:
     """What the shopper shows: the own code, or another's."""
     plan = shopper.plan
-    if plan.code in ("own", "expired", "group"):
+    if plan.code in ("own", "expired"):
         return world.code_of(shopper.index)
     owner = None if plan.code_of is None else world.people.at_place.get(plan.code_of)
     if owner is None:

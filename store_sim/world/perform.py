@@ -118,7 +118,7 @@ def _reach(world: World, shopper: Shopper, verb: verbs.Reach) -> Iterator[None]:
     if verb.hover:
         v_m -= HOVER_M + product.packaging.depth_m / 2
     base = bay_point(place.bay, u_m, v_m, place.board.z_m)
-    goal = Goal(place, product, base, u_m, verb.stand_u_m)
+    goal = Goal(place, product, base, verb.stand_u_m)
     found = yield from stand_for(world, shopper, goal, hand)
     if found is None:
         return
@@ -159,7 +159,7 @@ def _gripped(
             refuse(shopper, f"expected a column of {slot_id}{wanted} to take from, got none")
             return None
         base = bay_point(place.bay, item.u_m, item.v_m, place.board.z_m)
-        goal = Goal(place, item.product, base, item.u_m, stand_u_m)
+        goal = Goal(place, item.product, base, stand_u_m)
         found = yield from stand_for(world, shopper, goal, hand)
         if found is None:
             return None
@@ -218,7 +218,6 @@ def _take_both(world: World, shopper: Shopper, verb: verbs.TakeBoth) -> Iterator
     for side in ("l", "r"):
         if shopper.hands[side].item is not None:
             yield from stow(world, shopper, shopper.hands[side])
-    hand_r, hand_l = shopper.hands["r"], shopper.hands["l"]
     hand_r = yield from free_hand(world, shopper, "r")
     hand_l = yield from free_hand(world, shopper, "l")
     right = place_of(world, verb.right_slot_id)
@@ -236,7 +235,7 @@ def _take_both(world: World, shopper: Shopper, verb: verbs.TakeBoth) -> Iterator
         refuse(shopper, f"expected something in {verb.left_slot_id} to take, got an empty place")
         return
     base = bay_point(left.bay, other.u_m, other.v_m, left.board.z_m)
-    target_l = target_of(shopper, left, base, other.u_m, "l", other.product)
+    target_l = target_of(shopper, left, base, "l", other.product)
     seconds = in_s(shopper, posture, 1.0)
     yield from _together(
         reach_in(world, shopper, hand_r, target, posture, seconds),
@@ -309,7 +308,7 @@ def _put_back(world: World, shopper: Shopper, verb: verbs.PutBack) -> Iterator[N
         return
     u, v, _ = world.stock.standing(verb.slot_id, column, item.product)
     base = bay_point(place.bay, u, v, place.board.z_m)
-    goal = Goal(place, item.product, base, u, verb.stand_u_m)
+    goal = Goal(place, item.product, base, verb.stand_u_m)
     found = yield from stand_for(world, shopper, goal, hand)
     if found is None:
         return
@@ -326,7 +325,7 @@ def _put_back(world: World, shopper: Shopper, verb: verbs.PutBack) -> Iterator[N
     standing = world.stock.standing(verb.slot_id, column, item.product)
     u, v, _ = standing
     base = bay_point(place.bay, u, v, place.board.z_m)
-    target = target_of(shopper, place, base, u, hand.side, item.product)
+    target = target_of(shopper, place, base, hand.side, item.product)
     posture = found[1]
     world.block(shopper, (verb.slot_id, column))
     rng = shopper.rng

@@ -15,10 +15,10 @@ __all__ = ["Arrangement", "Brought", "CodeKind", "Looks", "Scenario", "VisitPlan
 SPACE_MIN_M = 0.30
 """Nearer than this, two bodies would be one."""
 
-CodeKind = Literal["own", "none", "screenshot", "expired", "reused", "group"]
-"""What a shopper shows at the gate: the own code, nothing at all, a picture of another's code
-that is used at the same time, a code that has run out, one used before, or a code that the one who
-pays for the group has asked for."""
+CodeKind = Literal["own", "none", "screenshot", "expired", "reused"]
+"""What a shopper shows at the gate: the own code (in a group, one that the payer asked for),
+nothing at all, a picture of another's code that is used at the same time, a code that has run out,
+or one used before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,6 @@ class VisitPlan:
     not_before_s: float
     verbs: Iterable[Verb]
     has_bag: bool = False
-    look_seed: int | None = None
     looks: Looks = Looks()
     code: CodeKind = "own"
     code_of: int | None = None

@@ -31,12 +31,11 @@ HANDLE_M = (0.05, 0.06, 1.10)
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a hand goes for: a product standing, or to stand, at `base` and `u_m` of a place."""
+    """What a hand goes for: a product that stands, or shall stand, at `base`."""
 
     place: SlotPlace
     product: Product
     base: Vec
-    u_m: float
     stand_u_m: float | None = None
 
 
@@ -62,7 +61,7 @@ def stand_for(
     refused then.
     """
     place = goal.place
-    target = target_of(shopper, place, goal.base, goal.u_m, hand.side, goal.product)
+    target = target_of(shopper, place, goal.base, hand.side, goal.product)
     if not can_reach(shopper, target, hand.side):
         refuse(shopper, f"expected a place that an arm can reach, got {place.slot.slot_id}")
         return None

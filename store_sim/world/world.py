@@ -427,8 +427,8 @@ class World:
 
     def _newcomer(self, plan: VisitPlan, place: int, x: float, y: float, heading: float) -> Shopper:
         index = self._next_shopper
-        look_seed = plan.looks.seed if plan.look_seed is None else plan.look_seed
-        looks = self._rng(2, index if look_seed is None else 1_000_000 + look_seed)
+        looks_seed = plan.looks.seed
+        looks = self._rng(2, index if looks_seed is None else 1_000_000 + looks_seed)
         appearance = dressed(looks, plan, self.dials.people)
         rng = self._rng(3, index)
         shopper = Shopper(

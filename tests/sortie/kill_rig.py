@@ -28,7 +28,7 @@ from store_sim.dials import Dials
 from store_sim.scenarios import Entry
 from store_sim.scenarios.registry import GENERATED
 from store_sim.scene import JOINTS, Scene
-from store_sim.world.scenario import Scenario, VisitPlan
+from store_sim.world.scenario import Looks, Scenario, VisitPlan
 from store_sim.world.verbs import Enter, Exit, PutBack, Take, Verb, Wait
 from vision.observations import CeilingObservation
 
@@ -77,7 +77,7 @@ SCORE = 0.9
 def scripted(name: str, description: str, store: StoreFile, seed: int, shoppers: int) -> Scenario:
     """The day; `shoppers` is given by the script."""
     plans = tuple(
-        VisitPlan(begin_s, (Enter(), *verbs, Exit()), has_bag=True, look_seed=index)
+        VisitPlan(begin_s, (Enter(), *verbs, Exit()), has_bag=True, looks=Looks(seed=index))
         for index, (begin_s, verbs) in enumerate(PLANS)
     )
     return Scenario(name, description, lambda _day: plans, at_most=len(plans))

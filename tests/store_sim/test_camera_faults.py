@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -218,13 +217,15 @@ def small_store(tmp_path_factory: pytest.TempPathFactory) -> StoreFile:
 def stream(
     store: StoreFile,
     dials: Dials | None = None,
-    tampering: Callable[[], tuple[Mishap, ...]] = tuple,
+    tampered: tuple[Mishap, ...] = (),
     seconds: float = 3.0,
 ) -> list[Frame]:
     run = SimulatedStream(
         store, build("easy-one", store, 2, 1), 2, plates=False, phone=str, duration_s=seconds,
-        dials=dials, tampering=tampering,
+        dials=dials,
     )  # fmt: skip
+    for mishap in tampered:
+        run.world.tamper(mishap)
     return [frame for tick in run for frame in tick.frames]
 
 
@@ -245,14 +246,9 @@ def test_fps_overrides_the_store_file(small_store: StoreFile) -> None:
 
 
 def test_tampering_is_asked_at_each_moment(small_store: StoreFile) -> None:
-    asked = []
-
-    def tampering() -> tuple[Mishap, ...]:
-        asked.append(True)
-        return (Mishap(kind="black", target="cam-b", begin_s=1.0, end_s=2.0),)
-
-    frames = [f for f in stream(small_store, tampering=tampering) if f.camera_id == "cam-b"]
-    assert asked
+    black = Mishap(kind="black", target="cam-b", begin_s=1.0, end_s=2.0)
+    frames = [f for f in stream(small_store, tampered=(black,)) if f.camera_id == "cam-b"]
+    assert frames
     for frame in frames:
         assert (not frame.rgb.any()) == (1.0 <= frame.t_s < 2.0)
 

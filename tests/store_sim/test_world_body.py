@@ -47,7 +47,7 @@ def test_fingertips_reach_the_front_and_the_back_of_every_slot(seed: int) -> Non
             pile = stock.columns[(slot_id, column)]
             for item in (pile[-1], pile[0]):
                 base = bay_point(place.bay, item.u_m, item.v_m, place.board.z_m)
-                target = target_of(person, place, base, item.u_m, hand, item.product)
+                target = target_of(person, place, base, hand, item.product)
                 posture = reach_posture(
                     appearance, hand, tip_in_m=target.depth_m,
                     tip_aside_m=0.12 if hand == "l" else -0.12, tip_z_m=target.tip_m[2],
