@@ -25,12 +25,12 @@ from sortie.gallery import store_gallery
 from sortie.gatekeeper import gated
 from sortie.lockstep import EPOCH_S, Lockstep, Phones, Sensors
 from sortie.lockstep_faults import FaultPlan, goes_wrong
-from sortie.stores import store_path
+from sortie.stores import store_digest, store_path
 from sortie.vision_cache import ObservationCache, code_digest
 from store_sim.dials import Dials, Mishap, NetworkDials, PlateDials, turned
 from store_sim.errors import RecordingError
 from store_sim.replay import RecordedStream, read_visits
-from store_sim.scenarios import build
+from store_sim.scenarios import build, script_text
 from store_sim.stream import SensorTick, SimulatedStream
 from store_sim.truth import TruthWriter
 from store_sim.world import Scenario
@@ -148,8 +148,9 @@ def _kept_pass(
     """
     parts = {
         "code": code_digest(),
-        "store": plan.store_path.read_text(encoding="utf-8"),
+        "store": store_digest(plan.store_path),
         "scenario": plan.scenario,
+        "script": script_text(plan.scenario),
         "seed": str(plan.seed),
         "shoppers": str(plan.shoppers),
         "duration": str(plan.duration_s),

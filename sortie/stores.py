@@ -6,15 +6,18 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from contracts.store_file import load_store_file
 from sortie.errors import UsageError
 
-__all__ = ["StoreOption", "store_names", "store_path", "stores_folder"]
+__all__ = ["StoreOption", "store_digest", "store_names", "store_path", "stores_folder"]
 
 DEMO = "demo"
 
@@ -48,6 +51,25 @@ def store_path(name_or_path: str | Path) -> Path:
         f"expected a store file or one of {', '.join(names)}, got {text!r}: {problem}; "
         "`sortie store list` describes the shipped stores"
     )
+
+
+def store_digest(path: Path) -> str:
+    """SHA-256 over a store file and the pictures that it names; one that is not there is empty.
+
+    StoreFileError if it is no store file.
+    """
+    text = path.read_text(encoding="utf-8")
+    digest = hashlib.sha256(text.encode())
+    for name in _picture_names(path, text):
+        picture = path.parent / name
+        digest.update(hashlib.sha256(picture.read_bytes() if picture.is_file() else b"").digest())
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _picture_names(path: Path, text: str) -> tuple[str, ...]:
+    """`text` is what `path` holds now; it tells a changed file from the one read before."""
+    return tuple(name for one in load_store_file(path).products for name in one.pictures)
 
 
 StoreOption = Annotated[

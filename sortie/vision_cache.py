@@ -21,6 +21,7 @@ from vision.observations import CeilingObservation, ShelfObservation
 __all__ = ["VISION_BYTES_MAX", "ObservationCache", "cache_folder", "code_digest", "keep_newest"]
 
 Observation = ShelfObservation | CeilingObservation
+CODE = ("*.py", "*.case")
 VISION_SOURCES = ("contracts", "edge", "models", "sortie/gallery.py", "store_sim", "vision")
 FORMAT = 1
 VISION_BYTES_MAX = 2 * 1024**3
@@ -41,12 +42,14 @@ def cache_folder() -> Path:
 @cache
 def code_digest(*sources: str) -> str:
     """SHA-256 over the sources (packages or files, from the root of the tree) as they were when
-    first asked for; without any, over those that decide what the vision pass says."""
+    first asked for, the scripts of the cases with them; without any, over those that decide what
+    the vision pass says."""
     root = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
     for source in sources or VISION_SOURCES:
         where = root / source
-        for path in [where] if where.is_file() else sorted(where.rglob("*.py")):
+        found = [where] if where.is_file() else sorted(p for s in CODE for p in where.rglob(s))
+        for path in found:
             if "training" in path.parts:
                 continue
             digest.update(str(path.relative_to(root)).encode())

@@ -13,6 +13,7 @@ from typing import get_args
 from sortie.day import SEEDS_RESERVED, DayPlan
 from sortie.errors import UsageError
 from sortie.lockstep import Sensors
+from sortie.stores import store_digest
 from sortie.vision_cache import code_digest
 from store_sim.dials import Dials, turned
 from store_sim.scenarios import CASES, SCENARIOS
@@ -93,7 +94,7 @@ class Request:
         parts = {
             "format": FORMAT,
             "code": code_digest(*ALL_SOURCES),
-            "store": self.store_path.read_text(encoding="utf-8"),
+            "store": store_digest(self.store_path),
             "case": run.case,
             "seed": run.seed,
             "sensors": run.sensors,

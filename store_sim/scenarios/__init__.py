@@ -9,6 +9,6 @@
 
 from __future__ import annotations
 
-from store_sim.scenarios.registry import CASES, SCENARIOS, Case, Entry, build
+from store_sim.scenarios.registry import CASES, SCENARIOS, Case, Entry, build, script_text
 
-__all__ = ["CASES", "SCENARIOS", "Case", "Entry", "build"]
+__all__ = ["CASES", "SCENARIOS", "Case", "Entry", "build", "script_text"]

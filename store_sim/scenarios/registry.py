@@ -17,7 +17,7 @@ from typing import Literal, cast
 from contracts.store_file import StoreFile
 from store_sim.errors import ScenarioError, UnknownScenarioError
 from store_sim.scenarios import easy, hard
-from store_sim.scenarios.script import Script, read_script
+from store_sim.scenarios.script import Script, read_script, read_text
 from store_sim.world.scenario import Scenario
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Entry",
     "Group",
     "build",
+    "script_text",
 ]
 
 SHOPPERS_MAX = 100_000
@@ -122,6 +123,12 @@ def build(name: str, store: StoreFile, seed: int, shoppers: int) -> Scenario:
             f"scenario {name!r}"
         )
     return entry.builder(name, entry.description, store, seed, shoppers)
+
+
+def script_text(name: str) -> str:
+    """The text of the script's file (*.case) that a name stands for, else empty: what the table
+    holds is part of the code. ScenarioError as `build`."""
+    return read_text(Path(name)) if name.endswith(SUFFIX) else ""
 
 
 @lru_cache(maxsize=1)

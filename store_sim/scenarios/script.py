@@ -41,7 +41,7 @@ from store_sim.world.foreign import THINGS
 from store_sim.world.scenario import Arrangement, Brought, Looks, Scenario, VisitPlan
 from store_sim.world.verbs import Meet, Scripted, Verb, WalkTo
 
-__all__ = ["Script", "parse_script", "read_script"]
+__all__ = ["Script", "parse_script", "read_script", "read_text"]
 
 SCRIPT_BYTES_MAX = 100_000
 RELATIONS = ("beside", "bay", "board", "other-bay", "fits")
@@ -75,13 +75,18 @@ class Script:
 
 def read_script(path: Path) -> Script:
     """A script from a file; ScenarioError names file and line."""
+    return parse_script(read_text(path), path.name)
+
+
+def read_text(path: Path) -> str:
+    """What stands in a script's file; ScenarioError if it is no text or too long."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{path}: expected a script as UTF-8 text: {error}") from error
     if len(text) > SCRIPT_BYTES_MAX:
         raise ScenarioError(f"{path}: expected at most {SCRIPT_BYTES_MAX} bytes, got {len(text)}")
-    return parse_script(text, path.name)
+    return text
 
 
 def parse_script(text: str, name: str) -> Script:

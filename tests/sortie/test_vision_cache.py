@@ -6,7 +6,11 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pytest
+import yaml
 
+from sortie.day import DayPlan, _kept_pass, demo_store_path
+from sortie.stores import store_digest
 from sortie.vision_cache import (
     PART_AGE_S_MAX,
     Observation,
@@ -14,7 +18,18 @@ from sortie.vision_cache import (
     code_digest,
     keep_newest,
 )
+from store_sim.dials import Dials
+from store_sim.scenarios import registry, script_text
 from vision.observations import CeilingObservation
+
+SCRIPT = """title one thing
+cast one = gondolas
+shopper ann bag
+
+ann enter
+ann take one
+ann exit
+"""
 
 
 def seen(count: int) -> dict[str, list[Observation]]:
@@ -77,3 +92,52 @@ def test_half_written_files_of_the_past_are_cleared_away(tmp_path: Path) -> None
 def test_the_code_digest_knows_which_code() -> None:
     assert code_digest("hub") != code_digest("auditor") != code_digest()
     assert code_digest("hub") == code_digest("hub")
+
+
+def test_the_code_digest_knows_the_scripts_of_the_cases() -> None:
+    root = Path(registry.__file__).parent
+    case = root / "cases" / "base-01.case"
+    name = str(case.relative_to(root.parents[1]))
+    before = code_digest.__wrapped__("store_sim")
+    read = Path.read_bytes
+
+    def edited(path: Path) -> bytes:
+        return read(path) + (b"\n# edited" if str(path).endswith(name) else b"")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "read_bytes", edited)
+        assert code_digest.__wrapped__("store_sim") != before
+    assert code_digest.__wrapped__("store_sim") == before
+
+
+def test_an_edited_script_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SORTIE_CACHE", str(tmp_path / "cache"))
+    script = tmp_path / "mine.case"
+    script.write_text(SCRIPT, encoding="utf-8")
+    plan = DayPlan(demo_store_path(), str(script), 1, 1, "camera")
+    cache, known = _kept_pass(plan, Dials(), {})
+    assert known is None
+    cache.store(seen(3))
+    assert _kept_pass(plan, Dials(), {})[1] is not None
+    script.write_text(SCRIPT.replace("ann take one", "ann wait 2"), encoding="utf-8")
+    assert _kept_pass(plan, Dials(), {})[1] is None, "what it was before its edit is no answer"
+    assert script_text("base-01") == "", "the table's scripts are part of the code"
+
+
+def test_a_store_is_its_file_and_its_pictures(tmp_path: Path) -> None:
+    raw = yaml.safe_load(demo_store_path().read_text(encoding="utf-8"))
+    raw["products"][0]["pictures"] = ["front.jpg"]
+    store = tmp_path / "store.yaml"
+    store.write_text(yaml.safe_dump(raw), encoding="utf-8")
+    digests = [store_digest(store)]
+    for picture in (b"one", b"another"):
+        (tmp_path / "front.jpg").write_bytes(picture)
+        digests.append(store_digest(store))
+    raw["products"][0]["pictures"] = []
+    store.write_text(yaml.safe_dump(raw), encoding="utf-8")
+    digests.append(store_digest(store))
+    assert len(set(digests)) == len(digests)
+    (tmp_path / "front.jpg").write_bytes(b"of nothing that is named")
+    assert store_digest(store) == digests[-1]
