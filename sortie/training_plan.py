@@ -59,8 +59,8 @@ PLANS: Final = {
         change_recipe=FitRecipe(epochs=6),
     ),
     "full": Plan(
-        shelf=split(120, 8, 100, 8),
-        ceiling=split(110, 8, 120, 8),
+        shelf=split(200, 8, 160, 8),
+        ceiling=split(200, 8, 160, 8),
         crops=split(30, 4),
         pairs=split(50, 6),
         shelf_recipe=DetectorRecipe(epochs=20, close_mosaic=5),

@@ -242,17 +242,35 @@ def ceiling_pictures(seed: int, count: int) -> Iterator[Picture]:
 def _ceiling_camera(
     rng: Rng, world: RandomWorld, size: tuple[int, int]
 ) -> tuple[Camera, tuple[float, float]]:
+    """A camera under the ceiling and the point of the floor that it looks at: straight down,
+    across the floor, or from a corner like a guard's, which shows people whole and upright."""
     floor = world.store.floor
     z = float(rng.uniform(2.5, max(2.6, floor.ceiling_m - 0.08)))
     x = float(rng.uniform(0.2, 0.8)) * floor.width_m
     y = float(rng.uniform(0.15, 0.75)) * floor.depth_m
     around = float(rng.uniform(0, 2 * math.pi)) if rng.random() < 0.5 else math.pi / 2
-    # Two in three look straight down; the rest look across the floor from high up.
-    tilt = abs(float(rng.normal(0, 0.08))) if rng.random() < 0.66 else float(rng.uniform(0.3, 1.05))
+    kind = ("down", "across", "corner")[int(rng.choice(3, p=(0.5, 0.25, 0.25)))]
+    share = rng.uniform(0.28, 0.7)
+    if kind == "down":
+        tilt = abs(float(rng.normal(0, 0.08)))
+    elif kind == "across":
+        tilt = float(rng.uniform(0.3, 1.05))
+    else:
+        # From near a wall to the far side, through a lens that is less wide.
+        tilt, share = float(rng.uniform(0.75, 1.2)), rng.uniform(0.45, 1.1)
+        x = float(rng.choice((0.1, 0.9)) + rng.uniform(-0.08, 0.08)) * floor.width_m
+        y = float(rng.uniform(0.05, 0.95)) * floor.depth_m
+        middle = math.atan2(floor.depth_m / 2 - y, floor.width_m / 2 - x)
+        around = middle + float(rng.normal(0, 0.35))
     ahead = math.tan(tilt) * (z - 0.9)
     target = (x + ahead * math.cos(around), y + ahead * math.sin(around))
+    if kind == "corner":
+        inside = (float(np.clip(target[0], 0.5, floor.width_m - 0.5)),
+                  float(np.clip(target[1], 0.5, floor.depth_m - 0.5)))  # fmt: skip
+        around = math.atan2(inside[1] - y, inside[0] - x)
+        target = inside
     up = (math.cos(around), math.sin(around), 0.0)
-    focal = size[0] * float(rng.uniform(0.28, 0.7))
+    focal = size[0] * float(share)
     camera = camera_of((x, y, z), (*target, 0.9), up, focal, size, "ceiling", None)
     return camera, target
 

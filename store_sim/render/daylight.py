@@ -115,14 +115,16 @@ class Gloss:
         world_points(static.depth, cam, full, world)
         self._floor = np.abs(world[..., 2]) < FLOOR_M
         self._low = np.zeros((h // 2 + 1, w // 2 + 1, 4), np.int32)
-        away = world.astype(np.float64) - cam[9:12]
+        # Elsewhere, and where a view leaves the store altogether, nothing mirrors.
+        points = np.where(self._floor[..., None], world, 0.0).astype(np.float64)
+        away = points - cam[9:12]
         far = np.sqrt((away * away).sum(axis=2))
         # Fresnel (Schlick): a polished floor mirrors little from above and much at a flat angle.
         flat = 1.0 - np.clip(-away[..., 2] / np.maximum(far, 1e-6), 0.0, 1.0)
         mirrors = strength * (0.22 + 0.7 * flat**3)
         self._amount = np.clip(np.rint(256 * mirrors), 0, 255).astype(np.uint8)
         self._mix(static, (0, 0, w, h), people=False)
-        lamps = _lamps(world.astype(np.float64), away, store.floor.ceiling_m) * self._floor
+        lamps = _lamps(points, away, store.floor.ceiling_m) * self._floor
         lit = static.rgb + np.rint(235 * np.minimum(1.0, 2.2 * mirrors) * lamps)[..., None]
         static.rgb[:] = np.clip(lit, 0, 255).astype(np.uint8)
 

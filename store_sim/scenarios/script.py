@@ -48,6 +48,8 @@ RELATIONS = ("beside", "bay", "board", "other-bay", "fits")
 CODES = ("none", "screenshot", "expired", "reused")
 CROWD_GAP_S = 2.5
 CROWD_SPACE_M = 0.66
+CROWD_WALK_S = 12.0
+CROWD_PATIENCE_S = 180.0
 
 
 @dataclass(slots=True)
@@ -259,8 +261,9 @@ class _Builder:
         for k in range(self.crowd):
             rng = np.random.default_rng([self.seed, 14, k])
             enter, *trip = shopping_trip(self.store, rng)
-            spread = [WalkTo(at_m=waiting[k]), Meet("everybody", self.crowd)]
-            trip = [enter, *spread, *trip]
+            spread = WalkTo(at_m=waiting[k], patience_s=CROWD_WALK_S)
+            together = Meet("everybody", self.crowd, CROWD_PATIENCE_S)
+            trip = [enter, spread, together, *trip]
             plans.append(
                 VisitPlan(round(0.5 + CROWD_GAP_S * k, 2), tuple(trip), rng.random() < 0.5)
             )

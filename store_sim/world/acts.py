@@ -264,6 +264,7 @@ def reach_in(
     begin_s = world.t_s
     share = 0.0
     while share < 1.0:
+        world.doors.hold(target.place.bay.bay_id)
         yield
         share = min(1.0, (world.t_s - begin_s) / seconds)
         goal = shopper.to_root(add(target.tip_m, (0.0, 0.0, rise_m)))

@@ -29,6 +29,11 @@ SPAWN_M = 1.1
 SCAN_M = 0.42
 INSIDE_M = 1.35
 BEYOND_M = 1.0
+POST_M = 0.12
+"""Nobody goes out nearer to the end of a gate's line than this."""
+HELD_UP_S = 0.5
+FAR_IN_M = 0.7
+"""Who is held up in a full store so far behind the line has left the gate to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,12 @@ class GateWay:
     def inside_m(self, x: float, y: float) -> float:
         """Signed distance from the line, positive inside."""
         return (x - self.middle[0]) * self.inward[0] + (y - self.middle[1]) * self.inward[1]
+
+    def before(self, x: float, y: float) -> bool:
+        """Whether somebody who stands here walks through the gate by going straight out."""
+        aside = (y - self.middle[1]) * self.inward[0] - (x - self.middle[0]) * self.inward[1]
+        near = 0.0 < self.inside_m(x, y) < INSIDE_M
+        return near and abs(aside) < 0.5 * self.width_m - POST_M
 
     @property
     def heading_rad(self) -> float:
@@ -107,7 +118,11 @@ def perform_enter(world: World, shopper: Shopper, verb: verbs.Enter) -> Iterator
         return
     shopper.look_at = None
     deep = INSIDE_M + float(rng.uniform(0.0, 0.5))
-    yield from walk(world, shopper, *way.point(deep, float(rng.uniform(-0.3, 0.3))))
+    for _ in walk(world, shopper, *way.point(deep, float(rng.uniform(-0.3, 0.3)))):
+        if shopper.stuck_s > HELD_UP_S and way.inside_m(shopper.x, shopper.y) > FAR_IN_M:
+            shopper.stop()
+            break
+        yield
     shopper.roams = True
     world.open_gate(way.gate.gate_id, shopper)
 
@@ -157,7 +172,12 @@ def perform_exit(world: World, shopper: Shopper, verb: verbs.Exit) -> Iterator[N
     way = gateway_of(world.store, "exit", verb.gate_id)
     world.leave_spot(shopper)
     aside = float(shopper.rng.uniform(-0.22, 0.22)) * way.width_m
-    yield from walk(world, shopper, *way.point(0.6, aside))
+    for _ in walk(world, shopper, *way.point(0.6, aside)):
+        if shopper.stuck_s > HELD_UP_S and way.before(shopper.x, shopper.y):
+            # In a crush nobody gets to the middle of the passage first: who is there goes out.
+            shopper.stop()
+            break
+        yield
     shopper.roams = False
     shopper.goal = way.point(-BEYOND_M - 0.3, aside)
     while shopper.walking:

@@ -83,7 +83,12 @@ def _walk_to(world: World, shopper: Shopper, verb: verbs.WalkTo) -> Iterator[Non
             refuse(shopper, f"expected a free point of the floor, got ({x:.2f}, {y:.2f})")
             return
         world.leave_spot(shopper)
-        yield from walk(world, shopper, *verb.at_m)
+        end_s = world.t_s + verb.patience_s
+        for _ in walk(world, shopper, *verb.at_m):
+            if world.t_s > end_s:
+                shopper.stop()
+                return
+            yield
 
 
 def _look(world: World, shopper: Shopper, verb: verbs.Look) -> Iterator[None]:
@@ -350,7 +355,7 @@ def _column_for(world: World, shopper: Shopper, verb: verbs.PutBack, item: Item)
         return verb.column
     slot_id, column = shopper.taken_from.get(item.index, (verb.slot_id, 0))
     own = verb.gtin is None or item.product.gtin == world.stock.places[verb.slot_id].product.gtin
-    if own and (slot_id == verb.slot_id or verb.gtin is None):
+    if own and slot_id == verb.slot_id:
         return column
     facings = range(world.stock.places[verb.slot_id].slot.facings)
     roomy = [c for c in facings if world.stock.room(verb.slot_id, c, item.product)]

@@ -116,6 +116,12 @@ class Shopper:
         """Whether there is still a way to go."""
         return self.goal is not None
 
+    def stop(self) -> None:
+        """Goes no further."""
+        self.goal = self.detour = None
+        self.sidesteps = False
+        self.stuck_s = 0.0
+
     # -- the root frame
 
     def to_world(self, point: Vec) -> Vec:

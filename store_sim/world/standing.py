@@ -25,6 +25,7 @@ __all__ = [
 
 CLAIM_TRIES = 40
 """How often somebody looks for a free place before a bay before going on without."""
+ASIDE_EVERY = 8
 HANDLE_M = (0.05, 0.06, 1.10)
 """The door's handle: from its free edge, before the front plane, and its height."""
 
@@ -69,7 +70,7 @@ def stand_for(
         found = find_stance(world, shopper, target, hand.side, goal.stand_u_m)
         if found is not None:
             break
-        if attempt == 0 and goal.stand_u_m is None:
+        if _makes_room(attempt, fixed=goal.stand_u_m is not None):
             yield from stand_aside(world, shopper, place)
         yield from pause(world, float(shopper.rng.uniform(0.3, 0.8)))
     else:
@@ -133,9 +134,15 @@ def stand_before(world: World, shopper: Shopper, place: SlotPlace) -> Iterator[N
         if world.claim_spot(shopper, x, y):
             yield from walk(world, shopper, x, y, heading)
             return
-        if attempt == 0:
+        if _makes_room(attempt, fixed=False):
             yield from stand_aside(world, shopper, place)
         yield from pause(world, 0.3)
+
+
+def _makes_room(attempt: int, *, fixed: bool) -> bool:
+    """Whether somebody who waits for a place gives up his own: two who each want the other's
+    would else wait for one another. A place that a script names is waited for a little first."""
+    return attempt % ASIDE_EVERY == (ASIDE_EVERY // 2 if fixed else 0)
 
 
 def stand_aside(world: World, shopper: Shopper, place: SlotPlace) -> Iterator[None]:
@@ -152,12 +159,14 @@ def stand_aside(world: World, shopper: Shopper, place: SlotPlace) -> Iterator[No
 def go_before(world: World, shopper: Shopper, place: SlotPlace, u_m: float) -> Iterator[None]:
     """Walks before a place of a bay; a script is refused if somebody stands there for long."""
     angle = math.radians(place.bay.facing_deg) + math.pi
-    for _ in range(CLAIM_TRIES):
+    for attempt in range(CLAIM_TRIES):
         x, y, _ = bay_point(place.bay, u_m, -0.62, 0.0)
         if world.claim_spot(shopper, x, y):
             yield from walk(world, shopper, x, y, angle)
             shopper.stays = True
             return
+        if _makes_room(attempt, fixed=True):
+            yield from stand_aside(world, shopper, place)
         yield from pause(world, 0.3)
     refuse(shopper, f"expected room at {u_m:.2f} m of {place.bay.bay_id}, got somebody there")
 

@@ -61,6 +61,10 @@ class Tracer:
         for rows in (self._reaches, self._plates, self._tracks):
             del rows[:-TRACES_MAX]
 
+    def bays_reached(self) -> set[str]:
+        """The bays that a hand is in now."""
+        return {reach.bay_id for reach in self._open.values()}
+
     def take(self) -> Traces:
         """Everything since the last call."""
         traces = Traces(tuple(self._reaches), tuple(self._plates), tuple(self._tracks))

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TRICKS", "unseen_spot"]
 
-MEETING_S_MAX = 600.0
-"""Who is alone at a meeting for longer gives it up."""
 ASIDE_S = 1.5
 """Who waits longer before a shelf steps back, so that others can get at it."""
 NEAR_M = 1.15
@@ -41,7 +39,7 @@ SEEN_AT_M = 1.5
 def _meet(world: World, shopper: Shopper, verb: verbs.Meet) -> Iterator[None]:
     there = world.meetings.setdefault(verb.name, set())
     there.add(shopper.index)
-    patience_s = world.t_s + MEETING_S_MAX
+    patience_s = world.t_s + verb.patience_s
     begin_s = world.t_s
     while len(there) < verb.parties:
         if world.t_s > begin_s + ASIDE_S and not shopper.stays:
@@ -51,7 +49,7 @@ def _meet(world: World, shopper: Shopper, verb: verbs.Meet) -> Iterator[None]:
             refuse(
                 shopper,
                 f"expected {verb.parties} shoppers at the meeting {verb.name!r}, got {len(there)} "
-                f"within {MEETING_S_MAX:.0f} s",
+                f"within {verb.patience_s:.0f} s",
             )
             return
         yield

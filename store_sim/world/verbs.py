@@ -7,6 +7,7 @@ shoppers are named by their place in the day's plans. A product is named by its 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,13 +50,15 @@ class Enter(Verb):
 class WalkTo(Verb):
     """Walk before a slot (`u_m`: before this place of its bay), or to a point of the floor.
 
-    `unseen` walks to where the fewest cameras look.
+    `unseen` walks to where the fewest cameras look. Who has not come to the point of the floor
+    within `patience_s` stops on the way.
     """
 
     slot_id: str | None = None
     at_m: tuple[float, float] | None = None
     u_m: float | None = None
     unseen: bool = False
+    patience_s: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +85,12 @@ class Crouch(Verb):
 
 @dataclass(frozen=True, slots=True)
 class Meet(Verb):
-    """Wait until `parties` shoppers have come to the meeting of this name."""
+    """Wait until `parties` shoppers have come to the meeting of this name, or for `patience_s`;
+    a script that waits in vain is refused."""
 
     name: str
     parties: int = 2
+    patience_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)

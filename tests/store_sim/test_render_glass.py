@@ -16,7 +16,7 @@ from contracts.geometry import Camera, Intrinsics, Pose
 from contracts.ids import gtin_check_digit
 from contracts.store_file import Packaging, Product, StoreFile, load_store_file
 from store_sim.errors import RenderError
-from store_sim.render import Look, Optics, SceneRenderer
+from store_sim.render import Light, Look, Optics, SceneRenderer
 from store_sim.render.raster import Rendered, StoreModel, store_model
 from store_sim.render.static import bay_axes
 from store_sim.scene import ITEM_ID_BASE, PART_STRIDE, DoorPose, ItemPose, Scene
@@ -213,3 +213,27 @@ def test_a_door_pose_of_a_bay_without_a_door_is_an_error(
     wrong = DoorPose(store.bays[-1].bay_id, 0.5)
     with pytest.raises(RenderError, match="door: glass"):
         renderer.render(Scene(0.0, (), (), (), 1, (wrong,)))
+
+
+def test_where_a_view_leaves_the_store_nothing_is_made_up(
+    store: StoreFile, view: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fresh arrays hold anything; the pixels that show no surface must not read it."""
+    x, _, z = view.pose.position_m
+    out = Pose(position_m=(x, -0.5, z), look_at_m=(x, -3.0, z + 0.4), up=(0, 0, 1))
+    outside = view.model_copy(update={"pose": out})
+    pictures = []
+    real = np.empty
+    for left in (np.nan, 1.0):
+
+        def fresh(shape: Any, dtype: Any = float, left: float = left) -> NDArray[Any]:
+            array = real(shape, dtype)
+            if np.issubdtype(array.dtype, np.floating):
+                array.fill(left)
+            return array
+
+        with monkeypatch.context() as patch, np.errstate(all="raise"):
+            patch.setattr(np, "empty", fresh)
+            renderer = SceneRenderer(store, outside, seed=1, light=Light(gloss=0.6))
+            pictures.append(renderer.render(Scene(0.0, (), (), (), 1)).rgb)
+    assert np.array_equal(pictures[0], pictures[1])
