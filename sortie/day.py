@@ -27,7 +27,7 @@ from sortie.lockstep import EPOCH_S, Lockstep, Phones, Sensors
 from sortie.lockstep_faults import FaultPlan, goes_wrong
 from sortie.stores import store_digest, store_path
 from sortie.vision_cache import ObservationCache, code_digest
-from store_sim.dials import Dials, Mishap, NetworkDials, PlateDials, turned
+from store_sim.dials import Dials, Mishap, MishapKind, NetworkDials, PlateDials, turned
 from store_sim.errors import RecordingError
 from store_sim.replay import RecordedStream, read_visits
 from store_sim.scenarios import build, script_text
@@ -101,7 +101,7 @@ def simulate_day(
     store = load_store_file(plan.store_path)
     hashes = model_hashes()
     scenario = day_scenario(plan, store)
-    dials = scenario.dials
+    dials, tampered = scenario.dials, scenario.tampering()
     cache, known = _kept_pass(plan, dials, hashes)
     wanted = [
         camera.camera_id
@@ -129,9 +129,19 @@ def simulate_day(
             return gated(stream, lambda: day.lockstep.hub)
 
         gallery = plan.store_path.parent
-        with closing(_Day(store, plan.sensors, plan.seed, known, dials, tampering, gallery)) as day:
+        with closing(
+            _Day(
+                store,
+                plan.sensors,
+                plan.seed,
+                known,
+                dials,
+                tampering if goes_wrong(dials, tampered) else None,
+                gallery,
+            )
+        ) as day:
             day.run(source, progress)
-            if plan.cached and known is None and not _nodes_die(dials):
+            if plan.cached and known is None and not _nodes_die(dials, tampered):
                 cache.store(day.lockstep.seen)
             day.phones.write(truth)
             (truth / "visits.jsonl").touch()
@@ -178,11 +188,10 @@ def _seen_dials(dials: Dials) -> str:
     return shown.model_copy(update={"mishaps": tuple(mishaps)}).model_dump_json()
 
 
-def _nodes_die(dials: Dials) -> bool:
+def _nodes_die(dials: Dials, tampering: Collection[MishapKind] = ()) -> bool:
     """Whether a dead node may have left gaps in what was seen."""
-    return dials.network.kills_per_min > 0 or any(
-        mishap.kind == "node_down" for mishap in dials.mishaps
-    )
+    kinds = {mishap.kind for mishap in dials.mishaps} | set(tampering)
+    return dials.network.kills_per_min > 0 or "node_down" in kinds
 
 
 def replay_day(
@@ -243,11 +252,11 @@ class _Day:
         seed: int,
         known: dict[str, list[Observation]] | None,
         dials: Dials,
-        tampering: Callable[[], Iterable[Mishap]] = tuple,
+        tampering: Callable[[], Iterable[Mishap]] | None = None,
         folder: Path | None = None,
     ) -> None:
-        """`tampering()` gives what shoppers have done to devices so far; photos of products lie
-        beside the store file, in `folder`."""
+        """`tampering()` gives what shoppers have done to devices so far; without it the network is
+        perfect and no process dies. Photos of products lie beside the store file, in `folder`."""
         if sensors not in ("both", "camera", "plates"):
             raise UsageError(f"expected sensors both, camera or plates, got {sensors!r}")
         self._began_s = time.process_time()
@@ -256,7 +265,7 @@ class _Day:
         self._end_s = 0.0
         self._closing = ExitStack()
         self._faults: FaultPlan | None = None
-        if goes_wrong(dials):
+        if tampering is not None:
             self._faults = self._disks(store, dials, tampering)
         hub = Hub.open(store, attributor=Engine) if self._faults is None else self._faults.reopen()
         shelf = sensors != "plates" and known is None

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from edge.exchange import NodeOutputs
 from edge.outbox import Outbox
 from hub.service import Hub, Outgoing
 from sortie.lockstep_node import EPOCH_S, LockstepNode, Tick
-from store_sim.dials import PROCESS_MISHAPS, Dials, Mishap
+from store_sim.dials import PROCESS_MISHAPS, Dials, Mishap, MishapKind
 from store_sim.network import Delivery, Link, Network
 
 __all__ = ["FaultPlan", "goes_wrong"]
@@ -44,11 +44,11 @@ HUB = "hub"
 _STREAM_KILLS = 51
 
 
-def goes_wrong(dials: Dials) -> bool:
-    """Whether these dials ask for a bad network or for killed processes."""
-    return not dials.network.perfect or any(
-        mishap.kind in PROCESS_MISHAPS for mishap in dials.mishaps
-    )
+def goes_wrong(dials: Dials, tampering: Collection[MishapKind] = ()) -> bool:
+    """Whether these dials ask for a bad network or for killed processes, or shoppers do who
+    tamper with these things."""
+    kinds = {mishap.kind for mishap in dials.mishaps} | set(tampering)
+    return not dials.network.perfect or not kinds.isdisjoint(PROCESS_MISHAPS)
 
 
 @dataclass(slots=True)

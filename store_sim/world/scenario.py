@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from store_sim.dials import Dials
+from store_sim.dials import Dials, MishapKind
 from store_sim.errors import ScenarioError
-from store_sim.world.verbs import Verb
+from store_sim.world.verbs import Scripted, Tamper, Verb
 
 __all__ = ["Arrangement", "Brought", "CodeKind", "Looks", "Scenario", "VisitPlan"]
 
@@ -98,6 +98,16 @@ class Scenario:
     space_m: float | None = None
     shelves: tuple[Arrangement, ...] = ()
     dials: Dials = field(default_factory=Dials)
+
+    def tampering(self) -> frozenset[MishapKind]:
+        """What shoppers of the first day's scripts do to devices; wanderers do nothing to any."""
+        scripted = [
+            verb.verb if isinstance(verb, Scripted) else verb
+            for plan in self.day(0)
+            if isinstance(plan.verbs, tuple)
+            for verb in plan.verbs
+        ]
+        return frozenset(verb.kind for verb in scripted if isinstance(verb, Tamper))
 
     def space_or(self, usual_m: float) -> float:
         """How near two people's middles come; ScenarioError for two shoppers in one body."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from sortie.day import DayPlan, _kept_pass, demo_store_path
+from sortie.day import DayPlan, _kept_pass, demo_store_path, simulate_day
 from sortie.stores import store_digest
 from sortie.vision_cache import (
     PART_AGE_S_MAX,
@@ -141,3 +141,13 @@ def test_a_store_is_its_file_and_its_pictures(tmp_path: Path) -> None:
     assert len(set(digests)) == len(digests)
     (tmp_path / "front.jpg").write_bytes(b"of nothing that is named")
     assert store_digest(store) == digests[-1]
+
+
+def test_who_pulls_the_brokers_plug_in_a_script_does_it_in_lockstep_too(tmp_path: Path) -> None:
+    script = tmp_path / "plug.case"
+    pulled = SCRIPT.replace("ann take one", "ann tamper broker_down all 4\nann take one")
+    script.write_text(pulled, encoding="utf-8")
+    plan = DayPlan(demo_store_path(), str(script), 1, 1, "plates", cached=False)
+    day = simulate_day(plan)
+    assert day["faults"]["broker_downs"] == 1
+    assert day["summary"]["exact_share"] == 1.0
