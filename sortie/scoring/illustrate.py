@@ -84,6 +84,11 @@ def _job(
             if visit["shopper"] is not None
         },
         truth=trace["truth"],
+        refused=tuple(
+            (news["at_s"], str(news["data"]["gate_id"]))
+            for news in trace["news"]
+            if news["kind"] == "entry.refused"
+        ),
     )
     return _Job(task, tuple(key for _, key in spots), results.folder)
 

@@ -3,7 +3,7 @@
 The bay's cameras and the nearest ceiling camera take their pictures once more, with all that the
 dials do to them; of these the latest shortly before, at, and after each moment are kept, and the
 bay's plates are read around it. Nothing has to be kept of the run that was scored but when its
-phones got their codes.
+phones got their codes, and whom the hub let in.
 
 A drawn moment is JSON: {"in_step", "frames": [{"camera_id", "role", "when", "t_s", "mark": [x, y]
 in shares of the picture or null, "webp": base64}], "curves": [{"plate_id", "own", "points":
@@ -38,6 +38,7 @@ __all__ = ["WHEN_S", "PictureTask", "draw", "picture_key"]
 
 WHEN_S = {"before": -1.0, "at": 0.0, "after": 1.2}
 """Seconds from the moment at which the item left or met its board."""
+TICK_ROUNDED_S = 0.001
 CURVE_S = (-3.0, 4.0)
 CURVES_MAX = 5
 CURVE_G_MIN = 4.0
@@ -51,14 +52,16 @@ Point = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class PictureTask:
-    """The moments of one day. `opened_s` says when each shopper's phone got its code; `truth`
-    holds the lines of those who left, to see whether the day went the same way."""
+    """The moments of one day. `opened_s` says when each shopper's phone got its code, `refused`
+    at which gates the hub let nobody in, and when; `truth` holds the lines of those who left, to
+    see whether the day went the same way."""
 
     request: Request
     run: Run
     spots: tuple[Spot, ...]
     opened_s: Mapping[int, float]
     truth: Sequence[Mapping[str, Any]]
+    refused: Sequence[tuple[float, str]] = ()
 
 
 def picture_key(day_key: str, spot: Spot) -> str:
@@ -82,8 +85,12 @@ def draw(task: PictureTask) -> dict[Spot, dict[str, Any]]:
         return None if waiting else f"code of {shopper}"
 
     stream = day_stream(plan, store, scenario, cameras=tuple(cameras), phone=phone)
+    refused = sorted(task.refused)
     for tick in stream:
         studio.see(tick)
+        # As sortie.gatekeeper does it: between the tick in which the hub said no and the next.
+        while refused and refused[0][0] <= tick.t_s + TICK_ROUNDED_S:
+            stream.world.refuse_gate(refused.pop(0)[1])
         if tick.t_s > last_s:
             break
     known = {_story(line) for line in task.truth}

@@ -427,6 +427,24 @@ def test_a_moment_is_drawn_again_as_it_was(
     assert gone_g == pytest.approx(-product.weight_g, rel=0.1, abs=10.0)
 
 
+def test_whom_the_hub_refused_is_refused_again(
+    monkeypatch: pytest.MonkeyPatch, cache: Path, slow_store: Path
+) -> None:
+    without_vision(monkeypatch, cache)
+    request = Request(slow_store, ("qr-screenshot",), (3,), sensors=("camera",))
+    results = Results(cache / "scores")
+    scored = score(request, results=results)
+    cards, _ = cards_of(scored, load_store_file(slow_store))
+    spot = next(one.spot for card in cards for one in card.moments if one.spot is not None)
+    task = illustrate._job(scored, "qr-screenshot", 3, [(spot, "key")], results).task
+    assert task.refused, "somebody shows another's code"
+    assert draw(task)[spot]["in_step"]
+    late = replace(task.spots[0], t_s=90.0)
+    assert draw(replace(task, spots=(late,)))[late]["in_step"], "nobody who was sent away shops"
+    other = draw(replace(task, spots=(late,), refused=()))[late]
+    assert not other["in_step"], "a day on which all get in is another"
+
+
 def test_a_day_seen_once_is_not_looked_at_again(
     monkeypatch: pytest.MonkeyPatch, slow_store: Path, cache: Path
 ) -> None:
