@@ -33,7 +33,8 @@ PERSON = "one-by-one-person-detection"
 BOTTLE = "bottle-shelf-15s"
 TOLERANCE_S = {PERSON: 2.0, BOTTLE: 0.5}
 WINDOW_S = 1.0
-PERSON_CLASSES = ("head", "arm")
+PERSON_CLASSES = ("person", "head", "arm")
+"""What detectors know of people: the one for shelves has no person, the other no arm."""
 HAND_CLASSES = ("hand", "arm", "held")
 Spans = Sequence[tuple[float, float]]
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from models.errors import ModelNotFoundError, TrainingError
 from models.manifest import WEIGHTS, load_manifest, save_manifest
+from models.training.dataset import LabelledPicture, Split, write_pictures
 from sortie import train
 from sortie.models_cli import models_app
 from sortie.train import ship_models, train_app
@@ -58,13 +60,13 @@ def test_verify_of_an_empty_folder_fails(tmp_path: Path) -> None:
     assert isinstance(result.exception, ModelNotFoundError)
 
 
-def scored(place: Path, value: float) -> None:
-    manifest = load_manifest(place / "change.json")
+def scored(place: Path, value: float, name: str = "change") -> None:
+    manifest = load_manifest(place / f"{name}.json")
     held_out = tuple(
         score.model_copy(update={"value": value}) if score.subject == "all" else score
         for score in manifest.held_out
     )
-    save_manifest(manifest.model_copy(update={"held_out": held_out}), place / "change.json")
+    save_manifest(manifest.model_copy(update={"held_out": held_out}), place / f"{name}.json")
 
 
 def test_a_better_model_ships_and_a_worse_one_does_not(folder: Path, tmp_path: Path) -> None:
@@ -78,6 +80,29 @@ def test_a_better_model_ships_and_a_worse_one_does_not(folder: Path, tmp_path: P
     assert load_manifest(target / "change.json").score("accuracy") == 0.5
     assert "shipped" in ship_models(tmp_path, target, force=True)[0]
     assert load_manifest(target / "change.json").score("accuracy") == 0.4
+
+
+def nowhere(seed: int) -> list[LabelledPicture]:
+    """A grey picture in which hands are said to be where there are none."""
+    grey = np.full((256, 416, 3), 120, np.uint8)
+    boxes = np.array([[40.0, 40.0, 90.0, 90.0]], np.float32)
+    return [LabelledPicture(grey, boxes, np.array([2], np.int32))]
+
+
+def test_detectors_are_compared_on_the_same_pictures(tmp_path: Path) -> None:
+    """The figures in manifests may be of pictures that were easier."""
+    run, target = tmp_path / "run", tmp_path / "target"
+    for place in (run / "weights", target):
+        place.mkdir(parents=True)
+        for suffix in ("onnx", "json"):
+            shutil.copy(WEIGHTS / f"shelf.{suffix}", place)
+    scored(run / "weights", 0.01, "shelf")
+    assert "kept" in ship_models(run, target)[0], "without pictures the manifests' figures count"
+    write_pictures(
+        run / "datasets" / "shelf", nowhere, Split((1,), (2,)), per_seed=1,
+        classes=load_manifest("shelf").classes, width_px=416, height_px=256,
+    )  # fmt: skip
+    assert ship_models(run, target) == ["shelf: shipped, mAP50 0.01 (was 0.0)"]
 
 
 def test_weights_that_grow_too_large_do_not_ship(
