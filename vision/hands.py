@@ -37,6 +37,9 @@ class HandSettings(Contract):
     sides_m: Annotated[float, Field(ge=0, le=1, description="may reach past the bay")] = 0.15
     head_z_m: Annotated[float, Field(ge=0.5, le=2.2, description="a head's centre")] = 1.60
     head_apart_m: Annotated[float, Field(gt=0, le=3, description="from hand to own head")] = 1.1
+    clear_m: Annotated[
+        float, Field(ge=0, le=3, description="one head so much nearer, where arms cross")
+    ] = 0.3
     tracks_max: Annotated[int, Field(ge=1, le=64)] = 12
 
 

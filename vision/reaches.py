@@ -28,6 +28,9 @@ from vision.reach_settings import ReachSettings
 
 __all__ = ["ReachBuilder"]
 
+BODY_SD_M = 0.2
+"""Spread of the head's floor point of a hand that is still in the shelf."""
+
 
 class ReachBuilder:
     """Joins the evidence of one bay. Deterministic; ids are `BAY-PREFIX-N`."""
@@ -448,10 +451,11 @@ class ReachBuilder:
             t_out_s=max(0.0, hand.t_in_s, act.t1_s),
             u_m=hand.u_m,
             z_m=hand.z_m,
-            sd_u_m=0.15,
-            sd_z_m=0.5,
+            sd_u_m=0.12,
+            sd_z_m=0.4,
             body_x_m=None if hand.body is None else hand.body[0],
             body_y_m=None if hand.body is None else hand.body[1],
+            body_sd_m=BODY_SD_M,
         )
 
     def _touch(

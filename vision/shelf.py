@@ -250,31 +250,41 @@ class ShelfCamera:
             points = self._sheet.lens.on_height(centres, self._set.hands.head_z_m)
         found = []
         for box in boxes["hand"]:
-            arm = _touching(box, boxes["arm"])
-            body = self._body_of(box if arm is None else arm, box, points)
+            arms = _all_touching(box, boxes["arm"])
+            body = self._body_of(arms if len(arms) else box[None], box, points)
             held = _touching(box, boxes["held"])
             found.append(SeenHand(box, 1.0, body, held is not None, held))
         for arm in boxes["arm"]:
             if _touching(arm, boxes["hand"]) is None:
                 end = self._shelf_end(arm)
                 if end is not None:
-                    found.append(SeenHand(end, 0.5, self._body_of(arm, end, points), False, None))
+                    found.append(
+                        SeenHand(end, 0.5, self._body_of(arm[None], end, points), False, None)
+                    )
         return found
 
     def _body_of(
-        self, arm: NDArray[np.float32], hand: NDArray[np.float32], heads: NDArray[np.float64]
+        self, arms: NDArray[np.float32], hand: NDArray[np.float32], heads: NDArray[np.float64]
     ) -> tuple[float, float] | None:
-        """Floor point under the head that this arm most likely belongs to."""
+        """Floor point under the head that a hand most likely belongs to, by the arms (N, 4) that
+        it touches; None where arms cross and the hand may be either's."""
         if not len(heads):
             return None
         x, y = 0.5 * (hand[0] + hand[2]), 0.5 * (hand[1] + hand[3])
-        # The arm's box runs from hand to shoulder: its far end mirrors the hand in its centre.
-        far = np.array([[arm[0] + arm[2] - x, arm[1] + arm[3] - y]], np.float64)
-        shoulder = self._sheet.lens.on_height(far, self._set.hands.head_z_m - 0.25)[0]
-        apart = np.hypot(heads[:, 0] - shoulder[0], heads[:, 1] - shoulder[1])
-        apart = np.where(np.isfinite(apart), apart, np.inf)
-        best = int(np.argmin(apart))
-        if apart[best] > self._set.hands.head_apart_m:
+        # An arm's box runs from hand to shoulder: its far end mirrors the hand in its centre.
+        far = np.column_stack([arms[:, 0] + arms[:, 2] - x, arms[:, 1] + arms[:, 3] - y])
+        shoulders = self._sheet.lens.on_height(
+            far.astype(np.float64), self._set.hands.head_z_m - 0.25
+        )
+        apart = np.hypot(
+            heads[None, :, 0] - shoulders[:, None, 0], heads[None, :, 1] - shoulders[:, None, 1]
+        )
+        each = np.where(np.isfinite(apart), apart, np.inf).min(axis=0)
+        best = int(np.argmin(each))
+        if each[best] > self._set.hands.head_apart_m:
+            return None
+        others = np.delete(each, best)
+        if len(arms) > 1 and len(others) and others.min() < each[best] + self._set.hands.clear_m:
             return None
         return float(heads[best, 0]), float(heads[best, 1])
 
@@ -377,6 +387,14 @@ class ShelfCamera:
         x0, y0 = np.floor(part.min(axis=0)).astype(int)
         x1, y1 = np.ceil(part.max(axis=0)).astype(int) + 1
         self._before[y0:y1, x0:x1] = rgb[y0:y1, x0:x1]
+
+
+def _all_touching(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The boxes (N, 4) that overlap a box."""
+    low = np.maximum(others[:, :2], box[:2])
+    high = np.minimum(others[:, 2:], box[2:])
+    touching: NDArray[np.float32] = others[(high > low).all(axis=1)]
+    return touching
 
 
 def _touching(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32] | None:

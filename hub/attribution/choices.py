@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hub.attribution.chances import NEVER, log_sum
-from hub.attribution.evidence import Evidence, Line
+from hub.attribution.evidence import UNSEEN_HAND, Evidence, Line
 from hub.attribution.settings import AttributionSettings
 from hub.attribution.stock import Layout, Move, Place
 
@@ -26,6 +26,8 @@ LINES_MAX = 14
 """Single lines that are combined with owners."""
 PAIRED_MAX = 7
 """Single lines that are combined into pairs."""
+ALONE_OFF_MAX = 3.0
+"""A line fits a place's own plates if it is no further off than so many spreads."""
 NAMED_MAX = 2
 """Products named by a picture that are tried where nothing else puts them."""
 
@@ -275,14 +277,44 @@ class _Explainer:
                     continue
                 shelf = self._evidence.of_shelf((a, b)) + self._prior(a) + self._prior(b) + extra
                 found.extend(self._owned_pair(first, second, shelf))
+            if first.line.quantity == 2:
+                found.extend(self._owned_twice(first, extra))
         found.sort(key=lambda choice: (-choice.score, _order(choice)))
         return found[: self._limits.choices_max]
+
+    def _both_acted(self, a: int, b: int) -> float:
+        """Two hands of two people in a shelf at once: that the second did something as well is as
+        likely as of any hand, and not the second thing of one shopper."""
+        if UNSEEN_HAND in (a, b):
+            return 0.0
+        return math.log((1.0 - self._habits.nothing_p) / self._habits.two_articles_p)
+
+    def _owned_twice(self, two: _Scored, extra: float) -> list[Choice]:
+        """Two pieces of an article from one place, by two people with a piece each."""
+        line = two.line._replace(quantity=1)
+        shelf = self._evidence.of_shelf((line, line)) + 2.0 * self._prior(line) + extra
+        fits = {hand: self._evidence.of_hand(hand, (line,)) for hand in self._hands}
+        choices = []
+        for index, owner_a in enumerate(two.owners):
+            for owner_b in two.owners[index + 1 :]:
+                terms = [
+                    fits[a] + fits[b] + self._both_acted(a, b)
+                    + self._chance(a, owner_a, line) + self._chance(b, owner_b, line)
+                    for a in self._hands
+                    for b in self._hands
+                    if a != b
+                ]  # fmt: skip
+                moves = (self._move(owner_a, line), self._move(owner_b, line))
+                choices.append(Choice(moves, shelf + log_sum(terms), 2.0 * self._bound(line)))
+        return choices
 
     def _pairable(self, singles: Sequence[_Scored]) -> list[_Scored]:
         """The best lines, no more than two per place and direction, so that others get a turn."""
         kept: list[_Scored] = []
         counts: dict[tuple[int, bool], int] = {}
-        for scored in singles:
+        for scored in (*self._alone(singles), *singles):
+            if scored in kept:
+                continue
             key = (scored.line.place, scored.line.quantity > 0)
             if counts.get(key, 0) >= 2:
                 continue
@@ -291,6 +323,23 @@ class _Explainer:
             if len(kept) == PAIRED_MAX:
                 break
         return kept
+
+    def _alone(self, singles: Sequence[_Scored]) -> list[_Scored]:
+        """Of each place that saw a step the line that fits its own plates best: as the only line
+        of the reach it would have to explain the neighbours' plates too, and look bad."""
+        best: dict[int, tuple[float, int, Line, _Scored]] = {}
+        for rank, scored in enumerate(singles):
+            line = scored.line
+            own_g = self._evidence.own_g(self._layout.places[line.place])
+            weight_g = line.quantity * self._layout.articles[line.gtin].weight_g
+            off = abs(own_g + weight_g) / (8.0 + 0.05 * abs(weight_g))
+            if own_g == 0.0 or off > ALONE_OFF_MAX:
+                continue
+            entry = (round(off), rank, line, scored)
+            if line.place not in best or entry[:2] < best[line.place][:2]:
+                best[line.place] = entry
+        found = sorted(best.values(), key=lambda entry: entry[1])
+        return [scored for _, _, _, scored in found] if len(found) > 1 else []
 
     def _owned_pair(self, first: _Scored, second: _Scored, shelf: float) -> list[Choice]:
         """Both lines by one hand, or each by its own hand."""
@@ -310,6 +359,8 @@ class _Explainer:
                     for owner_b in second.owners:
                         chance = self._chance(hand_a, owner_a, a)
                         chance += self._chance(hand_b, owner_b, b)
+                        if owner_a != owner_b:
+                            chance += self._both_acted(hand_a, hand_b)
                         scores.setdefault((owner_a, owner_b), []).append(fit + chance)
         bound = self._bound(a) + self._bound(b)
         return [

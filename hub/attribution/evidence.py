@@ -29,6 +29,10 @@ HAND_REACH_M = 0.15
 """Half the stretch about a hand where a picture may look changed although nothing changed."""
 SPURIOUS_AT_HAND_P = 0.8
 """Share of spurious changes that lie there."""
+HALF, WHOLE_BESIDE_P = 0.6, 0.05
+"""A plate beside a place bears at most about half of a piece that stands there; how often more."""
+COVERED_M = 0.05
+"""A changed stretch that reaches so far into a place would not show a second one there."""
 LEAST_POINT_SHARE = 0.2
 """Places that get less than this share of the best one's pointing are not looked at."""
 
@@ -186,13 +190,25 @@ class Evidence:
         if found_g * expected_g < 0.0:
             outlier_p *= WRONG_WAY_P
         total = with_floor(normal(found_g - expected_g, variance), outlier_p, trust.flat_per_g)
-        main = max(range(len(steps)), key=lambda i: abs(steps[i][2].delta_g))
-        largest_g = abs(steps[main][2].delta_g)
+        beside = [not place.u0_m <= middle_m <= place.u1_m for middle_m, _, _ in steps]
+        largest_g = max(abs(step.delta_g) for _, _, step in steps)
+        least_g = trust.active_share * largest_g
+        main = max(
+            range(len(steps)),
+            key=lambda i: (
+                not beside[i] and abs(steps[i][2].delta_g) >= least_g,
+                abs(steps[i][2].delta_g),
+            ),
+        )
         shared = 1.0 / (abs(found_g) + 50.0)
+        one_g = max(self._layout.articles[line.gtin].weight_g for line in lines)
         for index, (_, own, step) in enumerate(steps):
             if index != main:
                 echo = own + trust.wobble_sd_g**2 + (trust.echo_share * largest_g) ** 2
-                total += with_floor(normal(step.delta_g, echo), trust.share_p, shared)
+                share_p = trust.share_p
+                if beside[index] and abs(step.delta_g) > HALF * one_g:
+                    share_p *= WHOLE_BESIDE_P
+                total += with_floor(normal(step.delta_g, echo), share_p, shared)
         return total + self._of_centroid(place, steps, largest_g)
 
     def _of_centroid(
@@ -223,18 +239,38 @@ class Evidence:
         total = 0.0
         seen = [False] * len(lines)
         for change, best in zip(self.reach.changes, self._spurious, strict=True):
-            found: int | None = None
+            shown: list[int] = []
             for index, line in enumerate(lines):
-                match = self._match(change, line)
+                also = self._shown(change, index, lines)
+                pieces = sum(abs(lines[k].quantity) for k in also)
+                match = self._match(change, line, pieces)
                 if match > best:
-                    best, found = match, index
+                    best, shown = match, also
             total += best
-            if found is not None:
-                seen[found] = True
+            for index in shown:
+                seen[index] = True
         if self.reach.camera_ok:
             for was_seen in seen:
                 total += math.log(trust.seen_p if was_seen else 1.0 - trust.seen_p)
         return total
+
+    def _shown(self, change: FacingChange, told: int, lines: Sequence[Line]) -> list[int]:
+        """The lines that a change shows if it tells of one: this one, and those of the same kind
+        into whose places the stretch reaches so far that all look like one."""
+        line = lines[told]
+        found = [told]
+        for index, other in enumerate(lines):
+            place = self._layout.places[other.place]
+            shared_m = min(change.u1_m, place.u1_m) - max(change.u0_m, place.u0_m)
+            alike = (other.quantity > 0) == (line.quantity > 0)
+            if (
+                index != told
+                and alike
+                and place.board_id == change.board_id
+                and shared_m >= COVERED_M
+            ):
+                found.append(index)
+        return found
 
     def of_second_sight(self, line: Line, other: Evidence) -> float:
         """Log ratio of this reach being the same act as a line that another reach tells of, to
@@ -280,8 +316,11 @@ class Evidence:
             best = max(best, along * up * board.clearance_m)
         return math.log(share * best * self._board_areas + 1.0 - share)
 
-    def _match(self, change: FacingChange, line: Line) -> float:
-        """Log ratio of a change under a line to the same under nothing, place included."""
+    def _match(self, change: FacingChange, line: Line, pieces: int | None = None) -> float:
+        """Log ratio of a change under a line to the same under nothing, place included.
+
+        `pieces` are those it tells of, where it may show another line's, too.
+        """
         place = self._layout.places[line.place]
         if place.board_id != change.board_id:
             return NEVER
@@ -292,7 +331,7 @@ class Evidence:
         act = change.action.pick if line.quantity > 0 else change.action.put_back
         limit = trust.action_limit
         total += trust.temper * clip(act - change.action.nothing, -limit, limit)
-        total += self._pieces(change, abs(line.quantity))
+        total += self._pieces(change, pieces or abs(line.quantity))
         return total + self._product(change.products, line.gtin)
 
     def _pieces(self, change: FacingChange, quantity: int) -> float:
@@ -414,11 +453,11 @@ class Evidence:
             and change.u0_m < place.u1_m
             and change.u1_m > place.u0_m
         ]
-        late = any(
-            start_s > hand.t_out_s + slack_s or end_s < hand.t_in_s - slack_s
-            for start_s, end_s in spans
+        gap_s = max(
+            (max(start_s - hand.t_out_s, hand.t_in_s - end_s) for start_s, end_s in spans),
+            default=0.0,
         )
-        return -trust.late_nats if late else 0.0
+        return -trust.late_nats * clip(gap_s / slack_s, 0.0, 1.0)
 
     # ------------------------------------------------------------ where to look
 
@@ -429,6 +468,14 @@ class Evidence:
             for u_m, half_m, _, step in self._steps.get(place.board_id, ())
             if place.u0_m - half_m < u_m < place.u1_m + half_m
         )
+
+    def own_g(self, place: Place) -> float:
+        """What the plates say whose middle bears a place; 0 where that is an echo or a wobble."""
+        steps = self._steps.get(place.board_id, ())
+        largest_g = max((abs(step.delta_g) for _, _, _, step in steps), default=0.0)
+        total_g = sum(step.delta_g for u_m, _, _, step in steps if place.u0_m <= u_m <= place.u1_m)
+        least_g = max(self._plates.least_g, self._plates.active_share * largest_g)
+        return total_g if abs(total_g) >= least_g else 0.0
 
     def weighed_places(self) -> int:
         """How many places saw a step that is no echo and no wobble."""

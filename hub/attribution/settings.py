@@ -134,6 +134,9 @@ class PeopleTrust(_Settings):
     wrist_absent_p: Annotated[
         _Rate, Field(description="no wrist is seen although the person reaches")
     ] = 0.5
+    wrist_other_p: Annotated[
+        _Rate, Field(description="a wrist that is seen elsewhere is the other one")
+    ] = 0.6
     wrist_depth_m: Annotated[
         float, Field(gt=0, le=2, description="how far inside the shelf a wrist may be")
     ] = 0.35
