@@ -193,6 +193,33 @@ def test_the_hand_goes_in_and_out_with_its_body() -> None:
     assert stage.changes == []
 
 
+@pytest.mark.parametrize("arms", [("left",), ("right",), ("left", "right")])
+def test_where_arms_cross_a_hand_is_nobodys_for_sure(arms: tuple[str, ...]) -> None:
+    """Two people reach across each other: the boxes of both arms hold the hand in the middle."""
+    stage = _Stage()
+    x, y = _place(2, 5)
+    boxes = {
+        "left": (x - 200, y - 12, x + 12, y + 160),
+        "right": (x - 12, y - 12, x + 200, y + 160),
+    }
+    stage.detector.there = [
+        ("hand", (x - 25, y - 25, x + 25, y + 25)),
+        ("head", (x - 260, y + 130, x - 140, y + 250)),
+        ("head", (x + 140, y + 130, x + 260, y + 250)),
+        *(("arm", boxes[side]) for side in arms),
+    ]
+    for shift in range(6):
+        picture = np.roll(_shelf(), 8 * shift, axis=1)
+        stage.show(picture, 1 / 15)
+    (hand,) = stage.seen[-1].open_hands
+    if len(arms) == 2:
+        assert hand.body_x_m is None
+        return
+    assert hand.body_x_m is not None
+    middle = FRAME.to_world(np.array([[hand.u_m, 0.0, 0.0]]))[0, 0]
+    assert (hand.body_x_m < middle) == (arms == ("left",))
+
+
 def test_two_places_at_once_are_two_changes() -> None:
     stage = _Stage()
     full, less = _shelf(), _shelf(frozenset({(2, 1), (2, 8)}))
