@@ -171,7 +171,7 @@ class _Explainer:
         """The lines that fit the grams of a place best; those that do not can hardly win."""
         if len(lines) <= LINES_PER_PLACE_MAX:
             return lines
-        found_g = self._evidence.step_total_g(place)
+        found_g = self._evidence.grams.step_total_g(place)
         weighed = self._evidence.reach.plates_ok or found_g != 0.0
 
         def misfit(line: Line) -> tuple[float, int, int]:
@@ -257,10 +257,14 @@ class _Explainer:
         reach = self._evidence.reach
         if not singles:
             return False
-        if len(reach.hands) > 1 or self._evidence.weighed_places() > 1 or len(reach.changes) > 1:
+        if (
+            len(reach.hands) > 1
+            or self._evidence.grams.weighed_places() > 1
+            or len(reach.changes) > 1
+        ):
             return True
         best = singles[0].line
-        found_g = self._evidence.step_total_g(self._layout.places[best.place])
+        found_g = self._evidence.grams.step_total_g(self._layout.places[best.place])
         if found_g == 0.0:
             return False
         weight_g = best.quantity * self._layout.articles[best.gtin].weight_g
@@ -330,7 +334,7 @@ class _Explainer:
         best: dict[int, tuple[float, int, Line, _Scored]] = {}
         for rank, scored in enumerate(singles):
             line = scored.line
-            own_g = self._evidence.own_g(self._layout.places[line.place])
+            own_g = self._evidence.grams.own_g(self._layout.places[line.place])
             weight_g = line.quantity * self._layout.articles[line.gtin].weight_g
             off = abs(own_g + weight_g) / (8.0 + 0.05 * abs(weight_g))
             if own_g == 0.0 or off > ALONE_OFF_MAX:

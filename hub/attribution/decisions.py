@@ -320,7 +320,7 @@ def reason(live: Live, best: Alternative, layout: Layout) -> str:
     place = next((p for p in live.evidence.places if p.slot_id == best.slot_id), None)
     if reach.grams:
         found_g = (
-            live.evidence.step_total_g(place)
+            live.evidence.grams.step_total_g(place)
             if place is not None
             else sum(step.delta_g for step in reach.grams)
         )

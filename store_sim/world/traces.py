@@ -62,7 +62,7 @@ class Tracer:
             del rows[:-TRACES_MAX]
 
     def bays_reached(self) -> set[str]:
-        """The bays that a hand is in now."""
+        """The bays that a hand is in now: their doors wait for it."""
         return {reach.bay_id for reach in self._open.values()}
 
     def take(self) -> Traces:

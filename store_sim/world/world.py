@@ -388,7 +388,6 @@ class World:
         self.doors.step(dt_s)
         self._tracer.tick(self._tick, self.t_s, self._shoppers)
         for bay_id in self._tracer.bays_reached():
-            # A door leans on the arm in it, or on its owner's shoulder; it does not shut through.
             self.doors.hold(bay_id)
         if any(shopper.gone for shopper in self._shoppers):
             self._depart()

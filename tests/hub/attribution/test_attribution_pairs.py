@@ -1,0 +1,81 @@
+"""Two people's acts of one moment that look like one, and weight that lies on two plates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from contracts.messages import ReachClosed
+
+SceneOf = Callable[..., Any]
+
+
+def merged(one: ReachClosed, two: ReachClosed) -> dict[str, Any]:
+    """Two acts of one moment beside each other, told as one reach and one change."""
+    first, second = one.changes[0], two.changes[0]
+    change = first.model_copy(
+        update={
+            "u0_m": min(first.u0_m, second.u0_m),
+            "u1_m": max(first.u1_m, second.u1_m),
+            "pieces": (-3.0, 0.0, -3.0),
+        }
+    )
+    return {
+        "t_close_s": max(one.t_close_s, two.t_close_s),
+        "u_m": 0.5 * (one.u_m + two.u_m),
+        "hands": one.hands + two.hands,
+        "changes": (change,),
+        "grams": one.grams + two.grams,
+    }
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_two_picks_that_look_like_one(scene_of: SceneOf, seed: int) -> None:
+    """Arms cross, two pastas of one weight go at once: two plates, one change, two payers."""
+    scene = scene_of("both", seed)
+    ann, bob = scene.enter("ann"), scene.enter("bob")
+    scene.stand(ann, "bay-c-3-l", 0.15, 0.0, 20.0)
+    scene.stand(bob, "bay-c-3-l", 0.85, 0.0, 20.0)
+    one = scene.clear_reach(scene.act(ann, "bay-c-3-r", 1, 5.0, u_m=0.58))
+    two = scene.clear_reach(scene.act(bob, "bay-c-3-l", 1, 5.1, u_m=0.42))
+    scene.close(one.model_copy(update=merged(one, two)))
+    scene.decide(10.0)
+    assert scene.engine.cart("ann") == {scene.slot("bay-c-3-r").gtin: 1}
+    assert scene.engine.cart("bob") == {scene.slot("bay-c-3-l").gtin: 1}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_two_take_of_the_same_at_once(scene_of: SceneOf, seed: int) -> None:
+    """A piece each from one place: nobody pays for both."""
+    scene = scene_of("both", seed)
+    ann, bob = scene.enter("ann"), scene.enter("bob")
+    scene.stand(ann, "bay-c-3-l", 0.05, 0.0, 20.0)
+    scene.stand(bob, "bay-c-3-l", 0.75, 0.0, 20.0)
+    one = scene.clear_reach(scene.act(ann, "bay-c-3-l", 1, 5.0, u_m=0.15))
+    two = scene.clear_reach(scene.act(bob, "bay-c-3-l", 1, 5.1, u_m=0.36))
+    scene.close(one.model_copy(update=merged(one, two)))
+    scene.decide(10.0)
+    gtin = scene.slot("bay-c-3-l").gtin
+    assert scene.engine.cart("ann") == scene.engine.cart("bob") == {gtin: 1}
+
+
+def test_a_piece_on_the_edge_weighs_on_the_plate_beside(scene_of: SceneOf) -> None:
+    """A part of its weight there is no second piece, and not its neighbour's."""
+    scene = scene_of("plates")
+    ann = scene.enter("ann")
+    scene.stand(ann, "bay-c-3-l", 0.45, 0.0, 20.0)
+    reach = scene.clear_reach(scene.act(ann, "bay-c-3-l", 1, 5.0, u_m=0.46))
+    own, beside = "bay-c-3-p1", "bay-c-3-p2"
+    step = reach.grams[0]
+    weight_g = next(
+        a.weight_g for a in scene.ground.articles if a.gtin == scene.slot("bay-c-3-l").gtin
+    )
+    grams = tuple(
+        step.model_copy(update={"plate_id": plate, "delta_g": -share * weight_g, "sd_g": 2.0})
+        for plate, share in ((own, 0.6), (beside, 0.4))
+    )
+    scene.close(reach.model_copy(update={"grams": grams, "u_m": 0.44}))
+    scene.decide(10.0)
+    assert scene.engine.cart("ann") == {scene.slot("bay-c-3-l").gtin: 1}
