@@ -6,6 +6,7 @@ from importlib.resources import files
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -14,7 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from hub.errors import StoreError
 
-__all__ = ["is_memory", "migrate", "open_engine"]
+__all__ = ["is_memory", "migrate", "newest_revision", "open_engine"]
 
 BUSY_TIMEOUT_MS = 5_000
 
@@ -49,12 +50,22 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
-def migrate(connection: Connection) -> None:
-    """Brings the schema to the newest version."""
+def _scripts() -> Config:
     config = Config()
     config.set_main_option("script_location", str(files("hub.store") / "migrations"))
+    return config
+
+
+def migrate(connection: Connection) -> None:
+    """Brings the schema to the newest version."""
+    config = _scripts()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def newest_revision() -> str:
+    """The schema that `migrate` brings a database to."""
+    return str(ScriptDirectory.from_config(_scripts()).get_current_head())
 
 
 def _configure_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:

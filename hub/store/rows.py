@@ -16,7 +16,7 @@ from hub.store import tables as t
 from hub.visits.model import Visit
 from hub.wallet.service import Account, ChargeLine, vat_minor
 
-__all__ = ["Rows", "add_effects", "seed_rows"]
+__all__ = ["Row", "Rows", "add_effects", "projections", "seed_rows"]
 
 Row = dict[str, Any]
 
@@ -92,6 +92,15 @@ def seed_rows(rows: Rows, state: HubState) -> None:
             },
         )
     _stock(rows, state, state.stock.shelf)
+
+
+def projections(state: HubState) -> Rows:
+    """All rows that follow from a state alone: visits in memory with their holds, and stock."""
+    rows = Rows()
+    for visit in state.visits.values():
+        _visit(rows, state, visit)
+    _stock(rows, state, state.stock.shelf)
+    return rows
 
 
 def _ledger(rows: Rows, effects: Effects) -> None:

@@ -296,6 +296,11 @@ class Shop:
 
 
 @pytest.fixture
+def attributor() -> type[NearestAttributor]:
+    return NearestAttributor
+
+
+@pytest.fixture
 def store_text() -> str:
     return STORE
 

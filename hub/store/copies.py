@@ -1,0 +1,204 @@
+"""Backups: every row of a hub's database in one consistent file, and back into an empty one.
+
+    backup("sqlite:///hub.sqlite", Path("monday.sqlite"))     # the hub may be running
+    restore(Path("monday.sqlite"), "postgresql+psycopg://…")  # empty, or not there yet
+
+A backup is a SQLite file with the hub's own schema, whatever database it was taken from, so a
+store moves from SQLite to PostgreSQL and back by the same two calls. It is written under another
+name, synchronised, and only then gets its own: a file that is there is whole.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.schema import Table
+
+from hub.errors import StoreError
+from hub.store import tables as t
+from hub.store.database import is_memory, migrate, newest_revision, open_engine
+
+__all__ = ["Copied", "backup", "restore"]
+
+CHUNK = 2_000
+Progress = Callable[[str, int], None]
+"""Gets the table that is being copied and how many rows of it are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What was copied: rows by table, and the heads of the two hash chains (number, hash)."""
+
+    rows: dict[str, int]
+    events: tuple[int, str]
+    transactions: tuple[int, str]
+
+
+def backup(url: str, target: Path, *, told: Progress = lambda _t, _n: None) -> Copied:
+    """Copies a database, also one in use, as it is at one moment. StoreError if it is no hub's,
+    of another version, or if `target` exists."""
+    if target.exists():
+        raise StoreError(f"expected a new file, {target} exists; give another name")
+    if not target.parent.is_dir():
+        raise StoreError(f"expected the folder {target.parent} to exist; make it first")
+    if is_memory(url):
+        raise StoreError("expected a database that outlives its process, got one in memory")
+    source = _existing(url)
+    part = target.with_name(f".{target.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        copied = _copied(source, f"sqlite:///{part}", told)
+        for beside in ("-wal", "-shm"):
+            part.with_name(part.name + beside).unlink(missing_ok=True)
+        _synced(part)
+        os.replace(part, target)
+        _synced(target.parent)
+    finally:
+        part.unlink(missing_ok=True)
+        source.dispose()
+    return copied
+
+
+def restore(source: Path, url: str, *, told: Progress = lambda _t, _n: None) -> Copied:
+    """Fills an empty database from a backup; an older backup is brought to today's schema first.
+    StoreError if `source` is no backup or the database holds anything."""
+    if not source.is_file():
+        raise StoreError(f"expected a backup, {source} is not there")
+    if is_memory(url):
+        raise StoreError("expected a database that outlives its process, got one in memory")
+    with tempfile.TemporaryDirectory(prefix="sortie-restore-") as folder:
+        # The backup itself is never written to, not even by a migration.
+        copy = Path(folder) / "backup.sqlite"
+        shutil.copyfile(source, copy)
+        engine = _existing(f"sqlite:///{copy}", older=True)
+        try:
+            with engine.connect() as connection:
+                migrate(connection)
+                connection.commit()
+            return _copied(engine, url, told)
+        except SQLAlchemyError as error:
+            raise StoreError(f"expected a backup that can be read: {_short(error)}") from error
+        finally:
+            engine.dispose()
+
+
+def _schema_of(connection: Connection) -> str | None:
+    """The revision of a database's schema; None if it is not a hub's."""
+    if "alembic_version" not in inspect(connection).get_table_names():
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def _existing(url: str, *, older: bool = False) -> Engine:
+    """An engine on a database that a hub has written, with today's schema unless `older`."""
+    path = url.removeprefix("sqlite:///")
+    if path != url and not Path(path).is_file():
+        raise StoreError(f"expected a hub's database, {path} is not there")
+    engine = open_engine(url)
+    try:
+        with engine.connect().execution_options(reading=True) as connection:
+            revision = _schema_of(connection)
+    except SQLAlchemyError as error:
+        engine.dispose()
+        raise StoreError(f"expected a hub's database that can be read: {_short(error)}") from error
+    newest = newest_revision()
+    if revision is None:
+        engine.dispose()
+        raise StoreError(f"expected a hub's database, {engine.url.database} holds no hub's tables")
+    if revision != newest and not older:
+        engine.dispose()
+        raise StoreError(
+            f"expected schema {newest}, {engine.url.database} has {revision}; start the hub once, "
+            "which brings it up to date"
+        )
+    return engine
+
+
+def _copied(source: Engine, url: str, told: Progress) -> Copied:
+    target = open_engine(url)
+    try:
+        with target.connect() as writing:
+            migrate(writing)
+            writing.commit()
+        with source.connect().execution_options(reading=True) as reading:
+            if source.dialect.name == "postgresql":
+                # One snapshot for all tables; in SQLite a reading transaction is one by itself.
+                reading = reading.execution_options(isolation_level="REPEATABLE READ")
+            with reading.begin(), target.begin() as writing:
+                _refuse_full(writing)
+                rows = {
+                    table.name: _copy(reading, writing, table, told)
+                    for table in t.metadata.sorted_tables
+                }
+                heads = [_head(reading, table) for table in (t.events, t.ledger_transactions)]
+        if target.dialect.name == "sqlite":
+            with target.connect() as writing:
+                # All in the one file, without a log beside it.
+                writing.exec_driver_sql("COMMIT")
+                writing.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                writing.exec_driver_sql("BEGIN")
+        return Copied(rows, heads[0], heads[1])
+    except SQLAlchemyError as error:
+        raise StoreError(f"nothing was copied: {_short(error)}") from error
+    finally:
+        target.dispose()
+
+
+def _refuse_full(connection: Connection) -> None:
+    for table in t.metadata.sorted_tables:
+        count = connection.execute(select(func.count()).select_from(table)).scalar_one()
+        if count:
+            raise StoreError(
+                f"expected an empty database to restore into, table {table.name} has {count} "
+                "rows; give a new file or an empty database"
+            )
+
+
+def _copy(reading: Connection, writing: Connection, table: Table, told: Progress) -> int:
+    keys = list(table.primary_key.columns)
+    found = reading.execution_options(yield_per=CHUNK).execute(select(table).order_by(*keys))
+    count = 0
+    for part in found.mappings().partitions(CHUNK):
+        writing.execute(insert(table), [dict(row) for row in part])
+        count += len(part)
+        told(table.name, count)
+    if writing.dialect.name == "postgresql":
+        _go_on_numbering(writing, table)
+    return count
+
+
+def _go_on_numbering(writing: Connection, table: Table) -> None:
+    """The database numbers new rows after those that were copied."""
+    column = table.autoincrement_column
+    if column is None:
+        return
+    sequence = func.pg_get_serial_sequence(table.name, column.name)
+    last = select(func.coalesce(func.max(column), 0)).scalar_subquery()
+    writing.execute(select(func.setval(sequence, last + 1, False)))
+
+
+def _head(connection: Connection, table: Table) -> tuple[int, str]:
+    row = connection.execute(
+        select(table.c.number, table.c.hash).order_by(table.c.number.desc()).limit(1)
+    ).first()
+    return (0, "") if row is None else (int(row[0]), str(row[1]))
+
+
+def _synced(path: Path) -> None:
+    """Waits until a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _short(error: SQLAlchemyError) -> str:
+    return str(getattr(error, "orig", None) or error).splitlines()[0]

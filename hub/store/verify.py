@@ -1,0 +1,163 @@
+"""Is what a hub's database says of itself true: chains, sums, stock, and a rebuild from its inputs.
+
+    report = verify("sqlite:///hub.sqlite", Engine)
+    for finding in report.findings: print(finding)
+
+The hub may be running: a copy of one moment is looked at, and the database itself is only read.
+Books, receipts and stock are judged once more by the auditor, which shares no code with this
+(`sortie hub verify` does both).
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Table
+
+from contracts.store_file import StoreFile
+from hub.core import HubCore
+from hub.errors import ChainBrokenError, ReplayDivergedError, StoreError
+from hub.replay import rebuild
+from hub.rules import Rules
+from hub.state import AttributorFactory
+from hub.store import tables as t
+from hub.store.copies import backup
+from hub.store.rows import Row, projections
+from hub.store.service import Store
+
+__all__ = ["Report", "verify"]
+
+Told = Callable[[str], None]
+FINDINGS_MAX = 100
+UNDER_WAY = ("record", "tracks", "lost", "needs_review", "review_reasons", "exited_us")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was looked at, by name, and what is wrong, a sentence each."""
+
+    counts: dict[str, int]
+    findings: tuple[str, ...]
+
+
+def verify(
+    url: str,
+    factory: AttributorFactory,
+    rules: Rules | None = None,
+    *,
+    told: Told = lambda _part: None,
+    look: Callable[[Store, StoreFile], None] = lambda _store, _layout: None,
+) -> Report:
+    """Follows both hash chains from their beginning, adds up the ledger, rebuilds the state from
+    the latest snapshot and the inputs after it, and compares every projection that follows from
+    it. `look` gets the copy and the store file that it was written under, before it is thrown
+    away. StoreError if it is no hub's database, or of another version."""
+    with tempfile.TemporaryDirectory(prefix="sortie-verify-") as folder:
+        copy = Path(folder) / "hub.sqlite"
+        backup(url, copy, told=lambda table, count: told(f"copying {table}: {count} rows"))
+        return _verified(f"sqlite:///{copy}", factory, rules or Rules(), told, look)
+
+
+def _verified(
+    url: str,
+    factory: AttributorFactory,
+    rules: Rules,
+    told: Told,
+    look: Callable[[Store, StoreFile], None],
+) -> Report:
+    store = Store(url)
+    findings: list[str] = []
+    counts = {
+        "events": store.heads()[0][0],
+        "transactions": store.heads()[1][0],
+        "visits": store.count(t.visits),
+        "receipts": store.count(t.receipts),
+    }
+    try:
+        told("following the hash chains")
+        try:
+            store.verify()
+        except ChainBrokenError as error:
+            findings.append(str(error))
+        told("adding up the ledger")
+        findings.extend(_unbalanced(store))
+        told("rebuilding the state from its inputs")
+        begun = _begun(store, factory, rules, findings)
+        look(store, begun.state.store)
+        core = _rebuilt(store, begun, factory, rules, findings)
+        if core is not None:
+            told("comparing what is shown with what was rebuilt")
+            rows = list(_differences(store, core))
+            counts["projections"] = sum(
+                len(found) for found in projections(core.state).upserts.values()
+            )
+            findings.extend(rows)
+    finally:
+        store.close()
+    return Report(counts, tuple(findings[:FINDINGS_MAX]))
+
+
+def _begun(store: Store, factory: AttributorFactory, rules: Rules, findings: list[str]) -> HubCore:
+    """The core of the latest snapshot, as it was then."""
+    snapshot = store.snapshot()
+    if snapshot is None:
+        raise StoreError("expected a hub's database with a snapshot, it has none: no hub began it")
+    dumped = json.loads(snapshot.state)
+    core = HubCore(StoreFile.model_validate(dumped["layout"]), factory, rules)
+    core.restore(dumped["core"])
+    if core.digest() != snapshot.digest:
+        findings.append(
+            f"snapshots row {snapshot.position}: expected digest {core.digest()}, the row has "
+            f"{snapshot.digest}; it was changed after it was written"
+        )
+    return core
+
+
+def _rebuilt(
+    store: Store, begun: HubCore, factory: AttributorFactory, rules: Rules, findings: list[str]
+) -> HubCore | None:
+    """The core that the latest snapshot and the journal lead to, None if they do not."""
+    try:
+        return rebuild(store, begun.state.store, factory, rules)
+    except (ChainBrokenError, ReplayDivergedError) as error:
+        if str(error) not in findings:
+            findings.append(str(error))
+        return None
+
+
+def _unbalanced(store: Store) -> Iterator[str]:
+    """Transactions whose debits and credits differ, and pending ones resolved twice."""
+    sums: Counter[int] = Counter()
+    for row in store.rows(t.ledger_entries, "number", "line"):
+        sums[row["number"]] += row["amount_minor"]
+    for number, total in sorted(sums.items()):
+        if total:
+            yield f"ledger_entries of transaction {number}: they sum to {total}, expected 0"
+
+
+def _differences(store: Store, core: HubCore) -> Iterator[str]:
+    """Rows of projections that are not what the rebuilt state makes of them."""
+    for name, expected in projections(core.state).upserts.items():
+        table = t.metadata.tables[name]
+        stored = {_key(table, row): row for row in store.rows(table)}
+        for key, row in sorted(expected.items(), key=lambda entry: str(entry[0])):
+            found = stored.get(key)
+            where = f"{name} row {'/'.join(map(str, key))}"
+            if found is None:
+                yield f"{where}: expected a row, there is none"
+                continue
+            visit = core.state.visits.get(str(key[0])) if table is t.visits else None
+            # Of a visit under way only what it comes to is written with each step.
+            skipped = UNDER_WAY if visit is not None and visit.open else ()
+            for column, value in row.items():
+                if column not in skipped and found[column] != value:
+                    yield f"{where}: expected {column} {value!r}, the row has {found[column]!r}"
+
+
+def _key(table: Table, row: Row) -> tuple[object, ...]:
+    return tuple(row[column.name] for column in table.primary_key.columns)

@@ -1,0 +1,146 @@
+"""`sortie hub`: backups of a hub's database, putting one back, and whether it tells the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from contracts.store_file import StoreFile
+from sortie.output import check_output, write_json
+
+if TYPE_CHECKING:
+    from hub.store.copies import Copied
+    from hub.store.service import Store
+
+__all__ = ["register", "run_backup", "run_restore", "run_verify"]
+
+hub_app = typer.Typer(help="Back up, restore and verify a hub's database.", no_args_is_help=True)
+
+Database = Annotated[
+    str,
+    typer.Option(
+        "--database",
+        envvar="SORTIE_HUB_DATABASE_URL",
+        help="sqlite:///FILE, or postgresql+DRIVER://…",
+    ),
+]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="write the result as JSON")]
+URL = "sqlite:///hub.sqlite"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the command line."""
+    app.add_typer(hub_app, name="hub")
+
+
+@hub_app.command("backup")
+def backup_command(
+    target: Annotated[Path, typer.Argument(help="the file to write; it must be new")],
+    database: Database = URL,
+) -> None:
+    """Copy the database, as it is at one moment, to a file. The hub may be running."""
+    run_backup(database, target, Console())
+
+
+@hub_app.command("restore")
+def restore_command(
+    source: Annotated[Path, typer.Argument(help="a backup")],
+    database: Database = URL,
+) -> None:
+    """Fill an empty database from a backup, SQLite or PostgreSQL. Stop the hub first."""
+    run_restore(source, database, Console())
+
+
+@hub_app.command("verify")
+def verify_command(
+    database: Database = URL,
+    settings: Annotated[
+        Path | None,
+        typer.Option("--settings", help="the hub's settings, if its rules are not the usual ones"),
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Check hash chains, balances, receipts and stock, and rebuild the state from its inputs.
+
+    Exit status 1 if anything is wrong. The hub may be running.
+    """
+    if not run_verify(database, Console(), settings=settings, json_file=json_file):
+        raise typer.Exit(1)
+
+
+def run_backup(url: str, target: Path, console: Console) -> None:
+    """Writes a backup and says what is in it. StoreError as hub.store.copies."""
+    from hub.store.copies import backup
+
+    with console.status("copying") as status:
+        copied = backup(url, target, told=lambda table, n: status.update(f"{table}: {n:,} rows"))
+    _say(copied, f"{target} written", console)
+
+
+def run_restore(source: Path, url: str, console: Console) -> None:
+    """Restores a backup and says what is in it. StoreError as hub.store.copies."""
+    from hub.store.copies import restore
+
+    with console.status("copying") as status:
+        copied = restore(source, url, told=lambda table, n: status.update(f"{table}: {n:,} rows"))
+    _say(copied, f"{source} restored", console)
+
+
+def run_verify(
+    url: str, console: Console, *, settings: Path | None = None, json_file: Path | None = None
+) -> bool:
+    """Verifies a database, prints what was looked at and every finding; whether all is well.
+
+    The JSON: {"counts": {name: n}, "findings": [sentence], "audit": {check: [sentence]}}.
+    """
+    from auditor.ledger import audit
+    from hub.attribution.engine import Engine
+    from hub.settings import load_settings
+    from hub.store.export import export_json
+    from hub.store.verify import verify
+
+    check_output("--json", json_file)
+    rules = None if settings is None else load_settings(settings).rules
+    books: dict[str, list[str]] = {}
+
+    def look(store: Store, layout: StoreFile) -> None:
+        # The payment gateway's own totals are compared where it is asked, not from a file.
+        books.update(audit(export_json(store, layout, None)))
+
+    with console.status("verifying") as status:
+        report = verify(url, Engine, rules, told=status.update, look=look)
+    findings = [
+        *report.findings,
+        *(f"{name}: {row}" for name, rows in books.items() for row in rows),
+    ]
+    for name, count in report.counts.items():
+        console.print(f"{name:<14}{count:>12,}", highlight=False, soft_wrap=True)
+    console.print(
+        f"{'checks':<14}{len(books):>12,} by the auditor", highlight=False, soft_wrap=True
+    )
+    for finding in findings:
+        console.print(finding, style="red", highlight=False, markup=False, soft_wrap=True)
+    if not findings:
+        console.print("all is as it should be")
+    if json_file is not None:
+        result: dict[str, Any] = {
+            "counts": report.counts,
+            "findings": list(report.findings),
+            "audit": books,
+        }
+        write_json(json_file, result)
+    return not findings
+
+
+def _say(copied: Copied, done: str, console: Console) -> None:
+    total = sum(copied.rows.values())
+    number, head = copied.events
+    console.print(f"{done}: {total:,} rows", highlight=False, soft_wrap=True)
+    console.print(f"last event {number:,} {head[:16] or '-'}", highlight=False, soft_wrap=True)
+    number, head = copied.transactions
+    console.print(
+        f"last transaction {number:,} {head[:16] or '-'}", highlight=False, soft_wrap=True
+    )
