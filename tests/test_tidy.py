@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,16 @@ def test_constraints_carry_versions_and_no_address() -> None:
 def test_no_large_file_is_tracked() -> None:
     large = [str(p.relative_to(ROOT)) for p in tracked() if p.stat().st_size > FILE_BYTES_MAX]
     assert large == []
+
+
+def test_a_wheel_takes_along_what_the_packages_read() -> None:
+    """Scripts, stores, weights and pages are files beside the code."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["*"]
+    taken = {pattern.rpartition(".")[2] for pattern in patterns}
+    beside = {
+        path.suffix.lstrip(".")
+        for path in tracked()
+        if path.relative_to(ROOT).parts[0] in PACKAGES and path.suffix not in (".py", ".md")
+    }
+    assert beside == taken
