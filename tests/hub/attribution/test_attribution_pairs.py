@@ -31,17 +31,23 @@ def merged(one: ReachClosed, two: ReachClosed) -> dict[str, Any]:
     }
 
 
+def at_once(scene: Any, ann: tuple[float, str, float], bob: tuple[float, str, float]) -> None:
+    """Each stands at a place along the bay and takes a piece from a slot, somewhere in it."""
+    reaches = []
+    for name, (stand_m, slot_id, u_m) in (("ann", ann), ("bob", bob)):
+        shopper = scene.enter(name)
+        scene.stand(shopper, "bay-c-3-l", stand_m, 0.0, 20.0)
+        act = scene.act(shopper, slot_id, 1, 5.0 + 0.1 * len(reaches), u_m=u_m)
+        reaches.append(scene.clear_reach(act))
+    scene.close(reaches[0].model_copy(update=merged(*reaches)))
+    scene.decide(10.0)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_two_picks_that_look_like_one(scene_of: SceneOf, seed: int) -> None:
     """Arms cross, two pastas of one weight go at once: two plates, one change, two payers."""
     scene = scene_of("both", seed)
-    ann, bob = scene.enter("ann"), scene.enter("bob")
-    scene.stand(ann, "bay-c-3-l", 0.15, 0.0, 20.0)
-    scene.stand(bob, "bay-c-3-l", 0.85, 0.0, 20.0)
-    one = scene.clear_reach(scene.act(ann, "bay-c-3-r", 1, 5.0, u_m=0.58))
-    two = scene.clear_reach(scene.act(bob, "bay-c-3-l", 1, 5.1, u_m=0.42))
-    scene.close(one.model_copy(update=merged(one, two)))
-    scene.decide(10.0)
+    at_once(scene, (0.15, "bay-c-3-r", 0.58), (0.85, "bay-c-3-l", 0.42))
     assert scene.engine.cart("ann") == {scene.slot("bay-c-3-r").gtin: 1}
     assert scene.engine.cart("bob") == {scene.slot("bay-c-3-l").gtin: 1}
 
@@ -50,13 +56,7 @@ def test_two_picks_that_look_like_one(scene_of: SceneOf, seed: int) -> None:
 def test_two_take_of_the_same_at_once(scene_of: SceneOf, seed: int) -> None:
     """A piece each from one place: nobody pays for both."""
     scene = scene_of("both", seed)
-    ann, bob = scene.enter("ann"), scene.enter("bob")
-    scene.stand(ann, "bay-c-3-l", 0.05, 0.0, 20.0)
-    scene.stand(bob, "bay-c-3-l", 0.75, 0.0, 20.0)
-    one = scene.clear_reach(scene.act(ann, "bay-c-3-l", 1, 5.0, u_m=0.15))
-    two = scene.clear_reach(scene.act(bob, "bay-c-3-l", 1, 5.1, u_m=0.36))
-    scene.close(one.model_copy(update=merged(one, two)))
-    scene.decide(10.0)
+    at_once(scene, (0.05, "bay-c-3-l", 0.15), (0.75, "bay-c-3-l", 0.36))
     gtin = scene.slot("bay-c-3-l").gtin
     assert scene.engine.cart("ann") == scene.engine.cart("bob") == {gtin: 1}
 
