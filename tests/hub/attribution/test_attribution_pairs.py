@@ -33,7 +33,7 @@ def merged(one: ReachClosed, two: ReachClosed) -> dict[str, Any]:
 
 def at_once(scene: Any, ann: tuple[float, str, float], bob: tuple[float, str, float]) -> None:
     """Each stands at a place along the bay and takes a piece from a slot, somewhere in it."""
-    reaches = []
+    reaches: list[ReachClosed] = []
     for name, (stand_m, slot_id, u_m) in (("ann", ann), ("bob", bob)):
         shopper = scene.enter(name)
         scene.stand(shopper, "bay-c-3-l", stand_m, 0.0, 20.0)
@@ -43,22 +43,25 @@ def at_once(scene: Any, ann: tuple[float, str, float], bob: tuple[float, str, fl
     scene.decide(10.0)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_two_picks_that_look_like_one(scene_of: SceneOf, seed: int) -> None:
-    """Arms cross, two pastas of one weight go at once: two plates, one change, two payers."""
-    scene = scene_of("both", seed)
-    at_once(scene, (0.15, "bay-c-3-r", 0.58), (0.85, "bay-c-3-l", 0.42))
-    assert scene.engine.cart("ann") == {scene.slot("bay-c-3-r").gtin: 1}
-    assert scene.engine.cart("bob") == {scene.slot("bay-c-3-l").gtin: 1}
+PLACES = {
+    "arms cross": ((0.15, "bay-c-3-r", 0.58), (0.85, "bay-c-3-l", 0.42)),
+    "the same": ((0.05, "bay-c-3-l", 0.15), (0.75, "bay-c-3-l", 0.36)),
+}
+"""Two pastas of one weight go at once, or two of one: two plates, one change, two payers."""
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_two_take_of_the_same_at_once(scene_of: SceneOf, seed: int) -> None:
-    """A piece each from one place: nobody pays for both."""
-    scene = scene_of("both", seed)
-    at_once(scene, (0.05, "bay-c-3-l", 0.15), (0.75, "bay-c-3-l", 0.36))
-    gtin = scene.slot("bay-c-3-l").gtin
-    assert scene.engine.cart("ann") == scene.engine.cart("bob") == {gtin: 1}
+@pytest.mark.parametrize("what", PLACES)
+def test_two_picks_that_look_like_one(scene_of: SceneOf, what: str) -> None:
+    right = wrong = 0
+    for seed in range(20):
+        scene = scene_of("both", seed)
+        at_once(scene, *PLACES[what])
+        for name, (_, slot_id, _) in zip(("ann", "bob"), PLACES[what], strict=True):
+            cart, own = scene.engine.cart(name), scene.slot(slot_id).gtin
+            right += cart == {own: 1}
+            wrong += any(gtin != own or count > 1 for gtin, count in cart.items())
+    assert right >= 36
+    assert wrong <= 1
 
 
 def test_a_piece_on_the_edge_weighs_on_the_plate_beside(scene_of: SceneOf) -> None:
