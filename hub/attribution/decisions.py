@@ -93,7 +93,24 @@ class _Judge:
         alternatives = self._alternatives()
         if not best:
             return [self._nothing(alternatives)]
-        return [self._verdict(n, item, alternatives) for n, item in enumerate(best)]
+        lines = [self._verdict(n, item, alternatives) for n, item in enumerate(best)]
+        for verdict, item in list(zip(lines, best, strict=True)):
+            rest = abs(item[2]) - abs(verdict.best.quantity)
+            if verdict.certain and rest > 0:
+                lines.append(self._rest(len(lines), item, rest, alternatives))
+        return lines
+
+    def _rest(
+        self, line: int, item: Item, pieces: int, alternatives: tuple[Alternative, ...]
+    ) -> Verdict:
+        """What moved beside the pieces that are clear: whose it is, nobody is sure of."""
+        visit, gtin, quantity = item
+        left = (visit, gtin, pieces if quantity > 0 else -pieces)
+        best = self._alternative(left, self._probability(item), place=self._place(item))
+        return Verdict(
+            self._live.reach_id, line, self._live.t_s, best, False, alternatives,
+            f"{reason(self._live, best, self._layout)}; fewer are clear",
+        )  # fmt: skip
 
     def _verdict(self, line: int, item: Item, alternatives: tuple[Alternative, ...]) -> Verdict:
         visit, gtin, quantity = item
