@@ -248,7 +248,8 @@ class _Explainer:
         return who.get(owner, NEVER)
 
     def _move(self, owner: str | None, line: Line) -> Move:
-        return Move(self._t_s, owner, line.gtin, line.quantity, line.place)
+        where_m = self._evidence.where_m(line)
+        return Move(self._t_s, owner, line.gtin, line.quantity, line.place, where_m)
 
     # ------------------------------------------------------------ pairs
 

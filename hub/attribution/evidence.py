@@ -220,6 +220,16 @@ class Evidence:
         ratios[None] = trust.temper * clip(scores.other - least, -limit, limit)
         return ratios
 
+    def where_m(self, line: Line) -> float | None:
+        """Where along the bay a line was done: as a change of the shelf shows it, else the plates;
+        None if neither does."""
+        place = self._layout.places[line.place]
+        for change in self.reach.changes:
+            middle_m = 0.5 * (change.u0_m + change.u1_m)
+            if change.board_id == place.board_id and place.u0_m <= middle_m <= place.u1_m:
+                return middle_m
+        return self.grams.centre_m(place, line.quantity)
+
     # ------------------------------------------------------------ the hands
 
     def of_hand(self, hand: int, lines: Sequence[Line]) -> float:

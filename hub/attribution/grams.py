@@ -193,6 +193,21 @@ class Grams:
             if place.u0_m - half_m < u_m < place.u1_m + half_m
         )
 
+    def centre_m(self, place: Place, quantity: int) -> float | None:
+        """Where along the bay the plates that bear a place say that pieces left (`quantity` > 0)
+        or came; None if none of them does."""
+        moved = [
+            (u_m, abs(step.delta_g))
+            for u_m, half_m, _, step in self.steps.get(place.board_id, ())
+            if place.u0_m - half_m < u_m < place.u1_m + half_m and step.delta_g * quantity < 0.0
+        ]
+        largest_g = max((g for _, g in moved), default=0.0)
+        heavy = [(u_m, g) for u_m, g in moved if g >= self._plates.active_share * largest_g]
+        total_g = sum(g for _, g in heavy)
+        if total_g <= self._plates.least_g:
+            return None
+        return sum(u_m * g for u_m, g in heavy) / total_g
+
     def own_g(self, place: Place) -> float:
         """What the plates say whose middle bears a place; 0 where that is an echo or a wobble."""
         steps = self.steps.get(place.board_id, ())

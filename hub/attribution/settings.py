@@ -183,6 +183,12 @@ class Habits(_Settings):
     misplaced_taken_p: Annotated[
         _Rate, Field(description="an item known to be misplaced, against the place's own product")
     ] = 0.6
+    behind_stray_p: Annotated[
+        _Rate, Field(description="the place's own product is taken from behind a misplaced item")
+    ] = 0.15
+    stray_away_p: Annotated[
+        _Rate, Field(description="a misplaced item is taken from elsewhere than it was put")
+    ] = 0.1
     stray_p: Annotated[
         _Rate, Field(description="an item stands where neither planogram nor history puts it")
     ] = 0.002

@@ -43,7 +43,8 @@ class Place:
 class Move(NamedTuple):
     """`quantity` > 0 pieces went from the place to the owner, < 0 from the owner to the place.
 
-    `owner` is a visit id, an anonymous body (`?track`) or None for nobody known.
+    `owner` is a visit id, an anonymous body (`?track`) or None for nobody known. `u_m`: where along
+    the bay it was, if a sensor said so.
     """
 
     t_s: float
@@ -51,6 +52,7 @@ class Move(NamedTuple):
     gtin: str
     quantity: int
     place: int
+    u_m: float | None = None
 
 
 class Layout:
@@ -140,6 +142,7 @@ class Ledger:
         self._carts: dict[tuple[str | None, str], list[tuple[float, int]]] = {}
         self._shelves: dict[tuple[int, str], list[tuple[float, int]]] = {}
         self._strays: dict[int, set[str]] = {}
+        self._put: dict[tuple[int, str], tuple[float, float]] = {}
         for place in layout.places:
             for gtin, _ in place.stock:
                 if gtin != place.gtin:
@@ -155,6 +158,8 @@ class Ledger:
         self._shelves[key].sort()
         if key not in self._base:
             self._strays.setdefault(move.place, set()).add(move.gtin)
+        if move.quantity < 0 and move.u_m is not None:
+            self._put[key] = max(self._put.get(key, (move.t_s, move.u_m)), (move.t_s, move.u_m))
 
     def held(self, owner: str | None, gtin: str, t_s: float) -> int:
         """Pieces that can leave the cart at `t_s` without it being short at any later time."""
@@ -180,6 +185,11 @@ class Ledger:
         """Pieces of an article believed at a place just before `t_s`."""
         moved = sum(q for at_s, q in self._shelves.get((place, gtin), ()) if at_s < t_s)
         return self._base.get((place, gtin), 0) + moved
+
+    def put_at(self, place: int, gtin: str) -> float | None:
+        """Where along the bay an article was last put at a place, if that is known."""
+        put = self._put.get((place, gtin))
+        return None if put is None else put[1]
 
     def strays_at(self, place: int) -> list[str]:
         """Articles that were put where the planogram does not have them, sorted."""
@@ -212,6 +222,7 @@ class Ledger:
             place, gtin = key
             if gtin in self._strays.get(place, ()) and self._base[key] <= 0:
                 self._strays[place].discard(gtin)
+                self._put.pop(key, None)
                 del self._base[key]
 
     @property

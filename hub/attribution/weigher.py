@@ -14,6 +14,8 @@ from hub.attribution.stock import Layout, Ledger, Move
 
 __all__ = ["Weigher"]
 
+BEFORE_M, AWAY_M = 0.09, 0.2
+"""Put nearer than this to where something is taken, an item stands before it; further, aside."""
 ARM_SPAN_M = 1.3
 """Two hands of one body are hardly further apart along the front."""
 
@@ -45,6 +47,7 @@ class Weigher:
         self._twins = [i for i, other in enumerate(lives[:-1]) if may_be_one(other, live)]
         self.only_lowers = not self._twins
         self._gains: dict[tuple[int, int, Line], float] = {}
+        self._crowded = {place for other in lives for place, _ in other.strays}
 
     def is_free(self, choice: Choice) -> bool:
         """Whether the weight is zero whatever the hypothesis: plenty stands at its own place."""
@@ -52,6 +55,8 @@ class Weigher:
             return False
         for move in choice.moves:
             if move.quantity < 0 or self._layout.places[move.place].gtin != move.gtin:
+                return False
+            if move.place in self._crowded or self._ledger.strays_at(move.place):
                 return False
             key = (move.place, move.gtin)
             most = sum(live.drains.get(key, 0) for live in self._lives)
@@ -150,15 +155,41 @@ class Weigher:
         place = self._layout.places[move.place]
         there = self._on_shelf(move.place, move.gtin, before)
         if place.gtin == move.gtin:
-            return 0.0 if there >= move.quantity else math.log(habits.empty_p)
+            blocked = math.log(habits.behind_stray_p) if self._blocked(move, before) else 0.0
+            return blocked + (0.0 if there >= move.quantity else math.log(habits.empty_p))
         if there >= 1:
             missing = 1.0 if there >= move.quantity else habits.empty_p
+            put_m = self._put_m(move.place, move.gtin, before)
+            if put_m is not None and move.u_m is not None and abs(put_m - move.u_m) > AWAY_M:
+                missing *= habits.stray_away_p
             return math.log(habits.misplaced_taken_p * missing)
         for other in self._layout.by_board[place.bay_id, place.board_id]:
             if other.gtin != move.gtin and self._on_shelf(other.index, move.gtin, before) >= 1:
                 # Misplaced on this board, perhaps nearer to here than the put-back looked.
                 return math.log(0.25 * habits.misplaced_taken_p)
         return math.log(habits.stray_p)
+
+    def _blocked(self, move: Move, before: tuple[Move, ...]) -> bool:
+        """Whether something misplaced stands before the very pieces that a move takes."""
+        if move.u_m is None:
+            return False
+        place = self._layout.places[move.place]
+        strays = set(self._ledger.strays_at(move.place))
+        strays.update(m.gtin for m in before if m.place == move.place and m.quantity < 0)
+        strays.discard(place.gtin)
+        for gtin in strays:
+            put_m = self._put_m(move.place, gtin, before)
+            near = put_m is not None and abs(put_m - move.u_m) < BEFORE_M
+            if near and self._on_shelf(move.place, gtin, before) >= 1:
+                return True
+        return False
+
+    def _put_m(self, place: int, gtin: str, before: tuple[Move, ...]) -> float | None:
+        """Where along the bay an article was last put at a place."""
+        for move in reversed(before):
+            if move.place == place and move.gtin == gtin and move.quantity < 0:
+                return move.u_m
+        return self._ledger.put_at(place, gtin)
 
     def _bodies(self, choice: Choice, hypothesis: Hypothesis) -> float:
         """One body does not reach at two distant places at once."""

@@ -1,4 +1,4 @@
-"""Two people's acts of one moment that look like one, and weight that lies on two plates."""
+"""Where along a board something was done: two acts of one moment, two plates, a misplaced twin."""
 
 from __future__ import annotations
 
@@ -82,3 +82,22 @@ def test_a_piece_on_the_edge_weighs_on_the_plate_beside(scene_of: SceneOf) -> No
     scene.close(reach.model_copy(update={"grams": grams, "u_m": 0.44}))
     scene.decide(10.0)
     assert scene.engine.cart("ann") == {scene.slot("bay-c-3-l").gtin: 1}
+
+
+def test_a_misplaced_twin_is_known_by_where_it_was_put(scene_of: SceneOf) -> None:
+    """Still water put among sparkling of equal weight, in sight; then taken by grams alone."""
+    scene = scene_of("both")
+    still, sparkling = (scene.slot(slot_id).gtin for slot_id in ("bay-a-1-l", "bay-a-1-r"))
+    ann, bob = scene.enter("ann"), scene.enter("bob")
+    scene.stand(ann, "bay-a-1-l", 0.5, 0.0, 30.0)
+    scene.do(ann, "bay-a-1-l", 1, 3.0, u_m=0.3)
+    scene.do(ann, "bay-a-1-r", -1, 10.0, gtin=still, u_m=0.62)
+    scene.decide(20.0)
+    assert scene.engine.cart("ann") == {}
+    scene.stand(bob, "bay-a-1-r", 0.7, 40.0, 90.0)
+    blind = {"hands": (), "changes": (), "camera_ok": False}
+    for t_s, u_m, gtin in ((45.0, 0.88, sparkling), (55.0, 0.62, still)):
+        act = scene.act(bob, "bay-a-1-r", 1, t_s, gtin=gtin, u_m=u_m)
+        scene.close(scene.clear_reach(act).model_copy(update=blind))
+        scene.decide(t_s + 10.0)
+    assert scene.engine.cart("bob") == {still: 1, sparkling: 1}
