@@ -20,11 +20,11 @@ from hub.errors import ReplayDivergedError, StoreError
 from hub.rules import Rules
 from hub.state import AttributorFactory
 from hub.store import tables as t
-from hub.store.journal import JournalEntry
+from hub.store.journal import JournalEntry, Snapshot
 from hub.store.rows import Rows, seed_rows
 from hub.store.service import Store
 
-__all__ = ["adopt_layout", "configs", "rebuild", "snapshot_row"]
+__all__ = ["adopt_layout", "begun", "configs", "rebuild", "snapshot_row"]
 
 
 def rebuild(store: Store, layout: StoreFile, factory: AttributorFactory, rules: Rules) -> HubCore:
@@ -37,9 +37,7 @@ def rebuild(store: Store, layout: StoreFile, factory: AttributorFactory, rules: 
         rows.insert(t.snapshots, snapshot_row(core, 0, 0))
         store.write(rows)
         return core
-    dumped = json.loads(snapshot.state)
-    core = HubCore(StoreFile.model_validate(dumped["layout"]), factory, rules)
-    core.restore(dumped["core"])
+    core = begun(snapshot, factory, rules)
     store.verify(
         after_event=core.state.log.number, after_transaction=core.state.wallets.ledger.number
     )
@@ -47,6 +45,14 @@ def rebuild(store: Store, layout: StoreFile, factory: AttributorFactory, rules: 
         _apply(core, entry)
     core.unread.clear()
     _same_heads(core, store)
+    return core
+
+
+def begun(snapshot: Snapshot, factory: AttributorFactory, rules: Rules) -> HubCore:
+    """The core of a snapshot, as it was then."""
+    dumped = json.loads(snapshot.state)
+    core = HubCore(StoreFile.model_validate(dumped["layout"]), factory, rules)
+    core.restore(dumped["core"])
     return core
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ from contracts.store_file import StoreFile
 from sortie.output import check_output, write_json
 
 if TYPE_CHECKING:
-    from hub.store.copies import Copied
+    from hub.store.copies import Copied, Progress
     from hub.store.service import Store
 
 __all__ = ["register", "run_backup", "run_restore", "run_verify"]
@@ -42,7 +43,7 @@ def backup_command(
     database: Database = URL,
 ) -> None:
     """Copy the database, as it is at one moment, to a file. The hub may be running."""
-    run_backup(database, target, Console())
+    run_backup(database, target, _console())
 
 
 @hub_app.command("restore")
@@ -51,7 +52,7 @@ def restore_command(
     database: Database = URL,
 ) -> None:
     """Fill an empty database from a backup, SQLite or PostgreSQL. Stop the hub first."""
-    run_restore(source, database, Console())
+    run_restore(source, database, _console())
 
 
 @hub_app.command("verify")
@@ -67,7 +68,7 @@ def verify_command(
 
     Exit status 1 if anything is wrong. The hub may be running.
     """
-    if not run_verify(database, Console(), settings=settings, json_file=json_file):
+    if not run_verify(database, _console(), settings=settings, json_file=json_file):
         raise typer.Exit(1)
 
 
@@ -75,18 +76,14 @@ def run_backup(url: str, target: Path, console: Console) -> None:
     """Writes a backup and says what is in it. StoreError as hub.store.copies."""
     from hub.store.copies import backup
 
-    with console.status("copying") as status:
-        copied = backup(url, target, told=lambda table, n: status.update(f"{table}: {n:,} rows"))
-    _say(copied, f"{target} written", console)
+    _copy(console, f"{target} written", lambda told: backup(url, target, told=told))
 
 
 def run_restore(source: Path, url: str, console: Console) -> None:
     """Restores a backup and says what is in it. StoreError as hub.store.copies."""
     from hub.store.copies import restore
 
-    with console.status("copying") as status:
-        copied = restore(source, url, told=lambda table, n: status.update(f"{table}: {n:,} rows"))
-    _say(copied, f"{source} restored", console)
+    _copy(console, f"{source} restored", lambda told: restore(source, url, told=told))
 
 
 def run_verify(
@@ -117,12 +114,12 @@ def run_verify(
         *(f"{name}: {row}" for name, rows in books.items() for row in rows),
     ]
     for name, count in report.counts.items():
-        console.print(f"{name:<14}{count:>12,}", highlight=False, soft_wrap=True)
+        console.print(f"{name:<14}{count:>12,}")
     console.print(
         f"{'checks':<14}{len(books):>12,} by the auditor", highlight=False, soft_wrap=True
     )
     for finding in findings:
-        console.print(finding, style="red", highlight=False, markup=False, soft_wrap=True)
+        console.print(finding, style="red", markup=False)
     if not findings:
         console.print("all is as it should be")
     if json_file is not None:
@@ -135,12 +132,14 @@ def run_verify(
     return not findings
 
 
-def _say(copied: Copied, done: str, console: Console) -> None:
-    total = sum(copied.rows.values())
-    number, head = copied.events
-    console.print(f"{done}: {total:,} rows", highlight=False, soft_wrap=True)
-    console.print(f"last event {number:,} {head[:16] or '-'}", highlight=False, soft_wrap=True)
-    number, head = copied.transactions
-    console.print(
-        f"last transaction {number:,} {head[:16] or '-'}", highlight=False, soft_wrap=True
-    )
+def _copy(console: Console, done: str, copy: Callable[[Progress], Copied]) -> None:
+    with console.status("copying") as status:
+        copied = copy(lambda table, count: status.update(f"{table}: {count:,} rows"))
+    console.print(f"{done}: {sum(copied.rows.values()):,} rows")
+    for what, (number, head) in (("event", copied.events), ("transaction", copied.transactions)):
+        console.print(f"last {what} {number:,} {head[:16] or '-'}")
+
+
+def _console() -> Console:
+    """Lines stay whole, so that they can be searched for."""
+    return Console(highlight=False, soft_wrap=True)

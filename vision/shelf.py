@@ -250,7 +250,7 @@ class ShelfCamera:
             points = self._sheet.lens.on_height(centres, self._set.hands.head_z_m)
         found = []
         for box in boxes["hand"]:
-            arms = _all_touching(box, boxes["arm"])
+            arms = boxes["arm"][_shared(box, boxes["arm"]) > 0]
             body = self._body_of(arms if len(arms) else box[None], box, points)
             held = _touching(box, boxes["held"])
             found.append(SeenHand(box, 1.0, body, held is not None, held))
@@ -389,21 +389,19 @@ class ShelfCamera:
         self._before[y0:y1, x0:x1] = rgb[y0:y1, x0:x1]
 
 
-def _all_touching(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The boxes (N, 4) that overlap a box."""
-    low = np.maximum(others[:, :2], box[:2])
-    high = np.minimum(others[:, 2:], box[2:])
-    touching: NDArray[np.float32] = others[(high > low).all(axis=1)]
-    return touching
+def _shared(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The area (N,) that each of the other boxes shares with a box."""
+    width = np.minimum(box[2], others[:, 2]) - np.maximum(box[0], others[:, 0])
+    height = np.minimum(box[3], others[:, 3]) - np.maximum(box[1], others[:, 1])
+    area: NDArray[np.float32] = np.maximum(width, 0) * np.maximum(height, 0)
+    return area
 
 
 def _touching(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32] | None:
     """The other box that covers most of this one, None if none touches it."""
     if not len(others):
         return None
-    width = np.minimum(box[2], others[:, 2]) - np.maximum(box[0], others[:, 0])
-    height = np.minimum(box[3], others[:, 3]) - np.maximum(box[1], others[:, 1])
-    shared = np.maximum(width, 0) * np.maximum(height, 0)
+    shared = _shared(box, others)
     best = int(np.argmax(shared))
     return others[best] if shared[best] > 0 else None
 

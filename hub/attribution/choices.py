@@ -98,6 +98,9 @@ class _Explainer:
         self._hands = tuple(sorted(who))
         self._strays: dict[str, frozenset[str]] = {}
         self._owners = sorted({o for w in who.values() for o in w if o is not None})
+        habits = settings.habits
+        self._second_hand = math.log((1.0 - habits.nothing_p) / habits.two_articles_p)
+        self._where: dict[tuple[int, bool], float | None] = {}
 
     def choices(self) -> tuple[Choice, ...]:
         nothing = Choice((), math.log(self._habits.nothing_p) + self._evidence.nothing)
@@ -175,11 +178,15 @@ class _Explainer:
         weighed = self._evidence.reach.plates_ok or found_g != 0.0
 
         def misfit(line: Line) -> tuple[float, int, int]:
-            weight_g = line.quantity * self._layout.articles[line.gtin].weight_g
-            off = abs(found_g + weight_g) / (8.0 + 0.05 * abs(weight_g)) if weighed else 0.0
+            off = self._off(found_g, line) if weighed else 0.0
             return (min(off, 12.0), abs(line.quantity), int(line.gtin != place.gtin))
 
         return sorted(lines, key=misfit)[:LINES_PER_PLACE_MAX]
+
+    def _off(self, found_g: float, line: Line) -> float:
+        """How far a sum of grams is from what a line moves, in spreads."""
+        weight_g = line.quantity * self._layout.articles[line.gtin].weight_g
+        return abs(found_g + weight_g) / (8.0 + 0.05 * abs(weight_g))
 
     def _score(self, line: Line, owners: tuple[str | None, ...]) -> _Scored:
         shelf = self._evidence.of_shelf((line,)) + self._prior(line)
@@ -248,8 +255,10 @@ class _Explainer:
         return who.get(owner, NEVER)
 
     def _move(self, owner: str | None, line: Line) -> Move:
-        where_m = self._evidence.where_m(line)
-        return Move(self._t_s, owner, line.gtin, line.quantity, line.place, where_m)
+        key = (line.place, line.quantity > 0)
+        if key not in self._where:
+            self._where[key] = self._evidence.where_m(line)
+        return Move(self._t_s, owner, line.gtin, line.quantity, line.place, self._where[key])
 
     # ------------------------------------------------------------ pairs
 
@@ -290,9 +299,7 @@ class _Explainer:
     def _both_acted(self, a: int, b: int) -> float:
         """Two hands of two people in a shelf at once: that the second did something as well is as
         likely as of any hand, and not the second thing of one shopper."""
-        if UNSEEN_HAND in (a, b):
-            return 0.0
-        return math.log((1.0 - self._habits.nothing_p) / self._habits.two_articles_p)
+        return 0.0 if UNSEEN_HAND in (a, b) else self._second_hand
 
     def _owned_twice(self, two: _Scored, extra: float) -> list[Choice]:
         """Two pieces of an article from one place, by two people with a piece each."""
@@ -332,19 +339,16 @@ class _Explainer:
     def _alone(self, singles: Sequence[_Scored]) -> list[_Scored]:
         """Of each place that saw a step the line that fits its own plates best: as the only line
         of the reach it would have to explain the neighbours' plates too, and look bad."""
-        best: dict[int, tuple[float, int, Line, _Scored]] = {}
+        best: dict[int, tuple[int, int]] = {}
         for rank, scored in enumerate(singles):
-            line = scored.line
-            own_g = self._evidence.grams.own_g(self._layout.places[line.place])
-            weight_g = line.quantity * self._layout.articles[line.gtin].weight_g
-            off = abs(own_g + weight_g) / (8.0 + 0.05 * abs(weight_g))
-            if own_g == 0.0 or off > ALONE_OFF_MAX:
-                continue
-            entry = (round(off), rank, line, scored)
-            if line.place not in best or entry[:2] < best[line.place][:2]:
-                best[line.place] = entry
-        found = sorted(best.values(), key=lambda entry: entry[1])
-        return [scored for _, _, _, scored in found] if len(found) > 1 else []
+            place = scored.line.place
+            own_g = self._evidence.grams.own_g(self._layout.places[place])
+            off = self._off(own_g, scored.line)
+            if own_g != 0.0 and off <= ALONE_OFF_MAX:
+                entry = (round(off), rank)
+                best[place] = min(best.get(place, entry), entry)
+        ranks = sorted(rank for _, rank in best.values())
+        return [singles[rank] for rank in ranks] if len(ranks) > 1 else []
 
     def _owned_pair(self, first: _Scored, second: _Scored, shelf: float) -> list[Choice]:
         """Both lines by one hand, or each by its own hand."""

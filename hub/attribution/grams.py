@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from contracts.messages import GramStep, ReachClosed
@@ -32,7 +32,7 @@ class Grams:
     width, variance and step; `null_total` is the log-likelihood of nothing having moved."""
 
     def __init__(self, layout: Layout, trust: PlateTrust, reach: ReachClosed) -> None:
-        self.reach = reach
+        self._reach = reach
         self._layout = layout
         self._plates = trust
         bay = layout.bays[reach.bay_id]
@@ -44,9 +44,9 @@ class Grams:
     def _by_board(self) -> dict[str, list[tuple[float, float, float, GramStep]]]:
         """Board to (middle, half width, variance, step), the steps of a plate added up."""
         summed: dict[str, GramStep] = {}
-        for step in self.reach.grams:
+        for step in self._reach.grams:
             plate = self._layout.plates.get(step.plate_id)
-            if plate is None or plate.bay_id != self.reach.bay_id:
+            if plate is None or plate.bay_id != self._reach.bay_id:
                 continue
             known = summed.get(step.plate_id)
             if known is not None:
@@ -89,7 +89,7 @@ class Grams:
         return with_floor(normal(delta_g, spread), trust.stray_p, trust.flat_per_g)
 
     def _of_board(self, board: str, lines: Sequence[Line]) -> float:
-        if (self.reach.bay_id, board) not in self._layout.weighed:
+        if (self._reach.bay_id, board) not in self._layout.weighed:
             return 0.0
         steps = self.steps.get(board, [])
         groups: dict[int, list[Line]] = {}
@@ -136,7 +136,7 @@ class Grams:
         expected_g *= 1.0 + trust.echo_bias_share
         if not steps:
             return self._unnoticed(expected_g)
-        outlier_p = trust.outlier_p if self.reach.plates_ok else trust.outlier_partial_p
+        outlier_p = trust.outlier_p if self._reach.plates_ok else trust.outlier_partial_p
         found_g = sum(step.delta_g for _, _, step in steps)
         variance += sum(own for _, own, _ in steps)
         if found_g * expected_g < 0.0:
@@ -167,12 +167,9 @@ class Grams:
         self, place: Place, steps: list[tuple[float, float, GramStep]], largest_g: float
     ) -> float:
         trust = self._plates
-        least_g = trust.active_share * largest_g
-        weight = sum(abs(s.delta_g) for _, _, s in steps if abs(s.delta_g) >= least_g)
+        centre_m, weight = self._centre([(u, abs(s.delta_g)) for u, _, s in steps], largest_g)
         if weight <= 0.0:
             return 0.0
-        centre_m = sum(u * abs(s.delta_g) for u, _, s in steps if abs(s.delta_g) >= least_g)
-        centre_m /= weight
         noise_m = 0.25 * math.sqrt(sum(own for _, own, _ in steps)) / weight
         density = boxed(centre_m, place.u0_m, place.u1_m, math.hypot(trust.place_sd_m, noise_m))
         return with_floor(density * self._board_areas, trust.place_outlier_p, 1.0)
@@ -180,33 +177,35 @@ class Grams:
     def _unnoticed(self, expected_g: float) -> float:
         """A place that was to change weight, and no plate says so."""
         trust = self._plates
-        if not self.reach.plates_ok:
+        if not self._reach.plates_ok:
             return 0.0
         hidden = math.exp(-((expected_g / trust.least_g) ** 2))
         return math.log(trust.miss_p + (1.0 - trust.miss_p) * hidden)
 
+    def _centre(
+        self, moved: Sequence[tuple[float, float]], largest_g: float
+    ) -> tuple[float, float]:
+        """Centroid and sum of the (place, grams) that are no echo of the largest."""
+        heavy = [(u_m, g) for u_m, g in moved if g >= self._plates.active_share * largest_g]
+        total_g = sum(g for _, g in heavy)
+        return (sum(u_m * g for u_m, g in heavy) / total_g if total_g else 0.0), total_g
+
+    def _bearing(self, place: Place) -> Iterator[tuple[float, float]]:
+        """(place, grams) of the plates that bear a place, or a part of it."""
+        for u_m, half_m, _, step in self.steps.get(place.board_id, ()):
+            if place.u0_m - half_m < u_m < place.u1_m + half_m:
+                yield u_m, step.delta_g
+
     def step_total_g(self, place: Place) -> float:
         """What the plates that bear a place say in all, for the reader's sake."""
-        return sum(
-            step.delta_g
-            for u_m, half_m, _, step in self.steps.get(place.board_id, ())
-            if place.u0_m - half_m < u_m < place.u1_m + half_m
-        )
+        return sum(delta_g for _, delta_g in self._bearing(place))
 
     def centre_m(self, place: Place, quantity: int) -> float | None:
         """Where along the bay the plates that bear a place say that pieces left (`quantity` > 0)
         or came; None if none of them does."""
-        moved = [
-            (u_m, abs(step.delta_g))
-            for u_m, half_m, _, step in self.steps.get(place.board_id, ())
-            if place.u0_m - half_m < u_m < place.u1_m + half_m and step.delta_g * quantity < 0.0
-        ]
-        largest_g = max((g for _, g in moved), default=0.0)
-        heavy = [(u_m, g) for u_m, g in moved if g >= self._plates.active_share * largest_g]
-        total_g = sum(g for _, g in heavy)
-        if total_g <= self._plates.least_g:
-            return None
-        return sum(u_m * g for u_m, g in heavy) / total_g
+        moved = [(u_m, abs(g)) for u_m, g in self._bearing(place) if g * quantity < 0.0]
+        centre_m, total_g = self._centre(moved, max((g for _, g in moved), default=0.0))
+        return centre_m if total_g > self._plates.least_g else None
 
     def own_g(self, place: Place) -> float:
         """What the plates say whose middle bears a place; 0 where that is an echo or a wobble."""
@@ -226,7 +225,7 @@ class Grams:
                     3.0 * step.sd_g, self._plates.least_g, self._plates.active_share * largest_g
                 ):
                     continue
-                place = self._layout.nearest(self.reach.bay_id, board, u_m)
+                place = self._layout.nearest(self._reach.bay_id, board, u_m)
                 if place is not None:
                     found.add(place.index)
         return len(found)

@@ -294,9 +294,9 @@ class Floor:
             density *= normal(away_m, spread) * (1.0 - trust.wrist_absent_p)
             ratio = with_floor(density, trust.wrist_outlier_p, flat) - math.log(flat)
             best = ratio if best is None else max(best, ratio)
+        absent = math.log(trust.wrist_absent_p)
         # A wrist that is elsewhere may be the other one, while nobody sees the one that reaches.
-        least = math.log(trust.wrist_absent_p) + math.log(trust.wrist_other_p)
-        return math.log(trust.wrist_absent_p) if best is None else max(best, least)
+        return absent if best is None else max(best, absent + math.log(trust.wrist_other_p))
 
     def _seen_body(self, sighting: Sighting, at: tuple[float, float, float]) -> float:
         """Log ratio of the floor point under the head that the shelf camera saw."""

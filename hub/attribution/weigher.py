@@ -48,6 +48,7 @@ class Weigher:
         self.only_lowers = not self._twins
         self._gains: dict[tuple[int, int, Line], float] = {}
         self._crowded = {place for other in lives for place, _ in other.strays}
+        self._left: dict[int, list[str]] = {}
 
     def is_free(self, choice: Choice) -> bool:
         """Whether the weight is zero whatever the hypothesis: plenty stands at its own place."""
@@ -56,7 +57,7 @@ class Weigher:
         for move in choice.moves:
             if move.quantity < 0 or self._layout.places[move.place].gtin != move.gtin:
                 return False
-            if move.place in self._crowded or self._ledger.strays_at(move.place):
+            if move.place in self._crowded or self._strays(move.place):
                 return False
             key = (move.place, move.gtin)
             most = sum(live.drains.get(key, 0) for live in self._lives)
@@ -174,7 +175,7 @@ class Weigher:
         if move.u_m is None:
             return False
         place = self._layout.places[move.place]
-        strays = set(self._ledger.strays_at(move.place))
+        strays = set(self._strays(move.place))
         strays.update(m.gtin for m in before if m.place == move.place and m.quantity < 0)
         strays.discard(place.gtin)
         for gtin in strays:
@@ -183,6 +184,12 @@ class Weigher:
             if near and self._on_shelf(move.place, gtin, before) >= 1:
                 return True
         return False
+
+    def _strays(self, place: int) -> list[str]:
+        """What is settled to stand misplaced at a place."""
+        if place not in self._left:
+            self._left[place] = self._ledger.strays_at(place)
+        return self._left[place]
 
     def _put_m(self, place: int, gtin: str, before: tuple[Move, ...]) -> float | None:
         """Where along the bay an article was last put at a place."""

@@ -23,9 +23,9 @@ from sqlalchemy.schema import Table
 
 from hub.errors import StoreError
 from hub.store import tables as t
-from hub.store.database import is_memory, migrate, newest_revision, open_engine
+from hub.store.database import is_memory, migrate, newest_revision, open_engine, short
 
-__all__ = ["Copied", "backup", "restore"]
+__all__ = ["Copied", "Progress", "backup", "restore"]
 
 CHUNK = 2_000
 Progress = Callable[[str, int], None]
@@ -48,8 +48,7 @@ def backup(url: str, target: Path, *, told: Progress = lambda _t, _n: None) -> C
         raise StoreError(f"expected a new file, {target} exists; give another name")
     if not target.parent.is_dir():
         raise StoreError(f"expected the folder {target.parent} to exist; make it first")
-    if is_memory(url):
-        raise StoreError("expected a database that outlives its process, got one in memory")
+    _check_lasting(url)
     source = _existing(url)
     part = target.with_name(f".{target.name}.part")
     try:
@@ -71,8 +70,7 @@ def restore(source: Path, url: str, *, told: Progress = lambda _t, _n: None) -> 
     StoreError if `source` is no backup or the database holds anything."""
     if not source.is_file():
         raise StoreError(f"expected a backup, {source} is not there")
-    if is_memory(url):
-        raise StoreError("expected a database that outlives its process, got one in memory")
+    _check_lasting(url)
     with tempfile.TemporaryDirectory(prefix="sortie-restore-") as folder:
         # The backup itself is never written to, not even by a migration.
         copy = Path(folder) / "backup.sqlite"
@@ -84,9 +82,14 @@ def restore(source: Path, url: str, *, told: Progress = lambda _t, _n: None) -> 
                 connection.commit()
             return _copied(engine, url, told)
         except SQLAlchemyError as error:
-            raise StoreError(f"expected a backup that can be read: {_short(error)}") from error
+            raise StoreError(f"expected a backup that can be read: {short(error)}") from error
         finally:
             engine.dispose()
+
+
+def _check_lasting(url: str) -> None:
+    if is_memory(url):
+        raise StoreError("expected a database that outlives its process, got one in memory")
 
 
 def _schema_of(connection: Connection) -> str | None:
@@ -105,20 +108,25 @@ def _existing(url: str, *, older: bool = False) -> Engine:
     try:
         with engine.connect().execution_options(reading=True) as connection:
             revision = _schema_of(connection)
+        _check_schema(revision, str(engine.url.database), older=older)
     except SQLAlchemyError as error:
         engine.dispose()
-        raise StoreError(f"expected a hub's database that can be read: {_short(error)}") from error
+        raise StoreError(f"expected a hub's database that can be read: {short(error)}") from error
+    except StoreError:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _check_schema(revision: str | None, name: str, *, older: bool) -> None:
     newest = newest_revision()
     if revision is None:
-        engine.dispose()
-        raise StoreError(f"expected a hub's database, {engine.url.database} holds no hub's tables")
+        raise StoreError(f"expected a hub's database, {name} holds no hub's tables")
     if revision != newest and not older:
-        engine.dispose()
         raise StoreError(
-            f"expected schema {newest}, {engine.url.database} has {revision}; start the hub once, "
-            "which brings it up to date"
+            f"expected schema {newest}, {name} has {revision}; start the hub once, which brings it "
+            "up to date"
         )
-    return engine
 
 
 def _copied(source: Engine, url: str, told: Progress) -> Copied:
@@ -146,7 +154,7 @@ def _copied(source: Engine, url: str, told: Progress) -> Copied:
                 writing.exec_driver_sql("BEGIN")
         return Copied(rows, heads[0], heads[1])
     except SQLAlchemyError as error:
-        raise StoreError(f"nothing was copied: {_short(error)}") from error
+        raise StoreError(f"nothing was copied: {short(error)}") from error
     finally:
         target.dispose()
 
@@ -198,7 +206,3 @@ def _synced(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _short(error: SQLAlchemyError) -> str:
-    return str(getattr(error, "orig", None) or error).splitlines()[0]

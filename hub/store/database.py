@@ -15,7 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from hub.errors import StoreError
 
-__all__ = ["is_memory", "migrate", "newest_revision", "open_engine"]
+__all__ = ["is_memory", "migrate", "newest_revision", "open_engine", "short"]
 
 BUSY_TIMEOUT_MS = 5_000
 
@@ -66,6 +66,11 @@ def migrate(connection: Connection) -> None:
 def newest_revision() -> str:
     """The schema that `migrate` brings a database to."""
     return str(ScriptDirectory.from_config(_scripts()).get_current_head())
+
+
+def short(error: SQLAlchemyError) -> str:
+    """What the database itself said, in a line."""
+    return str(getattr(error, "orig", None) or error).splitlines()[0]
 
 
 def _configure_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from hub.chain import GENESIS, link
 from hub.errors import ChainBrokenError, StoreError, StoreWriteError
 from hub.store import tables as t
-from hub.store.database import is_memory, migrate, open_engine
+from hub.store.database import is_memory, migrate, open_engine, short
 from hub.store.journal import JournalEntry, Snapshot
 from hub.store.rows import Rows
 
@@ -65,7 +65,7 @@ class Store:
             self._writer: Connection = self._engine.connect()
         except SQLAlchemyError as error:
             raise StoreError(
-                f"expected a database that can be opened and written at {url}: {_short(error)}"
+                f"expected a database that can be opened and written at {url}: {short(error)}"
             ) from error
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ class Store:
                     if table.name in rows.upserts:
                         self._upsert(table, list(rows.upserts[table.name].values()))
         except SQLAlchemyError as error:
-            raise StoreWriteError(f"nothing was stored: {_short(error)}") from error
+            raise StoreWriteError(f"nothing was stored: {short(error)}") from error
 
     def mark_dead(self, device_id: str, boot_id: str, sequence: int) -> bool:
         """A stored message is known to break the rules' code: replay passes over it."""
@@ -103,7 +103,7 @@ class Store:
                     .values(dead=True)
                 )
         except SQLAlchemyError as error:
-            raise StoreWriteError(f"nothing was stored: {_short(error)}") from error
+            raise StoreWriteError(f"nothing was stored: {short(error)}") from error
         return bool(result.rowcount)
 
     def prune(self, before_position: int, inbox_before_us: int) -> None:
@@ -126,7 +126,7 @@ class Store:
                     delete(t.snapshots).where(t.snapshots.c.position < before_position)
                 )
         except SQLAlchemyError as error:
-            raise StoreWriteError(f"nothing was pruned: {_short(error)}") from error
+            raise StoreWriteError(f"nothing was pruned: {short(error)}") from error
 
     def _insert_inbox(self, rows: list[dict[str, Any]]) -> None:
         """The driver's own executemany: to build the parameters of a row costs SQLAlchemy more
@@ -284,7 +284,7 @@ class Store:
             with self.connect() as connection:
                 return [dict(row) for row in connection.execute(statement).mappings()]
         except SQLAlchemyError as error:
-            raise StoreError(f"the database cannot be read: {_short(error)}") from error
+            raise StoreError(f"the database cannot be read: {short(error)}") from error
 
 
 def _plain_insert(
@@ -308,7 +308,3 @@ def _follow(
             f"{row['number']} and hash {row['hash']}; it was changed after it was written"
         )
     return expected
-
-
-def _short(error: SQLAlchemyError) -> str:
-    return str(getattr(error, "orig", None) or error).splitlines()[0]

@@ -10,7 +10,6 @@ Books, receipts and stock are judged once more by the auditor, which shares no c
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from sqlalchemy import Table
 from contracts.store_file import StoreFile
 from hub.core import HubCore
 from hub.errors import ChainBrokenError, ReplayDivergedError, StoreError
-from hub.replay import rebuild
+from hub.replay import begun, rebuild
 from hub.rules import Rules
 from hub.state import AttributorFactory
 from hub.store import tables as t
@@ -87,29 +86,27 @@ def _verified(
         told("adding up the ledger")
         findings.extend(_unbalanced(store))
         told("rebuilding the state from its inputs")
-        begun = _begun(store, factory, rules, findings)
-        look(store, begun.state.store)
-        core = _rebuilt(store, begun, factory, rules, findings)
+        layout = _snapshot_core(store, factory, rules, findings).state.store
+        look(store, layout)
+        core = _rebuilt(store, layout, factory, rules, findings)
         if core is not None:
             told("comparing what is shown with what was rebuilt")
-            rows = list(_differences(store, core))
-            counts["projections"] = sum(
-                len(found) for found in projections(core.state).upserts.values()
-            )
-            findings.extend(rows)
+            expected = projections(core.state).upserts
+            counts["projections"] = sum(len(rows) for rows in expected.values())
+            findings.extend(_differences(store, core, expected))
     finally:
         store.close()
     return Report(counts, tuple(findings[:FINDINGS_MAX]))
 
 
-def _begun(store: Store, factory: AttributorFactory, rules: Rules, findings: list[str]) -> HubCore:
+def _snapshot_core(
+    store: Store, factory: AttributorFactory, rules: Rules, findings: list[str]
+) -> HubCore:
     """The core of the latest snapshot, as it was then."""
     snapshot = store.snapshot()
     if snapshot is None:
         raise StoreError("expected a hub's database with a snapshot, it has none: no hub began it")
-    dumped = json.loads(snapshot.state)
-    core = HubCore(StoreFile.model_validate(dumped["layout"]), factory, rules)
-    core.restore(dumped["core"])
+    core = begun(snapshot, factory, rules)
     if core.digest() != snapshot.digest:
         findings.append(
             f"snapshots row {snapshot.position}: expected digest {core.digest()}, the row has "
@@ -119,11 +116,11 @@ def _begun(store: Store, factory: AttributorFactory, rules: Rules, findings: lis
 
 
 def _rebuilt(
-    store: Store, begun: HubCore, factory: AttributorFactory, rules: Rules, findings: list[str]
+    store: Store, layout: StoreFile, factory: AttributorFactory, rules: Rules, findings: list[str]
 ) -> HubCore | None:
     """The core that the latest snapshot and the journal lead to, None if they do not."""
     try:
-        return rebuild(store, begun.state.store, factory, rules)
+        return rebuild(store, layout, factory, rules)
     except (ChainBrokenError, ReplayDivergedError) as error:
         if str(error) not in findings:
             findings.append(str(error))
@@ -131,7 +128,7 @@ def _rebuilt(
 
 
 def _unbalanced(store: Store) -> Iterator[str]:
-    """Transactions whose debits and credits differ, and pending ones resolved twice."""
+    """Transactions whose debits and credits differ."""
     sums: Counter[int] = Counter()
     for row in store.rows(t.ledger_entries, "number", "line"):
         sums[row["number"]] += row["amount_minor"]
@@ -140,9 +137,11 @@ def _unbalanced(store: Store) -> Iterator[str]:
             yield f"ledger_entries of transaction {number}: they sum to {total}, expected 0"
 
 
-def _differences(store: Store, core: HubCore) -> Iterator[str]:
+def _differences(
+    store: Store, core: HubCore, upserts: dict[str, dict[tuple[object, ...], Row]]
+) -> Iterator[str]:
     """Rows of projections that are not what the rebuilt state makes of them."""
-    for name, expected in projections(core.state).upserts.items():
+    for name, expected in upserts.items():
         table = t.metadata.tables[name]
         stored = {_key(table, row): row for row in store.rows(table)}
         for key, row in sorted(expected.items(), key=lambda entry: str(entry[0])):

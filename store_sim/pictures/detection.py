@@ -265,10 +265,9 @@ def _ceiling_camera(
     ahead = math.tan(tilt) * (z - 0.9)
     target = (x + ahead * math.cos(around), y + ahead * math.sin(around))
     if kind == "corner":
-        inside = (float(np.clip(target[0], 0.5, floor.width_m - 0.5)),
+        target = (float(np.clip(target[0], 0.5, floor.width_m - 0.5)),
                   float(np.clip(target[1], 0.5, floor.depth_m - 0.5)))  # fmt: skip
-        around = math.atan2(inside[1] - y, inside[0] - x)
-        target = inside
+        around = math.atan2(target[1] - y, target[0] - x)
     up = (math.cos(around), math.sin(around), 0.0)
     focal = size[0] * float(share)
     camera = camera_of((x, y, z), (*target, 0.9), up, focal, size, "ceiling", None)

@@ -8,7 +8,7 @@ leave the smoothing to time. Times of a reach are those of people at shelves: 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LIFT_M", "Target", "can_reach", "drive_hand", "face", "find_stance", "pause", "reach_in",
-    "reach_out", "slip_from", "target_of", "walk",
+    "reach_out", "slip_from", "target_of", "walk", "walk_until",
 ]  # fmt: skip
 
 LIFT_M = 0.014
@@ -110,6 +110,17 @@ def walk(
     shopper.sidesteps = False
     if heading_rad is not None:
         yield from face(world, shopper, heading_rad)
+
+
+def walk_until(
+    world: World, shopper: Shopper, x: float, y: float, enough: Callable[[], bool]
+) -> Iterator[None]:
+    """Walks to a point, or stops on the way as soon as that is far enough."""
+    for _ in walk(world, shopper, x, y):
+        if enough():
+            shopper.stop()
+            return
+        yield
 
 
 def _go(world: World, shopper: Shopper, end: tuple[float, float], near_m: float) -> Iterator[None]:

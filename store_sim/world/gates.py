@@ -11,7 +11,7 @@ from contracts.geometry import Gate
 from contracts.store_file import StoreFile
 from store_sim.errors import ScenarioError
 from store_sim.world import verbs
-from store_sim.world.acts import drive_hand, pause, walk
+from store_sim.world.acts import drive_hand, pause, walk, walk_until
 from store_sim.world.shopper import Shopper
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ BEYOND_M = 1.0
 POST_M = 0.12
 """Nobody goes out nearer to the end of a gate's line than this."""
 HELD_UP_S = 0.5
+"""Who has not moved for longer is held up by others."""
 FAR_IN_M = 0.7
 """Who is held up in a full store so far behind the line has left the gate to the next."""
 
@@ -118,11 +119,12 @@ def perform_enter(world: World, shopper: Shopper, verb: verbs.Enter) -> Iterator
         return
     shopper.look_at = None
     deep = INSIDE_M + float(rng.uniform(0.0, 0.5))
-    for _ in walk(world, shopper, *way.point(deep, float(rng.uniform(-0.3, 0.3)))):
-        if shopper.stuck_s > HELD_UP_S and way.inside_m(shopper.x, shopper.y) > FAR_IN_M:
-            shopper.stop()
-            break
-        yield
+    yield from walk_until(
+        world,
+        shopper,
+        *way.point(deep, float(rng.uniform(-0.3, 0.3))),
+        lambda: shopper.stuck_s > HELD_UP_S and way.inside_m(shopper.x, shopper.y) > FAR_IN_M,
+    )
     shopper.roams = True
     world.open_gate(way.gate.gate_id, shopper)
 
@@ -172,12 +174,13 @@ def perform_exit(world: World, shopper: Shopper, verb: verbs.Exit) -> Iterator[N
     way = gateway_of(world.store, "exit", verb.gate_id)
     world.leave_spot(shopper)
     aside = float(shopper.rng.uniform(-0.22, 0.22)) * way.width_m
-    for _ in walk(world, shopper, *way.point(0.6, aside)):
-        if shopper.stuck_s > HELD_UP_S and way.before(shopper.x, shopper.y):
-            # In a crush nobody gets to the middle of the passage first: who is there goes out.
-            shopper.stop()
-            break
-        yield
+    # In a crush nobody gets to the middle of the passage first: who is there goes out.
+    yield from walk_until(
+        world,
+        shopper,
+        *way.point(0.6, aside),
+        lambda: shopper.stuck_s > HELD_UP_S and way.before(shopper.x, shopper.y),
+    )
     shopper.roams = False
     shopper.goal = way.point(-BEYOND_M - 0.3, aside)
     while shopper.walking:

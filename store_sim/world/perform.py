@@ -17,6 +17,7 @@ from store_sim.world.acts import (
     slip_from,
     target_of,
     walk,
+    walk_until,
 )
 from store_sim.world.gates import perform_enter, perform_exit
 from store_sim.world.hands import (
@@ -84,11 +85,7 @@ def _walk_to(world: World, shopper: Shopper, verb: verbs.WalkTo) -> Iterator[Non
             return
         world.leave_spot(shopper)
         end_s = world.t_s + verb.patience_s
-        for _ in walk(world, shopper, *verb.at_m):
-            if world.t_s > end_s:
-                shopper.stop()
-                return
-            yield
+        yield from walk_until(world, shopper, *verb.at_m, lambda: world.t_s > end_s)
 
 
 def _look(world: World, shopper: Shopper, verb: verbs.Look) -> Iterator[None]:

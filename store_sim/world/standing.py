@@ -26,6 +26,7 @@ __all__ = [
 CLAIM_TRIES = 40
 """How often somebody looks for a free place before a bay before going on without."""
 ASIDE_EVERY = 8
+"""Of these tries, at one the own place is given up."""
 HANDLE_M = (0.05, 0.06, 1.10)
 """The door's handle: from its free edge, before the front plane, and its height."""
 
