@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from contracts.ids import BootId, DeviceId, Gtin, SlotId
 from contracts.money import AMOUNT_MINOR_MAX
+from hub.command import Command as _Base
+from hub.command import Reply
 from hub.wallet.gateway import Outcome
 
 __all__ = [
@@ -32,11 +34,7 @@ __all__ = [
 ]
 
 
-class _Command(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class OpenVisit(_Command):
+class OpenVisit(_Base):
     """A phone asks for a visit. The code is good once; the token is kept as its SHA-256."""
 
     kind: Literal["open_visit"] = "open_visit"
@@ -45,7 +43,7 @@ class OpenVisit(_Command):
     payer: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")] | None = None
 
 
-class RenewCode(_Command):
+class RenewCode(_Base):
     """The code ran out before the gate: a new one for the same visit."""
 
     kind: Literal["renew_code"] = "renew_code"
@@ -53,14 +51,14 @@ class RenewCode(_Command):
     code: Annotated[str, Field(min_length=8, max_length=200)]
 
 
-class RefundLine(_Command):
+class RefundLine(_Base):
     """So many pieces of one receipt line."""
 
     line: Annotated[int, Field(ge=1, le=10_000)]
     quantity: Annotated[int, Field(ge=1, le=10_000)]
 
 
-class RefundVisit(_Command):
+class RefundVisit(_Base):
     """Takes receipt lines back. The same `refund_id` again changes nothing."""
 
     kind: Literal["refund_visit"] = "refund_visit"
@@ -70,7 +68,7 @@ class RefundVisit(_Command):
     reason: Annotated[str, Field(max_length=200)] = ""
 
 
-class ChangePrice(_Command):
+class ChangePrice(_Base):
     """A product costs something else from now on."""
 
     kind: Literal["change_price"] = "change_price"
@@ -78,7 +76,7 @@ class ChangePrice(_Command):
     price_minor: Annotated[int, Field(ge=0, le=AMOUNT_MINOR_MAX)]
 
 
-class Restock(_Command):
+class Restock(_Base):
     """Staff put pieces on a shelf, or took some off."""
 
     kind: Literal["restock"] = "restock"
@@ -87,7 +85,7 @@ class Restock(_Command):
     quantity: Annotated[int, Field(ge=-10_000, le=10_000)]
 
 
-class GatewayAnswered(_Command):
+class GatewayAnswered(_Base):
     """The payment gateway answered, or did not in time."""
 
     kind: Literal["gateway_answered"] = "gateway_answered"
@@ -96,7 +94,7 @@ class GatewayAnswered(_Command):
     reason: Annotated[str, Field(max_length=200)] = ""
 
 
-class PongArrived(_Command):
+class PongArrived(_Base):
     """A node answered a ping."""
 
     kind: Literal["pong"] = "pong"
@@ -106,26 +104,26 @@ class PongArrived(_Command):
     device_us: Annotated[int, Field(ge=0, le=2**53)]
 
 
-class Tick(_Command):
+class Tick(_Base):
     """Time passed."""
 
     kind: Literal["tick"] = "tick"
 
 
-class Resume(_Command):
+class Resume(_Base):
     """The hub was away and is back: waits that ran out meanwhile begin anew."""
 
     kind: Literal["resume"] = "resume"
 
 
-class Recall(_Command):
+class Recall(_Base):
     """A visit closed long ago comes back into memory, with what the database kept of it."""
 
     kind: Literal["recall"] = "recall"
     record: dict[str, Any]
 
 
-class Rebase(_Command):
+class Rebase(_Base):
     """No visit is open: the attributor begins anew on the stock as it is, and so does replay."""
 
     kind: Literal["rebase"] = "rebase"
@@ -145,11 +143,3 @@ Command = (
     | Recall
 )
 COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])
-
-
-class Reply(_Command):
-    """What a command came to. A command that cannot be done raises RejectedError instead."""
-
-    visit_id: str | None = None
-    amount_minor: int = 0
-    repeated: bool = False

@@ -11,7 +11,7 @@ they were batched. No clock, randomness, id or I/O of its own.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from contracts.codec import message_of
@@ -21,11 +21,13 @@ from contracts.messages import Message, NodeBorn
 from contracts.store_file import StoreFile
 from hub import commands as c
 from hub.attribution.model import Decision
+from hub.catalog import service as catalog
 from hub.chain import canonical
 from hub.devices import service as devices
 from hub.devices.model import Admission, Boot
-from hub.effects import NOTHING, Effects, EventLog, us
+from hub.effects import NOTHING, Effects, EventLog
 from hub.errors import RejectedError
+from hub.inventory import service as inventory
 from hub.rules import Rules
 from hub.state import AttributorFactory, HubState, decision_data, ground_of
 from hub.visits import entry, leaving, settlement
@@ -37,6 +39,16 @@ __all__ = ["HubCore"]
 
 FORGET_TRACKS_S = 120.0
 FORGET_REACHES_S = 60.0
+HANDLERS: Mapping[type, Callable[[HubState, Any], c.Reply]] = {
+    c.OpenVisit: entry.open_visit,
+    c.RenewCode: entry.renew_code,
+    c.RefundVisit: settlement.refund,
+    c.GatewayAnswered: answers.answered,
+    c.ChangePrice: catalog.change_price,
+    c.Restock: inventory.restock,
+    c.Resume: leaving.resume,
+}
+"""What does each command to the state; those that touch the core itself are in `_do`."""
 
 
 class HubCore:
@@ -232,26 +244,14 @@ class HubCore:
         return effects
 
     def _do(self, command: c.Command) -> c.Reply:
-        state = self.state
+        handler = HANDLERS.get(type(command))
+        if handler is not None:
+            return handler(self.state, command)
         match command:
-            case c.OpenVisit():
-                return entry.open_visit(state, command)
-            case c.RenewCode():
-                return entry.renew_code(state, command)
-            case c.RefundVisit():
-                return settlement.refund(state, command)
-            case c.GatewayAnswered():
-                return answers.answered(state, command)
             case c.PongArrived():
-                if devices.pong(state, command):
+                if devices.pong(self.state, command):
                     self._release(command.device_id, command.boot_id)
                 return c.Reply()
-            case c.ChangePrice():
-                return self._change_price(command)
-            case c.Restock():
-                return self._restock(command)
-            case c.Resume():
-                return self._resume()
             case c.Rebase():
                 if not self.quiet:
                     raise RejectedError("expected no open visit to begin anew from")
@@ -259,8 +259,8 @@ class HubCore:
                 return c.Reply()
             case c.Recall():
                 return self._recall(command)
-            case c.Tick():
-                raise RejectedError("expected tick() for the passing of time, got a command")
+            case _:
+                raise RejectedError(f"expected a command, got {type(command).__name__}")
 
     def _recall(self, command: c.Recall) -> c.Reply:
         visit = Visit.load(command.record["visit"])
@@ -290,37 +290,6 @@ class HubCore:
             if before.best.visit_id in state.visits:
                 state.effects.visits.add(str(before.best.visit_id))
         state.event(kind, owner, **decision_data(decision))
-
-    def _change_price(self, command: c.ChangePrice) -> c.Reply:
-        state = self.state
-        state.catalog.change_price(command.gtin, command.price_minor, from_s=state.now_s)
-        state.effects.prices.append((command.gtin, us(state.now_s), command.price_minor))
-        state.event("price.changed", None, gtin=command.gtin, price_minor=command.price_minor)
-        return c.Reply()
-
-    def _restock(self, command: c.Restock) -> c.Reply:
-        state = self.state
-        place = state.stock.restock(command.slot_id, command.gtin, command.quantity)
-        state.effects.stock.add(place)
-        state.event(
-            "stock.restocked",
-            None,
-            slot_id=command.slot_id,
-            gtin=command.gtin,
-            quantity=command.quantity,
-        )
-        return c.Reply()
-
-    def _resume(self) -> c.Reply:
-        """Nodes kept what they saw while the hub was away: graces begin anew."""
-        state = self.state
-        for visit in state.open_visits():
-            if visit.stage == "left":
-                visit.grace_until_s = state.now_s + state.rules.grace_s
-        for ask in state.asks.values():
-            ask.next_try_s = state.now_s
-        state.event("hub.resumed", None)
-        return c.Reply()
 
     def _renew(self) -> None:
         state = self.state

@@ -6,13 +6,14 @@ import math
 from itertools import pairwise
 
 from contracts.geometry import Gate
+from hub.commands import Reply, Resume
 from hub.effects import us
 from hub.state import HubState
 from hub.visits.floor import Track
 from hub.visits.gates import crossing, inside
 from hub.visits.model import Visit
 
-__all__ = ["follow", "leave", "link", "watch_lost"]
+__all__ = ["follow", "leave", "link", "resume", "watch_lost"]
 
 RELINK_MARGIN_M = 1.0
 """A body found again must be nearer than the next candidate by so much, or by what can be walked
@@ -79,6 +80,17 @@ def leave(
     visit.grace_until_s = state.now_s + state.rules.grace_s
     state.attributor.end(visit_id=visit.visit_id, t_s=t_s)
     state.event("visit.exited", visit.visit_id, how=kind, gate_id=gate_id, t_us=us(t_s))
+
+
+def resume(state: HubState, _command: Resume) -> Reply:
+    """The hub was away; nodes kept what they saw meanwhile: graces begin anew."""
+    for visit in state.open_visits():
+        if visit.stage == "left":
+            visit.grace_until_s = state.now_s + state.rules.grace_s
+    for ask in state.asks.values():
+        ask.next_try_s = state.now_s
+    state.event("hub.resumed", None)
+    return Reply()
 
 
 def _out_of_sight(state: HubState, visit: Visit, track: Track, lost_s: float) -> None:

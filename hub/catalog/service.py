@@ -1,0 +1,17 @@
+"""What staff do to the catalogue."""
+
+from __future__ import annotations
+
+from hub.commands import ChangePrice, Reply
+from hub.effects import us
+from hub.state import HubState
+
+__all__ = ["change_price"]
+
+
+def change_price(state: HubState, command: ChangePrice) -> Reply:
+    """A product costs something else from now on; what is in a cart keeps its price."""
+    state.catalog.change_price(command.gtin, command.price_minor, from_s=state.now_s)
+    state.effects.prices.append((command.gtin, us(state.now_s), command.price_minor))
+    state.event("price.changed", None, gtin=command.gtin, price_minor=command.price_minor)
+    return Reply()
