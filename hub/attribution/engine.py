@@ -101,8 +101,11 @@ class Engine:
         if span is None:
             return
         lead_s = self._limits.track_lead_s
-        for live in self._lives:
-            if live.t0_s - 1.0 <= span[1] and span[0] <= live.t_s + lead_s:
+        for live in reversed(self._lives):
+            if live.t_s + lead_s < span[0]:
+                # They stand in the order of their ends: none before it concerns news so late.
+                break
+            if live.t0_s - 1.0 <= span[1]:
                 self._stale.add(live.reach_id)
 
     def opened(self, reach: ReachOpened) -> None:

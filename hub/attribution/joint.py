@@ -195,13 +195,14 @@ def _extended(
     top = NEVER
     nats = settings.limits.hypotheses_nats
     for hypothesis in beam:
+        weights = weigher.after(hypothesis)
         for number, (alone, choice, free) in enumerate(choices):
             score = hypothesis.score + alone
             if score < top - nats and weigher.only_lowers:
                 # Choices come best first.
                 break
             if not free:
-                score += weigher.weight(choice, hypothesis)
+                score += weights.of(number)
             if score < top - nats:
                 continue
             top = max(top, score)

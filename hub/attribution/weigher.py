@@ -12,7 +12,7 @@ from hub.attribution.lives import SAME_TIME_S, Hypothesis, Live, may_be_one
 from hub.attribution.settings import AttributionSettings
 from hub.attribution.stock import Layout, Ledger, Move
 
-__all__ = ["Weigher"]
+__all__ = ["Weigher", "Weights"]
 
 BEFORE_M, AWAY_M = 0.09, 0.2
 """Put nearer than this to where something is taken, an item stands before it; further, aside."""
@@ -24,6 +24,9 @@ class Weigher:
     """Log-weights of a choice under a hypothesis: carts, stock, bodies, and acts told twice.
 
     `only_lowers`: no reach near in time may be the same act, so no weight is above zero.
+
+    What other reaches say depends on what a hypothesis chose for the near ones alone, and what
+    it says of carts and stock on its net moves, so that both are summed up once for many choices.
     """
 
     def __init__(
@@ -37,16 +40,22 @@ class Weigher:
         self._ledger = ledger
         self._layout = layout
         self._habits = settings.habits
+        self._both_hands = math.log(settings.habits.both_hands_p)
         live = lives[-1]
         self._t_s = live.t_s
+        self._choices = live.choices
         self._held: dict[tuple[str | None, str], int] = {}
         self._stock: dict[tuple[int, str], int] = {}
         self._near = [
             index for index, other in enumerate(lives[:-1]) if other.t_s >= live.t0_s - SAME_TIME_S
         ]
         self._twins = [i for i, other in enumerate(lives[:-1]) if may_be_one(other, live)]
+        self._around = sorted({*self._near, *self._twins})
         self.only_lowers = not self._twins
         self._gains: dict[tuple[int, int, Line], float] = {}
+        self._told: dict[tuple[int, int, int], tuple[bool, float]] = {}
+        self._far: dict[tuple[int, int, int], int] = {}
+        self._by_near: dict[tuple[int, ...], dict[int, tuple[float, float]]] = {}
         self._crowded = {place for other in lives for place, _ in other.strays}
         self._left: dict[int, list[str]] = {}
 
@@ -61,42 +70,53 @@ class Weigher:
                 return False
             key = (move.place, move.gtin)
             most = sum(live.drains.get(key, 0) for live in self._lives)
-            if self._on_shelf(*key, ()) < most:
+            if self._shelved(*key) < most:
                 return False
         return True
 
-    def weight(self, choice: Choice, hypothesis: Hypothesis) -> float:
-        """Log-weight of a choice after a hypothesis, beyond the bound it has already."""
-        total = -choice.bound
-        moves = hypothesis.moves
-        for index, move in enumerate(choice.moves):
-            before = moves if index == 0 else moves + choice.moves[:index]
-            if move.quantity > 0:
-                total += self._presence(move, before)
-            elif move.owner is not None and self._holding(move, before) < -move.quantity:
-                return NEVER
-        if self._near and choice.moves:
-            total += self._bodies(choice, hypothesis)
-        if self._twins:
-            total += self._told_twice(choice, hypothesis)
-        return total
+    def after(self, hypothesis: Hypothesis) -> Weights:
+        """The weights of all choices after one hypothesis."""
+        chosen = tuple([hypothesis.chosen[index] for index in self._around])
+        others = self._by_near.get(chosen)
+        if others is None:
+            others = self._by_near[chosen] = {}
+        return Weights(self, hypothesis, others)
 
-    def _told_twice(self, choice: Choice, hypothesis: Hypothesis) -> float:
+    def _others(self, number: int, chosen: tuple[int, ...]) -> tuple[float, float]:
+        """What the near reaches say of a choice: of distant hands, and of acts told twice."""
+        far = self._bodies(number, chosen) if self._near and self._choices[number].moves else 0.0
+        told = self._told_twice(number, chosen) if self._twins else 0.0
+        return far, told
+
+    def _told_twice(self, number: int, chosen: tuple[int, ...]) -> float:
         """A reach that is nothing of its own may be another look at what a near one did; and
         one hand seldom does two things before it comes out."""
-        last = len(self._lives) - 1
         total = 0.0
         seen = 0.0
         for index in self._twins:
-            other = self._lives[index]
-            moves = other.choices[hypothesis.chosen[index]].moves
-            if moves and choice.moves:
-                total += self._once_more(choice, other)
-            elif moves:
-                seen = max(seen, *(self._gain(last, index, move) for move in moves))
-            elif choice.moves:
-                total += max(0.0, *(self._gain(index, last, move) for move in choice.moves))
+            key = (number, index, chosen[index])
+            told = self._told.get(key)
+            if told is None:
+                told = self._told[key] = self._told_by(*key)
+            if told[0]:
+                seen = max(seen, told[1])
+            else:
+                total += told[1]
         return total + seen
+
+    def _told_by(self, number: int, index: int, chosen: int) -> tuple[bool, float]:
+        """What a near reach's choice says of this one's; true where it may be what was seen here,
+        of which only one can be."""
+        last = len(self._lives) - 1
+        choice = self._choices[number]
+        other = self._lives[index]
+        moves = other.choices[chosen].moves
+        if moves and choice.moves:
+            return False, self._once_more(choice, other)
+        if moves:
+            return True, max(self._gain(last, index, move) for move in moves)
+        gains = (self._gain(index, last, move) for move in choice.moves)
+        return False, max(0.0, *gains) if choice.moves else 0.0
 
     def _tells_more(self, one: int, other: int) -> bool:
         """Of two reaches of one act the weighed one counts, else the earlier one: not either."""
@@ -131,20 +151,118 @@ class Weigher:
             self._gains[key] = gain
         return gain
 
-    def _holding(self, move: Move, before: tuple[Move, ...]) -> int:
-        key = (move.owner, move.gtin)
+    def _kept(self, owner: str | None, gtin: str) -> int:
+        """Pieces settled to be in a cart."""
+        key = (owner, gtin)
         held = self._held.get(key)
         if held is None:
-            held = self._held[key] = self._ledger.held(move.owner, move.gtin, self._t_s)
+            held = self._held[key] = self._ledger.held(owner, gtin, self._t_s)
+        return held
+
+    def _shelved(self, place: int, gtin: str) -> int:
+        """Pieces settled to be at a place."""
+        stock = self._stock.get((place, gtin))
+        if stock is None:
+            stock = self._stock[place, gtin] = self._ledger.stock(place, gtin, self._t_s)
+        return stock
+
+    def _strays(self, place: int) -> list[str]:
+        """What is settled to stand misplaced at a place."""
+        if place not in self._left:
+            self._left[place] = self._ledger.strays_at(place)
+        return self._left[place]
+
+    def _bodies(self, number: int, chosen: tuple[int, ...]) -> float:
+        """One body does not reach at two distant places at once."""
+        total = 0.0
+        for index in self._near:
+            key = (number, index, chosen[index])
+            far = self._far.get(key)
+            if far is None:
+                far = self._far[key] = self._reaches_far(*key)
+            for _ in range(far):
+                total += self._both_hands
+        return total
+
+    def _reaches_far(self, number: int, index: int, chosen: int) -> int:
+        """How many pairs of moves of two reaches would be one body's at two distant places."""
+        return sum(
+            move.owner is not None
+            and move.owner == other.owner
+            and self._apart(move.place, other.place)
+            for other in self._lives[index].choices[chosen].moves
+            for move in self._choices[number].moves
+        )
+
+    def _apart(self, a: int, b: int) -> bool:
+        one, two = self._layout.places[a], self._layout.places[b]
+        if one.bay_id == two.bay_id:
+            return abs(one.u_m - two.u_m) > ARM_SPAN_M
+        origin = self._layout.bays[one.bay_id].origin_m
+        away = self._layout.bays[two.bay_id].origin_m
+        return math.dist(origin, away) > ARM_SPAN_M + 0.5
+
+
+class Weights:
+    """The weights of a reach's choices after one hypothesis."""
+
+    def __init__(
+        self,
+        weigher: Weigher,
+        hypothesis: Hypothesis,
+        others: dict[int, tuple[float, float]],
+    ) -> None:
+        self._weigher = weigher
+        self._hypothesis = hypothesis
+        self._others = others
+        self._shelf: dict[tuple[int, str], int] | None = None
+        self._carts: dict[tuple[str | None, str], int] = {}
+        self._put: dict[int, dict[str, float | None]] = {}
+
+    def of(self, number: int) -> float:
+        """Log-weight of the choice of that number, beyond the bound it has already."""
+        weigher = self._weigher
+        choice = weigher._choices[number]
+        total = -choice.bound
+        if choice.moves:
+            if self._shelf is None:
+                self._sum_up()
+            for index, move in enumerate(choice.moves):
+                before = choice.moves[:index]
+                if move.quantity > 0:
+                    total += self._presence(move, before)
+                elif move.owner is not None and self._holding(move, before) < -move.quantity:
+                    return NEVER
+        others = self._others.get(number)
+        if others is None:
+            others = self._others[number] = weigher._others(number, self._hypothesis.chosen)
+        return total + others[0] + others[1]
+
+    def _sum_up(self) -> None:
+        """Net moves of the hypothesis on each shelf and in each cart, and what it put where."""
+        shelf: dict[tuple[int, str], int] = {}
+        carts = self._carts
+        for move in self._hypothesis.moves:
+            at = (move.place, move.gtin)
+            shelf[at] = shelf.get(at, 0) + move.quantity
+            line = (move.owner, move.gtin)
+            carts[line] = carts.get(line, 0) + move.quantity
+            if move.quantity < 0:
+                self._put.setdefault(move.place, {})[move.gtin] = move.u_m
+        self._shelf = shelf
+
+    def _holding(self, move: Move, before: tuple[Move, ...]) -> int:
+        held = self._weigher._kept(move.owner, move.gtin)
+        held += self._carts.get((move.owner, move.gtin), 0)
         for other in before:
             if other.owner == move.owner and other.gtin == move.gtin:
                 held += other.quantity
         return held
 
     def _on_shelf(self, place: int, gtin: str, before: tuple[Move, ...]) -> int:
-        stock = self._stock.get((place, gtin))
-        if stock is None:
-            stock = self._stock[place, gtin] = self._ledger.stock(place, gtin, self._t_s)
+        stock = self._weigher._shelved(place, gtin)
+        if self._shelf:
+            stock -= self._shelf.get((place, gtin), 0)
         for other in before:
             if other.place == place and other.gtin == gtin:
                 stock -= other.quantity
@@ -152,8 +270,9 @@ class Weigher:
 
     def _presence(self, move: Move, before: tuple[Move, ...]) -> float:
         """How likely the pieces stand there to be taken."""
-        habits = self._habits
-        place = self._layout.places[move.place]
+        habits = self._weigher._habits
+        layout = self._weigher._layout
+        place = layout.places[move.place]
         there = self._on_shelf(move.place, move.gtin, before)
         if place.gtin == move.gtin:
             blocked = math.log(habits.behind_stray_p) if self._blocked(move, before) else 0.0
@@ -164,7 +283,7 @@ class Weigher:
             if put_m is not None and move.u_m is not None and abs(put_m - move.u_m) > AWAY_M:
                 missing *= habits.stray_away_p
             return math.log(habits.misplaced_taken_p * missing)
-        for other in self._layout.by_board[place.bay_id, place.board_id]:
+        for other in layout.by_board[place.bay_id, place.board_id]:
             if other.gtin != move.gtin and self._on_shelf(other.index, move.gtin, before) >= 1:
                 # Misplaced on this board, perhaps nearer to here than the put-back looked.
                 return math.log(0.25 * habits.misplaced_taken_p)
@@ -174,10 +293,10 @@ class Weigher:
         """Whether something misplaced stands before the very pieces that a move takes."""
         if move.u_m is None:
             return False
-        place = self._layout.places[move.place]
-        strays = set(self._strays(move.place))
+        own = self._weigher._layout.places[move.place].gtin
+        strays = {*self._weigher._strays(move.place), *self._put.get(move.place, ())}
         strays.update(m.gtin for m in before if m.place == move.place and m.quantity < 0)
-        strays.discard(place.gtin)
+        strays.discard(own)
         for gtin in strays:
             put_m = self._put_m(move.place, gtin, before)
             near = put_m is not None and abs(put_m - move.u_m) < BEFORE_M
@@ -185,36 +304,12 @@ class Weigher:
                 return True
         return False
 
-    def _strays(self, place: int) -> list[str]:
-        """What is settled to stand misplaced at a place."""
-        if place not in self._left:
-            self._left[place] = self._ledger.strays_at(place)
-        return self._left[place]
-
     def _put_m(self, place: int, gtin: str, before: tuple[Move, ...]) -> float | None:
         """Where along the bay an article was last put at a place."""
         for move in reversed(before):
             if move.place == place and move.gtin == gtin and move.quantity < 0:
                 return move.u_m
-        return self._ledger.put_at(place, gtin)
-
-    def _bodies(self, choice: Choice, hypothesis: Hypothesis) -> float:
-        """One body does not reach at two distant places at once."""
-        total = 0.0
-        for index in self._near:
-            live = self._lives[index]
-            for other in live.choices[hypothesis.chosen[index]].moves:
-                for move in choice.moves:
-                    if move.owner is None or move.owner != other.owner:
-                        continue
-                    if self._apart(move.place, other.place):
-                        total += math.log(self._habits.both_hands_p)
-        return total
-
-    def _apart(self, a: int, b: int) -> bool:
-        one, two = self._layout.places[a], self._layout.places[b]
-        if one.bay_id == two.bay_id:
-            return abs(one.u_m - two.u_m) > ARM_SPAN_M
-        origin = self._layout.bays[one.bay_id].origin_m
-        away = self._layout.bays[two.bay_id].origin_m
-        return math.dist(origin, away) > ARM_SPAN_M + 0.5
+        put = self._put.get(place)
+        if put is not None and gtin in put:
+            return put[gtin]
+        return self._weigher._ledger.put_at(place, gtin)

@@ -41,7 +41,9 @@ def follow(state: HubState, track: Track, fresh: int) -> None:
     visit = state.visits.get(track.visit_id or "")
     if visit is None or visit.stage != "shopping":
         return
-    points = list(track.points)[-(fresh + 1) :] if fresh else []
+    kept = track.points
+    # From the end: a track keeps hundreds of points, and news is of one or two.
+    points = [kept[k] for k in range(-min(fresh + 1, len(kept)), 0)] if fresh else []
     middle = (state.store.floor.width_m / 2, state.store.floor.depth_m / 2)
     for start, end in pairwise(points):
         visit.step(*end)
