@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Dialect, Insert, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -48,6 +48,7 @@ _ORDER: tuple[Table, ...] = (
     t.snapshots,
 )
 READ_CHUNK = 1_000
+_Plain = tuple[str, Callable[[dict[str, Any]], Any] | None]
 
 
 class Store:
@@ -57,7 +58,8 @@ class Store:
         self.url = url
         self.memory = is_memory(url)
         self._engine = open_engine(url)
-        self._inbox_sql = _plain_insert(t.inbox, self._engine.dialect)
+        self._insert_sql: dict[str, _Plain] = {}
+        self._upsert_sql: dict[str, _Plain] = {}
         try:
             with self._engine.connect() as connection:
                 migrate(connection)
@@ -80,10 +82,8 @@ class Store:
         try:
             with self._writer.begin():
                 for table in _ORDER:
-                    if table is t.inbox and table.name in rows.inserts:
-                        self._insert_inbox(rows.inserts[table.name])
-                    elif table.name in rows.inserts:
-                        self._writer.execute(insert(table), rows.inserts[table.name])
+                    if table.name in rows.inserts:
+                        self._insert(table, rows.inserts[table.name])
                     if table.name in rows.upserts:
                         self._upsert(table, list(rows.upserts[table.name].values()))
         except SQLAlchemyError as error:
@@ -128,25 +128,36 @@ class Store:
         except SQLAlchemyError as error:
             raise StoreWriteError(f"nothing was pruned: {short(error)}") from error
 
-    def _insert_inbox(self, rows: list[dict[str, Any]]) -> None:
-        """The driver's own executemany: to build the parameters of a row costs SQLAlchemy more
-        than to write it, and the inbox takes every message. Its columns need no conversion."""
-        statement, ordered = self._inbox_sql
-        values: Any = rows if ordered is None else [ordered(row) for row in rows]
-        self._writer.exec_driver_sql(statement, values)
+    def _insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        plain = self._insert_sql.get(table.name)
+        if plain is None:
+            # A number that the database gives is not among a row's keys.
+            plain = _plain(insert(table).inline(), self._engine.dialect, list(rows[0]))
+            self._insert_sql[table.name] = plain
+        self._many(plain, rows)
 
     def _upsert(self, table: Table, rows: list[dict[str, Any]]) -> None:
-        keys = [column.name for column in table.primary_key.columns]
-        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(table)
-        others = {
-            column.name: statement.excluded[column.name]
-            for column in table.columns
-            if column.name not in keys
-        }
-        self._writer.execute(
-            statement.on_conflict_do_update(index_elements=keys, set_=others), rows
-        )
+        plain = self._upsert_sql.get(table.name)
+        if plain is None:
+            keys = [column.name for column in table.primary_key.columns]
+            name = self._engine.dialect.name
+            statement = (postgresql if name == "postgresql" else sqlite).insert(table)
+            others = {
+                column.name: statement.excluded[column.name]
+                for column in table.columns
+                if column.name not in keys
+            }
+            statement = statement.on_conflict_do_update(index_elements=keys, set_=others)
+            plain = _plain(statement, self._engine.dialect, list(rows[0]))
+            self._upsert_sql[table.name] = plain
+        self._many(plain, rows)
+
+    def _many(self, plain: _Plain, rows: list[dict[str, Any]]) -> None:
+        """The driver's own executemany: to build the parameters of a row costs SQLAlchemy more
+        than to write it. No column needs a conversion that the drivers do not do themselves."""
+        statement, ordered = plain
+        values: Any = rows if ordered is None else [ordered(row) for row in rows]
+        self._writer.exec_driver_sql(statement, values)
 
     # -- reading --------------------------------------------------------------------------
 
@@ -287,12 +298,10 @@ class Store:
             raise StoreError(f"the database cannot be read: {short(error)}") from error
 
 
-def _plain_insert(
-    table: Table, dialect: Dialect
-) -> tuple[str, Callable[[dict[str, Any]], Any] | None]:
-    """The driver's own INSERT of a whole row, and what puts a row's values into the order of its
-    marks; None where marks have names."""
-    compiled = insert(table).compile(dialect=dialect)
+def _plain(statement: Insert, dialect: Dialect, keys: list[str]) -> _Plain:
+    """The driver's own text of a statement that writes rows with these keys, and what puts a
+    row's values into the order of its marks; None where marks have names."""
+    compiled = statement.compile(dialect=dialect, column_keys=keys)
     names = compiled.positiontup if isinstance(compiled, SQLCompiler) else None
     return str(compiled), None if names is None else itemgetter(*names)
 
