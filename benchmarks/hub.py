@@ -37,7 +37,7 @@ from hub.memory import settle_collector
 from hub.rules import Rules
 from hub.service import BATCH_MAX, Hub
 
-__all__ = ["run"]
+__all__ = ["bare_commits", "closed_reach", "run"]
 
 EVENTS = 5_120
 REPEATS = 5
@@ -64,7 +64,7 @@ def run() -> dict[str, Any]:
             wall_s, cpu_s = _through_hub(layout, path, messages, decide=False)
             spent["taken"].append(wall_s)
             spent["cpu"].append(cpu_s)
-            spent["bare"].append(_bare(path, folder / f"bare-{repeat}.sqlite"))
+            spent["bare"].append(bare_commits(path, folder / f"bare-{repeat}.sqlite"))
         few = messages[:DECIDED_EVENTS]
         decided_s, _ = _through_hub(layout, folder / "decided.sqlite", few, decide=True)
     rates = {kind: EVENTS / median(values) for kind, values in spent.items()}
@@ -106,7 +106,7 @@ def _through_hub(
     return spent
 
 
-def _bare(source: Path, target: Path) -> float:
+def bare_commits(source: Path, target: Path) -> float:
     """The same rows into the same tables, in as many transactions, and nothing else."""
     with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
         new.isolation_level = None
@@ -170,7 +170,7 @@ def _script(layout: StoreFile, floor: str, shelf: str) -> Iterator[tuple[float, 
         name = f"reach-{step}"
         opened = m.ReachOpened(reach_id=name, bay_id=slot.bay_id, t_s=at_s, u_m=slot.u0_m + 0.1)
         yield at_s, shelf, opened
-        yield at_s + 0.1, shelf, _closed(name, slot, body_x_m, at_s)
+        yield at_s + 0.1, shelf, closed_reach(name, slot, body_x_m, at_s)
         yield at_s + 0.12, shelf, m.Watermark(t_s=at_s + 0.12, last_seq=step * 3 + 1)
         step += 1
 
@@ -189,7 +189,16 @@ def _floor_news(t_s: float, step: int) -> m.FloorTracksMoved:
     )
 
 
-def _closed(name: str, slot: Slot, body_x_m: float, at_s: float) -> m.ReachClosed:
+def closed_reach(
+    name: str,
+    slot: Slot,
+    body_x_m: float,
+    at_s: float,
+    *,
+    body_y_m: float = 3.2,
+    pick: bool = True,
+) -> m.ReachClosed:
+    """A hand that clearly takes one piece of a slot's article, or puts one back."""
     likely = m.ProductScores(
         top=(m.ProductLikelihood(gtin=slot.gtin, log_likelihood=-0.1),), other=-4.0
     )
@@ -199,12 +208,14 @@ def _closed(name: str, slot: Slot, body_x_m: float, at_s: float) -> m.ReachClose
         u1_m=slot.u0_m + 0.2,
         t_before_s=at_s,
         t_after_s=at_s + 0.1,
-        action=m.ActionLikelihood(pick=-0.2, put_back=-5.0, nothing=-3.0),
+        action=m.ActionLikelihood(
+            pick=-0.2 if pick else -5.0, put_back=-5.0 if pick else -0.2, nothing=-3.0
+        ),
         pieces=(-0.1, -3.0),
         products=likely,
     )
     hand = m.HandSeen(
-        hand_id="h",
+        hand_id=f"hand-{name}",
         t_in_s=at_s,
         t_out_s=at_s + 0.1,
         u_m=slot.u0_m + 0.15,
@@ -212,7 +223,9 @@ def _closed(name: str, slot: Slot, body_x_m: float, at_s: float) -> m.ReachClose
         sd_u_m=0.05,
         sd_z_m=0.05,
         body_x_m=body_x_m,
-        body_y_m=3.2,
+        body_y_m=body_y_m,
+        held_in=0.1 if pick else 0.9,
+        held_out=0.9 if pick else 0.1,
         products=likely,
     )
     return m.ReachClosed(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, Literal
 
 from pydantic import ValidationError, create_model
 
-from contracts.envelope import MESSAGE_BYTES_MAX, Envelope
+from contracts.envelope import BATCH_EVENTS_MAX, MESSAGE_BYTES_MAX, Envelope
 from contracts.errors import InvalidMessageError, UnknownMessageError
 from contracts.messages import MESSAGES, Message
 
-__all__ = ["decode", "encode", "envelope", "message_of"]
+__all__ = ["decode", "encode", "envelope", "joined", "message_of", "packed", "split"]
 
 _TYPE: Final = re.compile(rb'"type":\s*"([a-z0-9_.]{1,100})"')
 
@@ -74,6 +75,36 @@ def decode(payload: bytes) -> Envelope:
         return Envelope.model_validate_json(payload)
     except ValidationError as error:
         raise InvalidMessageError(f"expected a CloudEvents envelope: {_short(error)}") from error
+
+
+def packed(payloads: Sequence[bytes], *, most: int = BATCH_EVENTS_MAX) -> Iterator[list[bytes]]:
+    """Envelopes in the letters that may carry them: at most so many, and no letter too large."""
+    part: list[bytes] = []
+    size = 0
+    for payload in payloads:
+        more = len(payload) + 1
+        if part and (len(part) >= most or size + more > MESSAGE_BYTES_MAX):
+            yield part
+            part, size = [], 0
+        part.append(payload)
+        size += more
+    if part:
+        yield part
+
+
+def joined(payloads: Sequence[bytes]) -> bytes:
+    """One letter of the `batch` channel: envelopes as they stand, a line each."""
+    return b"\n".join(payloads)
+
+
+def split(payload: bytes) -> list[bytes]:
+    """The envelopes of a `batch` letter; InvalidMessageError if it is too large or too many."""
+    if len(payload) > MESSAGE_BYTES_MAX:
+        raise InvalidMessageError(f"expected at most {MESSAGE_BYTES_MAX} bytes, got {len(payload)}")
+    lines = payload.split(b"\n")
+    if len(lines) > BATCH_EVENTS_MAX:
+        raise InvalidMessageError(f"expected at most {BATCH_EVENTS_MAX} lines, got {len(lines)}")
+    return lines
 
 
 def message_of(item: Envelope) -> Message:

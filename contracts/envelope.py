@@ -14,9 +14,12 @@ from pydantic import AwareDatetime, Field
 from contracts.base import Contract
 from contracts.ids import BootId, DeviceId, StoreId
 
-__all__ = ["MESSAGE_BYTES_MAX", "Envelope"]
+__all__ = ["BATCH_EVENTS_MAX", "MESSAGE_BYTES_MAX", "Envelope"]
 
 MESSAGE_BYTES_MAX = 65_536
+"""Of one letter on the wire."""
+BATCH_EVENTS_MAX = 64
+"""Envelopes in one letter of the batch channel."""
 
 
 class Envelope(Contract):

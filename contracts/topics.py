@@ -49,6 +49,8 @@ TOPICS: dict[str, Topic] = {
     row.name: row
     for row in (
         Topic("events", _EVENTS, True, 1, False, 50.0, "node", True),
+        # Several of the same in one letter, a line each (contracts.codec.joined): what waited.
+        Topic("batch", (), True, 1, False, 50.0, "node", True),
         Topic("health", (m.NodeHealth,), False, 0, False, 1.0, "node", False),
         Topic("died", (m.NodeDied,), False, 1, False, 0.1, "broker", False),
         Topic("pong", (m.ClockPong,), False, 0, False, 2.0, "node", False),

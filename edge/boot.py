@@ -103,9 +103,15 @@ class Boot:
         )
         self._topics = {
             name: topic(name, store_id=config.store_id, device_id=config.node_id)
-            for name in ("events", "health", "pong")
+            for name in ("events", "batch", "health", "pong")
         }
-        self.drain = Drain(outbox, bus, topic=self._topics["events"], settings=settings.drain)
+        self.drain = Drain(
+            outbox,
+            bus,
+            topic=self._topics["events"],
+            batch_topic=self._topics["batch"],
+            settings=settings.drain,
+        )
         self._memory = self._restore()
         self._scales = {
             bay.bay_id: ScaleReader(

@@ -5,6 +5,9 @@ in between. So what counts is the hub's own cumulative acknowledgement; until it
 stays in the outbox, and it is sent again after a reconnection or when acknowledgements stall. The
 hub takes each `(device, boot_id, seq)` once, so that sending twice does no harm.
 
+What waits goes several events to a letter: a letter costs broker and hub about as much as taking
+an event in does, and after an absence of the hub there are thousands.
+
 Pauses grow while the hub is silent, for it is away or has too much to do. An acknowledgement that
 confirms nothing new is another matter: the hub is there, and waits behind a gap for an event that
 was lost. Then it is sent again soon.
@@ -12,10 +15,13 @@ was lost. Then it is sent again soon.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.codec import joined, packed
+from contracts.envelope import BATCH_EVENTS_MAX
 from contracts.messages import HubAck
 from edge.bus import Bus, Letter
 from edge.outbox import Outbox
@@ -31,7 +37,9 @@ class DrainSettings(BaseModel):
     window: Annotated[int, Field(ge=1, le=10_000, description="events sent and not confirmed")] = (
         256
     )
-    batch: Annotated[int, Field(ge=1, le=1000, description="events read from disk at once")] = 32
+    batch: Annotated[
+        int, Field(ge=1, le=BATCH_EVENTS_MAX, description="events read from disk and sent at once")
+    ] = 32
     stall_s: Annotated[float, Field(gt=0, le=600, description="send again after no progress")] = 3.0
     stall_max_s: Annotated[float, Field(gt=0, le=3600, description="longest such pause")] = 30.0
     gap_s: Annotated[
@@ -43,11 +51,18 @@ class Drain:
     """Moves events from the outbox to the bus. `resent` counts events sent more than once."""
 
     def __init__(
-        self, outbox: Outbox, bus: Bus, *, topic: str, settings: DrainSettings | None = None
+        self,
+        outbox: Outbox,
+        bus: Bus,
+        *,
+        topic: str,
+        batch_topic: str,
+        settings: DrainSettings | None = None,
     ) -> None:
         self._outbox = outbox
         self._bus = bus
         self._topic = topic
+        self._batch_topic = batch_topic
         self._settings = settings or DrainSettings()
         self._session = 0
         self._sent_upto = 0
@@ -98,16 +113,21 @@ class Drain:
                 break
             if self._under_way == 0:
                 self._progress_s = now_s
-            for row in rows:
-                if not self._bus.publish(Letter(self._topic, row.payload)):
+            for part in packed([row.payload for row in rows]):
+                if not self._bus.publish(self._letter(part)):
                     return sent
-                if row.order <= self._ever_sent_upto:
-                    self.resent += 1
-                self._sent_upto = row.order
-                self._ever_sent_upto = max(self._ever_sent_upto, row.order)
-                self._under_way += 1
-                sent += 1
+                carried, rows = rows[: len(part)], rows[len(part) :]
+                self.resent += sum(row.order <= self._ever_sent_upto for row in carried)
+                self._sent_upto = carried[-1].order
+                self._ever_sent_upto = max(self._ever_sent_upto, self._sent_upto)
+                self._under_way += len(part)
+                sent += len(part)
         return sent
+
+    def _letter(self, part: Sequence[bytes]) -> Letter:
+        if len(part) == 1:
+            return Letter(self._topic, part[0])
+        return Letter(self._batch_topic, joined(part))
 
     def _rewind(self, now_s: float) -> None:
         self._sent_upto = 0

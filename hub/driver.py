@@ -9,6 +9,7 @@ acknowledged, the alarm is up, and reading the database again is tried until it 
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -33,6 +34,8 @@ __all__ = ["Bus", "Driver", "HubClock"]
 RECOVER_PAUSE_S = 1.0
 FAILURES_MAX = 5
 GATEWAY_POLL_S = 0.5
+TICK_PAUSE_S = 0.04
+"""Two decisions are at least so far apart."""
 T = TypeVar("T")
 
 
@@ -44,7 +47,7 @@ class Bus(Protocol):
     sessions: int
 
     def take(self, most: int) -> list[Arrived]:
-        """What has arrived."""
+        """What has arrived, until there are `most` events in it."""
         ...
 
     def acknowledge(self, arrived: Sequence[Arrived]) -> None:
@@ -84,6 +87,8 @@ class Driver:
     _threads: list[threading.Thread] = field(default_factory=list)
     _configs: list[Outgoing] = field(default_factory=list)
     _session: int = 0
+    _ticked_s: float = -math.inf
+    _tick_at_s: float = -math.inf
 
     # -- life -----------------------------------------------------------------------------
 
@@ -117,9 +122,8 @@ class Driver:
     def _write(self) -> None:
         log = structlog.get_logger("hub")
         failures = 0
-        next_tick_s = self.now()
         while not self._stopping.is_set():
-            self._news.wait(max(0.0, next_tick_s - self.now()))
+            self._news.wait(max(0.0, self._tick_at_s - self.now()))
             self._news.clear()
             try:
                 self.step()
@@ -134,18 +138,26 @@ class Driver:
                     self.fatal(f"the hub failed {failures} times: {error!r}")
                     return
                 self._mend(log, error)
-            if self.now() >= next_tick_s:
-                next_tick_s = self.now() + self.tick_s
 
     def step(self) -> None:
-        """Takes what has arrived, commits, acknowledges, and lets time pass."""
+        """Takes what has arrived, commits, acknowledges, and lets time pass.
+
+        Time passes right after news, so that what it says is decided at once, but not oftener
+        than TICK_PAUSE_S: under load many messages share a decision as they share a commit.
+        """
         bus = self.bus
         arrived = bus.take(BATCH_MAX) if bus is not None else []
         with self.lock:
             out: list[Outgoing] = []
+            now_s = self.now()
             if arrived:
-                out += self.hub.ingest([(a.topic, a.payload) for a in arrived], self.now())
-            out += self.hub.tick(self.now())
+                out += self.hub.ingest([(a.topic, a.payload) for a in arrived], now_s)
+            if now_s >= self._ticked_s + TICK_PAUSE_S:
+                out += self.hub.tick(now_s)
+                self._ticked_s = now_s
+                self._tick_at_s = now_s + self.tick_s
+            elif arrived:
+                self._tick_at_s = self._ticked_s + TICK_PAUSE_S
         if bus is not None:
             bus.acknowledge(arrived)
             if bus.sessions != self._session:
@@ -153,7 +165,7 @@ class Driver:
                 self._session = bus.sessions
                 bus.publish(self._configs)
             bus.publish(out)
-            if len(arrived) == BATCH_MAX:
+            if sum(item.events for item in arrived) >= BATCH_MAX:
                 self._news.set()
         if self.hub.asks:
             self._asks.set()

@@ -31,12 +31,13 @@ RECONNECT_S = (1, 10)
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A message and what acknowledges it."""
+    """A message and what acknowledges it; `events`: how many are in it."""
 
     topic: str
     payload: bytes
     mid: int
     qos: int
+    events: int = 1
 
 
 class HubMqtt:
@@ -106,9 +107,15 @@ class HubMqtt:
         self._client.loop_stop()
 
     def take(self, most: int) -> list[Arrived]:
-        """Up to `most` messages, the oldest first."""
+        """The oldest messages, until there are `most` events or a few more in them."""
+        taken: list[Arrived] = []
+        events = 0
         with self._lock:
-            return [self._inbox.popleft() for _ in range(min(most, len(self._inbox)))]
+            while self._inbox and events < most:
+                item = self._inbox.popleft()
+                events += item.events
+                taken.append(item)
+        return taken
 
     def acknowledge(self, arrived: Iterable[Arrived]) -> None:
         """The messages are committed: the broker may forget them."""
@@ -152,11 +159,11 @@ class HubMqtt:
         self.last_error = f"nobody answers ({MQTTErrorCode.MQTT_ERR_CONN_REFUSED.name})"
 
     def _arrived(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        name, payload = message.topic, bytes(message.payload)
+        events = payload.count(b"\n") + 1 if name.endswith("/batch") else 1
         with self._lock:
             if len(self._inbox) >= INBOX_MAX:
                 self.dropped += 1
                 return
-            self._inbox.append(
-                Arrived(message.topic, bytes(message.payload), message.mid, message.qos)
-            )
+            self._inbox.append(Arrived(name, payload, message.mid, message.qos, events))
         self._on_news()

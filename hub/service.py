@@ -21,7 +21,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from contracts.codec import decode, encode
+from contracts.codec import decode, encode, split
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
 from contracts.messages import ClockPing, ClockPong, HubAck, Message, NodeDied, NodeHealth
@@ -150,15 +150,19 @@ class Hub:
     def ingest(self, deliveries: Sequence[Delivery], now_s: float) -> list[Outgoing]:
         """Takes messages of nodes in; each (device, boot, sequence) takes effect once.
 
-        A delivery is (topic, payload), or the bytes of an envelope. Returns acks, which are
+        A delivery is (topic, payload), or the bytes of an envelope; a batch counts as what is in
+        it. Returns acks, which are
         only made after the commit. What cannot be understood becomes a dead letter.
         """
         self._check(started=True)
         now = self._now(now_s)
         out: list[Outgoing] = []
-        for begin in range(0, len(deliveries), BATCH_MAX):
-            chunk = deliveries[begin : begin + BATCH_MAX]
-            out.extend(self._acks(self._take_chunk(chunk, now)))
+        single, unreadable = _unpacked(deliveries)
+        for begin in range(0, len(single), BATCH_MAX):
+            out.extend(self._acks(self._take_chunk(single[begin : begin + BATCH_MAX], now)))
+        for name, payload, reason in unreadable:
+            self._dead(name, payload, now, reason)
+        self._commit()
         self._ask(now)
         return out
 
@@ -245,7 +249,7 @@ class Hub:
         name, payload = delivery if isinstance(delivery, tuple) else ("", delivery)
         try:
             device_id, channel = _address(name)
-            if channel == "events":
+            if channel in ("events", "batch"):
                 item = decode(payload)
                 self._authentic(item, device_id)
                 return self._sequenced(item, name, payload, now, poisoned)
@@ -455,6 +459,24 @@ class Hub:
         """A message to a device, on its channel."""
         name = topic(channel, store_id=self.core.state.store.store_id, device_id=device_id)
         return Outgoing(name, encode(message), qos, retain)
+
+
+def _unpacked(
+    deliveries: Sequence[Delivery],
+) -> tuple[list[Delivery], list[tuple[str, bytes, str]]]:
+    """Single messages, those of batches among them; and batches that are none, with the reason."""
+    single: list[Delivery] = []
+    unreadable: list[tuple[str, bytes, str]] = []
+    for delivery in deliveries:
+        if isinstance(delivery, bytes) or not delivery[0].endswith("/batch"):
+            single.append(delivery)
+            continue
+        name, payload = delivery
+        try:
+            single.extend((name, line) for line in split(payload))
+        except ContractError as error:
+            unreadable.append((name, payload, str(error)))
+    return single, unreadable
 
 
 @lru_cache(maxsize=4_096)

@@ -144,7 +144,7 @@ class _Seat:
         self.node = node
         self.topics = {
             name: topic(name, store_id=config.store_id, device_id=config.node_id)
-            for name in ("events", "pong", "health", "died", "ack", "ping")
+            for name in ("events", "batch", "pong", "health", "died", "ack", "ping")
         }
         self.bus = _Bus(network, config.node_id)
         self.back_s = math.inf
@@ -197,7 +197,9 @@ class _Seat:
 
     def _open(self) -> None:
         self.outbox = Outbox(self._path, boot_id=self.node.boot_id)
-        self.drain = Drain(self.outbox, self.bus, topic=self.topics["events"])
+        self.drain = Drain(
+            self.outbox, self.bus, topic=self.topics["events"], batch_topic=self.topics["batch"]
+        )
 
 
 @dataclass(slots=True)

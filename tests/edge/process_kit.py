@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from contracts.codec import decode, encode, message_of
+from contracts.codec import decode, encode, message_of, split
 from contracts.envelope import Envelope
 from contracts.messages import HubAck, Message, NodeHealth, Watermark
 from contracts.topics import topic
@@ -82,7 +82,8 @@ class FakeHub:
 
     def __init__(self, port: int) -> None:
         self.bus = MqttBus(MqttSettings(port=port), client_id="hub")
-        self.bus.subscribe(("sortie/v1/demo/+/events", "sortie/v1/demo/+/health"))
+        self.bus.subscribe(("sortie/v1/demo/+/events", "sortie/v1/demo/+/batch"))
+        self.bus.subscribe(("sortie/v1/demo/+/health",))
         self.bus.subscribe(("sortie/v1/demo/+/pong", "sortie/v1/demo/+/died"))
         self.bus.start()
         self.bus.wait_connected(WAIT_S)
@@ -99,13 +100,14 @@ class FakeHub:
     def work(self) -> None:
         """Takes what came and acknowledges."""
         for letter in self.bus.poll():
-            if not letter.topic.endswith("/events"):
-                self.other.setdefault(letter.topic.rsplit("/", 1)[1], []).append(letter.payload)
+            channel = letter.topic.rsplit("/", 1)[1]
+            if channel not in ("events", "batch"):
+                self.other.setdefault(channel, []).append(letter.payload)
                 continue
-            item = decode(letter.payload)
-            self.taken[(item.bootid, item.sequence)] = item
-            if item.bootid not in self.boots:
-                self.boots.append(item.bootid)
+            for item in map(decode, split(letter.payload)):
+                self.taken[(item.bootid, item.sequence)] = item
+                if item.bootid not in self.boots:
+                    self.boots.append(item.bootid)
         if not self.acks:
             return
         for boot_id in self.boots:

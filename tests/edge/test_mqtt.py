@@ -17,6 +17,8 @@ from typing import Protocol
 import pytest
 from pydantic import SecretStr
 
+from contracts.codec import split
+from contracts.envelope import MESSAGE_BYTES_MAX
 from contracts.messages import HubAck
 from edge.bus import Bus, Letter, MemoryBroker, MemoryBus, matches
 from edge.drain import Drain, DrainSettings
@@ -27,6 +29,7 @@ from sortie.supervisor import free_port
 
 WAIT_S = 60.0
 EVENTS = "sortie/v1/demo/n/events"
+BATCH = "sortie/v1/demo/n/batch"
 
 
 def mosquitto() -> str:
@@ -177,6 +180,17 @@ def _of(letters: list[Letter], topic: str) -> list[bytes]:
     return [letter.payload for letter in letters if letter.topic == topic]
 
 
+def _events(letters: list[Letter]) -> list[int]:
+    """The numbers of what a drain sent, alone or in batches, in order."""
+    parts: list[bytes] = []
+    for letter in letters:
+        if letter.topic == EVENTS:
+            parts.append(letter.payload)
+        elif letter.topic == BATCH:
+            parts += split(letter.payload)
+    return [int(part) for part in parts]
+
+
 def test_letters_arrive_in_order_where_they_were_asked_for(rig: Rig) -> None:
     node, hub = rig.client("node"), rig.client("hub")
     inbox = _subscribe(hub, "sortie/v1/demo/+/events", node)
@@ -238,8 +252,10 @@ def test_a_cut_line_refuses_and_a_new_session_is_counted(rig: Rig) -> None:
 def test_the_drain_delivers_everything_over_a_cut(rig: Rig, tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox.db", boot_id="b1")
     node, hub = rig.client("node"), rig.client("hub")
+    hub.subscribe((BATCH,))
     inbox = _subscribe(hub, EVENTS, node)
-    drain = Drain(outbox, node, topic=EVENTS, settings=DrainSettings(window=16, batch=8))
+    settings = DrainSettings(window=16, batch=8)
+    drain = Drain(outbox, node, topic=EVENTS, batch_topic=BATCH, settings=settings)
     outbox.append([(n, b"%d" % n) for n in range(60)])
     taken: set[int] = set()
     now_s = 0.0
@@ -248,7 +264,7 @@ def test_the_drain_delivers_everything_over_a_cut(rig: Rig, tmp_path: Path) -> N
         nonlocal now_s
         now_s += 0.01
         drain.pump(now_s)
-        taken.update(int(payload) for payload in _of(hub.poll(), EVENTS))
+        taken.update(_events(hub.poll()))
         upto = -1
         while upto + 1 in taken:
             upto += 1
@@ -285,14 +301,15 @@ def test_filters(topic_filter: str, topic: str, fits: bool) -> None:
 def _drain(tmp_path: Path, settings: DrainSettings) -> tuple[Outbox, MemoryBus, MemoryBus, Drain]:
     broker = MemoryBroker()
     node, hub = broker.client("node"), broker.client("hub")
-    hub.subscribe((EVENTS,))
+    hub.subscribe((EVENTS, BATCH))
     outbox = Outbox(tmp_path / "outbox.db", boot_id="b1")
     outbox.append([(n, b"%d" % n) for n in range(10)])
-    return outbox, node, hub, Drain(outbox, node, topic=EVENTS, settings=settings)
+    drain = Drain(outbox, node, topic=EVENTS, batch_topic=BATCH, settings=settings)
+    return outbox, node, hub, drain
 
 
 def _numbers(hub: MemoryBus) -> list[int]:
-    return [int(letter.payload) for letter in hub.poll()]
+    return _events(hub.poll())
 
 
 def test_the_window_bounds_what_is_under_way(tmp_path: Path) -> None:
@@ -378,6 +395,22 @@ def test_events_appended_later_are_sent_without_repeating(tmp_path: Path) -> Non
     outbox.close()
 
 
+def test_what_waits_shares_letters_that_are_never_too_large(tmp_path: Path) -> None:
+    outbox, _, hub, drain = _drain(tmp_path, DrainSettings(window=100, batch=8))
+    assert drain.pump(0.0) == 10
+    letters = hub.poll()
+    assert [letter.topic for letter in letters] == [BATCH, BATCH]
+    assert _events(letters) == list(range(10))
+    drain.acknowledge(HubAck(boot_id="b1", upto_seq=9), 0.1)
+    large = [b"%d" % n + b" " * 40_000 for n in (10, 11, 12)]
+    outbox.append([(n + 10, payload) for n, payload in enumerate(large)])
+    assert drain.pump(0.2) == 3
+    letters = hub.poll()
+    assert [letter.topic for letter in letters] == [EVENTS] * 3
+    assert max(len(letter.payload) for letter in letters) <= MESSAGE_BYTES_MAX
+    outbox.close()
+
+
 # ---------------------------------------------------------------- Mosquitto alone
 
 
@@ -425,10 +458,11 @@ def test_sigkill_of_the_broker_loses_nothing(broker: Broker, tmp_path: Path) -> 
     for bus in (node, hub):
         bus.start()
         bus.wait_connected(WAIT_S)
-    hub.subscribe((EVENTS, "probe/#"))
+    hub.subscribe((EVENTS, BATCH, "probe/#"))
     _subscribe(hub, EVENTS, node)
     outbox = Outbox(tmp_path / "outbox.db", boot_id="b1")
-    drain = Drain(outbox, node, topic=EVENTS, settings=DrainSettings(window=500, stall_s=0.5))
+    settings = DrainSettings(window=500, stall_s=0.5)
+    drain = Drain(outbox, node, topic=EVENTS, batch_topic=BATCH, settings=settings)
     outbox.append([(n, b"%d" % n) for n in range(500)])
     assert drain.pump(time.monotonic()) == 500
     broker.kill()
@@ -438,7 +472,7 @@ def test_sigkill_of_the_broker_loses_nothing(broker: Broker, tmp_path: Path) -> 
 
     def step() -> bool:
         drain.pump(time.monotonic())
-        taken.update(int(payload) for payload in _of(hub.poll(), EVENTS))
+        taken.update(_events(hub.poll()))
         upto = -1
         while upto + 1 in taken:
             upto += 1
