@@ -7,19 +7,42 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from contracts.ids import BootId, DeviceId, Gtin, SlotId
 from contracts.money import AMOUNT_MINOR_MAX
 from hub.command import Command as _Base
 from hub.command import Reply
+from hub.visits.commands import (
+    ENTRIES_MAX,
+    AddBadge,
+    Adopt,
+    AssignTrack,
+    CodeJudged,
+    EndVisit,
+    GrowGroup,
+    LetIn,
+    OpenForTrack,
+    RevokeBadge,
+    SettleAtDesk,
+    TapCard,
+    VisitKey,
+)
 from hub.wallet.gateway import Outcome
 
 __all__ = [
     "COMMAND",
+    "AddBadge",
+    "Adopt",
+    "AssignTrack",
     "ChangePrice",
+    "CodeJudged",
     "Command",
+    "EndVisit",
     "GatewayAnswered",
+    "GrowGroup",
+    "LetIn",
+    "OpenForTrack",
     "OpenVisit",
     "PongArrived",
     "Rebase",
@@ -30,25 +53,42 @@ __all__ = [
     "Reply",
     "Restock",
     "Resume",
+    "RevokeBadge",
+    "SettleAtDesk",
+    "TapCard",
     "Tick",
 ]
 
 
 class OpenVisit(_Base):
-    """A phone asks for a visit. The code is good once; the token is kept as its SHA-256."""
+    """A phone asks for a visit; the token is kept as its SHA-256.
+
+    With `visit_key` the phone shows signed codes (hub.visits.codes), and `entries` people may come
+    in on them one after another; the code itself is in no command. Without it `code` is good once.
+    """
 
     kind: Literal["open_visit"] = "open_visit"
     token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    code: Annotated[str, Field(min_length=8, max_length=200)]
+    code: Annotated[str, Field(min_length=8, max_length=200)] | None = None
     payer: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")] | None = None
+    visit_key: VisitKey | None = None
+    entries: Annotated[int, Field(ge=1, le=ENTRIES_MAX)] = 1
+
+    @model_validator(mode="after")
+    def _one_kind_of_code(self) -> OpenVisit:
+        if (self.code is None) == (self.visit_key is None):
+            raise ValueError("expected a code, or a visit_key for signed codes, and not both")
+        if self.code is not None and self.entries != 1:
+            raise ValueError("expected a visit_key for more than one entry, got a code")
+        return self
 
 
 class RenewCode(_Base):
-    """The code ran out before the gate: a new one for the same visit."""
+    """The visit's time before the gate ran out: it begins anew, with a new code if it has one."""
 
     kind: Literal["renew_code"] = "renew_code"
     token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    code: Annotated[str, Field(min_length=8, max_length=200)]
+    code: Annotated[str, Field(min_length=8, max_length=200)] | None = None
 
 
 class RefundLine(_Base):
@@ -141,5 +181,16 @@ Command = (
     | Resume
     | Rebase
     | Recall
+    | Adopt
+    | CodeJudged
+    | TapCard
+    | GrowGroup
+    | LetIn
+    | OpenForTrack
+    | AssignTrack
+    | EndVisit
+    | AddBadge
+    | RevokeBadge
+    | SettleAtDesk
 )
 COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])

@@ -30,12 +30,16 @@ from hub.errors import RejectedError
 from hub.inventory import service as inventory
 from hub.rules import Rules
 from hub.state import AttributorFactory, HubState, decision_data, ground_of
-from hub.visits import entry, leaving, settlement
+from hub.visits import desk, entry, leaving, scans, settlement, tagalong, taps
 from hub.visits.model import Visit
 from hub.wallet import answers
 from hub.wallet.service import Account, Wallets
 
-__all__ = ["HubCore"]
+__all__ = ["LEVEL", "HubCore"]
+
+LEVEL = 1
+"""The newest level of the rules. A database that began under an older one goes by that until a
+hub that knows this one starts on it (Adopt)."""
 
 FORGET_TRACKS_S = 120.0
 FORGET_REACHES_S = 60.0
@@ -47,6 +51,17 @@ HANDLERS: Mapping[type, Callable[[HubState, Any], c.Reply]] = {
     c.ChangePrice: catalog.change_price,
     c.Restock: inventory.restock,
     c.Resume: leaving.resume,
+    c.Adopt: scans.adopt,
+    c.CodeJudged: scans.code_judged,
+    c.GrowGroup: entry.grow_group,
+    c.TapCard: taps.tap_card,
+    c.LetIn: desk.let_in,
+    c.OpenForTrack: desk.open_for_track,
+    c.AssignTrack: desk.assign_track,
+    c.EndVisit: desk.end_visit,
+    c.SettleAtDesk: desk.settle_at_desk,
+    c.AddBadge: scans.add_badge,
+    c.RevokeBadge: scans.revoke_badge,
 }
 """What does each command to the state; those that touch the core itself are in `_do`."""
 
@@ -90,6 +105,7 @@ class HubCore:
         entry.expire_codes(state)
         entry.bind_waiting(state)
         leaving.watch_lost(state)
+        tagalong.watch_tag_along(state)
         settlement.settle_ready(state)
         answers.ask_again(state)
         self._forget()
@@ -137,6 +153,7 @@ class HubCore:
         """The state as JSON values; complete when `quiet`."""
         state = self.state
         return {
+            **scans.dump_later(state),
             "now_s": state.now_s,
             "log": [state.log.number, state.log.head],
             "devices": state.devices.dump(),
@@ -161,6 +178,7 @@ class HubCore:
         state.wallets = Wallets.load(dumped["wallets"])
         state.blind = {(device, sensor): kind for device, sensor, kind in dumped["blind"]}
         state.counters = dict(dumped["counters"])
+        scans.restore_later(state, dumped)
         for row in dumped["visits"]:
             self._known(Visit.load(row))
         self._renew()
@@ -282,7 +300,10 @@ class HubCore:
         owner = decision.best.visit_id
         visit = state.visits.get(owner) if owner is not None else None
         late = owner is not None and (visit is None or not visit.open)
-        touched = state.stock.apply(decision, None if late else owner)
+        if visit is not None and visit.kind == "staff" and not late:
+            touched = inventory.moved_by_staff(state, decision)
+        else:
+            touched = state.stock.apply(decision, None if late else owner)
         state.effects.stock.update(touched)
         kind = "decision.late" if late else "decision.made"
         if before is not None and not late:
@@ -296,6 +317,7 @@ class HubCore:
         state.carts.clear()
         state.stock.forget_moves()
         state.floor.tracks.clear()
+        state.tagged.clear()
         for device in state.devices.all.values():
             for boot in device.boots.values():
                 boot.open_reaches = ()

@@ -243,7 +243,7 @@ class Driver:
     def phone(self, token: str) -> dict[str, Any]:
         """What the phone with this token shows; UnknownVisitError if it is not one of ours."""
         with self.lock:
-            return phone_view(self.hub, *self._visit_of(token))
+            return phone_view(self.hub, *self._visit_of(token), self.now())
 
     def staff(self) -> dict[str, Any]:
         """What the staff page shows."""

@@ -11,6 +11,7 @@ import errno
 import logging
 import socket
 import sys
+import time
 from pathlib import Path
 
 import structlog
@@ -25,7 +26,8 @@ from hub.errors import HubError, SettingsError
 from hub.memory import settle_collector
 from hub.mqtt import HubMqtt
 from hub.service import Hub
-from hub.settings import HubSettings, load_settings
+from hub.settings import HubSettings, keys_path, load_settings
+from hub.visits.codes import load_keys
 from hub.wallet.fake import FakeGateway
 
 __all__ = ["main"]
@@ -47,6 +49,7 @@ def _run(settings: HubSettings) -> int:
     layout = load_store_file(settings.store_file)
     listener = _listen(settings.host, settings.port)
     gateway = FakeGateway(settings.gateway_file)
+    keys_file = keys_path(settings)
     try:
         hub = Hub.open(
             layout,
@@ -56,6 +59,7 @@ def _run(settings: HubSettings) -> int:
             rules=settings.rules,
             ask_inline=False,
             snapshot_every=settings.snapshot_every,
+            entry_keys=None if keys_file is None else load_keys(keys_file, time.time()),
         )
     except HubError:
         gateway.close()

@@ -14,7 +14,7 @@ from contracts.envelope import Envelope
 from contracts.messages import NodeConfig
 from contracts.store_file import StoreFile
 from hub.commands import COMMAND, Tick
-from hub.core import HubCore
+from hub.core import LEVEL, HubCore
 from hub.devices.config import node_config
 from hub.errors import ReplayDivergedError, StoreError
 from hub.rules import Rules
@@ -32,6 +32,7 @@ def rebuild(store: Store, layout: StoreFile, factory: AttributorFactory, rules: 
     snapshot = store.snapshot()
     if snapshot is None:
         core = HubCore(layout, factory, rules)
+        core.state.level = LEVEL
         rows = Rows()
         seed_rows(rows, core.state)
         rows.insert(t.snapshots, snapshot_row(core, 0, 0))

@@ -20,6 +20,30 @@ class Rules(BaseModel):
     code_linger_s: Annotated[
         Wait, Field(description="late news of a scan is still taken for so long after that")
     ] = 900.0
+    reserve_s: Annotated[
+        Wait, Field(description="a phone may show signed codes for so long before its gate")
+    ] = 900.0
+    code_rotate_s: Annotated[
+        float, Field(ge=5, le=600, description="a phone shows a new signed code so often")
+    ] = 30.0
+    code_overlap_s: Annotated[
+        Wait, Field(description="a signed code is good for so long after the next one came")
+    ] = 5.0
+    guesses_max: Annotated[
+        int, Field(ge=1, le=1_000, description="forged codes at a gate in a minute: an alarm")
+    ] = 10
+    card_groups: Annotated[
+        bool, Field(description="a card tapped again lets one more person in on the same payer")
+    ] = True
+    card_again_s: Annotated[
+        Wait, Field(description="a card tapped again so soon at the same gate is the same tap")
+    ] = 3.0
+    tag_along_s: Annotated[
+        Wait, Field(description="a body inside without a visit for so long has tagged along")
+    ] = 6.0
+    staff_s_max: Annotated[
+        float, Field(gt=0, le=7 * 86_400, description="a visit of staff is given up after so long")
+    ] = 16 * 3600.0
     bind_wait_s: Annotated[
         Wait, Field(description="after a scan, wait so long for a track in the gate's zone")
     ] = 5.0

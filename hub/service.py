@@ -24,11 +24,19 @@ from typing import Any
 from contracts.codec import decode, encode, split
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
-from contracts.messages import ClockPing, ClockPong, HubAck, Message, NodeDied, NodeHealth
+from contracts.messages import (
+    ClockPing,
+    ClockPong,
+    GateScanned,
+    HubAck,
+    Message,
+    NodeDied,
+    NodeHealth,
+)
 from contracts.store_file import StoreFile
 from contracts.topics import device_of, topic
 from hub import commands as c
-from hub.core import HubCore
+from hub.core import LEVEL, HubCore
 from hub.effects import NOTHING, Effects, us
 from hub.errors import GatewayTimeoutError, HubError, HubHaltedError, StoreWriteError
 from hub.live import Live, NodeState
@@ -39,6 +47,8 @@ from hub.store import tables as t
 from hub.store.export import export_json, write_export
 from hub.store.rows import Rows, add_effects
 from hub.store.service import Store
+from hub.visits.codes import KeyRing
+from hub.visits.judging import judged_scan
 from hub.wallet.fake import FakeGateway
 from hub.wallet.gateway import GatewayRequest, PaymentGateway
 
@@ -75,10 +85,12 @@ class Hub:
         gateway: PaymentGateway,
         ask_inline: bool = True,
         snapshot_every: int = SNAPSHOT_EVERY,
+        entry_keys: KeyRing | None = None,
     ) -> None:
         self.core = core
         self.store = store
         self.gateway = gateway
+        self.entry_keys = entry_keys or KeyRing.fresh()
         self.live = Live({name: NodeState() for name in core.state.devices.all})
         self.asks: deque[GatewayRequest] = deque()
         self.halted: str | None = None
@@ -103,10 +115,12 @@ class Hub:
         rules: Rules | None = None,
         ask_inline: bool = True,
         snapshot_every: int = SNAPSHOT_EVERY,
+        entry_keys: KeyRing | None = None,
     ) -> Hub:
         """Opens or makes the database, replays it, and returns the hub as it was.
 
         `attributor` makes an attributor from a Ground (hub.attribution.engine.Engine does).
+        `entry_keys` sign entry codes; without any, codes are good as long as this object.
         Raises StoreError, ChainBrokenError, ReplayDivergedError.
         """
         rules = rules or Rules()
@@ -123,6 +137,7 @@ class Hub:
             gateway=gateway or FakeGateway(),
             ask_inline=ask_inline,
             snapshot_every=snapshot_every,
+            entry_keys=entry_keys,
         )
         hub._last_us = us(core.state.now_s)
         return hub
@@ -140,6 +155,8 @@ class Hub:
         self._started = True
         if self._position:
             self._do(c.Resume(), now)
+            if self.core.state.level < LEVEL:
+                self._do(c.Adopt(level=LEVEL), now)
         out = []
         for config in configs(self.core.state.store, self.store, self._rows):
             out.append(self.outgoing("config", config.node_id, config, qos=1, retain=True))
@@ -182,7 +199,7 @@ class Hub:
         """Does a command durably, or raises RejectedError and changes nothing."""
         self._check(started=True)
         now = self._now(now_s)
-        if isinstance(command, c.RefundVisit):
+        if isinstance(command, (c.RefundVisit, c.SettleAtDesk)):
             self._recall(command.visit_id, now)
         reply = self._do(command, now)
         self._commit()
@@ -193,6 +210,11 @@ class Hub:
         """After a halt: reads the database again and goes on from what is stored."""
         self._rebuild()
         self.halted = None
+
+    @property
+    def now_s(self) -> float:
+        """The hub's time at its latest call."""
+        return self._last_us / 1e6
 
     def digest(self) -> str:
         """SHA-256 of the core's state."""
@@ -285,6 +307,10 @@ class Hub:
             return key
         if admission == "full":
             return None
+        if item.type == GateScanned.TYPE:
+            judged, item, payload = judged_scan(self.entry_keys, item, payload)
+            if judged is not None:
+                self._do(judged, now)
         dead = (device_id, boot_id, sequence) in poisoned
         self._position += 1
         self._rows.insert(

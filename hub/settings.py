@@ -19,7 +19,7 @@ from contracts.ids import DeviceId
 from hub.errors import SettingsError
 from hub.rules import Rules
 
-__all__ = ["HubSettings", "is_loopback", "load_settings"]
+__all__ = ["HubSettings", "is_loopback", "keys_path", "load_settings"]
 
 
 class HubSettings(BaseSettings):
@@ -37,6 +37,13 @@ class HubSettings(BaseSettings):
     database_url: Annotated[
         str, Field(min_length=1, description="sqlite:///FILE, or postgresql+DRIVER://…")
     ] = "sqlite:///hub.sqlite"
+    entry_keys_file: Annotated[
+        Path | None,
+        Field(
+            description="keys that sign entry codes, made if missing; hubs of one store share it; "
+            "none: beside the SQLite database, else entry-keys.json"
+        ),
+    ] = None
     gateway_file: Annotated[
         str, Field(description="books of the in-house payment gateway; :memory: forgets them")
     ] = "gateway.sqlite"
@@ -66,6 +73,18 @@ class HubSettings(BaseSettings):
         int, Field(ge=100, le=10_000_000, description="inputs between snapshots")
     ] = 20_000
     rules: Rules = Rules()
+
+
+def keys_path(settings: HubSettings) -> Path | None:
+    """Where the keys for entry codes are; None for a database in memory: they end with it."""
+    if settings.entry_keys_file is not None:
+        return settings.entry_keys_file
+    file = settings.database_url.removeprefix("sqlite:///")
+    if file in ("", ":memory:") or settings.database_url == "sqlite://":
+        return None
+    if file == settings.database_url:
+        return Path("entry-keys.json")
+    return Path(file).with_suffix(".entry-keys.json")
 
 
 def load_settings(path: Path | None = None) -> HubSettings:

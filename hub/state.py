@@ -13,6 +13,7 @@ from hub.devices.model import Devices
 from hub.effects import Attempt, Effects, EventLog
 from hub.inventory.model import Stock
 from hub.rules import Rules
+from hub.visits.commands import CodeJudged
 from hub.visits.floor import Floor
 from hub.visits.model import Visit
 from hub.wallet.gateway import GatewayRequest
@@ -50,7 +51,11 @@ class NearReach:
 
 @dataclass(slots=True)
 class HubState:
-    """The mutable heart of `HubCore`; services change it, the core owns it."""
+    """The mutable heart of `HubCore`; services change it, the core owns it.
+
+    `by_code` goes by the SHA-256 of unsigned codes, `badges` by that of badges; `judged` by the
+    message that carries the scan; `tagged` from a body to the gate and time it tagged along.
+    """
 
     store: StoreFile
     rules: Rules
@@ -73,6 +78,11 @@ class HubState:
     reaches: dict[str, NearReach] = field(default_factory=dict)
     blind: dict[tuple[str, str], str] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
+    level: int = 0
+    judged: dict[tuple[str, str, int], CodeJudged] = field(default_factory=dict)
+    badges: dict[str, str] = field(default_factory=dict)
+    tagged: dict[str, tuple[str, float]] = field(default_factory=dict)
+    guesses: dict[str, list[float]] = field(default_factory=dict)
     floor_nodes: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:

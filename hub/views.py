@@ -8,6 +8,7 @@ from typing import Any
 from hub.errors import UnknownVisitError
 from hub.service import Hub
 from hub.state import HubState
+from hub.visits.judging import entry_code
 from hub.visits.model import Visit, phone_word
 from hub.wallet.service import Account, ChargeLine, vat_minor
 
@@ -17,8 +18,10 @@ CLOSED_SHOWN = 50
 """Closed visits on the staff page; all are in the database."""
 
 
-def phone_view(hub: Hub, visit: Visit, account: Account | None) -> dict[str, Any]:
-    """One visit as its shopper sees it."""
+def phone_view(
+    hub: Hub, visit: Visit, account: Account | None, now_s: float | None = None
+) -> dict[str, Any]:
+    """One visit as its shopper sees it; `now_s` is the hub's latest time if it is not given."""
     state = hub.core.state
     unclear = (
         len(state.carts.unclear(visit.visit_id, state.rules.review_probability))
@@ -26,13 +29,20 @@ def phone_view(hub: Hub, visit: Visit, account: Account | None) -> dict[str, Any
         else 0
     )
     lines = _lines(state, visit)
+    now_s = hub.now_s if now_s is None else now_s
+    code = entry_code(hub.entry_keys, state.rules, state.store.store_id, visit, now_s)
     return {
         "visit_id": visit.visit_id,
         "state": phone_word(visit, unclear=unclear),
         "stage": visit.stage,
         "store": state.store.name,
         "currency": state.store.currency,
-        "code": visit.code if visit.stage == "issued" else None,
+        "code": None if code is None else code[0],
+        "code_turns_s": None if code is None else code[1],
+        "kind": visit.kind,
+        "channel": visit.channel,
+        "entries": visit.entries,
+        "inside": len(visit.inside()) if visit.stage in ("binding", "shopping") else 0,
         "code_expires_s": visit.code_expires_s if visit.stage == "issued" else None,
         "hold_minor": account.hold_minor if account is not None else state.store.wallet.hold_minor,
         "held": account is not None and account.state in ("held", "captured"),
@@ -58,6 +68,10 @@ def staff_view(hub: Hub, now_s: float) -> dict[str, Any]:
         "waiting_codes": sum(visit.stage == "issued" for visit in state.open_visits()),
         "visits": [_visit(hub, visit) for visit in [*closed[-CLOSED_SHOWN:], *shown]],
         "tracks": _tracks(state),
+        "tagged_along": [
+            {"track_id": track_id, "gate_id": gate_id, "born_s": born_s}
+            for track_id, (gate_id, born_s) in state.tagged.items()
+        ],
         "reaches": _reaches(state),
         "log_number": state.log.number,
         "devices": _devices(hub, now_s),
@@ -80,7 +94,7 @@ def mirror_view(hub: Hub, visit_id: str) -> dict[str, Any]:
     if visit is None:
         raise UnknownVisitError(f"expected a visit the hub has in memory, got {visit_id}")
     seen = phone_view(hub, visit, state.wallets.accounts.get(visit_id))
-    return {**seen, "code": None}
+    return {**seen, "code": None, "code_turns_s": None}
 
 
 def layout_view(hub: Hub) -> dict[str, Any]:
@@ -117,6 +131,12 @@ def _visit(hub: Hub, visit: Visit) -> dict[str, Any]:
         **{name: seen[name] for name in ("visit_id", "state", "stage", "lines", "unclear")},
         "total_minor": seen["total_minor"],
         "payer": visit.payer,
+        "kind": visit.kind,
+        "channel": visit.channel,
+        "bodies": [
+            {"track_id": body.track_id, "gate_id": body.gate_id, "gone_s": body.gone_s}
+            for body in visit.bodies()
+        ],
         "track_id": visit.track_id,
         "at_m": None if last is None else [last[1], last[2]],
         "scanned_s": visit.scanned_s,

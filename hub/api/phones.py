@@ -14,13 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hub.api.auth import Limiter, check_origin
 from hub.api.streams import Streams
-from hub.commands import OpenVisit, RenewCode
+from hub.commands import GrowGroup, OpenVisit, RenewCode
 from hub.driver import Driver
+from hub.visits.commands import ENTRIES_MAX
 
-__all__ = ["CODE_PREFIX", "phone_routes"]
+__all__ = ["phone_routes"]
 
-CODE_PREFIX = "SORTIE:"
-"""Capitals and digits only: the QR code stays small and scans from far."""
 VISITS_PER_MINUTE_MAX = 240
 Token = Annotated[str, Path(min_length=20, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
 
@@ -33,6 +32,17 @@ class NewVisit(BaseModel):
     payer: Annotated[
         str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$", description="wallet")
     ] = None
+    entries: Annotated[
+        int, Field(ge=1, le=ENTRIES_MAX, description="people who come in on this wallet")
+    ] = 1
+
+
+class GroupSize(BaseModel):
+    """How many people come in on one payer, all together."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    entries: Annotated[int, Field(ge=1, le=ENTRIES_MAX)]
 
 
 class VisitOpened(BaseModel):
@@ -55,21 +65,35 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
         if limiter.spent(client):
             raise HTTPException(429, "too many visits from here; wait a minute")
         limiter.count(client)
-        token, code = secrets.token_urlsafe(24), _new_code()
-        reply = driver.command(
+        token = secrets.token_urlsafe(24)
+        wanted = wish or NewVisit()
+        driver.command(
             OpenVisit(
-                token_sha256=_digest(token), code=code, payer=None if wish is None else wish.payer
+                token_sha256=_digest(token),
+                visit_key=secrets.token_hex(10),
+                payer=wanted.payer,
+                entries=wanted.entries,
             )
         )
-        return VisitOpened(token=token, visit_id=reply.visit_id or "", code=code)
+        return _opened(token)
+
+    def _opened(token: str) -> VisitOpened:
+        seen = driver.phone(token)
+        return VisitOpened(token=token, visit_id=seen["visit_id"], code=seen["code"] or "")
 
     @router.post("/{token}/code")
     def renew_code(request: Request, token: Token) -> VisitOpened:
-        """A new code when the old one ran out before the gate."""
+        """More time for codes when it ran out before the gate."""
         check_origin(request)
-        code = _new_code()
-        reply = driver.command(RenewCode(token_sha256=_digest(token), code=code))
-        return VisitOpened(token=token, visit_id=reply.visit_id or "", code=code)
+        driver.command(RenewCode(token_sha256=_digest(token)))
+        return _opened(token)
+
+    @router.post("/{token}/group")
+    def group(request: Request, token: Token, wish: GroupSize) -> VisitOpened:
+        """So many people may come in on this visit's payer, one after another."""
+        check_origin(request)
+        driver.command(GrowGroup(token_sha256=_digest(token), entries=wish.entries))
+        return _opened(token)
 
     @router.get("/{token}")
     def visit(token: Token, response: Response) -> dict[str, Any]:
@@ -98,11 +122,6 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
         )
 
     return router
-
-
-def _new_code() -> str:
-    # 80 random bits in the QR code's alphanumeric alphabet.
-    return CODE_PREFIX + secrets.token_hex(10).upper()
 
 
 def _digest(token: str) -> str:

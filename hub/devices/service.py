@@ -18,8 +18,9 @@ from hub.devices.hubtime import closed_in_hub_time, opened_in_hub_time, segment_
 from hub.devices.model import Boot, Device
 from hub.effects import us
 from hub.state import HubState, NearReach
-from hub.visits.entry import bind_waiting, scanned
+from hub.visits.entry import bind_waiting
 from hub.visits.leaving import follow, link
+from hub.visits.scans import scanned
 from hub.visits.settlement import could_be
 
 __all__ = ["SEQUENCED", "apply_message", "pong"]
@@ -52,7 +53,8 @@ def apply_message(
     elif isinstance(message, ReachClosed):
         _closed(state, device, boot, message, offset_s, estimate.sd_s)
     elif isinstance(message, GateScanned):
-        scanned(state, message.gate_id, message.code, message.t_s + offset_s, estimate.sd_s)
+        key = (item.deviceid, item.bootid, item.sequence)
+        scanned(state, message.gate_id, message.code, message.t_s + offset_s, estimate.sd_s, key)
         bind_waiting(state)
     elif isinstance(message, SensorOutage):
         _outage(state, device, message, offset_s)

@@ -18,11 +18,14 @@ from hub.attribution.model import Decision
 from hub.errors import RejectedError
 from hub.wallet.service import ChargeLine
 
-__all__ = ["Counts", "Stock"]
+__all__ = ["STAFF", "Counts", "Place", "Stock"]
 
 Place = tuple[str, str]
 """Slot and GTIN: a misplaced piece is where it lies now, under its own GTIN."""
 QUANTITY_MAX = 10_000
+STAFF = "staff"
+"""Holds nothing: what staff put on shelves is restocked, what they take is unaccounted for. No
+visit has this name."""
 
 
 @dataclass(slots=True)
@@ -52,14 +55,15 @@ class Stock:
     def apply(self, decision: Decision, visit_id: str | None) -> set[Place]:
         """Undoes what this reach's line moved before and moves what it says now.
 
-        `visit_id` is whose cart it goes to; None if nobody's. Returns the places touched.
+        `visit_id` is whose cart it goes to; None if nobody's, STAFF if staff's. Returns the
+        places touched.
         """
         key = (decision.reach_id, decision.line)
         touched: set[Place] = set()
         before = self._moves.pop(key, None)
         if before is not None:
             place, quantity, holder = before
-            self._shift(place, -quantity, holder)
+            self._shift(place, -quantity, holder, undo=True)
             touched.add(place)
         best = decision.best
         if not decision.certain or best.gtin is None or best.quantity == 0:
@@ -119,7 +123,9 @@ class Stock:
     def _home(self, gtin: str) -> str | None:
         return next((slot for slot, name in self.shelf if name == gtin), None)
 
-    def _shift(self, place: Place, quantity: int, holder: str | None) -> None:
+    def _shift(
+        self, place: Place, quantity: int, holder: str | None, *, undo: bool = False
+    ) -> None:
         """Moves pieces from the shelf to the holder; back if the quantity is negative."""
         counts = self.counts[place[1]]
         left = self.shelf.get(place, 0) - quantity
@@ -129,6 +135,12 @@ class Stock:
             counts.restocked -= left
             left = 0
         self.shelf[place] = left
+        if holder == STAFF and (quantity < 0) != undo:
+            # Put on the shelf, or that taken back: it came in from outside, or did not.
+            counts.restocked -= quantity
+            return
+        if holder == STAFF:
+            holder = None
         held = (counts.unaccounted if holder is None else counts.carts.get(holder, 0)) + quantity
         if held < 0:
             counts.restocked -= held

@@ -1,4 +1,8 @@
-"""From an entry code to a body on the floor: codes, scans, holds and binding."""
+"""From an entry to a body on the floor: opened visits, holds and binding.
+
+A visit's first body is the visit itself; who comes in on the same payer afterwards is a companion
+(hub.visits.model) and is bound in the same way.
+"""
 
 from __future__ import annotations
 
@@ -10,60 +14,114 @@ from hub.commands import OpenVisit, RenewCode, Reply
 from hub.effects import us
 from hub.errors import ConflictError, RejectedError, UnknownVisitError
 from hub.state import HubState
+from hub.visits.codes import code_digest
+from hub.visits.commands import GrowGroup
 from hub.visits.floor import Track
 from hub.visits.gates import centre, inside
-from hub.visits.leaving import follow
-from hub.visits.model import Visit
+from hub.visits.leaving import follow, leave
+from hub.visits.model import Body, Companion, Visit
 from hub.wallet.gateway import GatewayRequest
 
-__all__ = ["bind_waiting", "expire_codes", "hold_answered", "open_visit", "renew_code", "scanned"]
+__all__ = [
+    "admit_new",
+    "ask_hold",
+    "bind_now",
+    "bind_waiting",
+    "enter_more",
+    "expire_codes",
+    "give",
+    "grow_group",
+    "hold_answered",
+    "open_visit",
+    "renew_code",
+    "waiting_bodies",
+]
 
 
 def open_visit(state: HubState, command: OpenVisit) -> Reply:
-    """Gives a phone a visit with an entry code. The visit's id is made of the code."""
-    if command.token_sha256 in state.by_token or command.code in state.by_code:
+    """Gives a phone a visit with an entry code, or with signed codes."""
+    code = command.code or ""
+    if command.token_sha256 in state.by_token or (code and code_digest(code) in state.by_code):
         raise ConflictError("expected a new token and a new code, got one that is in use")
+    visit_key = command.visit_key or hashlib.sha256(code.encode()).hexdigest()[:20]
+    visit_id = "v-" + visit_key
+    visit = Visit(
+        visit_id=visit_id,
+        payer=command.payer or f"guest-{visit_id}",
+        token_sha256=command.token_sha256,
+        code=code,
+        code_expires_s=state.now_s + _lasts_s(state, code),
+        opened_s=state.now_s,
+        entries=command.entries,
+    )
+    admit_new(state, visit)
+    if code:
+        state.by_code[code_digest(code)] = visit_id
+    state.event("visit.opened", visit_id, payer=visit.payer)
+    return Reply(visit_id=visit_id)
+
+
+def admit_new(state: HubState, visit: Visit) -> None:
+    """Takes a new visit in, if there is room; RejectedError, and nothing changed, if not."""
     open_now = len(state.open_visits())
     if open_now >= state.rules.visits_open_max:
         raise RejectedError(
             f"expected fewer than {state.rules.visits_open_max} open visits, got {open_now}; "
             "try again later"
         )
-    visit_id = "v-" + hashlib.sha256(command.code.encode()).hexdigest()[:20]
-    if visit_id in state.visits:
+    if visit.visit_id in state.visits:
         raise ConflictError("expected a code that was never used")
-    visit = Visit(
-        visit_id=visit_id,
-        payer=command.payer or f"guest-{visit_id}",
-        token_sha256=command.token_sha256,
-        code=command.code,
-        code_expires_s=state.now_s + state.rules.code_ttl_s,
-        opened_s=state.now_s,
-    )
+    if visit.token_sha256 in state.by_token:
+        raise ConflictError("expected a new token, got one that is in use")
     state.admit_visit(visit)
-    state.by_token[command.token_sha256] = visit_id
-    state.by_code[command.code] = visit_id
-    state.event("visit.opened", visit_id, payer=visit.payer)
-    return Reply(visit_id=visit_id)
+    state.by_token[visit.token_sha256] = visit.visit_id
 
 
 def renew_code(state: HubState, command: RenewCode) -> Reply:
-    """A new code for a visit that has not begun."""
-    visit = state.visits.get(state.by_token.get(command.token_sha256, ""))
-    if visit is None:
-        raise UnknownVisitError("expected the token of a visit, got one that is unknown")
+    """A new code, or more time for signed ones, for a visit that has not begun."""
+    visit = _of_token(state, command.token_sha256)
     if visit.stage not in ("issued", "expired"):
         raise ConflictError(f"expected a visit before its gate, this one is {visit.stage}")
-    if command.code in state.by_code:
-        raise ConflictError("expected a new code, got one that is in use")
-    state.by_code.pop(visit.code, None)
-    visit.code = command.code
-    visit.code_expires_s = state.now_s + state.rules.code_ttl_s
+    code = command.code or ""
+    if visit.signed == bool(code):
+        raise RejectedError("expected a new code for a visit that has one, and else none")
+    if code:
+        if code_digest(code) in state.by_code:
+            raise ConflictError("expected a new code, got one that is in use")
+        state.by_code.pop(code_digest(visit.code), None)
+        state.by_code[code_digest(code)] = visit.visit_id
+    visit.code = code
+    visit.code_expires_s = state.now_s + _lasts_s(state, code)
     visit.stage = "issued"
     state.admit_visit(visit)
-    state.by_code[command.code] = visit.visit_id
     state.event("visit.code_renewed", visit.visit_id)
     return Reply(visit_id=visit.visit_id)
+
+
+def grow_group(state: HubState, command: GrowGroup) -> Reply:
+    """So many people may come in on one payer, one after another."""
+    visit = _of_token(state, command.token_sha256)
+    if not visit.signed or visit.stage not in ("issued", "entering", "binding", "shopping"):
+        raise ConflictError(f"expected a phone's visit that is not over, this one is {visit.stage}")
+    if command.entries < max(1, visit.entered):
+        raise RejectedError(
+            f"expected at least {max(1, visit.entered)} people, who are in, got {command.entries}"
+        )
+    if command.entries != visit.entries:
+        visit.entries = command.entries
+        state.event("visit.group_sized", visit.visit_id, entries=command.entries)
+    return Reply(visit_id=visit.visit_id)
+
+
+def _lasts_s(state: HubState, code: str) -> float:
+    return state.rules.code_ttl_s if code else state.rules.reserve_s
+
+
+def _of_token(state: HubState, token_sha256: str) -> Visit:
+    visit = state.visits.get(state.by_token.get(token_sha256, ""))
+    if visit is None:
+        raise UnknownVisitError("expected the token of a visit, got one that is unknown")
+    return visit
 
 
 def expire_codes(state: HubState) -> None:
@@ -74,28 +132,12 @@ def expire_codes(state: HubState) -> None:
             and state.now_s > visit.code_expires_s + state.rules.code_linger_s
         ):
             visit.stage = "expired"
-            state.by_code.pop(visit.code, None)
+            state.by_code.pop(code_digest(visit.code), None)
             state.event("visit.expired", visit.visit_id)
 
 
-def scanned(state: HubState, gate_id: str, code: str, t_s: float, sd_s: float) -> None:
-    """A code was read at a gate: if it is good, a hold is asked for and the entry waits for it."""
-    gate = next((gate for gate in state.store.gates if gate.gate_id == gate_id), None)
-    visit = state.visits.get(state.by_code.get(code, ""))
-    if gate is None or gate.kind != "entry":
-        refusal = "not an entry gate"
-    elif visit is None:
-        refusal = "code unknown or used before"
-    elif t_s > visit.code_expires_s + 3 * sd_s:
-        refusal = "code expired"
-    else:
-        refusal = ""
-    if refusal or visit is None:
-        state.count("entries_refused")
-        # The code itself is a secret and stays out of the log.
-        state.event("entry.refused", None, gate_id=gate_id, reason=refusal)
-        return
-    del state.by_code[code]
+def ask_hold(state: HubState, visit: Visit, gate_id: str, t_s: float) -> None:
+    """The first body of a visit is at the gate: the gateway is asked, and the entry waits."""
     visit.stage = "entering"
     visit.gate_id = gate_id
     visit.scanned_s = t_s
@@ -111,6 +153,18 @@ def scanned(state: HubState, gate_id: str, code: str, t_s: float, sd_s: float) -
             amount_minor=account.hold_minor,
             currency=state.store.currency,
         ),
+    )
+
+
+def enter_more(state: HubState, visit: Visit, gate_id: str, t_s: float) -> None:
+    """One more person comes in on the same payer and the same hold."""
+    visit.companions.append(Companion(gate_id, t_s))
+    state.event(
+        "entry.joined",
+        visit.visit_id,
+        gate_id=gate_id,
+        t_us=us(t_s),
+        member=len(visit.companions) + 1,
     )
 
 
@@ -131,40 +185,54 @@ def hold_answered(state: HubState, visit: Visit, *, approved: bool, reason: str)
     state.wallets.refuse_hold(visit.visit_id)
     visit.stage = "refused"
     visit.refusal = reason
-    track = state.floor.tracks.get(visit.track_id or "")
-    if track is not None:
-        track.visit_id = None
+    for body in visit.bodies():
+        track = state.floor.tracks.get(body.track_id or "")
+        if track is not None:
+            track.visit_id = None
     state.count("entries_refused")
     state.event("entry.refused", visit.visit_id, gate_id=visit.gate_id, reason=reason)
 
 
 def bind_waiting(state: HubState) -> None:
-    """Gives each scanned visit the body that stood in the gate's zone, in the order of scans.
+    """Gives each body that came in the track that stood in the gate's zone, in the order of scans.
 
-    A visit whose hold is not answered yet keeps its body reserved, so that the next shopper is
-    not taken for it.
+    A visit whose hold is not answered yet keeps its bodies reserved, so that the next shopper is
+    not taken for one of them.
     """
-    waiting = sorted(
-        _scanned(state),
-        key=lambda v: (v.scanned_s or 0.0, v.visit_id),
-    )
-    for visit in waiting:
-        if visit.track_id is None:
-            _claim(state, visit)
-        if visit.stage != "binding":
+    for visit, body in waiting_bodies(state):
+        if body.track_id is None:
+            _claim(state, body, visit)
+        if visit.stage not in ("binding", "shopping"):
             continue
-        if visit.track_id is not None:
-            _bind(state, visit)
-        elif _waited_long(state, visit):
-            if _claim_late(state, visit):
-                _bind(state, visit)
+        if body.track_id is not None:
+            bind_now(state, visit, body)
+        elif _waited_long(state, body):
+            if _claim_late(state, visit, body):
+                bind_now(state, visit, body)
             else:
-                _enter_unseen(state, visit)
+                _enter_unseen(state, visit, body)
 
 
-def _claim(state: HubState, visit: Visit) -> None:
-    gate = next(gate for gate in state.store.gates if gate.gate_id == visit.gate_id)
-    scanned_s = visit.scanned_s or 0.0
+def waiting_bodies(state: HubState) -> list[tuple[Visit, Body]]:
+    """Bodies that were let in and are not bound to a track yet, in the order of their scans."""
+    waiting: list[tuple[Visit, Body]] = []
+    for visit in state.open_visits():
+        if visit.stage in ("entering", "binding"):
+            waiting.append((visit, visit))
+        if visit.companions and visit.stage in ("entering", "binding", "shopping"):
+            waiting.extend(
+                (visit, body) for body in visit.companions if not body.bound and body.gone_s is None
+            )
+    return sorted(waiting, key=lambda row: (row[1].scanned_s or 0.0, row[0].visit_id))
+
+
+def _gate_of(state: HubState, body: Body) -> Gate:
+    return next(gate for gate in state.store.gates if gate.gate_id == body.gate_id)
+
+
+def _claim(state: HubState, body: Body, visit: Visit) -> None:
+    gate = _gate_of(state, body)
+    scanned_s = body.scanned_s or 0.0
     free = [track for track in state.floor.tracks.values() if track.visit_id is None]
     if state.floor.time_s < scanned_s:
         return
@@ -176,19 +244,20 @@ def _claim(state: HubState, visit: Visit) -> None:
     ]
     found = min(here)[2] if here else _first_after(state, gate, free, scanned_s)
     if found is not None:
-        _give(visit, found)
+        give(visit, body, found)
 
 
-def _give(visit: Visit, track: Track) -> None:
+def give(visit: Visit, body: Body, track: Track) -> None:
+    """The track is this body of the visit."""
     track.visit_id = visit.visit_id
-    visit.track_id = track.track_id
+    body.track_id = track.track_id
     visit.tracks.append(track.track_id)
 
 
-def _claim_late(state: HubState, visit: Visit) -> bool:
+def _claim_late(state: HubState, visit: Visit, body: Body) -> bool:
     """Nobody was seen in the zone: the one free body that came from there, if it is only one."""
-    gate = next(gate for gate in state.store.gates if gate.gate_id == visit.gate_id)
-    scanned_s = visit.scanned_s or 0.0
+    gate = _gate_of(state, body)
+    scanned_s = body.scanned_s or 0.0
     rules = state.rules
     found = []
     for track in state.floor.tracks.values():
@@ -198,15 +267,11 @@ def _claim_late(state: HubState, visit: Visit) -> bool:
             reach_m = rules.relink_slack_m + rules.relink_speed_m_s * late_s
             if far_m <= min(reach_m, rules.relink_m_max):
                 found.append(track)
-    others = any(v is not visit and v.track_id is None for v in _scanned(state))
+    others = any(b is not body and b.track_id is None for _v, b in waiting_bodies(state))
     if len(found) != 1 or others:
         return False
-    _give(visit, found[0])
+    give(visit, body, found[0])
     return True
-
-
-def _scanned(state: HubState) -> list[Visit]:
-    return [visit for visit in state.open_visits() if visit.stage in ("entering", "binding")]
 
 
 def _first_after(state: HubState, gate: Gate, free: list[Track], scanned_s: float) -> Track | None:
@@ -223,31 +288,48 @@ def _first_after(state: HubState, gate: Gate, free: list[Track], scanned_s: floa
     return None if best is None else best[2]
 
 
-def _bind(state: HubState, visit: Visit) -> None:
-    track = state.floor.tracks.get(visit.track_id or "")
-    scanned_s = visit.scanned_s or 0.0
-    visit.stage = "shopping"
-    state.attributor.bind(visit_id=visit.visit_id, track_id=visit.track_id or "", t_s=scanned_s)
-    state.event("visit.bound", visit.visit_id, track_id=visit.track_id, t_us=us(scanned_s))
+def bind_now(state: HubState, visit: Visit, body: Body) -> None:
+    """From its scan on the body's track is the visit's."""
+    track = state.floor.tracks.get(body.track_id or "")
+    scanned_s = body.scanned_s or 0.0
+    if isinstance(body, Companion):
+        body.bound = True
+    else:
+        visit.stage = "shopping"
+    state.attributor.bind(visit_id=visit.visit_id, track_id=body.track_id or "", t_s=scanned_s)
+    state.event("visit.bound", visit.visit_id, track_id=body.track_id, t_us=us(scanned_s))
     if track is not None:
         # The gateway may have taken so long that the shopper has walked on, or even left.
         follow(state, track, sum(t_s > scanned_s for t_s, _x, _y in track.points))
 
 
-def _waited_long(state: HubState, visit: Visit) -> bool:
-    scanned_s = visit.scanned_s or 0.0
+def _waited_long(state: HubState, body: Body) -> bool:
+    scanned_s = body.scanned_s or 0.0
     return (
         state.floor.time_s > scanned_s + state.rules.bind_wait_s
         or state.now_s > scanned_s + state.rules.stall_s
     )
 
 
-def _enter_unseen(state: HubState, visit: Visit) -> None:
-    """No body was found: the visit cannot be followed, ends here and charges nothing."""
+def _enter_unseen(state: HubState, visit: Visit, body: Body) -> None:
+    """No body was found: it cannot be followed. A visit without any ends and charges nothing."""
+    visit.mark_review("no body was seen at the gate")
+    others = [other for other in visit.inside() if other is not body]
+    if others:
+        body.gone_s = body.scanned_s
+        visit.lost = True
+        if body is visit:
+            visit.stage = "shopping"
+        state.event("visit.member_lost", visit.visit_id, reason="no body was seen at the gate")
+        return
+    if visit.companions and visit.stage == "shopping":
+        body.gone_s = body.scanned_s
+        gone_s = max(other.gone_s or 0.0 for other in visit.bodies())
+        leave(state, visit, t_s=gone_s, kind="lost")
+        return
     visit.stage = "left"
     visit.lost = True
     visit.exited_s = visit.scanned_s
     visit.exit_kind = "unseen"
     visit.grace_until_s = state.now_s + state.rules.grace_s
-    visit.mark_review("no body was seen at the gate")
     state.event("visit.lost", visit.visit_id, reason="no body was seen at the gate")

@@ -16,7 +16,9 @@ Point = tuple[float, float]
 @dataclass(slots=True)
 class Track:
     """One body on the floor. `lost_s`: when it was last seen, if it is lost; `unwatched`: because
-    its node stopped, so that nobody knows who came and went since."""
+    its node stopped, so that nobody knows who came and went since. `came_by`: the entry gate it was
+    first seen at, "" for none, None if nobody has looked. `outside_s`: when it was first seen away
+    from that gate. `told`: it had a visit, or staff know that it has none."""
 
     track_id: str
     points: deque[tuple[float, float, float]]
@@ -25,6 +27,9 @@ class Track:
     linked: bool = False
     unwatched: bool = False
     born_s: float = 0.0
+    came_by: str | None = None
+    outside_s: float | None = None
+    told: bool = False
 
     @property
     def last(self) -> tuple[float, float, float] | None:

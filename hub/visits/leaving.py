@@ -11,9 +11,9 @@ from hub.effects import us
 from hub.state import HubState
 from hub.visits.floor import Track
 from hub.visits.gates import crossing, inside
-from hub.visits.model import Visit
+from hub.visits.model import Body, Companion, Visit
 
-__all__ = ["follow", "leave", "link", "resume", "watch_lost"]
+__all__ = ["body_left", "follow", "leave", "link", "resume", "watch_lost"]
 
 RELINK_MARGIN_M = 1.0
 """A body found again must be nearer than the next candidate by so much, or by what can be walked
@@ -31,6 +31,8 @@ def link(state: HubState, track: Track, linked_from: str) -> None:
     if track.linked:
         return
     track.linked = True
+    if linked_from in state.tagged and track.visit_id is None:
+        state.tagged[track.track_id] = state.tagged.pop(linked_from)
     if before is None or before.visit_id is None or track.visit_id is not None:
         return
     _move(state, before, track, "the floor linked it")
@@ -41,19 +43,22 @@ def follow(state: HubState, track: Track, fresh: int) -> None:
     visit = state.visits.get(track.visit_id or "")
     if visit is None or visit.stage != "shopping":
         return
+    body = visit.body_of(track.track_id) or visit
+    if body.gone_s is not None:
+        return
     kept = track.points
     # From the end: a track keeps hundreds of points, and news is of one or two.
     points = [kept[k] for k in range(-min(fresh + 1, len(kept)), 0)] if fresh else []
     middle = (state.store.floor.width_m / 2, state.store.floor.depth_m / 2)
     for start, end in pairwise(points):
-        visit.step(*end)
+        visit.step(*end, body=body)
         for gate in state.store.gates:
             if gate.kind != "exit":
                 continue
             share = crossing(gate, middle, start[1:], end[1:])
             if share is not None:
                 t_s = start[0] + share * (end[0] - start[0])
-                leave(state, visit, t_s=t_s, kind="exit", gate_id=gate.gate_id)
+                body_left(state, visit, body, t_s=t_s, kind="exit", gate_id=gate.gate_id)
                 return
 
 
@@ -62,14 +67,46 @@ def watch_lost(state: HubState) -> None:
     for visit in state.open_visits():
         if visit.stage != "shopping":
             continue
-        if state.now_s - (visit.scanned_s or visit.opened_s) > state.rules.visit_s_max:
-            _lose(state, visit, state.now_s, "it lasted longer than a visit may")
+        longest_s = state.rules.visit_s_max if visit.kind == "shopper" else state.rules.staff_s_max
+        if state.now_s - (visit.scanned_s or visit.opened_s) > longest_s:
+            _lose_all(state, visit, state.now_s, "it lasted longer than a visit may")
             continue
-        track = state.floor.tracks.get(visit.track_id or "")
-        if track is None:
-            _lose(state, visit, state.floor.time_s, "its track was forgotten")
-        elif track.lost_s is not None:
-            _out_of_sight(state, visit, track, track.lost_s)
+        for body in visit.inside():
+            if visit.stage != "shopping" or (isinstance(body, Companion) and not body.bound):
+                continue
+            track = state.floor.tracks.get(body.track_id or "")
+            if track is None:
+                _lose(state, visit, body, state.floor.time_s, "its track was forgotten")
+            elif track.lost_s is not None:
+                _out_of_sight(state, visit, body, track, track.lost_s)
+
+
+def body_left(
+    state: HubState,
+    visit: Visit,
+    body: Body,
+    *,
+    t_s: float,
+    kind: str,
+    gate_id: str | None = None,
+) -> None:
+    """One body of a visit has left; the last one ends the visit."""
+    if any(other is not body for other in visit.inside()):
+        body.gone_s = t_s
+        state.event(
+            "visit.member_left",
+            visit.visit_id,
+            track_id=body.track_id,
+            how=kind,
+            gate_id=gate_id,
+            t_us=us(t_s),
+        )
+        return
+    if visit.companions:
+        body.gone_s = t_s
+        # News come in any order: the visit ends when the last one left, whoever was told of last.
+        t_s = max(other.gone_s or 0.0 for other in visit.bodies())
+    leave(state, visit, t_s=t_s, kind=kind, gate_id=gate_id)
 
 
 def leave(
@@ -95,7 +132,7 @@ def resume(state: HubState, _command: Resume) -> Reply:
     return Reply()
 
 
-def _out_of_sight(state: HubState, visit: Visit, track: Track, lost_s: float) -> None:
+def _out_of_sight(state: HubState, visit: Visit, body: Body, track: Track, lost_s: float) -> None:
     gone_s = max(
         state.floor.time_s - lost_s,
         state.now_s - lost_s - state.rules.stall_s,
@@ -108,24 +145,41 @@ def _out_of_sight(state: HubState, visit: Visit, track: Track, lost_s: float) ->
     )
     exits = [gate for gate in zones if gate.kind == "exit"]
     if exits and gone_s >= state.rules.exit_lost_wait_s:
-        leave(state, visit, t_s=lost_s, kind="lost_in_exit_zone", gate_id=exits[0].gate_id)
+        gate_id = exits[0].gate_id
+        body_left(state, visit, body, t_s=lost_s, kind="lost_in_exit_zone", gate_id=gate_id)
         return
     if _find_again(state, visit, track, lost_s):
         return
     if gone_s < state.rules.lost_wait_s:
         return
-    if zones and _walked_in(visit, zones[0]):
-        leave(state, visit, t_s=lost_s, kind="left_by_entry", gate_id=zones[0].gate_id)
+    if zones and _walked_in(body, zones[0]):
+        gate_id = zones[0].gate_id
+        body_left(state, visit, body, t_s=lost_s, kind="left_by_entry", gate_id=gate_id)
     else:
-        _lose(state, visit, lost_s, "its track was lost in the store")
+        _lose(state, visit, body, lost_s, "its track was lost in the store")
 
 
-def _walked_in(visit: Visit, gate: Gate) -> bool:
+def _walked_in(body: Body, gate: Gate) -> bool:
     """Whether the shopper was ever away from the gate: if not, sight was lost, not the shopper."""
-    return any(not inside((x_m, y_m), gate.zone_m) for _t, x_m, y_m in visit.trail)
+    return any(not inside((x_m, y_m), gate.zone_m) for _t, x_m, y_m in body.trail)
 
 
-def _lose(state: HubState, visit: Visit, t_s: float, reason: str) -> None:
+def _lose(state: HubState, visit: Visit, body: Body, t_s: float, reason: str) -> None:
+    """A body was lost for good; while others of its visit are inside, the visit goes on."""
+    if not any(other is not body for other in visit.inside()):
+        if visit.companions:
+            body.gone_s = t_s
+            t_s = max(other.gone_s or 0.0 for other in visit.bodies())
+        _lose_all(state, visit, t_s, reason)
+        return
+    body.gone_s = t_s
+    visit.lost = True
+    visit.mark_review(reason)
+    state.count("members_lost")
+    state.event("visit.member_lost", visit.visit_id, reason=reason)
+
+
+def _lose_all(state: HubState, visit: Visit, t_s: float, reason: str) -> None:
     visit.lost = True
     visit.mark_review(reason)
     state.count("visits_lost")
@@ -185,9 +239,10 @@ def _other_lost(state: HubState, visit: Visit, track: Track) -> list[float]:
         given_up = other.exit_kind == "lost" and (other.exited_s or 0.0) >= since_s
         if other is visit or not (other.stage == "shopping" or given_up):
             continue
-        theirs = state.floor.tracks.get(other.track_id or "")
-        if theirs is not None and theirs.lost_s is not None and theirs.last is not None:
-            distances.append(math.dist(theirs.last[1:], track.points[0][1:]))
+        for body in other.bodies():
+            theirs = state.floor.tracks.get(body.track_id or "")
+            if theirs is not None and theirs.lost_s is not None and theirs.last is not None:
+                distances.append(math.dist(theirs.last[1:], track.points[0][1:]))
     return distances
 
 
@@ -195,14 +250,15 @@ def _move(state: HubState, before: Track, track: Track, why: str) -> None:
     visit = state.visits.get(before.visit_id or "")
     if visit is None or visit.stage not in ("entering", "binding", "shopping"):
         return
+    body = visit.body_of(before.track_id) or visit
     track.visit_id = visit.visit_id
-    visit.track_id = track.track_id
+    body.track_id = track.track_id
     visit.tracks.append(track.track_id)
-    if visit.stage != "shopping":
+    if visit.stage != "shopping" or (isinstance(body, Companion) and not body.bound):
         return
     t_s = track.points[0][0] if track.points else state.floor.time_s
     for point in track.points:
-        visit.step(*point)
+        visit.step(*point, body=body)
     state.attributor.bind(visit_id=visit.visit_id, track_id=track.track_id, t_s=t_s)
     state.event(
         "visit.relinked",

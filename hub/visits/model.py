@@ -4,28 +4,64 @@
          \\-> expired  \\-> refused
 
 `lost` marks a visit whose body was lost for good: it settles by its certain lines only.
+
+A visit may own several bodies: people who came in on one payer. The first is the visit itself, the
+others are `companions`. The visit leaves when its last body has left.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from typing import Any, Literal, Protocol
 
 from hub.wallet.service import ChargeLine
 
-__all__ = ["OPEN_STAGES", "Stage", "Visit", "phone_word"]
+__all__ = ["OPEN_STAGES", "Body", "Channel", "Companion", "Stage", "Visit", "phone_word"]
 
 Stage = Literal["issued", "entering", "binding", "shopping", "left", "final", "expired", "refused"]
 OPEN_STAGES: tuple[Stage, ...] = ("issued", "entering", "binding", "shopping", "left")
+Channel = Literal["phone", "card", "desk", "badge"]
 TRAIL_MAX = 600
 TRAIL_STEP_S = 0.4
+Trail = deque[tuple[float, float, float]]
+
+
+def _trail() -> Trail:
+    return deque(maxlen=TRAIL_MAX)
+
+
+class Body(Protocol):
+    """One person of a visit: the visit itself is its first one. `gone_s`: when it left."""
+
+    gate_id: str | None
+    scanned_s: float | None
+    track_id: str | None
+    gone_s: float | None
+    trail: Trail
+
+
+@dataclass(slots=True)
+class Companion:
+    """Somebody more who came in on the same payer."""
+
+    gate_id: str | None
+    scanned_s: float | None
+    track_id: str | None = None
+    bound: bool = False
+    gone_s: float | None = None
+    trail: Trail = field(default_factory=_trail)
 
 
 @dataclass(slots=True)
 class Visit:
-    """One shopper's visit. Times ending in _s are hub seconds."""
+    """One shopper's visit. Times ending in _s are hub seconds.
+
+    `kind` "staff": known, but nothing is charged. `entries` people may come in on it, `entered`
+    have. Fields from `kind` on came later: a dump names them only where they are not as usual, so
+    that what was dumped before reads, and is dumped, as it was.
+    """
 
     visit_id: str
     payer: str
@@ -52,19 +88,48 @@ class Visit:
     refunded: dict[int, int] = field(default_factory=dict)
     refund_ids: dict[str, str] = field(default_factory=dict)
     unclear: list[dict[str, Any]] = field(default_factory=list)
-    trail: deque[tuple[float, float, float]] = field(
-        default_factory=lambda: deque(maxlen=TRAIL_MAX)
-    )
+    trail: Trail = field(default_factory=_trail)
+    kind: Literal["shopper", "staff"] = "shopper"
+    channel: Channel = "phone"
+    entries: int = 1
+    entered: int = 0
+    companions: list[Companion] = field(default_factory=list)
+    gone_s: float | None = None
+    taps: list[str] = field(default_factory=list)
+    desk_payments: dict[str, str] = field(default_factory=dict)
 
     @property
     def open(self) -> bool:
         """Whether anything may still happen to it."""
         return self.stage in OPEN_STAGES
 
-    def step(self, t_s: float, x_m: float, y_m: float) -> None:
-        """Remembers where the shopper was, a few times a second."""
-        if not self.trail or t_s >= self.trail[-1][0] + TRAIL_STEP_S:
-            self.trail.append((t_s, x_m, y_m))
+    @property
+    def signed(self) -> bool:
+        """Whether its phone shows signed codes."""
+        return self.channel == "phone" and not self.code
+
+    def bodies(self) -> Iterator[Body]:
+        """Everybody who came in on it, in the order of their entries."""
+        yield self
+        yield from self.companions
+
+    def body_of(self, track_id: str) -> Body | None:
+        """Whose track this is."""
+        return next((body for body in self.bodies() if body.track_id == track_id), None)
+
+    def inside(self) -> list[Body]:
+        """Who has come in, or is about to, and has not left."""
+        return [body for body in self.bodies() if body.gone_s is None]
+
+    def step(self, t_s: float, x_m: float, y_m: float, body: Body | None = None) -> None:
+        """Remembers where a body of the shopper was, a few times a second."""
+        trail = self.trail if body is None else body.trail
+        if not trail or t_s >= trail[-1][0] + TRAIL_STEP_S:
+            trail.append((t_s, x_m, y_m))
+
+    def places(self) -> list[tuple[float, float, float]]:
+        """Where its bodies were, as (t_s, x_m, y_m)."""
+        return [point for body in self.bodies() for point in body.trail]
 
     def mark_review(self, reason: str) -> None:
         """A person should look at this visit."""
@@ -77,10 +142,15 @@ class Visit:
         row = {
             item.name: getattr(self, item.name)
             for item in fields(self)
-            if item.name not in ("trail", "lines", "refunded")
+            if item.name not in ("trail", "lines", "refunded", "companions")
+            and not (item.name in _LATER and getattr(self, item.name) == _USUAL[item.name])
         }
         row["lines"] = [asdict(line) for line in self.lines]
         row["refunded"] = {str(line): count for line, count in sorted(self.refunded.items())}
+        if self.companions:
+            row["companions"] = [
+                [c.gate_id, c.scanned_s, c.track_id, c.bound, c.gone_s] for c in self.companions
+            ]
         return row
 
     @classmethod
@@ -91,7 +161,16 @@ class Visit:
             ChargeLine(**{**line, "reaches": tuple(line["reaches"])}) for line in row["lines"]
         ]
         values["refunded"] = {int(line): count for line, count in row["refunded"].items()}
+        values["companions"] = [Companion(*known) for known in row.get("companions", ())]
         return cls(**values)
+
+
+_LATER = ("kind", "channel", "entries", "entered", "gone_s", "taps", "desk_payments")
+_USUAL = {
+    item.name: item.default if item.default_factory is MISSING else item.default_factory()
+    for item in fields(Visit)
+    if item.name in _LATER
+}
 
 
 def phone_word(visit: Visit, *, unclear: int) -> str:

@@ -12,6 +12,7 @@ from hub.commands import RefundVisit, Reply
 from hub.effects import us
 from hub.errors import ConflictError, RejectedError, UnknownVisitError
 from hub.state import HubState, NearReach, decision_data
+from hub.visits.codes import code_digest
 from hub.visits.gates import bay_distance_m
 from hub.visits.model import Visit
 from hub.wallet.gateway import GatewayRequest
@@ -32,7 +33,10 @@ def settle_ready(state: HubState) -> None:
         if not open_points or grace_over:
             for point in open_points:
                 visit.mark_review(f"settled without {point}")
-            _settle(state, visit)
+            if visit.kind == "staff":
+                _end_staff(state, visit)
+            else:
+                _settle(state, visit)
 
 
 def waits_for(state: HubState, visit: Visit) -> list[str]:
@@ -61,13 +65,14 @@ def could_be(state: HubState, visit: Visit, reach: NearReach) -> bool:
     if bay is None:
         return False
     end_s = reach.t_close_s if reach.t_close_s is not None else state.now_s
+    places = visit.places()
     seen = [
         (x_m, y_m)
-        for t_s, x_m, y_m in visit.trail
+        for t_s, x_m, y_m in places
         if reach.t_open_s - TRAIL_SLACK_S <= t_s <= end_s + TRAIL_SLACK_S
     ]
     if not seen:
-        return not visit.trail or visit.lost
+        return not places or visit.lost
     return any(bay_distance_m(bay, point) <= state.rules.near_m for point in seen)
 
 
@@ -81,11 +86,12 @@ def _given_up(state: HubState, reach: NearReach) -> bool:
 
 def _came_near(state: HubState, visit: Visit, node: Node) -> bool:
     bays: list[Bay] = [bay for bay in state.store.bays if bay.bay_id in node.bays]
-    if not visit.trail:
+    places = visit.places()
+    if not places:
         return bool(bays)
     return any(
         bay_distance_m(bay, (x_m, y_m)) <= state.rules.near_m
-        for _t, x_m, y_m in visit.trail
+        for _t, x_m, y_m in places
         for bay in bays
     )
 
@@ -135,11 +141,30 @@ def _settle(state: HubState, visit: Visit) -> None:
     state.stock.settle(visit_id, lines)
     state.effects.stock.update(state.stock.shelf)
     state.carts.settle(visit_id)
+    _let_go(state, visit)
+
+
+def _end_staff(state: HubState, visit: Visit) -> None:
+    """Staff have left: what they moved has been accounted for move by move, nothing is charged."""
+    visit.stage = "final"
+    visit.settled_s = state.now_s
+    visit.needs_review = False
+    visit.review_reasons.clear()
+    state.event("staff.left", visit.visit_id, how=visit.exit_kind)
+    state.attributor.forget(visit_id=visit.visit_id)
+    state.carts.settle(visit.visit_id)
+    _let_go(state, visit)
+
+
+def _let_go(state: HubState, visit: Visit) -> None:
+    """A visit is over: its bodies are anybody again, and where they were is forgotten."""
     for name in visit.tracks:
         track = state.floor.tracks.get(name)
         if track is not None:
             track.visit_id = None
-    visit.trail.clear()
+            track.told = True
+    for body in visit.bodies():
+        body.trail.clear()
     _forget_finals(state)
 
 
@@ -171,7 +196,7 @@ def _forget_finals(state: HubState) -> None:
     for visit_id in closed[: max(0, len(closed) - state.rules.visits_final_kept)]:
         visit = state.visits.pop(visit_id)
         state.by_token.pop(visit.token_sha256, None)
-        state.by_code.pop(visit.code, None)
+        state.by_code.pop(code_digest(visit.code), None)
         state.wallets.accounts.pop(visit_id, None)
 
 

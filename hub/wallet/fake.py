@@ -135,7 +135,7 @@ class FakeGateway:
         return self._refund(request, row)
 
     def _hold(self, request: GatewayRequest) -> tuple[Outcome, str]:
-        if request.payer.startswith(DECLINED_PREFIX):
+        if request.payer.removeprefix("card:").startswith(DECLINED_PREFIX):
             return "declined", "the issuer declined"
         self._db.execute(
             "INSERT INTO holds (hold_key, payer, currency, amount_minor, state)"

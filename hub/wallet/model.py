@@ -7,6 +7,7 @@ entries of a transaction sum to zero. A pending transaction is never edited: a l
     clearing         what the gateway owes the store        debit balance
     wallet:PAYER     what a shopper may still spend         credit balance, floor 0
     debt:PAYER       what a shopper owes above the hold     debit balance
+    till:METHOD      what was paid at the desk              debit balance
     revenue:RATE     net sales at one VAT rate              credit balance
     vat:RATE         VAT owed at that rate                  credit balance
 
@@ -26,7 +27,7 @@ from hub.errors import LedgerError
 __all__ = ["ACCOUNT_KINDS", "WALLET_FLOOR_MINOR", "Entry", "Ledger", "Phase", "Transaction"]
 
 Phase = Literal["pending", "posted", "void"]
-ACCOUNT_KINDS = ("clearing", "wallet", "debt", "revenue", "vat")
+ACCOUNT_KINDS = ("clearing", "wallet", "debt", "till", "revenue", "vat")
 WALLET_FLOOR_MINOR = 0
 ENTRIES_MAX = 256
 

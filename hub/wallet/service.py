@@ -233,6 +233,34 @@ class Wallets:
         account.refund_paying_minor = paying
         return transaction, paying
 
+    def open_counter(self, visit_id: str, payer: str) -> Account:
+        """A visit that pays at the desk: no hold, so that what it comes to is a debt."""
+        if visit_id in self.accounts:
+            raise ConflictError(f"expected one account a visit, {visit_id} has one already")
+        account = Account(visit_id, payer, f"{visit_id}:hold")
+        self.accounts[visit_id] = account
+        return account
+
+    def paid_at_desk(
+        self, visit_id: str, *, number: int, method: str, amount_minor: int, at_us: int
+    ) -> Transaction:
+        """A visit's debt, or a part of it, came into a till of the desk."""
+        account = self.account(visit_id)
+        if not 0 < amount_minor <= account.debt_minor:
+            raise RejectedError(
+                f"expected 1 to {account.debt_minor}, which {visit_id} owes, got {amount_minor}"
+            )
+        transaction = self.ledger.write(
+            tx_id=f"{visit_id}:desk_paid:{number}",
+            at_us=at_us,
+            phase="posted",
+            kind="desk_paid",
+            visit_id=visit_id,
+            entries=_pair(f"till:{method}", f"debt:{account.payer}", amount_minor),
+        )
+        account.debt_minor -= amount_minor
+        return transaction
+
     def refund_paid(self, visit_id: str, *, at_us: int) -> Transaction:
         """The gateway paid a refund back."""
         account = self.account(visit_id)

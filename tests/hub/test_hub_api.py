@@ -156,11 +156,24 @@ def test_one_phone_cannot_see_another(site: Site) -> None:
     assert first["code"] not in seen
 
 
-def test_a_new_code_replaces_the_old(site: Site) -> None:
+def test_codes_turn_by_themselves(site: Site) -> None:
     opened = site.client.post("/api/v1/phones/visits", json={"payer": "anna"}).json()
-    again = site.client.post(f"/api/v1/phones/{opened['token']}/code").json()
-    assert again["code"] != opened["code"]
-    assert list(site.driver.hub.core.state.by_code) == [again["code"]]
+    url = f"/api/v1/phones/{opened['token']}"
+    position = site.driver.hub.store.last_position()
+    shown = set()
+    for site.now_s in (0.0, 29.9, 30.0, 61.0):
+        seen = site.client.get(url).json()
+        assert site.now_s < seen["code_turns_s"] <= site.now_s + 30.0
+        shown.add(seen["code"])
+    assert len(shown) == 3
+    assert opened["code"] in shown
+    assert site.driver.hub.store.last_position() == position
+    site.now_s = 901.0
+    assert site.client.get(url).json()["code"] is None
+    assert site.client.get(f"{url}/qr.svg").status_code == 409
+    again = site.client.post(f"{url}/code").json()
+    assert again["code"].startswith("SORTIE:")
+    assert again["code"] not in shown
     assert site.client.post("/api/v1/phones/visits", json={"payer": "a b"}).status_code == 422
     assert site.client.post("/api/v1/phones/visits", json={"x": 1}).status_code == 422
 

@@ -89,7 +89,7 @@ EDITS = {
                "expected captured_minor"),
     "what a visit came to": ("UPDATE visits SET total_minor = 5 WHERE stage = 'final'",
                              "expected total_minor"),
-    "a message": ("UPDATE inbox SET payload = replace(payload, 'code-one', 'code-eno')",
+    "a message": ("UPDATE inbox SET payload = replace(payload, '\"entry\"', '\"exit\"')",
                   "expected the journal to lead to event"),
     "a snapshot": ("UPDATE snapshots SET digest = 'f00'", "snapshots row 0: expected digest"),
 }  # fmt: skip
