@@ -26,7 +26,7 @@ from hub.chain import canonical
 from hub.devices import service as devices
 from hub.devices.model import Admission, Boot
 from hub.effects import NOTHING, Effects, EventLog
-from hub.errors import RejectedError
+from hub.errors import HubError, RejectedError
 from hub.inventory import service as inventory
 from hub.rules import Rules
 from hub.state import AttributorFactory, HubState, decision_data, ground_of
@@ -115,8 +115,14 @@ class HubCore:
 
     def command(self, command: c.Command, now_s: float) -> tuple[c.Reply, Effects]:
         """Does a command, or raises RejectedError and changes nothing."""
+        before = self.state.now_s, self._stirred
         self._at(now_s)
-        reply = self._do(command)
+        try:
+            reply = self._do(command)
+        except HubError:
+            # It is in no journal, so that not even its moment may stay.
+            self.state.now_s, self._stirred = before
+            raise
         return reply, self._taken()
 
     # -- reading --------------------------------------------------------------------------

@@ -8,11 +8,11 @@ from typing import Any
 from hub.errors import UnknownVisitError
 from hub.service import Hub
 from hub.state import HubState
-from hub.visits.judging import entry_code
+from hub.visits.judging import claim_of, entry_code
 from hub.visits.model import Visit, phone_word
 from hub.wallet.service import Account, ChargeLine, vat_minor
 
-__all__ = ["layout_view", "mirror_view", "phone_view", "staff_view"]
+__all__ = ["claim_view", "layout_view", "mirror_view", "phone_view", "staff_view"]
 
 CLOSED_SHOWN = 50
 """Closed visits on the staff page; all are in the database."""
@@ -95,6 +95,21 @@ def mirror_view(hub: Hub, visit_id: str) -> dict[str, Any]:
         raise UnknownVisitError(f"expected a visit the hub has in memory, got {visit_id}")
     seen = phone_view(hub, visit, state.wallets.accounts.get(visit_id))
     return {**seen, "code": None, "code_turns_s": None}
+
+
+def claim_view(hub: Hub, visit_id: str) -> dict[str, Any]:
+    """How an entry without a phone stands, for the terminal or the desk that made it, with the
+    claim that opens its receipt."""
+    visit = hub.core.state.visits.get(visit_id)
+    if visit is None:
+        raise UnknownVisitError(f"expected a visit the hub has in memory, got {visit_id}")
+    return {
+        "visit_id": visit_id,
+        "stage": visit.stage,
+        "inside": len(visit.inside()) if visit.stage in ("binding", "shopping") else 0,
+        "refusal": visit.refusal,
+        "claim": None if visit.signed else claim_of(hub.entry_keys, visit),
+    }
 
 
 def layout_view(hub: Hub) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.api.auth import Limiter, StaffAuth
+from hub.api.entries import entry_routes
 from hub.api.metrics import metric_routes
 from hub.api.phones import VISITS_PER_MINUTE_MAX, phone_routes
 from hub.api.staff import staff_routes
@@ -62,6 +63,7 @@ def create_app(driver: Driver, settings: HubSettings) -> FastAPI:
     limiter = Limiter(VISITS_PER_MINUTE_MAX, 60.0, time.monotonic)
     app.include_router(phone_routes(driver, streams, limiter))
     app.include_router(staff_routes(driver, streams, auth))
+    app.include_router(entry_routes(driver, settings, auth))
     app.include_router(tile_routes(driver, settings, auth, TileStore(time.monotonic)))
     app.include_router(metric_routes(driver, streams))
     if importlib.util.find_spec("hub.pages") is not None:

@@ -14,7 +14,7 @@ from hub.api.auth import StaffAuth
 from hub.driver import Driver
 from hub.settings import HubSettings
 
-__all__ = ["TILE_BYTES_MAX", "TILE_S_MAX", "TileStore", "tile_routes"]
+__all__ = ["TILE_BYTES_MAX", "TILE_S_MAX", "TileStore", "check_node", "tile_routes"]
 
 TILE_BYTES_MAX = 400_000
 TILE_S_MAX = 10.0
@@ -76,7 +76,7 @@ def tile_routes(
     @router.put("/nodes/{device}/tiles/{camera}", status_code=204)
     async def put(request: Request, device: Name, camera: Name) -> None:
         """A node sends a picture: JPEG, at most 400 kB."""
-        _check_node(request, device, settings)
+        check_node(request, device, settings)
         if not driver.serves(device, camera):
             raise HTTPException(403, f"expected a camera of {device}, got {camera}")
         body = bytearray()
@@ -91,7 +91,8 @@ def tile_routes(
     return router
 
 
-def _check_node(request: Request, device: str, settings: HubSettings) -> None:
+def check_node(request: Request, device: str, settings: HubSettings) -> None:
+    """403 for whoever does not have the token of this node."""
     expected = settings.node_tokens.get(device)
     kind, _, value = request.headers.get("authorization", "").partition(" ")
     given = value if kind.lower() == "bearer" else ""

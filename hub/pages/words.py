@@ -141,7 +141,17 @@ def _settled(data: Mapping[str, Any], currency: str) -> tuple[str, Tone]:
 
 
 _OF_VISITS: dict[str, tuple[str, Tone]] = {
-    "visit.opened": ("a phone asked for an entry code", "plain"),
+    "visit.opened": ("began a visit", "plain"),
+    "visit.let_in": ("was let in by {by}: {reason_said}", "plain"),
+    "visit.group_sized": ("comes with {entries} people on one payer", "plain"),
+    "visit.track_assigned": ("is also the person on track {track_id}, says {by}", "plain"),
+    "visit.member_left": ("one of the group walked out ({how_said})", "plain"),
+    "visit.member_lost": ("one of the group was lost from sight: {reason_said}", "red"),
+    "visit.ended_by_staff": ("has left, says {by}: {reason_said}", "plain"),
+    "entry.joined": ("person {member} of the group came in at {gate_id}", "plain"),
+    "entry.tag_along_explained": ("is the person who tagged along on {track_id}", "good"),
+    "staff.came_in": ("{holder} of staff came in at {gate_id}", "plain"),
+    "staff.left": ("staff left ({how_said})", "plain"),
     "visit.code_renewed": ("asked for a new code", "plain"),
     "visit.expired": ("nobody used the code", "plain"),
     "entry.scanned": ("scanned in at {gate_id}", "plain"),
@@ -157,6 +167,7 @@ _OF_MONEY: dict[str, tuple[str, Tone]] = {
     "hold.captured": ("{amount} charged to the wallet", "good"),
     "hold.voided": ("nothing to charge, the reserve is free again", "good"),
     "debt.recorded": ("{amount} could not be charged and is a debt", "amber"),
+    "debt.paid_at_desk": ("{amount} were paid at the desk ({method})", "good"),
     "refund.paid": ("{amount} were paid back", "good"),
     "refund.unpaid": ("{amount} must be paid back another way", "red"),
     "gateway.refused": ("the payment gateway said no: {reason_said}", "red"),
@@ -165,6 +176,10 @@ _OF_THE_STORE: dict[str, tuple[str, Tone]] = {
     "device.born": ("{device_id} started", "plain"),
     "sensor.blind": ("{sensor_id} is blind: {reason_said}", "red"),
     "sensor.back": ("{sensor_id} sees again", "good"),
+    "entry.tagged_along": ("somebody came in at {gate_id} behind a shopper, on {track_id}", "red"),
+    "gate.guessed_at": ("somebody tries codes out at {gate_id}", "red"),
+    "badge.added": ("a staff badge for {holder}", "plain"),
+    "badge.revoked": ("the staff badge of {holder} opens nothing any more", "amber"),
     "price.changed": ("{product} costs {price} from now on", "plain"),
     "stock.restocked": ("{quantity} × {product} put into {slot_id}", "plain"),
     "hub.resumed": ("the hub took up its work again", "plain"),
@@ -174,6 +189,7 @@ _HOW = {
     "lost_in_exit_zone": "last seen at the exit",
     "left_by_entry": "by the entry",
     "lost": "out of sight",
+    "by_staff": "as staff said",
 }
 
 

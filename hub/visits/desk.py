@@ -54,9 +54,9 @@ def assign_track(state: HubState, command: AssignTrack) -> Reply:
     track = state.floor.tracks.get(command.track_id)
     if track is not None and track.visit_id == visit.visit_id:
         return Reply(visit_id=visit.visit_id, repeated=True)
-    track = _free(state, command.track_id)
     if visit.stage != "shopping":
         raise ConflictError(f"expected a visit that is in the store, this one is {visit.stage}")
+    track = _free(state, command.track_id)
     if len(visit.companions) + 1 >= ENTRIES_MAX:
         raise ConflictError(f"expected at most {ENTRIES_MAX} people on one visit")
     gate_id = state.tagged.get(track.track_id, (None, 0.0))[0]

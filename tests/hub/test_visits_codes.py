@@ -265,6 +265,7 @@ def test_a_malformed_scan_is_unread_and_fills_its_place(shop: Any, day: Any) -> 
     day.script.clear()
     day.step(3.0, "t1", 1.0, 0.3, "born")
     day.scan(3.1, code_of(shop, visit_id))
+    day.step(3.5, "t1", 1.0, 0.8)
     shop.play(day.script, 4.0)
     assert shop.hub.core.state.visits[visit_id].stage == "shopping"
 
