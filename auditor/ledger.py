@@ -46,8 +46,11 @@ def _chains(export: Export) -> Iterable[str]:
     for part, fields in (("events", EVENT_FIELDS), ("transactions", TRANSACTION_FIELDS)):
         previous = FIRST_HASH
         for expected, row in enumerate(export[part], 1):
+            said = {name: row[name] for name in fields}
+            if "written" in row:
+                said["data"] = row["written"]
             text = json.dumps(
-                {name: row[name] for name in fields},
+                said,
                 sort_keys=True,
                 separators=(",", ":"),
                 ensure_ascii=False,

@@ -22,6 +22,7 @@ import structlog
 from contracts.messages import SendTiles
 from hub import commands as c
 from hub.errors import HubError, HubHaltedError, RejectedError, StoreError, UnknownVisitError
+from hub.events import newest
 from hub.mqtt import Arrived
 from hub.review.service import review_list
 from hub.service import BATCH_MAX, Hub, Outgoing
@@ -263,7 +264,11 @@ class Driver:
     def feed(self, after: int) -> list[dict[str, Any]]:
         """The latest events after a number."""
         with self.lock:
-            return [event.row() for event in self.hub.live.feed if event.number > after]
+            return [
+                {**event.row(), "data": newest(event.kind, event.data)}
+                for event in self.hub.live.feed
+                if event.number > after
+            ]
 
     def serves(self, device_id: str, camera_id: str) -> bool:
         """Whether this node serves this camera."""

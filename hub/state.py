@@ -11,6 +11,7 @@ from hub.carts.model import Carts
 from hub.catalog.model import Catalog
 from hub.devices.model import Devices
 from hub.effects import Attempt, Effects, EventLog
+from hub.events import written
 from hub.inventory.model import Stock
 from hub.rules import Rules
 from hub.visits.commands import CodeJudged
@@ -111,9 +112,10 @@ class HubState:
         )
 
     def event(self, kind: str, visit_id: str | None = None, **data: object) -> None:
-        """Something happened: the next row of the event log."""
+        """Something happened: the next row of the event log. `hub.events` names kind and fields."""
+        said = written(kind, data, self.level)
         self.effects.events.append(
-            self.log.append(at_s=self.now_s, kind=kind, visit_id=visit_id, data=data)
+            self.log.append(at_s=self.now_s, kind=kind, visit_id=visit_id, data=said)
         )
         if visit_id is not None:
             self.effects.visits.add(visit_id)

@@ -42,6 +42,7 @@ def phone_view(
         "kind": visit.kind,
         "channel": visit.channel,
         "entries": visit.entries,
+        "entered": visit.entered,
         "inside": len(visit.inside()) if visit.stage in ("binding", "shopping") else 0,
         "code_expires_s": visit.code_expires_s if visit.stage == "issued" else None,
         "hold_minor": account.hold_minor if account is not None else state.store.wallet.hold_minor,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import secrets
 from typing import Annotated, Any
 
@@ -105,7 +106,12 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
     def events(token: Token) -> StreamingResponse:
         """The same, as server-sent events named `visit`, whenever it changes."""
         driver.phone(token)
-        return streams.states(lambda: driver.phone(token), event="visit")
+
+        def turns_s(seen: dict[str, Any]) -> float:
+            turns = seen["code_turns_s"]
+            return math.inf if turns is None else float(turns) - driver.now()
+
+        return streams.states(lambda: driver.phone(token), event="visit", turns_s=turns_s)
 
     @router.get("/{token}/qr.svg")
     def qr(token: Token) -> Response:

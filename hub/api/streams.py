@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import HTTPException
@@ -22,6 +24,13 @@ POLL_S = 0.1
 HEARTBEAT_S = 10.0
 
 
+@dataclass(slots=True)
+class _Turn:
+    """In how many seconds a stream's state changes by itself."""
+
+    in_s: float = math.inf
+
+
 class Streams:
     """Counts open streams and refuses more than STREAMS_MAX."""
 
@@ -31,9 +40,16 @@ class Streams:
         self.ended: Callable[[], bool] = lambda: False
         """Every stream ends when this says so: the process is about to stop."""
 
-    def states(self, read: Callable[[], dict[str, Any]], *, event: str) -> StreamingResponse:
-        """Sends what `read` returns whenever it differs from what was sent last."""
-        return self._response(self._states(read, event))
+    def states(
+        self,
+        read: Callable[[], dict[str, Any]],
+        *,
+        event: str,
+        turns_s: Callable[[dict[str, Any]], float] = lambda _state: math.inf,
+    ) -> StreamingResponse:
+        """Sends what `read` returns whenever it differs from what was sent last. `turns_s` says in
+        how many seconds a state becomes another one without anything happening."""
+        return self._response(self._states(read, event, turns_s))
 
     def feed(self, read: Callable[[int], list[dict[str, Any]]], after: int) -> StreamingResponse:
         """Sends rows that have a `number`, each once, from `after` on."""
@@ -55,13 +71,21 @@ class Streams:
         finally:
             self.open -= 1
 
-    async def _states(self, read: Callable[[], dict[str, Any]], event: str) -> AsyncIterator[str]:
+    async def _states(
+        self,
+        read: Callable[[], dict[str, Any]],
+        event: str,
+        turns_s: Callable[[dict[str, Any]], float],
+    ) -> AsyncIterator[str]:
         sent = ""
-        async for changed in self._changes():
+        turn = _Turn()
+        async for changed in self._changes(turn):
             if not changed:
                 yield ": still here\n\n"
                 continue
-            text = json.dumps(await run_in_threadpool(read))
+            state = await run_in_threadpool(read)
+            turn.in_s = turns_s(state)
+            text = json.dumps(state)
             if text != sent:
                 sent = text
                 yield f"event: {event}\ndata: {text}\n\n"
@@ -77,13 +101,13 @@ class Streams:
                 after = row["number"]
                 yield f"id: {after}\nevent: log\ndata: {json.dumps(row)}\n\n"
 
-    async def _changes(self) -> AsyncIterator[bool]:
+    async def _changes(self, turn: _Turn | None = None) -> AsyncIterator[bool]:
         """True when something may have changed, False when a sign of life is due."""
         seen = -1
         quiet_s = 0.0
         while not self.ended():
             version = self._version()
-            if version != seen:
+            if version != seen or (turn is not None and turn.in_s <= 0.0):
                 seen = version
                 quiet_s = 0.0
                 yield True
@@ -92,3 +116,5 @@ class Streams:
                 yield False
             await asyncio.sleep(POLL_S)
             quiet_s += POLL_S
+            if turn is not None:
+                turn.in_s -= POLL_S

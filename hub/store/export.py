@@ -1,7 +1,7 @@
 """What an auditor reads, as JSON. The same tables can be read from the SQLite file directly.
 
     {"schema": 1, "store_id": …, "currency": …,
-     "events":        [{number, at_us, kind, visit_id, data{…}, previous_hash, hash}],
+     "events":        [{number, at_us, kind, visit_id, data{…}, written{…}, previous_hash, hash}],
      "transactions":  [{number, tx_id, at_us, phase, kind, visit_id, currency, resolves,
                         previous_hash, hash, entries [[account, amount_minor]]}],
      "holds":         [{visit_id, hold_key, payer, currency, amount_minor, state,
@@ -23,7 +23,9 @@
      "dead_letters":  {"count": …}}
 
 Times are hub microseconds, amounts minor units, debits positive. Hash chains: see hub.chain; an
-event's row is {number, at_us, kind, visit_id, data}, a transaction's row is {number, tx_id,
+event's row is {number, at_us, kind, visit_id, data}, with `written` as its data where an event has
+that: it was written in an older version of its kind than `data` says it in, or names its version
+(hub.events). A transaction's row is {number, tx_id,
 at_us, phase, kind, visit_id, currency, resolves, entries}. `hold_captured` and the like: see
 hub.wallet.service for what each transaction kind books. Entry codes and tokens are not exported.
 """
@@ -36,6 +38,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.store_file import StoreFile
+from hub.events import newest
 from hub.store import tables as t
 from hub.store.service import Store
 from hub.wallet.gateway import GatewayTotals
@@ -49,9 +52,7 @@ def export_json(store: Store, layout: StoreFile, totals: GatewayTotals | None) -
         "schema": 1,
         "store_id": layout.store_id,
         "currency": layout.currency,
-        "events": [
-            {**row, "data": json.loads(row["data"])} for row in store.rows(t.events, "number")
-        ],
+        "events": [_event(row) for row in store.rows(t.events, "number")],
         "transactions": _transactions(store),
         "holds": store.rows(t.holds, "visit_id"),
         "gateway_attempts": store.rows(t.gateway_attempts, "key"),
@@ -82,6 +83,13 @@ def _transactions(store: Store) -> list[dict[str, Any]]:
         {**row, "entries": entries.get(row["number"], [])}
         for row in store.rows(t.ledger_transactions, "number")
     ]
+
+
+def _event(row: dict[str, Any]) -> dict[str, Any]:
+    """An event in its kind's newest version; what the hash is taken of is beside it."""
+    was = json.loads(row["data"])
+    data = newest(row["kind"], was)
+    return {**row, "data": data} if data == was else {**row, "data": data, "written": was}
 
 
 def _visit(row: dict[str, Any]) -> dict[str, Any]:

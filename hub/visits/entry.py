@@ -297,7 +297,13 @@ def bind_now(state: HubState, visit: Visit, body: Body) -> None:
     else:
         visit.stage = "shopping"
     state.attributor.bind(visit_id=visit.visit_id, track_id=body.track_id or "", t_s=scanned_s)
-    state.event("visit.bound", visit.visit_id, track_id=body.track_id, t_us=us(scanned_s))
+    state.event(
+        "visit.bound",
+        visit.visit_id,
+        track_id=body.track_id,
+        t_us=us(scanned_s),
+        member=1 + next(n for n, other in enumerate(visit.bodies()) if other is body),
+    )
     if track is not None:
         # The gateway may have taken so long that the shopper has walked on, or even left.
         follow(state, track, sum(t_s > scanned_s for t_s, _x, _y in track.points))

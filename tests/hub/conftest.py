@@ -17,8 +17,10 @@ from contracts.store_file import StoreFile, parse_store_file
 from contracts.topics import topic
 from hub.attribution.model import Alternative, Decision, FloorNews, Ground
 from hub.commands import OpenVisit
+from hub.events import KINDS
 from hub.rules import Rules
 from hub.service import Hub
+from hub.state import HubState
 from hub.wallet.fake import FakeGateway
 
 STORE = """
@@ -293,6 +295,18 @@ class Shop:
             if due:
                 self.sent += self.hub.ingest([(row[1], row[2]) for row in due], self.now_s)
             self.sent += self.hub.tick(self.now_s)
+
+
+@pytest.fixture(autouse=True)
+def events_as_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every event of every test has a kind of hub.events, with exactly the fields listed there."""
+    event = HubState.event
+
+    def checked(self: HubState, kind: str, visit_id: str | None = None, **data: object) -> None:
+        assert set(data) == set(KINDS[kind].fields), kind
+        event(self, kind, visit_id, **data)
+
+    monkeypatch.setattr(HubState, "event", checked)
 
 
 @pytest.fixture

@@ -12,12 +12,13 @@ const visitor = fragment === "";
 let token = fragment || recall();
 let offset_ms = 0;
 let stream = null;
-let codes = 0;
 
-const screen = makeScreen(() => ({
+// The code turns by itself; its address turns with it, so that the picture is asked for again.
+const screen = makeScreen((state) => ({
   now_s: (Date.now() + offset_ms) / 1000,
-  qr: `${API}/${encodeURIComponent(token)}/qr.svg?n=${codes}`,
+  qr: `${API}/${encodeURIComponent(token)}/qr.svg?n=${state?.code_turns_s ?? 0}-${state?.entered ?? 0}`,
   renew: visitor ? renew : null,
+  group: visitor ? group : null,
   again: visitor ? h("button", { type: "button", class: "quiet", id: "again", onclick: forget },
     "Start another visit") : null,
 }));
@@ -65,7 +66,20 @@ async function renew() {
     const answer = await fetch(`${API}/${encodeURIComponent(token)}/code`, { method: "POST" });
     if (!answer.ok) throw new Error(await reason(answer));
     setClock(answer);
-    codes += 1;
+  } catch {
+    screen.linked(false);
+  }
+}
+
+/** So many people come in on this wallet, one after another, each with a code of their own. */
+async function group(entries) {
+  try {
+    const answer = await fetch(`${API}/${encodeURIComponent(token)}/group`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ entries }),
+    });
+    if (!answer.ok) throw new Error(await reason(answer));
   } catch {
     screen.linked(false);
   }

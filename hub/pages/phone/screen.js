@@ -43,7 +43,7 @@ export function makeScreen(parts) {
     },
     /** Draws again what has not changed but for the time. */
     tick() {
-      if (last?.stage === "issued") draw();
+      if (last?.code) draw();
     },
     /** Shows something that is no state of the hub. */
     plain(elements) {

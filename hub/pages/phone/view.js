@@ -28,16 +28,16 @@ const items = (count) => (count === 1 ? "1 item" : `${count} items`);
 const percent = (rate) => `${+(100 * Number(rate)).toFixed(2)} %`;
 
 /** The whole view of a state. `seen` holds keys of lines that were shown before. */
-export function viewOf(state, { now_s, qr, renew, seen, again }) {
+export function viewOf(state, { now_s, qr, renew, group, seen, again }) {
   switch (state.stage) {
     case "issued":
-      return codeView(state, { now_s, qr, renew });
+      return codeView(state, { now_s, qr, renew, group });
     case "entering":
     case "binding":
-      return enteringView(state);
+      return [...enteringView(state), ...nextView(state, { now_s, qr })];
     case "shopping":
     case "left":
-      return cartView(state, seen);
+      return [...nextView(state, { now_s, qr }), ...cartView(state, seen)];
     case "final":
       return [...receiptView(state), again];
     default:
@@ -75,27 +75,59 @@ export function privacyNote() {
       "Software never accuses anyone. What it is not sure of is free, unless a person looked."));
 }
 
-function codeView(state, { now_s, qr, renew }) {
+function codeView(state, { now_s, qr, renew, group }) {
   const left_s = Math.ceil(state.code_expires_s - now_s);
   if (left_s <= 0) {
     return [
       h("h1", {}, "This code has run out"),
-      h("p", { class: "soft" }, "Codes are good for two minutes and for one entry."),
+      h("p", { class: "soft" }, "A code waits for its gate so long only. Nothing was charged."),
       renew ? h("button", { type: "button", id: "renew", onclick: renew }, "Get a new code") : null,
     ];
   }
   return [
     h("h1", {}, "Scan this at the gate"),
-    qr
-      ? h("div", { class: "qr" }, h("img",
-          { id: "qr", src: qr, alt: "Your entry code as a QR code", width: 300, height: 300 }))
-      : h("p", { class: "card empty" }, "The entry code is on the shopper's own phone only."),
-    h("p", { class: "soft", id: "left" }, `Good for one entry, for ${clock(left_s)}.`),
+    picture(qr),
+    h("p", { class: "soft", id: "left" }, turning(state, now_s)),
+    group ? groupSize(state, group) : null,
     h("p", { class: "card" },
       `At the gate ${money(state.hold_minor, state.currency)} are reserved, not charged. ` +
       "You pay for what you take, once, when you leave."),
     h("div", { class: "foot" }, privacyNote()),
   ];
+}
+
+const picture = (qr) => qr
+  ? h("div", { class: "qr" }, h("img",
+      { id: "qr", src: qr, alt: "Your entry code as a QR code", width: 300, height: 300 }))
+  : h("p", { class: "card empty" }, "The entry code is on the shopper's own phone only.");
+
+function turning(state, now_s) {
+  if (!state.code_turns_s) return "Good for one entry.";
+  const left_s = Math.max(0, Math.ceil(state.code_turns_s - now_s));
+  return `Good for one entry. It changes by itself in ${clock(left_s)}; a picture of it is no use.`;
+}
+
+/** The code of the next one who comes in on the same wallet; nothing when everybody is in. */
+function nextView(state, { now_s, qr }) {
+  if (!state.code) return [];
+  return [
+    h("h2", {}, `Next one in: ${state.entered + 1} of ${state.entries}`),
+    picture(qr),
+    h("p", { class: "soft", id: "left" }, turning(state, now_s)),
+  ];
+}
+
+/** How many people come in on this wallet. */
+function groupSize(state, group) {
+  const button = (id, label, text, entries) => h("button", {
+    type: "button", class: "quiet", id, "aria-label": label, onclick: () => group(entries),
+    disabled: entries < 1 || entries > 20 ? "" : null,
+  }, text);
+  return h("div", { class: "card sum", role: "group", "aria-label": "People who come in" },
+    button("fewer", "One person less", "−", state.entries - 1),
+    h("span", { id: "people" }, state.entries === 1
+      ? "Just me" : `${state.entries} people, on my wallet`),
+    button("more", "One person more", "+", state.entries + 1));
 }
 
 /** Seconds as m:ss. */

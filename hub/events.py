@@ -1,0 +1,172 @@
+"""Every kind of event of the hub's log, in its newest version, and the way from older ones.
+
+    KINDS["visit.settled"].fields        # the fields of its data, by name
+    newest("visit.settled", data)        # data of any version, as the newest version says it
+
+An event of a version above 1 carries the version as `v` in its data: the hash of an event is taken
+of what was written, so that old events verify as they are, for ever. Whoever reads events (exports,
+pages, feeds, the auditor's document) reads them through `newest`; only the hash chain looks at the
+rows themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hub.errors import StoreError
+
+__all__ = ["KINDS", "VERSION_FIELD", "Kind", "Older", "newest", "written"]
+
+VERSION_FIELD = "v"
+Data = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Older:
+    """A version that was written until the rules' level `until` (HubState.level), and how its data
+    becomes the next version's."""
+
+    fields: tuple[str, ...]
+    until: int
+    upcast: Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of event: what it says happened, the fields of its newest version, and the versions
+    before it, oldest first."""
+
+    says: str
+    fields: tuple[str, ...] = ()
+    older: tuple[Older, ...] = ()
+
+    @property
+    def version(self) -> int:
+        """The newest version."""
+        return len(self.older) + 1
+
+
+def written(kind: str, data: Data, level: int) -> Data:
+    """Data of the newest version as it is written at a level of the rules.
+
+    A journal of before a version leads to the events that it led to then: fields that came later
+    are left out there.
+    """
+    known = KINDS.get(kind)
+    if known is None or not known.older:
+        return data
+    for number, version in enumerate(known.older, 1):
+        if level < version.until:
+            kept = {name: data[name] for name in version.fields}
+            return kept if number == 1 else {**kept, VERSION_FIELD: number}
+    return {**data, VERSION_FIELD: known.version}
+
+
+def newest(kind: str, data: Data) -> dict[str, Any]:
+    """An event's data in its kind's newest version, without the version's field.
+
+    Kinds that are not in the table stay as they are. StoreError for a version that this hub does
+    not know: a newer hub wrote it.
+    """
+    found = dict(data)
+    known = KINDS.get(kind)
+    if known is None:
+        return found
+    version = found.pop(VERSION_FIELD, 1)
+    if not isinstance(version, int) or not 1 <= version <= known.version:
+        raise StoreError(
+            f"expected {kind} of version 1 to {known.version}, got {version!r}; start the newer "
+            "hub that wrote it"
+        )
+    for step in known.older[version - 1 :]:
+        found = step.upcast(found)
+    return found
+
+
+def _one_member(data: dict[str, Any]) -> dict[str, Any]:
+    """Before groups every visit was one person's."""
+    return {**data, "member": 1}
+
+
+_DECISION = (
+    "reach_id", "line", "revision", "t_us", "gtin", "quantity", "slot_id", "to_visit",
+    "probability", "certain", "why", "alternatives",
+)  # fmt: skip
+KINDS: Mapping[str, Kind] = {
+    "visit.opened": Kind("a visit began; nobody has come in on it yet", ("payer",)),
+    "visit.code_renewed": Kind("its time before the gate began anew"),
+    "visit.expired": Kind("nobody came in on it in time"),
+    "visit.group_sized": Kind("so many people may come in on it", ("entries",)),
+    "visit.let_in": Kind("staff opened it for somebody", ("gate_id", "who", "by", "reason")),
+    "visit.bound": Kind(
+        "a body on the floor is the visit's member of that number",
+        ("track_id", "t_us", "member"),
+        older=(Older(("track_id", "t_us"), 1, _one_member),),
+    ),
+    "visit.relinked": Kind(
+        "a lost body was found again", ("from_track", "track_id", "t_us", "why")
+    ),
+    "visit.track_assigned": Kind("staff said that a body is the visit's", ("track_id", "by")),
+    "visit.lost": Kind("its last body was lost for good", ("reason",)),
+    "visit.member_lost": Kind("one of its bodies was lost for good", ("reason",)),
+    "visit.member_left": Kind("one of its bodies left", ("track_id", "how", "gate_id", "t_us")),
+    "visit.ended_by_staff": Kind("staff said that all of it has left", ("by", "reason")),
+    "visit.exited": Kind("its last body left", ("how", "gate_id", "t_us")),
+    "visit.settled": Kind(
+        "its cart is final and charged",
+        (
+            "total_minor",
+            "charged_minor",
+            "debt_minor",
+            "currency",
+            "needs_review",
+            "reasons",
+            "lines",
+            "unclear",
+        ),
+    ),
+    "visit.corrected": Kind(
+        "lines were given back", ("refund_id", "amount_minor", "paid_back_minor", "lines", "reason")
+    ),
+    "entry.scanned": Kind("its first body is at a gate", ("gate_id", "t_us")),
+    "entry.joined": Kind("one more body came in on it", ("gate_id", "t_us", "member")),
+    "entry.refused": Kind("a gate stayed shut", ("gate_id", "reason")),
+    "entry.tagged_along": Kind(
+        "a body came in that nothing explains", ("gate_id", "track_id", "t_us")
+    ),
+    "entry.tag_along_explained": Kind("such a body has a visit after all", ("track_id",)),
+    "gate.guessed_at": Kind("many forged codes at one gate", ("gate_id", "tries")),
+    "staff.came_in": Kind("a badge let its holder in", ("gate_id", "holder")),
+    "staff.left": Kind("a visit of staff is over", ("how",)),
+    "badge.added": Kind("a badge opens visits of staff", ("holder", "by")),
+    "badge.revoked": Kind("the badges of a holder open nothing", ("holder", "by")),
+    "decision.made": Kind("who took what at one reach", _DECISION),
+    "decision.revised": Kind("the same reach, on second thought", _DECISION),
+    "decision.late": Kind("a reach of a visit that is over", _DECISION),
+    "hold.placed": Kind("the gateway holds the amount", ("amount_minor",)),
+    "hold.captured": Kind("the gateway paid the charge", ("amount_minor",)),
+    "hold.voided": Kind("the hold is free again", ("amount_minor",)),
+    "debt.recorded": Kind("a charge could not be had", ("amount_minor",)),
+    "debt.paid_at_desk": Kind(
+        "a debt was paid at the desk", ("payment_id", "method", "amount_minor", "by")
+    ),
+    "refund.paid": Kind("the gateway paid a refund", ("amount_minor",)),
+    "refund.unpaid": Kind("a refund must be paid another way", ("amount_minor",)),
+    "gateway.refused": Kind("the gateway said no", ("key", "outcome", "reason")),
+    "device.born": Kind("a node began to run", ("device_id", "boot_id")),
+    "sensor.blind": Kind(
+        "a sensor sees nothing",
+        ("device_id", "sensor_id", "sensor", "bay_id", "t_us", "reason"),
+    ),
+    "sensor.back": Kind(
+        "a sensor sees again",
+        ("device_id", "sensor_id", "sensor", "bay_id", "t_us", "reason"),
+    ),
+    "price.changed": Kind("a product costs something else", ("gtin", "price_minor")),
+    "stock.restocked": Kind("pieces came onto a shelf, or off it", ("slot_id", "gtin", "quantity")),
+    "hub.resumed": Kind("the hub was away and is back"),
+}
+"""Kind to its newest version. A field that is added, changed or dropped makes a new version, and
+the version before it an `Older` one."""
