@@ -1,4 +1,5 @@
-"""`sortie hub`: backups of a hub's database, putting one back, and whether it tells the truth."""
+"""`sortie hub`: backups of a hub's database, putting one back, whether it tells the truth, and
+writing anew what follows from its log."""
 
 from __future__ import annotations
 
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
     from hub.store.copies import Copied, Progress
     from hub.store.service import Store
 
-__all__ = ["register", "run_backup", "run_restore", "run_verify"]
+__all__ = ["register", "run_backup", "run_rebuild", "run_restore", "run_verify"]
 
-hub_app = typer.Typer(help="Back up, restore and verify a hub's database.", no_args_is_help=True)
+hub_app = typer.Typer(
+    help="Back up, restore, verify and rebuild a hub's database.", no_args_is_help=True
+)
 
 Database = Annotated[
     str,
@@ -72,6 +75,21 @@ def verify_command(
         raise typer.Exit(1)
 
 
+@hub_app.command("rebuild")
+def rebuild_command(
+    database: Database = URL,
+    settings: Annotated[
+        Path | None,
+        typer.Option("--settings", help="the hub's settings, if its rules are not the usual ones"),
+    ] = None,
+) -> None:
+    """Write what is shown (visits, holds, stock, products) anew from the log. Stop the hub first.
+
+    Nothing is written if the log itself is not in order; `sortie hub verify` says what is wrong.
+    """
+    run_rebuild(database, _console(), settings=settings)
+
+
 def run_backup(url: str, target: Path, console: Console) -> None:
     """Writes a backup and says what is in it. StoreError as hub.store.copies."""
     from hub.store.copies import backup
@@ -84,6 +102,24 @@ def run_restore(source: Path, url: str, console: Console) -> None:
     from hub.store.copies import restore
 
     _copy(console, f"{source} restored", lambda told: restore(source, url, told=told))
+
+
+def run_rebuild(url: str, console: Console, *, settings: Path | None = None) -> tuple[str, ...]:
+    """Rebuilds the projections and prints each that was not right. StoreError as
+    hub.store.verify."""
+    from hub.attribution.engine import Engine
+    from hub.settings import load_settings
+    from hub.store.verify import rebuild_projections
+
+    rules = None if settings is None else load_settings(settings).rules
+    with console.status("rebuilding"):
+        changed = rebuild_projections(url, Engine, rules)
+    for sentence in changed:
+        console.print(sentence, markup=False)
+    console.print(
+        f"{len(changed):,} written anew" if changed else "nothing differed, nothing was written"
+    )
+    return changed
 
 
 def run_verify(

@@ -26,10 +26,11 @@ from hub.rules import Rules
 from hub.state import AttributorFactory
 from hub.store import tables as t
 from hub.store.copies import backup
+from hub.store.database import is_memory
 from hub.store.rows import Row, projections
 from hub.store.service import Store
 
-__all__ = ["Report", "verify"]
+__all__ = ["Report", "rebuild_projections", "verify"]
 
 Told = Callable[[str], None]
 FINDINGS_MAX = 100
@@ -60,6 +61,38 @@ def verify(
         copy = Path(folder) / "hub.sqlite"
         backup(url, copy, told=lambda table, count: told(f"copying {table}: {count} rows"))
         return _verified(f"sqlite:///{copy}", factory, rules or Rules(), told, look)
+
+
+def rebuild_projections(
+    url: str, factory: AttributorFactory, rules: Rules | None = None
+) -> tuple[str, ...]:
+    """Writes every projection anew that is not what the log makes of it; what was changed, a
+    sentence each. The hub must be stopped. StoreError, and nothing written, if the log itself is
+    not in order: a chain is broken, or the inputs do not lead to what was recorded."""
+    rules = rules or Rules()
+    store = _opened(url)
+    try:
+        snapshot = store.snapshot()
+        if snapshot is None:
+            raise StoreError("expected a hub's database with a snapshot, it has none: no hub began")
+        store.verify()
+        layout = begun(snapshot, factory, rules).state.store
+        core = rebuild(store, layout, factory, rules)
+        rows = projections(core.state)
+        changed = tuple(_differences(store, core, rows.upserts))
+        if changed:
+            store.write(rows)
+        return changed
+    finally:
+        store.close()
+
+
+def _opened(url: str) -> Store:
+    """The database itself; it must be there."""
+    file = url.removeprefix("sqlite:///")
+    if is_memory(url) or (file != url and not Path(file).is_file()):
+        raise StoreError(f"expected a hub's database, {file} is not there")
+    return Store(url)
 
 
 def _verified(

@@ -61,3 +61,34 @@ def test_verify_names_what_is_wrong_and_fails(url: str, tmp_path: Path) -> None:
     report = json.loads(found.read_text(encoding="utf-8"))
     assert len(report["findings"]) == 1
     assert [rows for rows in report["audit"].values() if rows], "the auditor sees it by itself"
+
+
+def test_rebuild_writes_what_was_wrong_anew(url: str, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "hub.sqlite") as connection:
+        connection.execute("UPDATE products SET sold = 7 WHERE gtin = ?", (COLA,))
+        connection.execute("DELETE FROM stock WHERE slot_id = 'bay-a-3-l'")
+    connection.close()
+    result = RUNNER.invoke(hub_app, ["rebuild", "--database", url])
+    assert result.exit_code == 0, result.output
+    assert f"products row {COLA}: expected sold 0, the row has 7" in result.output
+    assert "there is none" in result.output
+    assert "2 written anew" in result.output
+    again = RUNNER.invoke(hub_app, ["rebuild", "--database", url])
+    assert "nothing differed" in again.output
+    assert RUNNER.invoke(hub_app, ["verify", "--database", url]).exit_code == 0
+
+
+def test_rebuild_writes_nothing_on_a_log_that_was_edited(url: str, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "hub.sqlite") as connection:
+        connection.execute("UPDATE products SET sold = 7 WHERE gtin = ?", (COLA,))
+        connection.execute("UPDATE events SET kind = 'gift' WHERE number = 1")
+    connection.close()
+    result = RUNNER.invoke(hub_app, ["rebuild", "--database", url])
+    assert isinstance(result.exception, StoreError)
+    connection = sqlite3.connect(tmp_path / "hub.sqlite")
+    (sold,) = connection.execute("SELECT sold FROM products WHERE gtin = ?", (COLA,)).fetchone()
+    connection.close()
+    assert sold == 7
+    nowhere = RUNNER.invoke(hub_app, ["rebuild", "--database", f"sqlite:///{tmp_path / 'no'}"])
+    assert "is not there" in str(nowhere.exception)
+    assert not (tmp_path / "no").exists()
