@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from auditor.desk import desk_payments, staff_pay_nothing
+
 __all__ = ["CHECKS", "audit", "count_findings"]
 
 Export = Mapping[str, Any]
@@ -206,6 +208,8 @@ CHECKS: dict[str, Callable[[Export], Iterable[str]]] = {
     "gateway agrees with clearing": _gateway_agrees,
     "stock is conserved": _stock_conserved,
     "messages took effect once": _messages_once,
+    "desk payments pay debts": desk_payments,
+    "staff pay nothing": staff_pay_nothing,
 }
 """Name to check; each yields findings as sentences."""
 

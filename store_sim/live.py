@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveSettings", "LiveStore", "PhoneBook", "main"]
 
+CODE_TURNS_S = 15.0
+"""A phone whose code is older asks what it shows now; the hub's codes are good for longer."""
 PREFIX = "SORTIE_SIM_"
 BEHIND_S_MAX = 0.25
 """Later than this, pictures are left out until the world has caught up."""
@@ -92,6 +94,10 @@ class PhoneBook(Protocol):
 
     def ask(self, shopper: int) -> None:
         """Asks for a shopper's code, once."""
+        ...
+
+    def turn(self, shopper: int) -> None:
+        """Asks for the code that a shopper's phone shows now."""
         ...
 
     def scanned(self, shopper: int) -> None:
@@ -173,6 +179,7 @@ class LiveStore:
         for renderer in renderers.values():
             renderer.render(self.world.scene())
         self._codes: dict[str, int] = {}
+        self._coded_s: dict[int, float] = {}
         self._shelf_version = -1
         self._shelves = self._on_shelves()
         self._days = 0
@@ -262,13 +269,21 @@ class LiveStore:
             self._phones.ask(shopper)
         for shopper, code in self._phones.take_codes():
             self._codes[code] = shopper
+            self._coded_s[shopper] = world.t_s
             world.provide_code(shopper, code)
+        for shopper in world.waiting_for_code(own=True):
+            if world.t_s - self._coded_s.setdefault(shopper, world.t_s) > CODE_TURNS_S:
+                self._coded_s[shopper] = world.t_s
+                self._phones.turn(shopper)
         for scan in world.take_scans():
             if self._gate is not None:
                 t_s = scan.t_s + self._offset_s
                 self._gate.write(GateScan(scan.gate_id, t_s, scan.code))
             if scan.code in self._codes:
-                self._phones.scanned(self._codes.pop(scan.code))
+                shopper = self._codes[scan.code]
+                self._codes = {code: who for code, who in self._codes.items() if who != shopper}
+                self._coded_s.pop(shopper, None)
+                self._phones.scanned(shopper)
         for shopper in self._phones.take_refused():
             world.refuse_entry(shopper)
         self._truth.write(world.take_finished())

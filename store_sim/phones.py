@@ -1,8 +1,8 @@
 """The shoppers' phones and the shelf filler of a live store: they speak HTTP with the hub.
 
 A thread of its own does the asking, so that a slow hub never holds up the pictures. A phone asks
-for a visit and gets an entry code; after the scan it looks whether the visit was refused. What
-cannot be asked now is asked again after a pause.
+for a visit and gets an entry code, which turns from time to time; after the scan it looks whether
+the visit was refused. What cannot be asked now is asked again after a pause.
 """
 
 from __future__ import annotations
@@ -50,6 +50,11 @@ class HubClient:
         """A new visit with its entry code."""
         answer = self._ask("POST", "/api/v1/phones/visits", {"payer": payer})
         return PhoneVisit(str(answer["visit_id"]), str(answer["token"]), str(answer["code"]))
+
+    def code(self, visit: PhoneVisit) -> str | None:
+        """What the phone shows now; None when the hub has no code for it any more."""
+        code = self._ask("GET", f"/api/v1/phones/{visit.token}", None)["code"]
+        return None if code is None else str(code)
 
     def stage(self, visit: PhoneVisit) -> str:
         """The stage of a visit: issued, entering, binding, shopping, left, final, refused …"""
@@ -118,6 +123,19 @@ class Phones:
             while len(self._asked) > VISITS_MAX:
                 self._asked.popitem(last=False)
         self._add(lambda: self._open_visit(shopper))
+
+    def turn(self, shopper: int) -> None:
+        """The code on a shopper's phone turns: the one of now comes with `take_codes`."""
+
+        def look() -> bool:
+            visit = self.visit_of(shopper)
+            code = None if visit is None else self._client.code(visit)
+            if code is not None:
+                with self._changed:
+                    self._codes.append((shopper, code))
+            return True
+
+        self._add(look)
 
     def scanned(self, shopper: int) -> None:
         """The shopper has scanned: the phone looks whether the store lets the shopper in."""

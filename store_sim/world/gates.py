@@ -109,6 +109,9 @@ def perform_enter(world: World, shopper: Shopper, verb: verbs.Enter) -> Iterator
     reader = (0.42, -0.26, 0.60 * shopper.frame.stature)
     shopper.look_at = shopper.to_world((0.7, -0.3, 1.0))
     yield from drive_hand(world, shopper, hand, reader, (0.8, -0.3, -0.4), 0.5)
+    if shopper.plan.code == "own":
+        # Meanwhile the phone may show a newer one.
+        code = world.code_of(shopper.index) or code
     world.scan(way.gate.gate_id, shopper, code)
     yield from pause(world, float(rng.uniform(0.5, 0.9)))
     while world.is_reading(way.gate.gate_id):

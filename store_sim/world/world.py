@@ -75,8 +75,7 @@ class World:
     ) -> None:
         """`phone(shopper)` gives a shopper's entry code when it is asked, None while there is
         none yet; without it codes come by `provide_code`. With `doors_open=False` nobody comes,
-        and the first day does not begin, before `open_doors`. `dials` are the scenario's for
-        None."""
+        and the first day does not begin, before `open_doors`. No `dials`: the scenario's."""
         self.store = store
         self.scenario = scenario
         self.seed = seed
@@ -183,16 +182,17 @@ class World:
 
     # -- the phones
 
-    def waiting_for_code(self) -> tuple[int, ...]:
-        """Shoppers on their way to the gate who have no code yet."""
+    def waiting_for_code(self, *, own: bool = False) -> tuple[int, ...]:
+        """Who comes to the gate without a code yet; `own`: with what their phone shows then."""
         return tuple(
             shopper.index
             for shopper in self._shoppers
-            if shopper.index not in self._codes and shopper.truth.entered_s is None
+            if shopper.truth.entered_s is None and (shopper.index in self._codes) == own
+            if not own or shopper.plan.code == "own"
         )
 
     def provide_code(self, shopper: int, code: str) -> None:
-        """The phone of a shopper now shows this code; before the shopper comes is fine too."""
+        """A shopper's phone now shows this code; before the shopper comes is fine too."""
         if shopper < 0:
             raise WorldError(f"expected a shopper's index from 0 on, got {shopper}")
         self._codes[shopper] = code

@@ -73,6 +73,11 @@ class FakePhones:
         self.scans: list[int] = []
         self.filled: list[tuple[str, str, int]] = []
         self.refused: list[int] = []
+        self.turned: list[int] = []
+
+    def turn(self, shopper: int) -> None:
+        self.turned.append(shopper)
+        self.codes.append((shopper, f"code-{shopper}-{len(self.turned)}"))
 
     def ask(self, shopper: int) -> None:
         if shopper not in self.asked:
@@ -241,6 +246,25 @@ def test_after_a_standstill_nobody_runs(store: StoreFile, store_path: Path, tmp_
     live.close()
 
 
+def test_a_phone_in_a_queue_shows_the_code_of_now(
+    store: StoreFile, store_path: Path, tmp_path: Path
+) -> None:
+    clock, phones = Clock(), FakePhones()
+    scenario = build("easy-one", store, seed=3, shoppers=1)
+    live = _live(store, store_path, tmp_path, clock, phones, scenario)
+    gate = ShmGate(ShmGateSettings(name="gates", root=tmp_path), clock=clock)
+    # The code came early, and the way to the gate was long.
+    live.world.provide_code(0, "code-0")
+    live._coded_s[0] = -20.0
+    phones.asked.append(0)
+    _run(live, clock, 10.0)
+    assert phones.turned == [0]
+    assert [scan.code for scan in gate.read()] == ["code-0-1"]
+    assert phones.scans == [0]
+    gate.close()
+    live.close()
+
+
 def test_a_shopper_who_is_refused_does_not_come_in(
     store: StoreFile, store_path: Path, tmp_path: Path
 ) -> None:
@@ -307,7 +331,7 @@ class _Hub(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         kind = type(self)
         kind.seen.append(("GET", self.path, None))
-        self._answer(200, {"stage": kind.stage})
+        self._answer(200, {"stage": kind.stage, "code": f"c-now-{len(kind.seen)}"})
 
     def log_message(self, format: str, *args: Any) -> None:
         """Says nothing."""
@@ -348,6 +372,21 @@ def test_phones_get_codes_and_the_auditor_learns_whose_visit_is_whose(
     line = json.loads((tmp_path / "phones.jsonl").read_text(encoding="utf-8"))
     assert line == {"shopper": 4, "visit_id": "v-1"}
     assert said == []
+
+
+def test_a_phones_code_turns(hub: tuple[str, type[_Hub]]) -> None:
+    url, handler = hub
+    phones = Phones(HubClient(url), say=lambda _text: None)
+    phones.turn(4)
+    phones.ask(4)
+    assert collect(phones.take_codes) == [(4, "c-1")]
+    phones.turn(4)
+    assert collect(phones.take_codes) == [(4, "c-now-2")]
+    assert [seen[:2] for seen in handler.seen] == [
+        ("POST", "/api/v1/phones/visits"),
+        ("GET", "/api/v1/phones/t-1"),
+    ]
+    phones.close()
 
 
 @pytest.mark.parametrize(("stage", "refused"), [("shopping", []), ("refused", [7])])
