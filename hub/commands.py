@@ -5,6 +5,7 @@ Random tokens and codes are drawn outside and come in here; nothing below draws 
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, model_validator
@@ -36,6 +37,7 @@ __all__ = [
     "Adopt",
     "AssignTrack",
     "ChangePrice",
+    "ChangeVat",
     "CodeJudged",
     "Command",
     "EndVisit",
@@ -116,6 +118,14 @@ class ChangePrice(_Base):
     price_minor: Annotated[int, Field(ge=0, le=AMOUNT_MINOR_MAX)]
 
 
+class ChangeVat(_Base):
+    """A product has another VAT rate from now on, as a share: 0.19."""
+
+    kind: Literal["change_vat"] = "change_vat"
+    gtin: Gtin
+    vat_rate: Annotated[Decimal, Field(ge=0, le=1, decimal_places=4)]
+
+
 class Restock(_Base):
     """Staff put pieces on a shelf, or took some off."""
 
@@ -174,6 +184,7 @@ Command = (
     | RenewCode
     | RefundVisit
     | ChangePrice
+    | ChangeVat
     | Restock
     | GatewayAnswered
     | PongArrived

@@ -49,6 +49,7 @@ HANDLERS: Mapping[type, Callable[[HubState, Any], c.Reply]] = {
     c.RefundVisit: settlement.refund,
     c.GatewayAnswered: answers.answered,
     c.ChangePrice: catalog.change_price,
+    c.ChangeVat: catalog.change_vat,
     c.Restock: inventory.restock,
     c.Resume: leaving.resume,
     c.Adopt: scans.adopt,
@@ -180,6 +181,7 @@ class HubCore:
         state.devices.restore(dumped["devices"])
         state.floor.time_s = dumped["floor_s"]
         state.catalog.restore(dumped["catalog"])
+        state.catalog.restore_vat(dumped.get("vat", {}))
         state.stock.restore(dumped["stock"])
         state.wallets = Wallets.load(dumped["wallets"])
         state.blind = {(device, sensor): kind for device, sensor, kind in dumped["blind"]}

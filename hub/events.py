@@ -165,6 +165,7 @@ KINDS: Mapping[str, Kind] = {
         ("device_id", "sensor_id", "sensor", "bay_id", "t_us", "reason"),
     ),
     "price.changed": Kind("a product costs something else", ("gtin", "price_minor")),
+    "vat.changed": Kind("a product has another VAT rate", ("gtin", "vat_rate")),
     "stock.restocked": Kind("pieces came onto a shelf, or off it", ("slot_id", "gtin", "quantity")),
     "hub.resumed": Kind("the hub was away and is back"),
 }

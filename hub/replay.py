@@ -88,6 +88,7 @@ def adopt_layout(
     ]
     dumped["stock"]["counts"] = _counts(dumped, fresh)
     dumped["catalog"] = _prices(dumped, before, layout)
+    dumped["vat"] = _rates(dumped, before, grown)
     grown.restore(dumped)
     position = store.last_position() + 1
     rows = Rows()
@@ -194,6 +195,17 @@ def _prices(dumped: dict[str, Any], before: StoreFile, layout: StoreFile) -> dic
             known = [*known, [from_s, product.price_minor]]
         prices[product.gtin] = known
     return prices
+
+
+def _rates(dumped: dict[str, Any], before: StoreFile, grown: HubCore) -> dict[str, Any]:
+    """VAT rates that staff changed stay, unless the file says another one than it said."""
+    old = {product.gtin: f"{before.vat_rate(product):.4f}" for product in before.products}
+    products = grown.state.catalog.products
+    return {
+        gtin: row
+        for gtin, row in dumped.get("vat", {}).items()
+        if gtin in products and old.get(gtin) == products[gtin].vat_rate
+    }
 
 
 def _reseed(rows: Rows, store: Store, core: HubCore) -> None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from hub.api.auth import StaffAuth, check_origin
 from hub.api.streams import Streams
-from hub.commands import ChangePrice, RefundVisit, Reply, Restock
+from hub.commands import ChangePrice, ChangeVat, RefundVisit, Reply, Restock
 from hub.driver import Driver
 from hub.views import layout_view, mirror_view
 
@@ -97,6 +97,11 @@ def _command_routes(router: APIRouter, driver: Driver) -> None:
     @router.post("/staff/prices")
     def price(body: ChangePrice) -> Reply:
         """A product costs something else from now on."""
+        return driver.command(body)
+
+    @router.post("/staff/vat")
+    def vat(body: ChangeVat) -> Reply:
+        """A product has another VAT rate from now on."""
         return driver.command(body)
 
     @router.post("/staff/stock")

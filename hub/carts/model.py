@@ -17,6 +17,7 @@ Key = tuple[str, int]
 @dataclass(frozen=True, slots=True)
 class _Piece:
     price_minor: int
+    vat_rate: str
     reach_id: str
 
 
@@ -70,7 +71,7 @@ class Carts:
     def lines(
         self, visit_id: str, quantities: Mapping[str, int], catalog: Catalog
     ) -> list[ChargeLine]:
-        """What the visit owes: certain pieces at the price seen at their pick.
+        """What the visit owes: certain pieces at the price and VAT rate seen at their pick.
 
         A piece put back takes the dearest of its kind out of the cart. `quantities` is the
         attributor's own count; where the two differ the smaller one is charged.
@@ -82,14 +83,15 @@ class Carts:
                 continue
             held = pieces.setdefault(gtin, [])
             if quantity > 0:
-                price = catalog.products[gtin].price_at(decision.t_s)
-                held.extend([_Piece(price, decision.reach_id)] * quantity)
+                product = catalog.products[gtin]
+                price, vat_rate = product.price_at(decision.t_s), product.vat_at(decision.t_s)
+                held.extend([_Piece(price, vat_rate, decision.reach_id)] * quantity)
             else:
                 _take_dearest(held, -quantity)
         lines: list[ChargeLine] = []
         for gtin, held in pieces.items():
             _take_dearest(held, len(held) - max(0, quantities.get(gtin, 0)))
-            lines.extend(_priced(gtin, held, catalog.products[gtin].vat_rate, len(lines)))
+            lines.extend(_priced(gtin, held, len(lines)))
         return lines
 
     def settle(self, visit_id: str) -> None:
@@ -137,10 +139,10 @@ def _take_dearest(held: list[_Piece], count: int) -> None:
         del held[dearest]
 
 
-def _priced(gtin: str, held: list[_Piece], vat_rate: str, offset: int) -> list[ChargeLine]:
-    by_price: dict[int, list[str]] = {}
+def _priced(gtin: str, held: list[_Piece], offset: int) -> list[ChargeLine]:
+    by_price: dict[tuple[int, str], list[str]] = {}
     for piece in held:
-        by_price.setdefault(piece.price_minor, []).append(piece.reach_id)
+        by_price.setdefault((piece.price_minor, piece.vat_rate), []).append(piece.reach_id)
     return [
         ChargeLine(
             line=offset + index + 1,
@@ -150,5 +152,5 @@ def _priced(gtin: str, held: list[_Piece], vat_rate: str, offset: int) -> list[C
             vat_rate=vat_rate,
             reaches=tuple(dict.fromkeys(reaches)),
         )
-        for index, (price_minor, reaches) in enumerate(by_price.items())
+        for index, ((price_minor, vat_rate), reaches) in enumerate(by_price.items())
     ]

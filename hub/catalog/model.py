@@ -19,12 +19,18 @@ PRICES_MAX = 1_000
 
 @dataclass(slots=True)
 class CatalogProduct:
-    """One product and its prices as (from hub seconds, minor units), oldest first."""
+    """One product and its prices as (from hub seconds, minor units), oldest first. `vat_rate` is
+    the rate of now; `vat_rates` holds those before it as (until hub seconds, rate)."""
 
     gtin: str
     name: str
     vat_rate: str
     prices: list[tuple[float, int]] = field(default_factory=list)
+    vat_rates: list[tuple[float, str]] = field(default_factory=list)
+
+    def vat_at(self, t_s: float) -> str:
+        """The VAT rate that held at a time."""
+        return next((rate for until_s, rate in self.vat_rates if t_s < until_s), self.vat_rate)
 
     def price_at(self, t_s: float) -> int:
         """The price that was shown at a time, in minor units."""
@@ -60,6 +66,36 @@ class Catalog:
             )
         product.prices.append((from_s, price_minor))
         del product.prices[:-PRICES_MAX]
+
+    def change_vat(self, gtin: str, vat_rate: str, *, from_s: float) -> None:
+        """From now on the product has this VAT rate; carts keep the rate of the pick."""
+        product = self.products.get(gtin)
+        if product is None:
+            raise RejectedError(f"expected a GTIN of this store, got {gtin}")
+        if product.vat_rate == vat_rate:
+            raise RejectedError(f"expected another VAT rate than {vat_rate}, which it has")
+        if product.vat_rates and product.vat_rates[-1][0] >= from_s:
+            raise RejectedError(
+                f"expected a time later than {product.vat_rates[-1][0]}, got {from_s}"
+            )
+        product.vat_rates.append((from_s, product.vat_rate))
+        del product.vat_rates[:-PRICES_MAX]
+        product.vat_rate = vat_rate
+
+    def dump_vat(self) -> dict[str, Any]:
+        """VAT rates of products whose rate has changed, as JSON values; empty if none has."""
+        return {
+            gtin: [product.vat_rate, [[until_s, rate] for until_s, rate in product.vat_rates]]
+            for gtin, product in sorted(self.products.items())
+            if product.vat_rates
+        }
+
+    def restore_vat(self, state: Mapping[str, Any]) -> None:
+        """Takes in what `dump_vat` described."""
+        for gtin, (rate, before) in state.items():
+            if gtin in self.products:
+                self.products[gtin].vat_rate = rate
+                self.products[gtin].vat_rates = [(until_s, old) for until_s, old in before]
 
     def dump(self) -> dict[str, Any]:
         """Prices as JSON values."""

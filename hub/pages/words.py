@@ -181,6 +181,7 @@ _OF_THE_STORE: dict[str, tuple[str, Tone]] = {
     "badge.added": ("a staff badge for {holder}", "plain"),
     "badge.revoked": ("the staff badge of {holder} opens nothing any more", "amber"),
     "price.changed": ("{product} costs {price} from now on", "plain"),
+    "vat.changed": ("{product} has a VAT rate of {vat_rate} from now on", "plain"),
     "stock.restocked": ("{quantity} × {product} put into {slot_id}", "plain"),
     "hub.resumed": ("the hub took up its work again", "plain"),
 }

@@ -60,6 +60,7 @@ def dump_later(state: HubState) -> dict[str, Any]:
         "judged": [command.model_dump(mode="json") for command in state.judged.values()],
         "badges": dict(sorted(state.badges.items())),
         "guesses": dict(sorted(state.guesses.items())),
+        "vat": state.catalog.dump_vat(),
     }
     return {name: value for name, value in parts.items() if value}
 

@@ -6,14 +6,16 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from auditor.ledger import audit
 from contracts import messages as m
-from hub.commands import ChangePrice, EndVisit
+from hub.commands import ChangePrice, ChangeVat, EndVisit
 from hub.driver import Driver
+from hub.errors import RejectedError
 from hub.rules import Rules
 
 COLA, BREAD = "4006381333931", "5901234123457"
@@ -157,6 +159,35 @@ def test_price_changed_in_mid_visit_is_the_price_seen_at_the_pick(shop: Any, day
     visit = shop.hub.core.state.visits[visit_id]
     assert [line.unit_price_minor for line in visit.lines] == [119]
     in_order(shop)
+
+
+def test_vat_changed_in_mid_visit_is_the_rate_of_the_pick(
+    make_shop: Callable[..., Any], day: Any
+) -> None:
+    shop = make_shop("vat.sqlite", snapshot_every=40)
+    visit_id = shop.open_visit("code-of-ann")
+    exit_s = day.shop(1.0, "t1", "code-of-ann", [(COLA, True), (COLA, True)])
+    shop.play([row for row in day.script if row[0] <= 2.95], 2.95)
+    change = ChangeVat(gtin=COLA, vat_rate=Decimal("0.07"))
+    shop.hub.command(change, 3.0)
+    for wrong in (change, change.model_copy(update={"gtin": "9999999999994"})):
+        with pytest.raises(RejectedError):
+            shop.hub.command(wrong, 3.0)
+    shop.play([row for row in day.script if row[0] > 2.95], exit_s + 5.0)
+    visit = shop.hub.core.state.visits[visit_id]
+    # One line for each rate, so that the VAT of the receipt is that of the picks.
+    assert [(line.quantity, line.vat_rate) for line in visit.lines] == [
+        (1, "0.1900"),
+        (1, "0.0700"),
+    ]
+    balances = shop.hub.core.state.wallets.ledger.balances()
+    assert (balances["vat:0.1900"], balances["vat:0.0700"]) == (-19, -8)
+    in_order(shop)
+    shop.play([], exit_s + 12.0)
+    shop.hub.close()
+    again = make_shop("vat.sqlite").hub.core.state.catalog
+    assert again.products[COLA].vat_at(2.0) == "0.1900"
+    assert again.products[COLA].vat_at(4.0) == "0.0700"
 
 
 @pytest.mark.parametrize("stop_after", [4, 6, 8, 10, 12])
