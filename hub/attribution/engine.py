@@ -246,6 +246,7 @@ class Engine:
 
     def _explain(self, live: Live) -> None:
         live.who = self._who(live)
+        live.several = self._floor.several(live.t_s)
         live.choices = explain(
             self._layout,
             self._settings,

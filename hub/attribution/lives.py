@@ -41,6 +41,7 @@ class Live:
     boards: set[tuple[str, str, str]] = field(default_factory=set)
     drains: dict[tuple[int, str], int] = field(default_factory=dict)
     owners: frozenset[str] = frozenset()
+    several: frozenset[str] = frozenset()
     hands: frozenset[str] = frozenset()
 
     def index(self, layout: Layout) -> None:

@@ -164,6 +164,18 @@ class Floor:
         """Points in memory."""
         return sum(len(body.points) + len(body.wrists) for body in self._bodies.values())
 
+    def several(self, t_s: float) -> frozenset[str]:
+        """Visits of which several bodies were on the floor at a time."""
+        once: set[str] = set()
+        more: set[str] = set()
+        for body in self._bodies.values():
+            if not (body.bound and body.points and body.points[0][0] <= t_s <= body.points[-1][0]):
+                continue
+            visit = self._owner(body, t_s)
+            if visit is not None:
+                (more if visit in once else once).add(visit)
+        return frozenset(more)
+
     # ------------------------------------------------------------ who
 
     def who(self, sighting: Sighting) -> dict[str | None, float]:

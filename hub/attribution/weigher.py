@@ -185,10 +185,13 @@ class Weigher:
         return total
 
     def _reaches_far(self, number: int, index: int, chosen: int) -> int:
-        """How many pairs of moves of two reaches would be one body's at two distant places."""
+        """How many pairs of moves of two reaches would be one body's at two distant places. Two
+        bodies of one visit are at two places all the time."""
+        several = self._lives[-1].several
         return sum(
             move.owner is not None
             and move.owner == other.owner
+            and move.owner not in several
             and self._apart(move.place, other.place)
             for other in self._lives[index].choices[chosen].moves
             for move in self._choices[number].moves
