@@ -6,6 +6,7 @@ import hashlib
 import io
 import math
 import secrets
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import segno
@@ -106,12 +107,7 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
     def events(token: Token) -> StreamingResponse:
         """The same, as server-sent events named `visit`, whenever it changes."""
         driver.phone(token)
-
-        def turns_s(seen: dict[str, Any]) -> float:
-            turns = seen["code_turns_s"]
-            return math.inf if turns is None else float(turns) - driver.now()
-
-        return streams.states(lambda: driver.phone(token), event="visit", turns_s=turns_s)
+        return streams.states(lambda: driver.phone(token), event="visit", turns_s=_turns_s(driver))
 
     @router.get("/{token}/qr.svg")
     def qr(token: Token) -> Response:
@@ -128,6 +124,16 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
         )
 
     return router
+
+
+def _turns_s(driver: Driver) -> Callable[[dict[str, Any]], float]:
+    """In how many seconds a phone's code becomes another one."""
+
+    def turns_s(seen: dict[str, Any]) -> float:
+        turns = seen["code_turns_s"]
+        return math.inf if turns is None else float(turns) - driver.now()
+
+    return turns_s
 
 
 def _digest(token: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from auditor.ledger import audit
 from contracts import messages as m
 from contracts.codec import encode, envelope
 from contracts.store_file import StoreFile, parse_store_file
@@ -18,9 +19,11 @@ from contracts.topics import topic
 from hub.attribution.model import Alternative, Decision, FloorNews, Ground
 from hub.commands import OpenVisit
 from hub.events import KINDS
+from hub.replay import rebuild
 from hub.rules import Rules
 from hub.service import Hub
 from hub.state import HubState
+from hub.store.service import Store
 from hub.wallet.fake import FakeGateway
 
 STORE = """
@@ -364,3 +367,17 @@ def make_shop(layout: StoreFile, tmp_path: Path) -> Iterator[Callable[..., Shop]
 @pytest.fixture
 def shop(make_shop: Callable[..., Shop]) -> Shop:
     return make_shop()
+
+
+@pytest.fixture
+def kept(make_shop: Callable[..., Any], tmp_path: Path) -> Any:
+    """A shop on disk that must replay to itself at the end of the test, its books in order."""
+    shop = make_shop("hub.sqlite")
+    yield shop
+    shop.hub._commit()
+    core = shop.hub.core
+    assert {k: v for k, v in audit(shop.hub.export_json()).items() if v} == {}
+    store = Store(f"sqlite:///{tmp_path / 'hub.sqlite'}")
+    again = rebuild(store, core.state.store, core.state.factory, core.state.rules)
+    store.close()
+    assert again.digest() == core.digest()

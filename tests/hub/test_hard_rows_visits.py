@@ -17,6 +17,7 @@ from hub.commands import ChangePrice, ChangeVat, EndVisit
 from hub.driver import Driver
 from hub.errors import RejectedError
 from hub.rules import Rules
+from tests.hub.visits_kit import enter, group, visit_of, walk_out
 
 COLA, BREAD = "4006381333931", "5901234123457"
 
@@ -195,13 +196,10 @@ def test_hub_down_in_a_group_visit_loses_nothing(
     make_shop: Callable[..., Any], day: Any, stop_after: int
 ) -> None:
     """The hub is gone and back in the middle of two people's visit on one payer."""
-    from tests.hub.test_visits_entries import code_of, enter, group, visit_of, walk_out
-
     shop = make_shop("group.sqlite", rules=Rules())
     visit_id = group(shop)
     enter(shop, day, visit_id, "t1")
     enter(shop, day, visit_id, "t2")
-    assert code_of is not None
     at_s = shop.now_s
     day.reach(at_s + 0.3, "t1", COLA)
     day.reach(at_s + 0.4, "t2", BREAD)
