@@ -238,6 +238,17 @@ class HubFeed:
         self._phones.pop(visit_id, None)
         return answer.status_code == 200, _reason(answer)
 
+    async def ask(self, path: str, body: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str]:
+        """Asks the hub for something that staff may ask; its answer, or None and its words."""
+        try:
+            answer = await self._client.post(f"/api/v1/staff/{path}", json=body)
+        except httpx.HTTPError:
+            return None, "The hub did not answer; look what it did before you try again."
+        if not answer.is_success:
+            return None, _reason(answer)
+        found: Mapping[str, Any] = answer.json()
+        return found, ""
+
     async def login(self, password: str) -> LoginAnswer:
         """Asks the hub whether this is the staff password."""
         try:

@@ -266,12 +266,14 @@ def counters(shot: Snapshot) -> list[Fact]:
         return []
     state = shot.state
     inside = sum(row["stage"] in ("binding", "shopping") for row in shot.visits)
+    behind = len(state.get("tagged_along", ()))
     debt_minor = sum(row["debt_minor"] for row in shot.visits)
     sold_minor = sum(row["captured_minor"] for row in shot.visits)
     dead = int(state["counters"].get("dead_letters", 0))
     review = len(shot.review)
     return [
         Fact("in the store", str(inside), "plain"),
+        Fact("tagged along", str(behind), "red" if behind else "plain"),
         Fact("codes waiting", str(state["waiting_codes"]), "plain"),
         Fact("charged lately", money(sold_minor, shot.currency), "plain"),
         Fact("to review", str(review), "amber" if review else "plain"),

@@ -9,6 +9,7 @@ from html import escape
 
 from nicegui import ui
 
+from hub.pages.desk import DeskPanel
 from hub.pages.feed import HubFeed
 from hub.pages.markup import (
     cart_html,
@@ -79,6 +80,8 @@ class StaffPage:
                 self._no_carts = Pane()
                 self._carts = Cards("carts", self._refund_button)
             with ui.element("div").classes("stack"):
+                with _section("Gate and desk", "desk"):
+                    self._desk = DeskPanel(self._feed)
                 with _section("What happened", "feed"):
                     self._feed_pane = Pane("scroll", role="log")
                 with _section("Health", "health"):
@@ -111,6 +114,7 @@ class StaffPage:
             )
             for row in shot.review[:REVIEWS_SHOWN]
         )
+        self._desk.show(shot)
         self._show_floor(shot)
 
     def _show_floor(self, shot: Snapshot) -> None:

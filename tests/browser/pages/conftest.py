@@ -198,7 +198,8 @@ class Story:
         """Tracks that the hub knows to be visits."""
         answer = httpx.get(f"{self._store.hub_url}/api/v1/staff/state", timeout=DEADLINE_S)
         visits = answer.raise_for_status().json()["visits"]
-        return {row["track_id"] for row in visits if row["stage"] == "shopping"}
+        inside = [row for row in visits if row["stage"] == "shopping"]
+        return {body["track_id"] for row in inside for body in row["bodies"]}
 
     def walk(self, name: str, x_m: float, y_m: float) -> None:
         """In a straight line at an easy pace."""

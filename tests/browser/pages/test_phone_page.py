@@ -69,6 +69,35 @@ def test_from_the_code_over_the_cart_to_the_receipt(phone: Any, store: Any, stor
     assert phone.faults == []
 
 
+def test_a_group_comes_in_on_one_wallet(phone: Any, store: Any, story: Any) -> None:
+    begin(phone, store)
+    assert phone.text("#people") == "Just me"
+    assert "changes by itself" in phone.text("#left")
+    phone.eval("document.getElementById('more').focus()")
+    phone.click("#more")
+    phone.until_text("2 people, on my wallet", "#people")
+    assert phone.eval("document.activeElement.id") == "more"
+    assert fits(phone)
+    first = store.phone(phone.eval(TOKEN))["code"]
+    shown = phone.eval("document.querySelector('#qr').src")
+    story.enter("gil", first)
+    # The code of the next one stands where the first one's was.
+    phone.until_text("Next one in: 2 of 2")
+    phone.until(f"document.querySelector('#qr')?.src !== {shown!r}")
+    second = store.phone(phone.eval(TOKEN))["code"]
+    assert second != first
+    story.enter("hal", second)
+    phone.until("!document.querySelector('#qr')")
+    story.take("hal", "bay-a-3-l")
+    phone.until_text("Kolibri Cola", "#cart")
+    story.leave("gil")
+    assert phone.text("#word") == "shopping"
+    story.leave("hal")
+    phone.until_text("final", "#word")
+    assert phone.text("#total") == "€0.99"
+    assert phone.faults == []
+
+
 def test_what_the_store_was_not_sure_of_is_free(phone: Any, store: Any, story: Any) -> None:
     story.enter("ben", begin(phone, store))
     story.take("ben", "bay-b-3-l", unsure=True)

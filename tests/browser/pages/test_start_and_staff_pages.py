@@ -140,6 +140,18 @@ def test_a_refund_asks_first_and_is_made_once(tab: Any, store: Any, story: Any) 
     assert receipt["refunded"] == [{"line": 1, "quantity": 1}]
 
 
+def test_staff_let_somebody_in_who_pays_at_the_desk(tab: Any, store: Any, story: Any) -> None:
+    tab.goto(f"{store.pages_url}/staff")
+    desk = pane("desk")
+    tab.until_text("Let somebody in", desk)
+    tab.click(f"{desk} .let-in")
+    tab.until_text("Pays at the desk", ".let-in-card")
+    tab.click(".let-in-card .go")
+    tab.until("document.body.innerText.includes('The receipt is at /phone/#')")
+    tab.until_text("was let in by staff: no phone", pane("feed"))
+    assert tab.faults == []
+
+
 def test_pages_say_when_the_hub_is_away_and_go_on(tab: Any, store: Any) -> None:
     tab.goto(f"{store.pages_url}/staff")
     tab.until("document.querySelector('.banner').innerText === ''")
