@@ -17,11 +17,10 @@ import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from contracts.codec import decode, encode, split
+from contracts.codec import decode, encode
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
 from contracts.messages import (
@@ -34,9 +33,10 @@ from contracts.messages import (
     NodeHealth,
 )
 from contracts.store_file import StoreFile
-from contracts.topics import device_of, topic
+from contracts.topics import topic
 from hub import commands as c
 from hub.core import LEVEL, HubCore
+from hub.deliveries import Delivery, address, unpacked
 from hub.effects import NOTHING, Effects, us
 from hub.errors import GatewayTimeoutError, HubError, HubHaltedError, StoreWriteError
 from hub.live import Live, NodeState
@@ -61,7 +61,6 @@ PING_S, PING_FIRST_S, PING_FIRST = 5.0, 0.5, 6
 SNAPSHOT_EVERY = 20_000
 """Inputs between snapshots; a snapshot waits for a moment without visits."""
 INBOX_KEPT_US = 7 * 86_400 * 1_000_000
-Delivery = bytes | tuple[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +173,7 @@ class Hub:
         self._check(started=True)
         now = self._now(now_s)
         out: list[Outgoing] = []
-        single, unreadable = _unpacked(deliveries)
+        single, unreadable = unpacked(deliveries)
         for begin in range(0, len(single), BATCH_MAX):
             out.extend(self._acks(self._take_chunk(single[begin : begin + BATCH_MAX], now)))
         for name, payload, reason in unreadable:
@@ -270,7 +269,7 @@ class Hub:
         """Takes one delivery; returns the (device, boot) to acknowledge, if any."""
         name, payload = delivery if isinstance(delivery, tuple) else ("", delivery)
         try:
-            device_id, channel = _address(name)
+            device_id, channel = address(name)
             if channel in ("events", "batch"):
                 item = decode(payload)
                 self._authentic(item, device_id)
@@ -485,29 +484,3 @@ class Hub:
         """A message to a device, on its channel."""
         name = topic(channel, store_id=self.core.state.store.store_id, device_id=device_id)
         return Outgoing(name, encode(message), qos, retain)
-
-
-def _unpacked(
-    deliveries: Sequence[Delivery],
-) -> tuple[list[Delivery], list[tuple[str, bytes, str]]]:
-    """Single messages, those of batches among them; and batches that are none, with the reason."""
-    single: list[Delivery] = []
-    unreadable: list[tuple[str, bytes, str]] = []
-    for delivery in deliveries:
-        if isinstance(delivery, bytes) or not delivery[0].endswith("/batch"):
-            single.append(delivery)
-            continue
-        name, payload = delivery
-        try:
-            single.extend((name, line) for line in split(payload))
-        except ContractError as error:
-            unreadable.append((name, payload, str(error)))
-    return single, unreadable
-
-
-@lru_cache(maxsize=4_096)
-def _address(name: str) -> tuple[str, str]:
-    """Device and channel of a topic; bare bytes are an envelope of any device."""
-    if not name:
-        return "", "events"
-    return device_of(name), name.rsplit("/", 1)[1]

@@ -1,0 +1,41 @@
+"""What arrives from the broker: batches taken apart, and topics read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from contracts.codec import split
+from contracts.errors import ContractError
+from contracts.topics import device_of
+
+__all__ = ["Delivery", "address", "unpacked"]
+
+Delivery = bytes | tuple[str, bytes]
+"""A topic and its payload, or the bytes of an envelope."""
+
+
+def unpacked(
+    deliveries: Sequence[Delivery],
+) -> tuple[list[Delivery], list[tuple[str, bytes, str]]]:
+    """Single messages, those of batches among them; and batches that are none, with the reason."""
+    single: list[Delivery] = []
+    unreadable: list[tuple[str, bytes, str]] = []
+    for delivery in deliveries:
+        if isinstance(delivery, bytes) or not delivery[0].endswith("/batch"):
+            single.append(delivery)
+            continue
+        name, payload = delivery
+        try:
+            single.extend((name, line) for line in split(payload))
+        except ContractError as error:
+            unreadable.append((name, payload, str(error)))
+    return single, unreadable
+
+
+@lru_cache(maxsize=4_096)
+def address(name: str) -> tuple[str, str]:
+    """Device and channel of a topic; bare bytes are an envelope of any device."""
+    if not name:
+        return "", "events"
+    return device_of(name), name.rsplit("/", 1)[1]
