@@ -110,10 +110,15 @@ class RefundVisit(_Base):
     reason: Annotated[str, Field(max_length=200)] = ""
 
 
+OnceKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""Under the same key a command is done once; what has no key is done each time."""
+
+
 class ChangePrice(_Base):
     """A product costs something else from now on."""
 
     kind: Literal["change_price"] = "change_price"
+    once_key: OnceKey | None = None
     gtin: Gtin
     price_minor: Annotated[int, Field(ge=0, le=AMOUNT_MINOR_MAX)]
 
@@ -130,6 +135,7 @@ class Restock(_Base):
     """Staff put pieces on a shelf, or took some off."""
 
     kind: Literal["restock"] = "restock"
+    once_key: OnceKey | None = None
     slot_id: SlotId
     gtin: Gtin
     quantity: Annotated[int, Field(ge=-10_000, le=10_000)]

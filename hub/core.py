@@ -118,12 +118,17 @@ class HubCore:
         """Does a command, or raises RejectedError and changes nothing."""
         before = self.state.now_s, self._stirred
         self._at(now_s)
+        key: str | None = getattr(command, "once_key", None)
+        if key is not None and key in self.state.once:
+            return c.Reply(repeated=True), self._taken()
         try:
             reply = self._do(command)
         except HubError:
             # It is in no journal, so that not even its moment may stay.
             self.state.now_s, self._stirred = before
             raise
+        if key is not None:
+            self.state.remember(key)
         return reply, self._taken()
 
     # -- reading --------------------------------------------------------------------------
@@ -159,8 +164,11 @@ class HubCore:
     def dump(self) -> dict[str, Any]:
         """The state as JSON values; complete when `quiet`."""
         state = self.state
+        # Older snapshots have no keys, and their digest must stay what it was.
+        once = {"once": list(state.once)} if state.once else {}
         return {
             **scans.dump_later(state),
+            **once,
             "now_s": state.now_s,
             "log": [state.log.number, state.log.head],
             "devices": state.devices.dump(),
@@ -187,6 +195,7 @@ class HubCore:
         state.blind = {(device, sensor): kind for device, sensor, kind in dumped["blind"]}
         state.counters = dict(dumped["counters"])
         scans.restore_later(state, dumped)
+        state.once = dict.fromkeys(dumped.get("once", ()))
         for row in dumped["visits"]:
             self._known(Visit.load(row))
         self._renew()

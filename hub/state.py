@@ -26,6 +26,8 @@ __all__ = ["Ask", "AttributorFactory", "HubState", "NearReach", "decision_data",
 AttributorFactory = Callable[[Ground], Attributor]
 """Makes an attributor for a store as it stands."""
 
+ONCE_MAX = 20_000
+
 
 @dataclass(slots=True)
 class Ask:
@@ -84,6 +86,8 @@ class HubState:
     badges: dict[str, str] = field(default_factory=dict)
     tagged: dict[str, tuple[str, float]] = field(default_factory=dict)
     guesses: dict[str, list[float]] = field(default_factory=dict)
+    once: dict[str, None] = field(default_factory=dict)
+    """Keys of commands that were done and must not be done again, the oldest first."""
     floor_nodes: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -129,6 +133,12 @@ class HubState:
     def count(self, name: str) -> None:
         """Counts something that should be rare."""
         self.counters[name] = self.counters.get(name, 0) + 1
+
+    def remember(self, once_key: str) -> None:
+        """A command under this key was done; beyond ONCE_MAX the oldest is forgotten."""
+        self.once[once_key] = None
+        while len(self.once) > ONCE_MAX:
+            del self.once[next(iter(self.once))]
 
     def admit_visit(self, visit: Visit) -> None:
         """A visit begins, or begins again."""

@@ -21,13 +21,17 @@ from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import Table
 
+from hub.accounts import tables as _accounts
 from hub.errors import StoreError
 from hub.store import tables as t
 from hub.store.database import is_memory, migrate, newest_revision, open_engine, short
+from hub.webhooks import tables as _webhooks
 
 __all__ = ["Copied", "Progress", "backup", "restore"]
 
 CHUNK = 2_000
+BESIDE = (*_accounts.__all__, *_webhooks.__all__)
+"""Tables beside the hub's own that a copy takes along; naming them here declares them."""
 Progress = Callable[[str, int], None]
 """Gets the table that is being copied and how many rows of it are."""
 

@@ -182,6 +182,7 @@ visits = Table(
     Column("debt_minor", _BIG, nullable=False),
     Column("refunded_minor", _BIG, nullable=False),
     Column("record", Text, nullable=False),
+    Index("ix_visits_opened_us", "opened_us", "visit_id"),
 )
 receipts = Table(
     "receipts",
@@ -193,6 +194,7 @@ receipts = Table(
     Column("vat_minor", _BIG, nullable=False),
     Column("charged_minor", _BIG, nullable=False),
     Column("debt_minor", _BIG, nullable=False),
+    Index("ix_receipts_issued_us", "issued_us", "visit_id"),
 )
 receipt_lines = Table(
     "receipt_lines",

@@ -19,6 +19,8 @@ from pathlib import Path
 from sqlalchemy import Table
 
 from contracts.store_file import StoreFile
+from hub.accounts.audit import broken_row
+from hub.accounts.tables import audit_log
 from hub.core import HubCore
 from hub.errors import ChainBrokenError, ReplayDivergedError, StoreError
 from hub.replay import begun, rebuild
@@ -53,7 +55,7 @@ def verify(
     told: Told = lambda _part: None,
     look: Callable[[Store, StoreFile], None] = lambda _store, _layout: None,
 ) -> Report:
-    """Follows both hash chains from their beginning, adds up the ledger, rebuilds the state from
+    """Follows all hash chains from their beginning, adds up the ledger, rebuilds the state from
     the latest snapshot and the inputs after it, and compares every projection that follows from
     it. `look` gets the copy and the store file that it was written under, before it is thrown
     away. StoreError if it is no hub's database, or of another version."""
@@ -109,6 +111,7 @@ def _verified(
         "transactions": store.heads()[1][0],
         "visits": store.count(t.visits),
         "receipts": store.count(t.receipts),
+        "audit entries": store.count(audit_log),
     }
     try:
         told("following the hash chains")
@@ -116,6 +119,9 @@ def _verified(
             store.verify()
         except ChainBrokenError as error:
             findings.append(str(error))
+        broken = broken_row(iter(store.rows(audit_log, "number")))
+        if broken is not None:
+            findings.append(broken)
         told("adding up the ledger")
         findings.extend(_unbalanced(store))
         told("rebuilding the state from its inputs")

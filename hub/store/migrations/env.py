@@ -5,7 +5,12 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
+from hub.accounts import tables as accounts
 from hub.store.tables import metadata
+from hub.webhooks import tables as webhooks
+
+DECLARED = (metadata, accounts, webhooks)
+"""Everything that declares tables is imported before they are compared."""
 
 
 def _run(connection: Connection) -> None:

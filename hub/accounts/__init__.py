@@ -1,0 +1,1 @@
+"""Staff accounts, sessions, API keys, the audit log and idempotency keys: beside the core."""
