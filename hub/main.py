@@ -89,13 +89,16 @@ def _run(settings: HubSettings) -> int:
         _close(hub, gateway, listener)
         raise
     driver.start(bus)
+    app.state.sender.start()
     log = structlog.get_logger("hub")
     log.info("hub.listening", port=listener.getsockname()[1], store=layout.store_id)
     try:
         server.run(sockets=[listener])
     finally:
+        app.state.sender.stop()
         driver.stop()
         bus.stop()
+        app.state.accounts.store.close()
         _close(hub, gateway, listener)
     if faults:
         sys.stderr.write(f"{faults[0]}\n")

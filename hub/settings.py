@@ -51,11 +51,50 @@ class HubSettings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535, description="TCP port; 0 takes a free one")] = 8080
     staff_password: Annotated[
         SecretStr | None,
-        Field(min_length=12, description="opens the staff pages; needed beyond this machine"),
+        Field(
+            min_length=12,
+            max_length=200,
+            description="opens the staff pages as `staff`, an admin; for the first day, and for "
+            "the pages' process",
+        ),
     ] = None
+    staff_accounts: Annotated[
+        bool,
+        Field(
+            description="staff sign in with accounts only; `sortie hub staff add` makes the first"
+        ),
+    ] = False
+    totp_required: Annotated[
+        bool, Field(description="managers and admins need a second factor (one-time codes)")
+    ] = False
     session_s: Annotated[
         float, Field(gt=0, le=7 * 86_400, description="a staff session lasts so long")
     ] = 12 * 3600.0
+    session_idle_s: Annotated[
+        float, Field(gt=0, le=7 * 86_400, description="a session nobody uses ends after so long")
+    ] = 2 * 3600.0
+    clerk_refund_minor_max: Annotated[
+        int, Field(ge=0, description="a clerk gives back so much of a visit; managers any amount")
+    ] = 2_000
+    hosts: Annotated[
+        tuple[str, ...],
+        Field(
+            description="names the hub answers to, as JSON; empty: any, or loopback names only "
+            "while everyone on this machine is admin"
+        ),
+    ] = ()
+    body_bytes_max: Annotated[
+        int, Field(ge=65_536, le=64 * 1024 * 1024, description="a request's body may be so large")
+    ] = 1_048_576
+    metrics_open: Annotated[
+        bool, Field(description="/metrics needs no key; for a network that only Prometheus is in")
+    ] = False
+    webhooks_private: Annotated[
+        bool, Field(description="webhooks may go to private addresses and over http")
+    ] = False
+    webhooks_give_up_days: Annotated[
+        float, Field(gt=0, le=30, description="a webhook that fails for so long is switched off")
+    ] = 5.0
     node_tokens: Annotated[
         dict[DeviceId, SecretStr],
         Field(description="bearer tokens of nodes for camera tiles, as JSON"),
@@ -113,12 +152,23 @@ def load_settings(path: Path | None = None) -> HubSettings:
         raise SettingsError(
             f"expected settings as SORTIE_HUB_NAME or in a YAML file: {faults}"
         ) from error
-    if settings.staff_password is None and not is_loopback(settings.host):
+    _check_door(settings)
+    return settings
+
+
+def _check_door(settings: HubSettings) -> None:
+    shared = settings.staff_password is not None
+    if not shared and not settings.staff_accounts and not is_loopback(settings.host):
         raise SettingsError(
             f"expected a staff password to listen on {settings.host}, which others can reach; "
-            "set SORTIE_HUB_STAFF_PASSWORD, or listen on 127.0.0.1"
+            "set SORTIE_HUB_STAFF_PASSWORD, or SORTIE_HUB_STAFF_ACCOUNTS=true once there are "
+            "accounts, or listen on 127.0.0.1"
         )
-    return settings
+    if shared and (settings.totp_required or settings.staff_accounts):
+        raise SettingsError(
+            "expected no shared staff password where accounts or second factors are required; "
+            "unset SORTIE_HUB_STAFF_PASSWORD and give the pages an API key"
+        )
 
 
 def _read(path: Path) -> dict[str, Any]:

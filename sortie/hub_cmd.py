@@ -12,6 +12,7 @@ from rich.console import Console
 
 from contracts.store_file import StoreFile
 from sortie.output import check_output, write_json
+from sortie.staff_cmd import register_staff
 
 if TYPE_CHECKING:
     from hub.store.copies import Copied, Progress
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["register", "run_backup", "run_rebuild", "run_restore", "run_verify"]
 
 hub_app = typer.Typer(
-    help="Back up, restore, verify and rebuild a hub's database.", no_args_is_help=True
+    help="A hub's database and accounts: back up, restore, verify, rebuild, staff.",
+    no_args_is_help=True,
 )
 
 Database = Annotated[
@@ -37,6 +39,7 @@ URL = "sqlite:///hub.sqlite"
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the command line."""
+    register_staff(hub_app)
     app.add_typer(hub_app, name="hub")
 
 

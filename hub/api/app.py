@@ -1,95 +1,99 @@
-"""The application: routes, errors as JSON, and the phone's pages where they are installed."""
+"""The application: routes, errors as problems, and the phone's pages where they are installed."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import time
-from collections.abc import Callable
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
-from starlette.datastructures import MutableHeaders
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from fastapi.responses import Response
 
+from hub.accounts.service import Accounts
+from hub.accounts.store import AccountStore
 from hub.api.auth import Limiter, StaffAuth
 from hub.api.entries import entry_routes
+from hub.api.hardening import LOOPBACK_NAMES, Hardened, Recorded
+from hub.api.idempotent import AnsweredBefore, Keyed
+from hub.api.keys import key_routes
 from hub.api.metrics import metric_routes
+from hub.api.openapi import add_document, operation_id
+from hub.api.people import own_routes, people_routes
 from hub.api.phones import VISITS_PER_MINUTE_MAX, phone_routes
+from hub.api.problems import add_problems
+from hub.api.resources import resource_routes
 from hub.api.staff import staff_routes
 from hub.api.streams import Streams
 from hub.api.tiles import TileStore, tile_routes
+from hub.api.webhooks import make_sender, webhook_routes
 from hub.driver import Driver
-from hub.errors import (
-    ConflictError,
-    HubHaltedError,
-    LedgerError,
-    RejectedError,
-    StoreError,
-    UnknownVisitError,
-)
 from hub.settings import HubSettings
+from hub.webhooks.store import WebhookStore
 
-__all__ = ["create_app"]
-
-LOOPBACK_NAMES = ["127.0.0.1", "localhost", "[::1]", "testserver"]
-_HEADERS = (
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("X-Frame-Options", "SAMEORIGIN"),
-)
-_STATUS: tuple[tuple[type[Exception], int], ...] = (
-    (UnknownVisitError, 404),
-    (ConflictError, 409),
-    (RejectedError, 422),
-    (LedgerError, 422),
-    (HubHaltedError, 503),
-    (StoreError, 503),
-)
+__all__ = ["LOOPBACK_NAMES", "create_app"]
 
 
 def create_app(driver: Driver, settings: HubSettings) -> FastAPI:
     """The hub's HTTP interface. `hub.pages.mount(app)` adds pages where that module exists."""
-    app = FastAPI(title="Sortie hub", version="1")
-    auth = StaffAuth(settings)
-    streams = Streams(lambda: driver.version)
-    app.state.streams = streams
-    if not auth.needed:
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES)
-    for kind, status in _STATUS:
-        app.add_exception_handler(kind, _answer(status))
-    app.add_middleware(_Hardened)
-    limiter = Limiter(VISITS_PER_MINUTE_MAX, 60.0, time.monotonic)
-    app.include_router(phone_routes(driver, streams, limiter))
-    app.include_router(staff_routes(driver, streams, auth))
-    app.include_router(entry_routes(driver, settings, auth))
-    app.include_router(tile_routes(driver, settings, auth, TileStore(time.monotonic)))
-    app.include_router(metric_routes(driver, streams))
+    app = FastAPI(
+        title="Sortie hub",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=operation_id,
+    )
+    store = AccountStore(driver.hub.store.url)
+    accounts = Accounts(
+        store,
+        session_s=settings.session_s,
+        idle_s=settings.session_idle_s,
+        totp_required=settings.totp_required,
+    )
+    auth = StaffAuth(settings, accounts, now=driver.now)
+    app.state.accounts = accounts
+    app.state.sender = make_sender(driver, WebhookStore(store), settings)
+    add_problems(app)
+    app.add_exception_handler(AnsweredBefore, _again)
+    app.add_middleware(Recorded, store=store, now=driver.now, count=driver.hub.live.count)
+    app.add_middleware(
+        Hardened,
+        hosts=lambda: settings.hosts or (None if auth.needed else LOOPBACK_NAMES),
+        body_bytes_max=settings.body_bytes_max,
+    )
+    _add_routes(app, driver, settings, auth)
+    add_document(app)
     if importlib.util.find_spec("hub.pages") is not None:
         importlib.import_module("hub.pages").mount(app)
     return app
 
 
-def _answer(status: int) -> Callable[[Request, Exception], JSONResponse]:
-    def answer(_request: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, status_code=status)
+def _add_routes(app: FastAPI, driver: Driver, settings: HubSettings, auth: StaffAuth) -> None:
+    streams = Streams(lambda: driver.version)
+    app.state.streams = streams
+    limiter = Limiter(VISITS_PER_MINUTE_MAX, 60.0, time.monotonic)
+    keyed = Keyed(auth.accounts.store, driver.now)
+    app.include_router(phone_routes(driver, streams, limiter))
+    app.include_router(staff_routes(driver, streams, auth, settings, keyed))
+    app.include_router(own_routes(driver, auth))
+    app.include_router(people_routes(driver, auth))
+    app.include_router(key_routes(driver, auth))
+    app.include_router(resource_routes(driver, auth))
+    webhooks = WebhookStore(auth.accounts.store)
+    app.include_router(webhook_routes(driver, auth, webhooks, settings, app.state.sender))
+    app.include_router(entry_routes(driver, settings, auth))
+    app.include_router(tile_routes(driver, settings, auth, TileStore(time.monotonic)))
+    app.include_router(metric_routes(driver, streams, auth, settings))
 
-    return answer
 
-
-class _Hardened:
-    """Adds headers to every answer; plain ASGI, so that streams pass through untouched."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def hardened(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS:
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, hardened if scope["type"] == "http" else send)
+async def _again(_request: Request, answered: Exception) -> Response:
+    """What the first request under the same Idempotency-Key was answered."""
+    assert isinstance(answered, AnsweredBefore)
+    kept = answered.kept
+    return Response(
+        kept.answer,
+        status_code=kept.status,
+        media_type=kept.media_type,
+        headers={"Idempotency-Replayed": "true"},
+    )

@@ -1,29 +1,43 @@
-"""Who may see staff pages: everyone on this machine, or whoever knows the staff password.
+"""Who may do what over HTTP: staff by session, systems by API key; or everyone on this machine.
 
-With a password: a session cookie (SameSite=Strict, HttpOnly) from POST /api/v1/staff/login, or the
-password or a session as a bearer token. Wrong passwords are counted per client and refused for a
-while (429). Requests that change something must come from the same origin. Without a password the
-hub listens on loopback only, and only to loopback names, so that no web page can reach it by name.
+    auth = StaffAuth(settings, accounts, now=driver.now)
+    @router.get("/x", dependencies=[Depends(auth)])                         # any staff
+    @router.post("/y", dependencies=[Depends(auth.needs("manager", "write:prices"))])
+
+Staff sign in at POST /api/v1/staff/login and get a session as a cookie (SameSite=Strict,
+HttpOnly, `__Host-` over https), which may also be sent as a bearer token. The staff password of
+the settings is an account "staff" of role admin, meant for the first day and for the pages'
+process; it works as a bearer too. Systems send an API key (`sk_…`) as a bearer; a key may do what
+its scopes name and nothing else. Without a password and without accounts the hub listens on
+loopback only, and only to loopback names; then everyone on this machine is admin.
+
+What changes something by cookie must show that it comes from a page of this site: its Origin, or
+Sec-Fetch-Site, or the session's CSRF token. Wrong tries are slowed per client and per account.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request, Response
 
+from hub.accounts.audit import Entry, network_of
+from hub.accounts.errors import SignInError
+from hub.accounts.limits import Backoff
+from hub.accounts.model import Principal, Role, Scope
+from hub.accounts.service import KEY_PREFIX, SHARED, Accounts, Issued, csrf_of
 from hub.settings import HubSettings
 
-__all__ = ["COOKIE", "Limiter", "StaffAuth", "check_origin"]
+__all__ = ["COOKIE", "Limiter", "Needs", "StaffAuth", "check_origin", "client_of", "note"]
 
 COOKIE = "sortie_staff"
-SESSIONS_MAX = 1_000
 CLIENTS_MAX = 10_000
+TOKEN_CHARS_MAX = 400
+SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class Limiter:
@@ -53,82 +67,240 @@ class Limiter:
         return tries
 
 
-class StaffAuth:
-    """Sessions of staff, in memory: a restart logs everybody out."""
+class Needs:
+    """FastAPI dependency: lets a role or a key's scope through; others get 401, 403 or 429.
 
-    def __init__(self, settings: HubSettings, *, now: Callable[[], float] = time.monotonic) -> None:
+    `audited`: reading this is written into the audit log too. `own`: open to people who must still
+    set their own password or second factor.
+    """
+
+    def __init__(
+        self,
+        auth: StaffAuth,
+        role: Role,
+        scope: Scope | None,
+        *,
+        audited: bool = False,
+        own: bool = False,
+    ) -> None:
+        self.auth = auth
+        self.role: Role = role
+        self.scope: Scope | None = scope
+        self.audited = audited
+        self.own = own
+
+    def __call__(self, request: Request) -> Principal:
+        """Who asks."""
+        return self.auth.admit(request, self)
+
+
+class StaffAuth:
+    """Staff and keys; the dependency itself lets any signed-in staff through."""
+
+    def __init__(
+        self, settings: HubSettings, accounts: Accounts, *, now: Callable[[], float]
+    ) -> None:
         password = settings.staff_password
         self._password = None if password is None else _digest(password.get_secret_value())
+        self._always = settings.staff_accounts
         self._session_s = settings.session_s
         self._now = now
-        self._sessions: OrderedDict[str, float] = OrderedDict()
-        self._wrong = Limiter(5, 60.0, now)
+        self._bearers = Backoff(5, first_s=60.0, most_s=900.0)
+        self.accounts = accounts
+        self._any = Needs(self, "viewer", None)
 
     @property
     def needed(self) -> bool:
-        """Whether there is a password."""
-        return self._password is not None
+        """Whether there is a password or an account: without, everyone here is admin."""
+        return self._password is not None or self._always or self.accounts.store.any_account()
 
-    def login(self, request: Request, response: Response, password: str) -> None:
-        """Gives a session for the password; 403, or 429 after too many wrong ones."""
-        client = _client(request)
-        self._try(client, password)
-        token = secrets.token_urlsafe(32)
-        self._sessions[_digest(token)] = self._now() + self._session_s
-        while len(self._sessions) > SESSIONS_MAX:
-            self._sessions.popitem(last=False)
+    def needs(
+        self, role: Role, scope: Scope | None = None, *, audited: bool = False, own: bool = False
+    ) -> Needs:
+        """The dependency of a route that asks for a role; `scope` is what lets a key in."""
+        return Needs(self, role, scope, audited=audited, own=own)
+
+    def __call__(self, request: Request) -> Principal:
+        """FastAPI dependency: any signed-in staff; no key."""
+        return self.admit(request, self._any)
+
+    # -- signing in and out ---------------------------------------------------------------
+
+    def login(
+        self, request: Request, response: Response, name: str, password: str, code: str
+    ) -> Principal:
+        """Gives a session; SignInError says what is missing."""
+        now_s, client = self._now(), client_of(request)
+        old = _cookie(request)
+        note(request, who=name or SHARED, target=name or SHARED)
+        if name and name != SHARED:
+            issued = self.accounts.sign_in(
+                name, password, code, client=client, old_token=old, now_s=now_s
+            )
+        else:
+            issued = self._shared(password, client, old, now_s)
+        self._give(request, response, issued)
+        return issued.principal
+
+    def _shared(self, password: str, client: str, old: str, now_s: float) -> Issued:
+        self.accounts.count_try(client, SHARED, now_s)
+        # Without a staff password the same work is done for nothing, so that it does not show.
+        if self._password is None:
+            self.accounts.passwords.fits(None, password)
+        if self._password is None or not self._is_shared(password):
+            raise SignInError("wrong")
+        self.accounts.went_well(client, SHARED)
+        return self.accounts.begin_shared(client, old, now_s)
+
+    def _give(self, request: Request, response: Response, issued: Issued) -> None:
+        secure = request.url.scheme == "https"
         response.set_cookie(
-            COOKIE,
-            token,
+            f"__Host-{COOKIE}" if secure else COOKIE,
+            issued.token,
             max_age=int(self._session_s),
             httponly=True,
             samesite="strict",
-            secure=request.url.scheme == "https",
+            secure=secure,
             path="/",
         )
+        response.headers["X-CSRF-Token"] = issued.csrf
 
     def logout(self, request: Request, response: Response) -> None:
         """Ends the session."""
-        self._sessions.pop(_digest(request.cookies.get(COOKIE, "")), None)
-        response.delete_cookie(COOKIE, path="/")
+        who: Principal = request.state.principal
+        if who.session is not None:
+            self.accounts.store.end_sessions(session_id=who.session.session_id)
+        for name in (COOKIE, f"__Host-{COOKIE}"):
+            response.delete_cookie(name, path="/", secure=name != COOKIE)
 
-    def __call__(self, request: Request) -> None:
-        """FastAPI dependency: lets staff through, others get 401 or 429."""
+    # -- who asks -------------------------------------------------------------------------
+
+    def admit(self, request: Request, needs: Needs) -> Principal:
+        """Who asks, if that is enough; HTTPException otherwise."""
+        changes = request.method not in SAFE
+        if changes:
+            note(request)
         check_origin(request)
-        if self._password is None:
-            return
-        if self._session(request.cookies.get(COOKIE, "")):
-            return
+        who, by_cookie = self._who(request)
+        request.state.principal = who
+        if changes or needs.audited:
+            note(request, who=who.name)
+        if changes and by_cookie:
+            _check_csrf(request)
+        if not who.may(needs.role, needs.scope):
+            note(request, who=who.name)
+            raise HTTPException(403, _lacks(who, needs))
+        if who.limited and not needs.own:
+            raise HTTPException(403, who.limited, headers={"X-Problem": "not-open-yet"})
+        return who
+
+    def demand(self, who: Principal, role: Role, why: str) -> None:
+        """403 where what is asked turns out to need more than the route does; a key passes."""
+        if who.role is not None and not who.may(role, None):
+            raise HTTPException(403, f"expected the role {role} {why}, got {who.role}")
+
+    def _who(self, request: Request) -> tuple[Principal, bool]:
         kind, _, value = request.headers.get("authorization", "").partition(" ")
+        value = value.strip()
         if kind.lower() == "bearer" and value:
-            if not self._session(value):
-                self._try(_client(request), value)
-            return
-        raise HTTPException(401, "expected a staff session; log in at /api/v1/staff/login")
+            return self._of_bearer(request, value), False
+        if not self.needed:
+            return Principal("local", "local", "admin"), False
+        shared = self._password is not None
+        who = self.accounts.of_session(_cookie(request), self._now(), shared=shared)
+        if who is None:
+            raise HTTPException(
+                401,
+                "expected a staff session; log in at /api/v1/staff/login",
+                headers={"WWW-Authenticate": 'Bearer realm="sortie"'},
+            )
+        return who, True
 
-    def _session(self, token: str) -> bool:
-        ends = self._sessions.get(_digest(token))
-        return ends is not None and self._now() < ends
+    def _of_bearer(self, request: Request, value: str) -> Principal:
+        now_s, client = self._now(), client_of(request)
+        shared = self._password is not None
+        if not self.needed and not value.startswith(KEY_PREFIX):
+            return Principal("local", "local", "admin")
+        wait_s = self._bearers.wait_s(client, now_s)
+        if wait_s > 0.0:
+            note(request, who="unknown")
+            raise SignInError("wait", wait_s)
+        who = None
+        if len(value) <= TOKEN_CHARS_MAX:
+            if value.startswith(KEY_PREFIX):
+                who = self.accounts.of_key(value, now_s)
+            elif shared and self._is_shared(value):
+                who = Principal("shared", SHARED, "admin")
+            else:
+                who = self.accounts.of_session(value, now_s, shared=shared)
+        if who is None:
+            self._bearers.failed(client, now_s)
+            note(request, who="unknown")
+            raise HTTPException(403, "expected a session, a key or the staff password, got another")
+        self._bearers.succeeded(client)
+        return who
 
-    def _try(self, client: str, password: str) -> None:
-        if self._wrong.spent(client):
-            raise HTTPException(429, "too many wrong passwords; wait a minute")
-        if self._password is None or not secrets.compare_digest(_digest(password), self._password):
-            self._wrong.count(client)
-            raise HTTPException(403, "expected the staff password, got another")
+    def _is_shared(self, password: str) -> bool:
+        expected = self._password or ""
+        return secrets.compare_digest(_digest(password), expected)
+
+
+def note(request: Request, *, who: str = "", target: str = "") -> None:
+    """What the audit log is to say of this request; the answer's status says how it went."""
+    before: Entry | None = getattr(request.state, "audit", None)
+    route = request.scope.get("route")
+    path = getattr(route, "path", None) or "unknown"
+    ids = "/".join(str(value) for value in request.path_params.values())
+    request.state.audit = Entry(
+        who=who or (before.who if before else "unknown"),
+        action=f"{request.method} {path}",
+        target=target or (before.target if before else ids),
+        origin=network_of(client_of(request)),
+    )
 
 
 def check_origin(request: Request) -> None:
     """403 for a request that changes something and comes from another site's page."""
-    if request.method in ("GET", "HEAD", "OPTIONS"):
+    if request.method in SAFE:
         return
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host", ""):
-        raise HTTPException(403, f"expected a request from this site, got one from {origin}")
+        raise HTTPException(403, "expected a request from this site, got one from another origin")
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        raise HTTPException(403, "expected a request from this site, got one from another site")
 
 
-def _client(request: Request) -> str:
+def client_of(request: Request) -> str:
+    """The address a request comes from; what is kept of it is its network only."""
     return request.client.host if request.client is not None else "unknown"
+
+
+def _check_csrf(request: Request) -> None:
+    """403 unless a request by cookie shows that a page of this site sent it."""
+    headers = request.headers
+    # check_origin has compared them already: what is here now is this site's own.
+    if "origin" in headers or headers.get("sec-fetch-site") == "same-origin":
+        return
+    given = headers.get("x-csrf-token", "")
+    if not secrets.compare_digest(given.encode(), csrf_of(_cookie(request)).encode()):
+        raise HTTPException(
+            403,
+            "expected a request from a page of this site; send Origin or X-CSRF-Token",
+            headers={"X-Problem": "csrf"},
+        )
+
+
+def _cookie(request: Request) -> str:
+    """The session's token. Over https only a cookie that no other host can have set is taken."""
+    name = f"__Host-{COOKIE}" if request.url.scheme == "https" else COOKIE
+    return request.cookies.get(name, "")[:TOKEN_CHARS_MAX]
+
+
+def _lacks(who: Principal, needs: Needs) -> str:
+    if who.role is None:
+        wanted = "a member of staff" if needs.scope is None else f"the scope {needs.scope}"
+        return f"expected {wanted}, got a key with {', '.join(who.scopes)}"
+    return f"expected the role {needs.role}, got {who.role}"
 
 
 def _digest(secret: str) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from hub.api.auth import StaffAuth
 from hub.api.streams import Streams
 from hub.driver import Driver
+from hub.settings import HubSettings
 
 __all__ = ["metric_routes"]
 
@@ -53,13 +55,22 @@ class _HubCollector(Collector):
         yield heard
 
 
-def metric_routes(driver: Driver, streams: Streams) -> APIRouter:
-    """/metrics and /healthz."""
+def metric_routes(
+    driver: Driver, streams: Streams, auth: StaffAuth, settings: HubSettings
+) -> APIRouter:
+    """/metrics, for staff and keys unless a setting opens it, and /healthz."""
     router = APIRouter(tags=["health"])
     registry = CollectorRegistry()
     registry.register(_HubCollector(driver, streams))
 
-    @router.get("/metrics")
+    guard = [] if settings.metrics_open else [Depends(auth.needs("viewer", "metrics"))]
+
+    @router.get(
+        "/metrics",
+        dependencies=guard,
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
     def metrics() -> Response:
         """Prometheus text."""
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")

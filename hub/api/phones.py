@@ -15,7 +15,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub.api.auth import Limiter, check_origin
-from hub.api.streams import Streams
+from hub.api.streams import EventStream, Streams
 from hub.commands import GrowGroup, OpenVisit, RenewCode
 from hub.driver import Driver
 from hub.visits.commands import ENTRIES_MAX
@@ -103,13 +103,17 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
         response.headers["Cache-Control"] = "no-store"
         return driver.phone(token)
 
-    @router.get("/{token}/events")
+    @router.get("/{token}/events", response_class=EventStream)
     def events(token: Token) -> StreamingResponse:
         """The same, as server-sent events named `visit`, whenever it changes."""
         driver.phone(token)
         return streams.states(lambda: driver.phone(token), event="visit", turns_s=_turns_s(driver))
 
-    @router.get("/{token}/qr.svg")
+    @router.get(
+        "/{token}/qr.svg",
+        response_class=Response,
+        responses={200: {"content": {"image/svg+xml": {"schema": {"type": "string"}}}}},
+    )
     def qr(token: Token) -> Response:
         """The entry code as a picture; 409 once it was used."""
         code = driver.phone(token)["code"]

@@ -8,11 +8,16 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from hub.api.auth import StaffAuth, check_origin
-from hub.api.streams import Streams
+from hub.accounts.model import Principal
+from hub.api.auth import StaffAuth, check_origin, note
+from hub.api.idempotent import Keyed, command_key
+from hub.api.streams import EventStream, Streams
 from hub.commands import ChangePrice, ChangeVat, RefundVisit, Reply, Restock
 from hub.driver import Driver
+from hub.service import Hub
+from hub.settings import HubSettings
 from hub.views import layout_view, mirror_view
+from hub.visits.model import Visit
 
 __all__ = ["staff_routes"]
 
@@ -20,91 +25,150 @@ VisitId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$")]
 
 
 class Login(BaseModel):
-    """The staff password."""
+    """A name and password, and a one-time code where the account has a second factor. Without a
+    name it is the staff password of the settings."""
 
     model_config = ConfigDict(extra="forbid")
 
-    password: Annotated[SecretStr, Field(max_length=200)]
+    name: Annotated[str, Field(max_length=63)] = ""
+    password: Annotated[SecretStr, Field(max_length=256)]
+    code: Annotated[str, Field(max_length=40, description="six figures, or a recovery code")] = ""
 
 
-def staff_routes(driver: Driver, streams: Streams, auth: StaffAuth) -> APIRouter:
+def staff_routes(
+    driver: Driver, streams: Streams, auth: StaffAuth, settings: HubSettings, keyed: Keyed
+) -> APIRouter:
     """Routes under /api/v1/staff and /api/v1/audit."""
-    outer = APIRouter(prefix="/api/v1", tags=["staff"])
+    router = APIRouter(prefix="/api/v1", tags=["staff"])
 
-    @outer.post("/staff/login", status_code=204)
+    @router.post("/staff/login", status_code=204)
     def login(request: Request, response: Response, body: Login) -> None:
-        """A session cookie for the password."""
+        """A session cookie for the password; the header X-CSRF-Token goes with it."""
+        note(request)
         check_origin(request)
-        auth.login(request, response, body.password.get_secret_value())
+        password = body.password.get_secret_value()
+        auth.login(request, response, body.name, password, body.code)
 
-    router = APIRouter(dependencies=[Depends(auth)])
-
-    @router.post("/staff/logout", status_code=204)
+    @router.post(
+        "/staff/logout", status_code=204, dependencies=[Depends(auth.needs("viewer", own=True))]
+    )
     def logout(request: Request, response: Response) -> None:
         """Ends the session."""
         auth.logout(request, response)
 
-    @router.get("/staff/state")
+    _reading(router, driver, streams, auth)
+    _command_routes(router, driver, auth, settings, keyed)
+    return router
+
+
+def _reading(router: APIRouter, driver: Driver, streams: Streams, auth: StaffAuth) -> None:
+    visits = Depends(auth.needs("viewer", "read:visits"))
+    log = Depends(auth.needs("viewer", "read:events"))
+
+    @router.get("/staff/state", dependencies=[visits])
     def state(response: Response) -> dict[str, Any]:
         """Visits, carts, people on the floor, devices, counters."""
         response.headers["Cache-Control"] = "no-store"
         return driver.staff()
 
-    @router.get("/staff/layout")
+    @router.get("/staff/layout", dependencies=[visits])
     def layout() -> dict[str, Any]:
         """The floor plan and the names of products."""
         return driver.read(layout_view)
 
-    @router.get("/staff/visits/{visit_id}/phone")
+    @router.get("/staff/visits/{visit_id}/phone", dependencies=[visits])
     def mirror(visit_id: VisitId, response: Response) -> dict[str, Any]:
         """What the phone of a visit shows, without its entry code."""
         response.headers["Cache-Control"] = "no-store"
         return driver.read(lambda hub: mirror_view(hub, visit_id))
 
-    @router.get("/staff/live")
+    @router.get("/staff/live", dependencies=[visits], response_class=EventStream)
     def live() -> StreamingResponse:
         """The same as server-sent events named `state`, whenever it changes."""
         return streams.states(driver.staff, event="state")
 
-    @router.get("/staff/events")
+    @router.get("/staff/events", dependencies=[log], response_class=EventStream)
     def events(request: Request, after: Annotated[int, Query(ge=0)] = 0) -> StreamingResponse:
         """The event log as server-sent events named `log`, from `after` (or Last-Event-ID)."""
         last = request.headers.get("last-event-id", "")
         begin = int(last) if last.isdecimal() and len(last) < 16 else after
         return streams.feed(driver.feed, begin)
 
-    @router.get("/staff/review")
+    @router.get("/staff/review", dependencies=[Depends(auth.needs("viewer", "read:review"))])
     def review() -> list[dict[str, Any]]:
         """What a person should look at."""
         return driver.review()
 
-    @router.get("/audit/export")
+    whole = Depends(auth.needs("admin", "export", audited=True))
+
+    @router.get("/audit/export", dependencies=[whole])
     def export() -> dict[str, Any]:
         """Event log, ledger, visits and receipts; the format is in hub.store.export."""
         return driver.read(lambda hub: hub.export_json())
 
-    _command_routes(router, driver)
-    outer.include_router(router)
-    return outer
 
+def _command_routes(
+    router: APIRouter, driver: Driver, auth: StaffAuth, settings: HubSettings, keyed: Keyed
+) -> None:
+    once = Depends(keyed)
+    giving = Depends(auth.needs("clerk", "refund"))
+    stocking = Depends(auth.needs("clerk", "write:stock"))
 
-def _command_routes(router: APIRouter, driver: Driver) -> None:
-    @router.post("/staff/refunds")
-    def refund(body: RefundVisit) -> Reply:
-        """Takes receipt lines back; the same refund_id again changes nothing."""
+    @router.post("/staff/refunds", dependencies=[giving, once])
+    def refund(
+        request: Request,
+        body: RefundVisit,
+        who: Principal = giving,
+    ) -> Reply:
+        """Takes receipt lines back; the same refund_id again changes nothing. A clerk gives back
+        up to a limit for each visit, a manager any amount."""
+        note(request, target=body.visit_id)
+        amount_minor = _refunded_after(driver, body)
+        if amount_minor > settings.clerk_refund_minor_max:
+            auth.demand(who, "manager", f"to give back {amount_minor} of a visit")
         return driver.command(body)
 
-    @router.post("/staff/prices")
-    def price(body: ChangePrice) -> Reply:
+    @router.post(
+        "/staff/prices", dependencies=[Depends(auth.needs("manager", "write:prices")), once]
+    )
+    def price(request: Request, body: ChangePrice) -> Reply:
         """A product costs something else from now on."""
-        return driver.command(body)
+        note(request, target=f"{body.gtin} at {body.price_minor}")
+        return driver.command(body.model_copy(update={"once_key": command_key(request)}))
 
-    @router.post("/staff/vat")
-    def vat(body: ChangeVat) -> Reply:
+    @router.post("/staff/vat", dependencies=[Depends(auth.needs("manager", "write:prices")), once])
+    def vat(request: Request, body: ChangeVat) -> Reply:
         """A product has another VAT rate from now on."""
+        note(request, target=body.gtin)
         return driver.command(body)
 
-    @router.post("/staff/stock")
-    def stock(body: Restock) -> Reply:
-        """Pieces were put on a shelf, or taken off."""
-        return driver.command(body)
+    @router.post("/staff/stock", dependencies=[stocking, once])
+    def stock(
+        request: Request,
+        body: Restock,
+        who: Principal = stocking,
+    ) -> Reply:
+        """Pieces were put on a shelf, or, by a manager, taken off it."""
+        note(request, target=f"{body.gtin} {body.quantity:+d} in {body.slot_id}")
+        if body.quantity < 0:
+            auth.demand(who, "manager", "to take pieces off")
+        return driver.command(body.model_copy(update={"once_key": command_key(request)}))
+
+
+def _refunded_after(driver: Driver, body: RefundVisit) -> int:
+    """What of a visit will have been given back; a visit nobody knows comes to nothing here, and
+    is refused by the hub."""
+
+    def amount_minor(hub: Hub) -> int:
+        visit = hub.core.state.visits.get(body.visit_id)
+        if visit is None:
+            record = hub.store.visit_record(visit_id=body.visit_id)
+            if record is None:
+                return 0
+            visit = Visit.load(record["visit"])
+        wanted = dict(visit.refunded)
+        for row in body.lines:
+            wanted[row.line] = wanted.get(row.line, 0) + row.quantity
+        return sum(line.unit_price_minor * wanted.get(line.line, 0) for line in visit.lines)
+
+    return driver.read(amount_minor)

@@ -17,7 +17,7 @@ from fastapi import HTTPException
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-__all__ = ["STREAMS_MAX", "Streams"]
+__all__ = ["STREAMS_MAX", "EventStream", "Streams"]
 
 STREAMS_MAX = 500
 POLL_S = 0.1
@@ -29,6 +29,12 @@ class _Turn:
     """In how many seconds a stream's state changes by itself."""
 
     in_s: float = math.inf
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events."""
+
+    media_type = "text/event-stream"
 
 
 class Streams:

@@ -59,13 +59,20 @@ def tile_routes(
     """Routes of nodes (bearer token) and staff."""
     router = APIRouter(prefix="/api/v1", tags=["tiles"])
 
-    @router.post("/staff/tiles/{camera}/watch", dependencies=[Depends(auth)])
+    look = Depends(auth.needs("viewer", "read:devices"))
+
+    @router.post("/staff/tiles/{camera}/watch", dependencies=[look])
     def watch(camera: Name, wish: Watch | None = None) -> dict[str, str]:
         """Asks the camera's node for pictures for a while."""
         for_s = WATCH_S if wish is None else wish.for_s
         return {"node_id": driver.watch_camera(camera, for_s)}
 
-    @router.get("/staff/tiles/{camera}.jpg", dependencies=[Depends(auth)])
+    @router.get(
+        "/staff/tiles/{camera}.jpg",
+        dependencies=[look],
+        response_class=Response,
+        responses={200: {"content": {"image/jpeg": {"schema": {"type": "string"}}}}},
+    )
     def tile(camera: Name) -> Response:
         """The latest picture; 404 if there is none younger than ten seconds."""
         jpeg = tiles.get(camera)

@@ -251,7 +251,9 @@ def test_a_session_and_its_end(open_site: Callable[..., Site]) -> None:
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
     assert site.client.get("/api/v1/staff/state").status_code == 200
-    assert site.client.post("/api/v1/staff/logout").status_code == 204
+    assert site.client.post("/api/v1/staff/logout").status_code == 403
+    token = {"X-CSRF-Token": answer.headers["x-csrf-token"]}
+    assert site.client.post("/api/v1/staff/logout", headers=token).status_code == 204
     assert site.client.get("/api/v1/staff/state").status_code == 401
     bearer = {"Authorization": f"Bearer {PASSWORD}"}
     assert site.client.get("/api/v1/staff/state", headers=bearer).status_code == 200

@@ -1,0 +1,214 @@
+"""What stands before every route: host names, sizes, headers, the audit log, kept answers.
+
+Plain ASGI, so that streams pass through untouched. `Hardened` is the outermost; `Recorded` writes
+what a route's dependencies noted in the request's state, before the answer goes out: who was
+answered is in the audit log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hub.accounts.audit import Entry, append
+from hub.accounts.idempotency import Claim, Kept, finish, release
+from hub.accounts.store import AccountStore
+from hub.api.problems import problem
+from hub.effects import us
+from hub.errors import HubError
+
+__all__ = ["LOOPBACK_NAMES", "Hardened", "Recorded"]
+
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]", "testserver")
+TARGET_CHARS_MAX = 4_096
+ANSWER_BYTES_MAX = 65_536
+REFUSALS_MAX = 60
+REFUSALS_WINDOW_S = 60.0
+_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Frame-Options", "SAMEORIGIN"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Permissions-Policy", "geolocation=(), microphone=(), payment=(), usb=()"),
+    ("Content-Security-Policy", _POLICY),
+)
+_HSTS = "max-age=31536000; includeSubDomains"
+
+
+class Hardened:
+    """Refuses strange hosts and oversized requests, and adds headers to every answer.
+
+    `hosts`: the names the hub answers to; None for any.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, hosts: Callable[[], tuple[str, ...] | None], body_bytes_max: int
+    ) -> None:
+        self._app = app
+        self._hosts = hosts
+        self._body_bytes_max = body_bytes_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def hardened(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _add_headers(scope, MutableHeaders(scope=message))
+            await send(message)
+
+        refusal = await self._refusal(scope)
+        if refusal is not None:
+            status, words = refusal
+            await problem(status, words, _path(scope))(scope, receive, hardened)
+            return
+        taken = 0
+
+        async def limited() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._body_bytes_max:
+                raise HTTPException(413, f"expected at most {self._body_bytes_max} bytes")
+            return message
+
+        await self._app(scope, limited, hardened)
+
+    async def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        headers = Headers(scope=scope)
+        hosts = await run_in_threadpool(self._hosts)
+        if hosts is not None and _name(headers.get("host", "")) not in hosts:
+            return 400, "expected a host name of this hub, got another"
+        if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > TARGET_CHARS_MAX:
+            return 414, f"expected an address of at most {TARGET_CHARS_MAX} characters"
+        length = headers.get("content-length", "")
+        if length and (not length.isdecimal() or len(length) > 15):
+            return 400, "expected Content-Length to be a number"
+        if length and int(length) > self._body_bytes_max:
+            return 413, f"expected at most {self._body_bytes_max} bytes, got {length}"
+        return None
+
+
+class Recorded:
+    """Writes the audit log, and keeps answers for idempotency keys."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        store: AccountStore,
+        now: Callable[[], float],
+        count: Callable[[str], None],
+    ) -> None:
+        self._app = app
+        self._store = store
+        self._now = now
+        self._count = count
+        self._refusals: dict[str, list[float]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        held: list[Message] = []
+        body = bytearray()
+
+        async def recorded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await self._audit(state, message["status"])
+            if state.get("claim") is None:
+                await send(message)
+                return
+            held.append(message)
+            body.extend(message.get("body", b""))
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                # The answer is kept before it is given: whoever has it may ask for it again.
+                await self._keep(state.pop("claim"), held[0], bytes(body))
+                for part in held:
+                    await send(part)
+
+        try:
+            await self._app(scope, receive, recorded)
+        except BaseException:
+            claim = state.get("claim")
+            if claim is not None:
+                await run_in_threadpool(self._release, claim)
+            raise
+
+    async def _audit(self, state: dict[str, object], status: int) -> None:
+        entry = state.get("audit")
+        if not isinstance(entry, Entry):
+            return
+        outcome = "done" if status < 400 else f"refused {status}" if status < 500 else "failed"
+        if status in (401, 429) and not self._has_room(entry.origin):
+            self._count("audit_refusals_dropped")
+            return
+        try:
+            await run_in_threadpool(
+                append, self._store, replace(entry, outcome=outcome), us(self._now())
+            )
+        except HubError as error:
+            self._count("audit_lost")
+            structlog.get_logger("hub").error("audit.lost", error=str(error), action=entry.action)
+
+    def _has_room(self, origin: str) -> bool:
+        """Whether a refusal is still written: whoever knocks all day must not fill the disk."""
+        now_s = self._now()
+        recent = [at for at in self._refusals.get(origin, []) if at > now_s - REFUSALS_WINDOW_S]
+        if len(recent) >= REFUSALS_MAX:
+            return False
+        if len(self._refusals) > 10_000:
+            self._refusals.clear()
+        self._refusals[origin] = [*recent, now_s]
+        return True
+
+    async def _keep(self, claim: object, start: Message, body: bytes) -> None:
+        assert isinstance(claim, Claim)
+        status = int(start["status"])
+        undone = status >= 500 or len(body) > ANSWER_BYTES_MAX
+        if undone:
+            await run_in_threadpool(self._release, claim)
+            return
+        media = Headers(raw=start["headers"]).get("content-type", "application/json")
+        kept = Kept(status, media, body.decode("utf-8", errors="replace"))
+        try:
+            await run_in_threadpool(finish, self._store, claim, kept)
+        except HubError as error:
+            structlog.get_logger("hub").error("idempotency.lost", error=str(error))
+
+    def _release(self, claim: Claim) -> None:
+        try:
+            release(self._store, claim)
+        except HubError as error:
+            structlog.get_logger("hub").error("idempotency.lost", error=str(error))
+
+
+def _add_headers(scope: Scope, headers: MutableHeaders) -> None:
+    for name, value in _HEADERS:
+        headers.setdefault(name, value)
+    if _path(scope).startswith("/api/"):
+        headers.setdefault("Cache-Control", "no-store")
+    if scope.get("scheme") == "https":
+        headers.setdefault("Strict-Transport-Security", _HSTS)
+
+
+def _path(scope: Scope) -> str:
+    return str(scope["path"])
+
+
+def _name(host: str) -> str:
+    """A host header without its port."""
+    head, _, tail = host.rpartition(":")
+    return head if tail.isdecimal() and head else host

@@ -1,0 +1,181 @@
+"""The OpenAPI document: what each route takes and gives, and who may call it.
+
+`x-sortie-role` is the least role of a route, `x-sortie-scope` the scope that lets a key in. Every
+error is a problem (RFC 9457) and described once. Served at /api/v1/openapi.json; the same document
+is docs/openapi.json, written by `sortie hub openapi`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from hub.api.auth import COOKIE, Needs, StaffAuth
+from hub.api.problems import MEDIA_TYPE, FieldFault, Problem
+
+__all__ = ["add_document", "needs_of", "operation_id", "routes_of"]
+
+PATH = "/api/v1/openapi.json"
+ABOUT = """The hub of a walk-out store.
+
+People sign in (`session`), systems send an API key (`key`) whose scopes say what it may do. Lists
+are paged: send `next` of a page as `cursor`. What moves money or stock takes an `Idempotency-Key`,
+and needs one with an API key. Errors are problem details (RFC 9457); `detail` is a sentence.
+Amounts are integer minor units, times integer microseconds of the hub's clock (UTC)."""
+TAGS = {
+    "phones": "The shopper's phone: a visit, its code, its live cart and receipt.",
+    "staff": "The store live, and what staff do to it.",
+    "account": "One's own account: password, second factor, sessions.",
+    "people": "Accounts of staff, their sessions, the audit log.",
+    "keys": "API keys of other systems.",
+    "resources": "Visits, receipts, products, stock, events and devices, paged.",
+    "webhooks": "The event log, sent to other systems, signed.",
+    "tiles": "Camera pictures: asked for, blurred, shown for seconds.",
+    "health": "Liveness and metrics.",
+}
+_ERRORS = {
+    "400": "the request cannot be read",
+    "401": "nobody is signed in",
+    "403": "signed in, but not enough; or another site's page",
+    "404": "no such thing",
+    "409": "it is under way, or was done otherwise",
+    "413": "too large",
+    "422": "a field, or what is asked for, is refused",
+    "429": "too many tries; Retry-After says how long to wait",
+    "503": "the hub cannot write at the moment",
+}
+_SECURITY = {
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": f"From POST /api/v1/staff/login; over https it is named __Host-{COOKIE}. "
+        "Changes by cookie need an Origin of this site or X-CSRF-Token.",
+    },
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key (sk_…) or a session's token.",
+    },
+    "node": {"type": "http", "scheme": "bearer", "description": "The token of an edge node."},
+}
+
+
+def operation_id(route: APIRoute) -> str:
+    """Its room and its name: `staff_refund`."""
+    room = str(route.tags[0]) if route.tags else "hub"
+    return f"{room}_{route.name}"
+
+
+def routes_of(app: FastAPI) -> Iterator[APIRoute]:
+    """All routes with a place in the document, in the order they were added."""
+    for route in _flat(app.routes):
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            yield route
+
+
+def _flat(routes: Any) -> Iterator[Any]:
+    for route in routes:
+        inner = getattr(route, "routes", None)
+        if inner and not isinstance(route, APIRoute):
+            yield from _flat(inner)
+        else:
+            yield route
+
+
+def needs_of(route: APIRoute) -> Needs | StaffAuth | None:
+    """What a route asks of its caller; None if it declares nothing. Of several the strictest is
+    the last that was declared: routers' come before routes'."""
+    found = [call for call in _calls(route.dependant) if isinstance(call, Needs | StaffAuth)]
+    return found[-1] if found else None
+
+
+def _calls(dependant: Dependant) -> Iterator[Any]:
+    for inner in dependant.dependencies:
+        yield inner.call
+        yield from _calls(inner)
+
+
+def add_document(app: FastAPI) -> None:
+    """Makes the document at the first request for it, and serves it."""
+
+    def made() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = made  # type: ignore[method-assign]
+
+    @app.get(PATH, include_in_schema=False)
+    def document() -> dict[str, Any]:
+        """This document."""
+        return app.openapi()
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title="Sortie hub",
+        version="1",
+        description=ABOUT,
+        routes=app.routes,
+        tags=[{"name": name, "description": text} for name, text in TAGS.items()],
+        license_info={"name": "AGPL-3.0-or-later", "identifier": "AGPL-3.0-or-later"},
+    )
+    parts = document.setdefault("components", {})
+    schemas = parts.setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas["FieldFault"] = FieldFault.model_json_schema()
+    shape = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    shape.pop("$defs", None)
+    schemas["Problem"] = shape
+    parts["securitySchemes"] = _SECURITY
+    parts["responses"] = {
+        f"Problem{status}": {"description": text, "content": _problem()}
+        for status, text in _ERRORS.items()
+    }
+    for route in routes_of(app):
+        for method in sorted(route.methods or ()):
+            _describe(document["paths"][_path(route)][method.lower()], route)
+    return document
+
+
+def _describe(operation: dict[str, Any], route: APIRoute) -> None:
+    """Adds who may call it and how it fails."""
+    needs = needs_of(route)
+    if needs is not None:
+        role = needs.role if isinstance(needs, Needs) else "viewer"
+        scope = needs.scope if isinstance(needs, Needs) else None
+        operation["x-sortie-role"] = role
+        if scope is not None:
+            operation["x-sortie-scope"] = scope
+        operation["security"] = [{"session": []}, {"key": []}]
+    elif route.path.startswith("/api/v1/nodes/"):
+        operation["security"] = [{"node": []}]
+    else:
+        operation["security"] = []
+    responses = operation["responses"]
+    for status in _ERRORS:
+        if status not in responses or MEDIA_TYPE not in responses[status].get("content", {}):
+            if route.path == "/healthz" and status == "503":
+                responses[status] = dict(responses["200"], description="it cannot write")
+                continue
+            responses[status] = {"$ref": f"#/components/responses/Problem{status}"}
+    responses["default"] = {"description": "any other error", "content": _problem()}
+    for status in ("200", "201"):
+        if "text/event-stream" in responses.get(status, {}).get("content", {}):
+            responses[status]["description"] = "Server-sent events, until either side ends them"
+
+
+def _problem() -> dict[str, Any]:
+    return {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+def _path(route: APIRoute) -> str:
+    return re.sub(r":\w+}", "}", route.path)
