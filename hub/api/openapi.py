@@ -14,8 +14,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
+from hub.accounts.model import ROLES
 from hub.api.auth import COOKIE, Needs, StaffAuth
 from hub.api.problems import MEDIA_TYPE, FieldFault, Problem
 
@@ -73,27 +74,21 @@ def operation_id(route: APIRoute) -> str:
     return f"{room}_{route.name}"
 
 
-def routes_of(app: FastAPI) -> Iterator[APIRoute]:
+def routes_of(app: FastAPI) -> Iterator[RouteContext]:
     """All routes with a place in the document, in the order they were added."""
-    for route in _flat(app.routes):
-        if isinstance(route, APIRoute) and route.include_in_schema:
+    for route in iter_route_contexts(app.routes):
+        if isinstance(route.original_route, APIRoute) and route.include_in_schema:
             yield route
 
 
-def _flat(routes: Any) -> Iterator[Any]:
-    for route in routes:
-        inner = getattr(route, "routes", None)
-        if inner and not isinstance(route, APIRoute):
-            yield from _flat(inner)
-        else:
-            yield route
-
-
-def needs_of(route: APIRoute) -> Needs | StaffAuth | None:
-    """What a route asks of its caller; None if it declares nothing. Of several the strictest is
-    the last that was declared: routers' come before routes'."""
+def needs_of(route: RouteContext) -> Needs | StaffAuth | None:
+    """What a route asks of its caller, of several the highest role; None if it declares nothing."""
     found = [call for call in _calls(route.dependant) if isinstance(call, Needs | StaffAuth)]
-    return found[-1] if found else None
+    return max(found, key=_rank, default=None)
+
+
+def _rank(needs: Needs | StaffAuth) -> int:
+    return ROLES.index(needs.role) if isinstance(needs, Needs) else -1
 
 
 def _calls(dependant: Dependant) -> Iterator[Any]:
@@ -146,7 +141,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     return document
 
 
-def _describe(operation: dict[str, Any], route: APIRoute) -> None:
+def _describe(operation: dict[str, Any], route: RouteContext) -> None:
     """Adds who may call it and how it fails."""
     needs = needs_of(route)
     if needs is not None:
@@ -156,7 +151,7 @@ def _describe(operation: dict[str, Any], route: APIRoute) -> None:
         if scope is not None:
             operation["x-sortie-scope"] = scope
         operation["security"] = [{"session": []}, {"key": []}]
-    elif route.path.startswith("/api/v1/nodes/"):
+    elif _path(route).startswith("/api/v1/nodes/"):
         operation["security"] = [{"node": []}]
     else:
         operation["security"] = []
@@ -177,5 +172,5 @@ def _problem() -> dict[str, Any]:
     return {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
-def _path(route: APIRoute) -> str:
-    return re.sub(r":\w+}", "}", route.path)
+def _path(route: RouteContext) -> str:
+    return re.sub(r":\w+}", "}", str(route.path))
