@@ -120,6 +120,7 @@ def make_sender(driver: Driver, store: WebhookStore, settings: HubSettings) -> S
         store_id=driver.hub.core.state.store.store_id,
         now=driver.now,
         give_up_days=settings.webhooks_give_up_days,
+        count=driver.hub.live.count,
     )
 
 

@@ -62,9 +62,20 @@ class HttpPost:
     ) -> None:
         self._private = private
         self._resolve = resolve
-        self._client = httpx.Client(
-            timeout=TIMEOUT_S, follow_redirects=False, trust_env=False, transport=transport
-        )
+        self._transport = transport
+        self._made: httpx.Client | None = None
+
+    @property
+    def _client(self) -> httpx.Client:
+        """Made at the first message: certificates take time to read, and most stores send none."""
+        if self._made is None:
+            self._made = httpx.Client(
+                timeout=TIMEOUT_S,
+                follow_redirects=False,
+                trust_env=False,
+                transport=self._transport,
+            )
+        return self._made
 
     def __call__(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Sends it."""
@@ -92,7 +103,8 @@ class HttpPost:
 
     def close(self) -> None:
         """Closes connections."""
-        self._client.close()
+        if self._made is not None:
+            self._made.close()
 
 
 class Sender:
@@ -108,6 +120,7 @@ class Sender:
         now: Callable[[], float],
         give_up_days: float,
         share: Callable[[], float] = random.random,
+        count: Callable[[str], None] = lambda name: None,
     ) -> None:
         self._store = store
         self._events = events
@@ -116,6 +129,7 @@ class Sender:
         self._now = now
         self._give_up_us = round(give_up_days * DAY_US)
         self._share = share
+        self._count = count
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -169,6 +183,7 @@ class Sender:
             before, after, message_id=name, number=row["number"], answer=answer, now_us=now_us
         )
         if after.state == "disabled":
+            self._count("webhooks_disabled")
             structlog.get_logger("hub").error(
                 "webhook.disabled", subscription=before.subscription_id, tries=after.tries
             )
