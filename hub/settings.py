@@ -19,7 +19,10 @@ from contracts.ids import DeviceId
 from hub.errors import SettingsError
 from hub.rules import Rules
 
-__all__ = ["HubSettings", "is_loopback", "keys_path", "load_settings"]
+__all__ = ["LOOPBACK_NAMES", "HubSettings", "is_loopback", "keys_path", "load_settings"]
+
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]", "testserver")
+"""What the hub answers to while everyone on this machine is admin."""
 
 
 class HubSettings(BaseSettings):

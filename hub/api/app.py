@@ -13,7 +13,7 @@ from hub.accounts.service import Accounts
 from hub.accounts.store import AccountStore
 from hub.api.auth import Limiter, StaffAuth
 from hub.api.entries import entry_routes
-from hub.api.hardening import LOOPBACK_NAMES, Hardened, Recorded
+from hub.api.hardening import Hardened, Recorded
 from hub.api.idempotent import AnsweredBefore, Keyed
 from hub.api.keys import key_routes
 from hub.api.metrics import metric_routes
@@ -27,10 +27,10 @@ from hub.api.streams import Streams
 from hub.api.tiles import TileStore, tile_routes
 from hub.api.webhooks import make_sender, webhook_routes
 from hub.driver import Driver
-from hub.settings import HubSettings
+from hub.settings import LOOPBACK_NAMES, HubSettings
 from hub.webhooks.store import WebhookStore
 
-__all__ = ["LOOPBACK_NAMES", "create_app"]
+__all__ = ["create_app"]
 
 
 def create_app(driver: Driver, settings: HubSettings) -> FastAPI:

@@ -23,9 +23,8 @@ from hub.api.problems import problem
 from hub.effects import us
 from hub.errors import HubError
 
-__all__ = ["LOOPBACK_NAMES", "Hardened", "Recorded"]
+__all__ = ["Hardened", "Recorded"]
 
-LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]", "testserver")
 TARGET_CHARS_MAX = 4_096
 ANSWER_BYTES_MAX = 65_536
 REFUSALS_MAX = 60

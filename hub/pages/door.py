@@ -1,7 +1,9 @@
-"""Who may open the pages: everyone on this machine, or whoever the hub knows by the password.
+"""Who may open the pages: everyone on this machine, or whom the hub knows.
 
-Sessions live in memory; a restart logs everybody out. The guard stands before every route and
-every websocket, NiceGUI's included.
+The hub checks name, password and one-time code and gives a session; what a person does on these
+pages is done with it. Seats live in memory; a restart logs everybody out of the pages. The guard
+stands before every route and every websocket, NiceGUI's included, and asks the hub again every few
+seconds whether the session still is one: an admin can end it.
 """
 
 from __future__ import annotations
@@ -9,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from html import escape
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
@@ -21,15 +24,31 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub.pages.feed import HubFeed
 
-__all__ = ["COOKIE", "Guard", "Sessions", "add_login"]
+__all__ = [
+    "COOKIE",
+    "Guard",
+    "Seat",
+    "Sessions",
+    "add_login",
+    "cookie_of",
+    "form_of",
+    "same_site",
+]
 
 COOKIE = "sortie_pages"
 SESSIONS_MAX = 500
 FORM_BYTES_MAX = 4_096
 OPEN_PATHS = ("/login", "/healthz")
 OPEN_FOLDERS = ("/assets/",)
+FRESH_S = 10.0
+"""A seat the hub was asked about so recently is not asked about again."""
+PENDING_S = 180.0
+PENDING_MAX = 200
 SAID = {
     "wrong": "That is not the staff password.",
+    "person": "That name and password do not belong together.",
+    "code": "Enter the code that your authenticator shows.",
+    "again": "That code is not good, or was used already. Begin again.",
     "wait": "Too many wrong passwords. Wait a minute.",
     "away": "The hub does not answer. Try again in a moment.",
     "site": "This form came from another site's page.",
@@ -41,10 +60,34 @@ FORM = """<!doctype html>
 <link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/assets/pages.css"></head>
 <body class="login"><main><h1><img src="/assets/icon.svg" alt="" width="34" height="34">Sortie</h1>
-<form method="post" action="/login"><label for="password">Staff password</label>
+{form}</main></body></html>"""
+PASSWORD_FORM = """<form method="post" action="/login">
+<label for="name">Name</label>
+<input id="name" name="name" autocomplete="username" maxlength="63" autocapitalize="none"
+ placeholder="empty for the store's password">
+<label for="password">Staff password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required
- autofocus maxlength="200"><p class="fault" role="alert">{fault}</p>
-<button type="submit">Open the staff pages</button></form></main></body></html>"""
+ autofocus maxlength="256"><p class="fault" role="alert">{fault}</p>
+<button type="submit">Open the staff pages</button></form>"""
+CODE_FORM = """<form method="post" action="/login">
+<input type="hidden" name="ticket" value="{ticket}">
+<label for="code">One-time code</label>
+<input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" required autofocus
+ maxlength="40"><p class="fault" role="alert">{fault}</p>
+<button type="submit">Open the staff pages</button></form>"""
+POLICY = (
+    "default-src 'none'; script-src 'none'; style-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+@dataclass(slots=True)
+class Seat:
+    """Somebody who is logged in; `token` is their session at the hub, empty if it gave none."""
+
+    ends_s: float
+    token: str
+    asked_s: float
 
 
 class Sessions:
@@ -53,47 +96,89 @@ class Sessions:
     def __init__(self, lasts_s: float, now: Callable[[], float]) -> None:
         self._lasts_s = lasts_s
         self._now = now
-        self._ends: OrderedDict[str, float] = OrderedDict()
+        self._seats: OrderedDict[str, Seat] = OrderedDict()
+        self._pending: OrderedDict[str, tuple[float, str, str]] = OrderedDict()
 
-    def begin(self) -> str:
+    def begin(self, hub_token: str = "") -> str:
         """A new session's token."""
         token = secrets.token_urlsafe(32)
-        self._ends[_digest(token)] = self._now() + self._lasts_s
-        while len(self._ends) > SESSIONS_MAX:
-            self._ends.popitem(last=False)
+        now_s = self._now()
+        self._seats[_digest(token)] = Seat(now_s + self._lasts_s, hub_token, now_s)
+        while len(self._seats) > SESSIONS_MAX:
+            self._seats.popitem(last=False)
         return token
+
+    def seat(self, token: str) -> Seat | None:
+        """The seat of a session that has not ended."""
+        seat = self._seats.get(_digest(token))
+        return seat if seat is not None and self._now() < seat.ends_s else None
 
     def good(self, token: str) -> bool:
         """Whether a token is of a session that has not ended."""
-        ends = self._ends.get(_digest(token))
-        return ends is not None and self._now() < ends
+        return self.seat(token) is not None
+
+    def due(self, seat: Seat) -> bool:
+        """Whether the hub should be asked about a seat; it is taken as asked from now on."""
+        if not seat.token or self._now() - seat.asked_s < FRESH_S:
+            return False
+        seat.asked_s = self._now()
+        return True
 
     def end(self, token: str) -> None:
         """Logs out."""
-        self._ends.pop(_digest(token), None)
+        self._seats.pop(_digest(token), None)
+
+    def wait(self, name: str, password: str) -> str:
+        """Keeps what was typed until the code comes, for three minutes; a ticket for it."""
+        ticket = secrets.token_urlsafe(24)
+        self._pending[_digest(ticket)] = (self._now() + PENDING_S, name, password)
+        while len(self._pending) > PENDING_MAX:
+            self._pending.popitem(last=False)
+        return ticket
+
+    def waited(self, ticket: str) -> tuple[str, str] | None:
+        """What a ticket stands for, once."""
+        ends_s, name, password = self._pending.pop(_digest(ticket), (0.0, "", ""))
+        return (name, password) if self._now() < ends_s else None
 
 
 class Guard:
-    """ASGI middleware: without a session only the login form is served."""
+    """ASGI middleware: without a session only the login form is served.
 
-    def __init__(self, app: ASGIApp, sessions: Sessions) -> None:
+    `still`: whether a session of the hub is one yet.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        sessions: Sessions,
+        still: Callable[[str], Awaitable[bool]] | None = None,
+    ) -> None:
         self._app = app
         self._sessions = sessions
+        self._still = still
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets a request through, or sends it to the form."""
-        if scope["type"] not in ("http", "websocket") or self._may(scope):
+        if scope["type"] not in ("http", "websocket") or await self._may(scope):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 4401, "reason": "log in first"})
         else:
             await self._sent_away(scope)(scope, receive, send)
 
-    def _may(self, scope: Scope) -> bool:
+    async def _may(self, scope: Scope) -> bool:
         path = str(scope["path"])
         if path in OPEN_PATHS or path.startswith(OPEN_FOLDERS):
             return True
-        return self._sessions.good(_cookie(scope))
+        token = cookie_of(scope)
+        seat = self._sessions.seat(token)
+        if seat is None:
+            return False
+        if self._still is None or not self._sessions.due(seat) or await self._still(seat.token):
+            return True
+        self._sessions.end(token)
+        return False
 
     @staticmethod
     def _sent_away(scope: Scope) -> Response:
@@ -107,26 +192,37 @@ def add_login(app: Starlette, feed: HubFeed, sessions: Sessions) -> None:
     """Adds /login and /logout; the password is checked by the hub."""
 
     async def form(request: Request) -> Response:
-        if sessions.good(_cookie(request.scope)):
+        if sessions.good(cookie_of(request.scope)):
             return RedirectResponse("/staff", status_code=303)
         return _form("")
 
     async def enter(request: Request) -> Response:
-        if not _same_site(request):
+        if not same_site(request):
             return _form("site", 403)
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > FORM_BYTES_MAX:
-                return _form("wrong", 413)
-        password = parse_qs(body.decode("utf-8", errors="replace")).get("password", [""])[0]
-        answer = await feed.login(password)
-        if answer != "in":
-            return _form(answer, 429 if answer == "wait" else 403)
+        form = await form_of(request)
+        if form is None:
+            return _form("wrong", 413)
+        typed: tuple[str, str] | None = form.get("name", ""), form.get("password", "")
+        if "ticket" in form:
+            typed = sessions.waited(form["ticket"])
+        if typed is None:
+            return _form("again", 403)
+        name, password = typed
+        client = request.client.host if request.client is not None else ""
+        entered = await feed.login(password, name=name, code=form.get("code", ""), client=client)
+        if entered.answer == "code":
+            return _code_form(sessions.wait(name, password))
+        if entered.answer != "in":
+            fault: str = (
+                "again" if "ticket" in form and entered.answer == "wrong" else entered.answer
+            )
+            fault = "person" if fault == "wrong" and name else fault
+            return _form(fault, 429 if fault == "wait" else 403)
+        sessions.end(cookie_of(request.scope))
         response = RedirectResponse("/staff", status_code=303)
         response.set_cookie(
             COOKIE,
-            sessions.begin(),
+            sessions.begin(entered.token),
             httponly=True,
             samesite="strict",
             secure=request.url.scheme == "https",
@@ -135,8 +231,11 @@ def add_login(app: Starlette, feed: HubFeed, sessions: Sessions) -> None:
         return response
 
     async def leave(request: Request) -> Response:
-        if _same_site(request):
-            sessions.end(_cookie(request.scope))
+        if same_site(request):
+            seat = sessions.seat(cookie_of(request.scope))
+            if seat is not None and seat.token:
+                await feed.logout(seat.token)
+            sessions.end(cookie_of(request.scope))
         response = RedirectResponse("/login", status_code=303)
         response.delete_cookie(COOKIE, path="/")
         return response
@@ -147,16 +246,40 @@ def add_login(app: Starlette, feed: HubFeed, sessions: Sessions) -> None:
 
 
 def _form(fault: str, status: int = 200) -> HTMLResponse:
-    text = FORM.replace("{fault}", escape(SAID.get(fault, "")))
-    return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
+    return _page(PASSWORD_FORM.replace("{fault}", escape(SAID.get(fault, ""))), status)
 
 
-def _same_site(request: Request) -> bool:
+def _code_form(ticket: str) -> HTMLResponse:
+    said = CODE_FORM.replace("{fault}", escape(SAID["code"]))
+    return _page(said.replace("{ticket}", escape(ticket)), 200)
+
+
+def _page(form: str, status: int) -> HTMLResponse:
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": POLICY}
+    return HTMLResponse(FORM.replace("{form}", form), status_code=status, headers=headers)
+
+
+async def form_of(request: Request) -> dict[str, str] | None:
+    """The fields of a small form, each once; None if it is too large."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FORM_BYTES_MAX:
+            return None
+    fields = parse_qs(body.decode("utf-8", errors="replace"), keep_blank_values=True)
+    return {name: " ".join(values) for name, values in fields.items()}
+
+
+def same_site(request: Request) -> bool:
+    """Whether a form was sent by a page of this site, as far as its browser says."""
     origin = request.headers.get("origin")
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return False
     return origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
 
 
-def _cookie(scope: Scope) -> str:
+def cookie_of(scope: Scope) -> str:
+    """The pages' session token of a request, empty if it has none."""
     raw = next((value for name, value in scope["headers"] if name == b"cookie"), b"")
     try:
         found = SimpleCookie(raw.decode("latin-1")).get(COOKIE)

@@ -23,9 +23,10 @@ import httpx
 from hub.pages.settings import PagesSettings
 from hub.pages.shown import Snapshot
 
-__all__ = ["HubFeed", "LoginAnswer", "hub_client"]
+__all__ = ["Entered", "HubFeed", "LoginAnswer", "bearer", "hub_client"]
 
-LoginAnswer = Literal["in", "wrong", "wait", "away"]
+LoginAnswer = Literal["in", "wrong", "code", "wait", "away"]
+HUB_COOKIES = ("sortie_staff", "__Host-sortie_staff")
 EVENTS_MAX = 500
 EVENT_BYTES_MAX = 1_000_000
 TILES_KEPT = 64
@@ -44,6 +45,14 @@ PHONE_EVERY_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
+class Entered:
+    """What the hub says to a login, and the session it gave."""
+
+    answer: LoginAnswer
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class _Kept:
     """Something asked for a moment ago."""
 
@@ -52,9 +61,10 @@ class _Kept:
 
 
 def hub_client(settings: PagesSettings) -> httpx.AsyncClient:
-    """A client for the hub with the staff password as bearer token, if there is one."""
-    password = settings.staff_password
-    headers = {} if password is None else {"Authorization": f"Bearer {password.get_secret_value()}"}
+    """A client for the hub with an API key or the staff password as bearer token, if there is one.
+    It keeps no cookies: what one person is given must not go with another's request."""
+    secret = settings.hub_key or settings.staff_password
+    headers = {} if secret is None else {"Authorization": f"Bearer {secret.get_secret_value()}"}
     return httpx.AsyncClient(
         base_url=settings.hub_url, headers=headers, timeout=TIMEOUT_S, follow_redirects=False
     )
@@ -158,7 +168,11 @@ class HubFeed:
     def _refused(self, error: httpx.HTTPStatusError) -> float:
         status = error.response.status_code
         if status in (401, 403, 429):
-            self._away("the hub wants its staff password; set SORTIE_PAGES_STAFF_PASSWORD", error)
+            self._away(
+                "the hub wants its staff password or a key; "
+                "set SORTIE_PAGES_STAFF_PASSWORD or SORTIE_PAGES_HUB_KEY",
+                error,
+            )
             return REFUSED_RETRY_S
         self._away(f"the hub answers with status {status}", error)
         return RETRY_S[-1]
@@ -222,7 +236,13 @@ class HubFeed:
         )
 
     async def refund(
-        self, refund_id: str, visit_id: str, lines: Mapping[int, int], reason: str
+        self,
+        refund_id: str,
+        visit_id: str,
+        lines: Mapping[int, int],
+        reason: str,
+        *,
+        token: str = "",
     ) -> tuple[bool, str]:
         """Gives receipt lines back; whether it was done, and the hub's words if it was not."""
         body = {
@@ -232,16 +252,22 @@ class HubFeed:
             "reason": reason,
         }
         try:
-            answer = await self._client.post("/api/v1/staff/refunds", json=body)
+            answer = await self._client.post(
+                "/api/v1/staff/refunds", json=body, headers=bearer(token)
+            )
         except httpx.HTTPError:
             return False, "The hub did not answer; trying again changes nothing twice."
         self._phones.pop(visit_id, None)
         return answer.status_code == 200, _reason(answer)
 
-    async def ask(self, path: str, body: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str]:
+    async def ask(
+        self, path: str, body: Mapping[str, Any], *, token: str = ""
+    ) -> tuple[Mapping[str, Any] | None, str]:
         """Asks the hub for something that staff may ask; its answer, or None and its words."""
         try:
-            answer = await self._client.post(f"/api/v1/staff/{path}", json=body)
+            answer = await self._client.post(
+                f"/api/v1/staff/{path}", json=body, headers=bearer(token)
+            )
         except httpx.HTTPError:
             return None, "The hub did not answer; look what it did before you try again."
         if not answer.is_success:
@@ -249,17 +275,42 @@ class HubFeed:
         found: Mapping[str, Any] = answer.json()
         return found, ""
 
-    async def login(self, password: str) -> LoginAnswer:
-        """Asks the hub whether this is the staff password."""
+    async def login(
+        self, password: str, *, name: str = "", code: str = "", client: str = ""
+    ) -> Entered:
+        """Asks the hub who this is; `client` is the browser's address, which the hub counts."""
+        body = {"name": name, "password": password, "code": code}
+        headers = {"X-Forwarded-For": client} if client else {}
         try:
-            answer = await self._client.post("/api/v1/staff/login", json={"password": password})
+            answer = await self._client.post("/api/v1/staff/login", json=body, headers=headers)
         except httpx.HTTPError:
-            return "away"
-        # The session that came with it is nobody's: this process has the password itself.
-        self._client.cookies.clear()
+            return Entered("away")
+        finally:
+            self._client.cookies.clear()
         if answer.status_code == 204:
-            return "in"
-        return "wait" if answer.status_code == 429 else "wrong"
+            given = next((answer.cookies[n] for n in HUB_COOKIES if n in answer.cookies), "")
+            return Entered("in", given)
+        if answer.status_code == 401:
+            return Entered("code")
+        return Entered("wait" if answer.status_code == 429 else "wrong")
+
+    async def logout(self, token: str) -> None:
+        """Ends a session at the hub, if it answers."""
+        with contextlib.suppress(httpx.HTTPError):
+            await self._client.post("/api/v1/staff/logout", headers=bearer(token))
+
+    async def still(self, token: str) -> bool:
+        """Whether a session of the hub has not ended; a hub that is away ends nobody's."""
+        try:
+            answer = await self._client.get("/api/v1/staff/me", headers=bearer(token))
+        except httpx.HTTPError:
+            return True
+        return answer.status_code not in (401, 403)
+
+
+def bearer(token: str) -> dict[str, str]:
+    """What makes a request somebody's own; without a session it is this process's."""
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _keep(kept: OrderedDict[str, _Kept], key: str, value: _Kept, most: int) -> None:

@@ -37,6 +37,14 @@ class PagesSettings(BaseSettings):
         SecretStr | None,
         Field(min_length=12, description="the hub's staff password, needed if it has one"),
     ] = None
+    hub_key: Annotated[
+        SecretStr | None,
+        Field(
+            min_length=20,
+            description="an API key of the hub for what the pages show (scopes read:visits, "
+            "read:events, read:review, read:devices); people sign in with their accounts",
+        ),
+    ] = None
     session_s: Annotated[float, Field(gt=0, le=7 * 86_400, description="a login lasts so long")] = (
         12 * 3600.0
     )
@@ -46,6 +54,11 @@ class PagesSettings(BaseSettings):
     tiles_hz_max: Annotated[
         float, Field(ge=0.2, le=10, description="how often a camera's picture may change")
     ] = 4.0
+
+    @property
+    def door(self) -> bool:
+        """Whether people must log in."""
+        return self.staff_password is not None or self.hub_key is not None
 
 
 def load_pages_settings() -> PagesSettings:
@@ -61,9 +74,9 @@ def load_pages_settings() -> PagesSettings:
             for fault in error.errors(include_input=False)[:10]
         )
         raise SettingsError(f"expected settings of the pages: {faults}") from error
-    if settings.staff_password is None and not is_loopback(settings.host):
+    if not settings.door and not is_loopback(settings.host):
         raise SettingsError(
             f"expected a staff password to listen on {settings.host}, which others can reach; "
-            "set SORTIE_PAGES_STAFF_PASSWORD, or listen on 127.0.0.1"
+            "set SORTIE_PAGES_STAFF_PASSWORD or SORTIE_PAGES_HUB_KEY, or listen on 127.0.0.1"
         )
     return settings

@@ -10,9 +10,9 @@ from fastapi import FastAPI
 from nicegui import Client, ui
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from hub.api.app import LOOPBACK_NAMES
 from hub.pages import PHONE_FILES
-from hub.pages.door import Guard, Sessions, add_login
+from hub.pages.account import add_account
+from hub.pages.door import COOKIE, Guard, Sessions, add_login
 from hub.pages.feed import HubFeed, hub_client
 from hub.pages.life import alongside
 from hub.pages.routes import add_play, add_routes
@@ -20,6 +20,7 @@ from hub.pages.settings import PagesSettings
 from hub.pages.staff import build_staff
 from hub.pages.start import build_start
 from hub.pages.words import Palette
+from hub.settings import LOOPBACK_NAMES
 
 __all__ = ["create_site"]
 
@@ -30,7 +31,8 @@ HEAD = (
 RECONNECT_S = 30.0
 """A browser that is silent for less keeps its page; on a busy machine seconds pass easily."""
 ACCENT = "#0f8a64"
-Build = Callable[[HubFeed, Palette, PagesSettings, Callable[[], float]], None]
+Build = Callable[[HubFeed, Palette, PagesSettings, Callable[[], float], str], None]
+"""Builds a page for one visitor; the last is their session at the hub, empty if they have none."""
 
 
 def create_site(settings: PagesSettings, stopping: Callable[[], bool]) -> FastAPI:
@@ -47,15 +49,16 @@ def create_site(settings: PagesSettings, stopping: Callable[[], bool]) -> FastAP
     add_routes(app, feed, stopping)
     if settings.play_url is not None:
         add_play(app, settings.play_url)
-    if settings.staff_password is None:
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES)
-    else:
-        sessions = Sessions(settings.session_s, time.monotonic)
+    sessions = Sessions(settings.session_s, time.monotonic)
+    if settings.door:
         add_login(app, feed, sessions)
-        app.add_middleware(Guard, sessions=sessions)
+        add_account(app, client, sessions)
+        app.add_middleware(Guard, sessions=sessions, still=feed.still)
+    else:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES)
     palette = Palette()
-    _page("/", "Sortie", build_start, feed, palette, settings)
-    _page("/staff", "Sortie: staff", build_staff, feed, palette, settings)
+    _page("/", "Sortie", build_start, feed, palette, settings, sessions)
+    _page("/staff", "Sortie: staff", build_staff, feed, palette, settings, sessions)
     ui.run_with(
         app,
         title="Sortie",
@@ -71,7 +74,13 @@ def create_site(settings: PagesSettings, stopping: Callable[[], bool]) -> FastAP
 
 
 def _page(
-    path: str, title: str, build: Build, feed: HubFeed, palette: Palette, settings: PagesSettings
+    path: str,
+    title: str,
+    build: Build,
+    feed: HubFeed,
+    palette: Palette,
+    settings: PagesSettings,
+    sessions: Sessions,
 ) -> None:
     @ui.page(path, title=title)
     def show(client: Client) -> None:
@@ -79,4 +88,5 @@ def _page(
         client.on_delete(feed.leave)
         ui.add_head_html(HEAD)
         ui.colors(primary=ACCENT)
-        build(feed, palette, settings, time.monotonic)
+        seat = sessions.seat(client.request.cookies.get(COOKIE, ""))
+        build(feed, palette, settings, time.monotonic, "" if seat is None else seat.token)

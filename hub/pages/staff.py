@@ -33,6 +33,7 @@ from hub.pages.words import Palette, label, money
 __all__ = ["build_staff"]
 
 REVIEWS_SHOWN = 20
+STILL_S = 10.0
 TILES_AT_ONCE = 2
 """Cameras that get a new picture per turn: tiles are low-rate, and nodes have better to do."""
 
@@ -40,10 +41,11 @@ TILES_AT_ONCE = 2
 class StaffPage:
     """One member of staff's page."""
 
-    def __init__(self, feed: HubFeed, palette: Palette, *, login: bool) -> None:
+    def __init__(self, feed: HubFeed, palette: Palette, *, login: bool, token: str) -> None:
         self._feed = feed
         self._palette = palette
         self._login = login
+        self._token = token
         self._version = -1
         self._tiles: dict[str, Tile] = {}
         self._turn = 0
@@ -57,7 +59,13 @@ class StaffPage:
             )
             with ui.element("nav"):
                 ui.link("Start page", "/").classes("button quiet")
+                if not self._login:
+                    Pane("open-door").show(
+                        '<p title="No password and no account is set: everyone on this machine '
+                        'may do everything.">Open to this machine</p>'
+                    )
                 if self._login:
+                    ui.link("Account", "/account").classes("button quiet")
                     Pane().show(
                         '<form method="post" action="/logout">'
                         '<button class="button quiet" type="submit">Log out</button></form>'
@@ -126,6 +134,11 @@ class StaffPage:
                 with self._tile_box:
                     self._tiles[camera["camera_id"]] = Tile(camera["camera_id"])
 
+    async def leave_if_ended(self) -> None:
+        """Back to the form once the session was ended elsewhere."""
+        if not await self._feed.still(self._token):
+            ui.navigate.to("/login")
+
     def turn_tiles(self) -> None:
         """New pictures of the next few cameras."""
         names = list(self._tiles)
@@ -173,7 +186,9 @@ class StaffPage:
             async def give() -> None:
                 chosen = {line: count for line, count in wanted.items() if count}
                 confirm.set_enabled(False)
-                done, words = await self._feed.refund(refund_id, visit_id, chosen, reason.value)
+                done, words = await self._feed.refund(
+                    refund_id, visit_id, chosen, reason.value, token=self._token
+                )
                 if done:
                     amount = money(total_minor(), currency)
                     ui.notify(f"{amount} given back to {label(visit_id)}.", type="positive")
@@ -190,14 +205,20 @@ class StaffPage:
 
 
 def build_staff(
-    feed: HubFeed, palette: Palette, settings: PagesSettings, now: Callable[[], float]
+    feed: HubFeed,
+    palette: Palette,
+    settings: PagesSettings,
+    now: Callable[[], float],
+    token: str,
 ) -> None:
     """Builds the staff page for one member of staff and keeps it up to date."""
-    page = StaffPage(feed, palette, login=settings.staff_password is not None)
+    page = StaffPage(feed, palette, login=settings.door, token=token)
     page.build()
     page.refresh()
     ui.timer(1.0 / settings.updates_hz_max, page.refresh)
     ui.timer(1.0 / settings.tiles_hz_max, page.turn_tiles)
+    if token:
+        ui.timer(STILL_S, page.leave_if_ended)
 
 
 def _section(title: str, name: str) -> ui.element:

@@ -155,7 +155,11 @@ class StartPage:
 
 
 def build_start(
-    feed: HubFeed, palette: Palette, settings: PagesSettings, now: Callable[[], float]
+    feed: HubFeed,
+    palette: Palette,
+    settings: PagesSettings,
+    now: Callable[[], float],
+    _token: str,
 ) -> None:
     """Builds the start page for one visitor and keeps it up to date."""
     page = StartPage(feed, palette, settings)

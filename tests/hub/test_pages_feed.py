@@ -188,11 +188,11 @@ def test_the_hub_checks_passwords() -> None:
     hub = FakeHub()
 
     async def work(feed: HubFeed, _clock: list[float]) -> None:
-        assert await feed.login("the right password") == "in"
-        assert await feed.login("a guess") == "wrong"
+        assert (await feed.login("the right password")).answer == "in"
+        assert (await feed.login("a guess")).answer == "wrong"
         hub.status = 429
-        assert await feed.login("a guess") == "wait"
+        assert (await feed.login("a guess")).answer == "wait"
         hub.down = True
-        assert await feed.login("a guess") == "away"
+        assert (await feed.login("a guess")).answer == "away"
 
     with_feed(hub, work)
