@@ -23,6 +23,7 @@ EVENT_FIELDS = ("number", "at_us", "kind", "visit_id", "data")
 TRANSACTION_FIELDS = (
     "number", "tx_id", "at_us", "phase", "kind", "visit_id", "currency", "resolves", "entries",
 )  # fmt: skip
+AUDIT_FIELDS = ("number", "at_us", "who", "action", "target", "origin", "outcome")
 HOLD_ENDS = ("captured", "voided", "expired", "refused", "none")
 
 
@@ -44,10 +45,17 @@ def _balanced(export: Export) -> Iterable[str]:
 
 
 def _chains(export: Export) -> Iterable[str]:
-    """Events and transactions are numbered without a gap and each names the one before it."""
-    for part, fields in (("events", EVENT_FIELDS), ("transactions", TRANSACTION_FIELDS)):
+    """Events, transactions and what staff did are numbered without a gap, and each names the one
+    before it. Exports from before there were accounts have no audit log."""
+    chains = (
+        ("events", EVENT_FIELDS),
+        ("transactions", TRANSACTION_FIELDS),
+        ("audit_log", AUDIT_FIELDS),
+    )
+    for part, fields in chains:
         previous = FIRST_HASH
-        for expected, row in enumerate(export[part], 1):
+        rows = export[part] if part != "audit_log" else export.get(part, ())
+        for expected, row in enumerate(rows, 1):
             said = {name: row[name] for name in fields}
             if "written" in row:
                 said["data"] = row["written"]

@@ -133,7 +133,8 @@ class StaffAuth:
         """Gives a session; SignInError says what is missing."""
         now_s, client = self._now(), client_of(request)
         old = _cookie(request)
-        note(request, who=name or SHARED, target=name or SHARED)
+        known = not name or name == SHARED or self.accounts.store.account(name) is not None
+        note(request, who=(name or SHARED) if known else "unknown")
         if name and name != SHARED:
             issued = self.accounts.sign_in(
                 name, password, code, client=client, old_token=old, now_s=now_s

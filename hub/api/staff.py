@@ -156,8 +156,8 @@ def _command_routes(
 
 
 def _refunded_after(driver: Driver, body: RefundVisit) -> int:
-    """What of a visit will have been given back; a visit nobody knows comes to nothing here, and
-    is refused by the hub."""
+    """What of a visit will have been given back. A repetition gives nothing; a visit nobody knows
+    comes to nothing here, and is refused by the hub."""
 
     def amount_minor(hub: Hub) -> int:
         visit = hub.core.state.visits.get(body.visit_id)
@@ -166,6 +166,8 @@ def _refunded_after(driver: Driver, body: RefundVisit) -> int:
             if record is None:
                 return 0
             visit = Visit.load(record["visit"])
+        if body.refund_id in visit.refund_ids:
+            return 0
         wanted = dict(visit.refunded)
         for row in body.lines:
             wanted[row.line] = wanted.get(row.line, 0) + row.quantity

@@ -20,13 +20,16 @@
      "prices":        [{gtin, from_us, price_minor}],
      "stock":         [{slot_id, gtin, on_hand}],
      "inbox":         [{position, device_id, boot_id, sequence, received_us, dead}],
-     "dead_letters":  {"count": …}}
+     "dead_letters":  {"count": …},
+     "audit_log":     [{number, at_us, who, action, target, origin, outcome, previous_hash,
+                        hash}]}
 
 Times are hub microseconds, amounts minor units, debits positive. Hash chains: see hub.chain; an
 event's row is {number, at_us, kind, visit_id, data}, with `written` as its data where an event has
 that: it was written in an older version of its kind than `data` says it in, or names its version
 (hub.events). A transaction's row is {number, tx_id,
-at_us, phase, kind, visit_id, currency, resolves, entries}. `hold_captured` and the like: see
+at_us, phase, kind, visit_id, currency, resolves, entries}, an entry of the audit log
+{number, at_us, who, action, target, origin, outcome}. `hold_captured` and the like: see
 hub.wallet.service for what each transaction kind books. Entry codes and tokens are not exported.
 """
 
@@ -38,6 +41,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.store_file import StoreFile
+from hub.accounts.tables import audit_log
 from hub.events import newest
 from hub.store import tables as t
 from hub.store.service import Store
@@ -67,6 +71,7 @@ def export_json(store: Store, layout: StoreFile, totals: GatewayTotals | None) -
             for row in store.rows(t.inbox, "position")
         ],
         "dead_letters": {"count": store.count(t.dead_letters)},
+        "audit_log": store.rows(audit_log, "number"),
     }
 
 

@@ -24,7 +24,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from hub.api.app import LOOPBACK_NAMES
+from hub.settings import LOOPBACK_NAMES
 from hub.pages import PHONE_FILES, PlainFiles
 from hub.pages.feed import HubFeed, hub_client
 from hub.pages.life import alongside

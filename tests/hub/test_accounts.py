@@ -13,6 +13,7 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import text
 
+from auditor.ledger import audit as auditor_checks
 from hub.accounts import audit
 from hub.accounts.errors import AccountError, PasswordRefusedError
 from hub.accounts.limits import Backoff
@@ -304,6 +305,9 @@ def test_an_edited_audit_row_is_named(make_shop: Callable[..., Any], tmp_path: P
     with door.accounts.store.write() as connection:
         connection.execute(text("UPDATE audit_log SET who = 'nobody' WHERE number = 2"))
     assert any("audit_log row 2" in row for row in verify(url, Engine).findings)
+    export = shop.hub.export_json()
+    assert len(export["audit_log"]) == 3
+    assert [row for row in auditor_checks(export)["hash chains hold"] if "audit_log 2" in row]
     rows = door.accounts.store.read(audit_log.select().order_by("number"))
     assert audit.broken_row(iter(rows[:1])) is None
     assert "row 1" in (audit.broken_row(iter(rows[1:])) or "")

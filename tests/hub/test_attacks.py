@@ -152,6 +152,8 @@ def test_small_refunds_of_a_clerk_do_not_add_up(make_shop: Callable[..., Any], d
 
     assert [give(clerk, name) for name in ("a", "b", "c")] == [200, 200, 403]
     assert give(manager, "c") == 200
+    # Asked again, what was given is told again: it needs no higher role.
+    assert give(clerk, "b") == 200
 
 
 # ---------------------------------------------------------------------------- whose is it
@@ -270,6 +272,9 @@ def test_guessing_is_slowed_and_recovers(door: Door) -> None:
     door.now_s += 61.0
     assert thief.login("clerk").status_code == 204
     assert ("clerk", "POST /api/v1/staff/login", "refused 429") in door.audit()
+    # People type passwords into the wrong field: a name nobody has is not written down.
+    thief.login("my secret password", "x")
+    assert door.audit()[0] == ("unknown", "POST /api/v1/staff/login", "refused 403")
 
 
 def test_guessing_from_everywhere_is_slowed_for_the_account(door: Door) -> None:
@@ -335,9 +340,9 @@ def test_unknown_names_and_wrong_passwords_are_answered_alike(door: Door) -> Non
     def once(name: str) -> tuple[float, Any]:
         browser = door.browser(host="203.0.113.9")
         door.now_s += 7_200.0
-        begun = time.perf_counter()
+        begun = time.process_time()
         answer = browser.login(name, "not the password")
-        return time.perf_counter() - begun, answer
+        return time.process_time() - begun, answer
 
     # The hub's own parameters: hashing must be most of the time.
     door.accounts._passwords = None
