@@ -24,13 +24,13 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from hub.settings import LOOPBACK_NAMES
 from hub.pages import PHONE_FILES, PlainFiles
 from hub.pages.feed import HubFeed, hub_client
 from hub.pages.life import alongside
 from hub.pages.routes import EMPTY_TILE
 from hub.pages.settings import PagesSettings
 from hub.pages.words import Palette
+from hub.settings import LOOPBACK_NAMES
 from sortie.errors import AwayError, RefusalError
 from sortie.play.line import HubLine, StoreLine
 from sortie.play.settings import PlaySettings
