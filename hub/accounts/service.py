@@ -186,6 +186,17 @@ class Accounts:
             self.store.change_key(key_id, used_us=now_us)
         return Principal("key", f"key:{key_id}", None, scopes=key.scopes)
 
+    def still(self, who: Principal, now_s: float) -> bool:
+        """Whether a session has not been ended, or a key not revoked, since it was looked at."""
+        if who.session is not None:
+            found = self.store.session_of(who.session.token_sha256)
+            open_ = found is not None and (found[1] is None or not found[1].disabled)
+            return open_ and us(now_s) < who.session.ends_us
+        if who.kind == "key":
+            key = self.store.key(who.name.removeprefix("key:"))
+            return key is not None and key.revoked_us is None
+        return True
+
     # -- people ---------------------------------------------------------------------------
 
     def add(self, name: str, role: Role, password: str, now_s: float, *, own: bool) -> None:

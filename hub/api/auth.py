@@ -201,6 +201,11 @@ class StaffAuth:
         if who.role is not None and not who.may(role, None):
             raise HTTPException(403, f"expected the role {role} {why}, got {who.role}")
 
+    def still(self, request: Request) -> Callable[[], bool]:
+        """Whether whoever asked this may still ask it, for answers that take long."""
+        who: Principal = request.state.principal
+        return lambda: self.accounts.still(who, self._now())
+
     def _who(self, request: Request) -> tuple[Principal, bool]:
         kind, _, value = request.headers.get("authorization", "").partition(" ")
         value = value.strip()

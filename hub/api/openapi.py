@@ -40,6 +40,29 @@ TAGS = {
     "tiles": "Camera pictures: asked for, blurred, shown for seconds.",
     "health": "Liveness and metrics.",
 }
+EXAMPLES: dict[str, Any] = {
+    "staff_login": {"name": "anna", "password": "lantern gravel fourteen otters", "code": "123456"},
+    "staff_refund": {
+        "refund_id": "desk-2026-11-26-7",
+        "visit_id": "v-000042",
+        "lines": [{"line": 1, "quantity": 1}],
+        "reason": "the jar was cracked",
+    },
+    "staff_price": {"gtin": "4006381333931", "price_minor": 129},
+    "staff_stock": {"slot_id": "s1", "gtin": "4006381333931", "quantity": 12},
+    "people_add": {"name": "bert", "role": "clerk"},
+    "people_change": {"role": "manager"},
+    "account_password": {"old": "first-password", "new": "lantern gravel fourteen otters"},
+    "account_confirm": {"code": "123456"},
+    "account_remove": {"code": "123456"},
+    "keys_add": {"label": "till", "scopes": ["read:visits", "refund"], "lasts_s": 31_536_000.0},
+    "webhooks_add": {"url": "https://example.org/hook", "kinds": ["visit.settled", "refund.*"]},
+    "webhooks_change": {"state": "paused"},
+    "webhooks_replay": {"after": 1200},
+    "phones_open_visit": {"payer": "w-7f3a"},
+    "tiles_watch": {"for_s": 15.0},
+}
+"""What a request may look like, by operation."""
 _ERRORS = {
     "400": "the request cannot be read",
     "401": "nobody is signed in",
@@ -142,7 +165,10 @@ def _document(app: FastAPI) -> dict[str, Any]:
 
 
 def _describe(operation: dict[str, Any], route: RouteContext) -> None:
-    """Adds who may call it and how it fails."""
+    """Adds who may call it, what a request looks like, and how it fails."""
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    if body is not None and operation["operationId"] in EXAMPLES:
+        body["example"] = EXAMPLES[operation["operationId"]]
     needs = needs_of(route)
     if needs is not None:
         role = needs.role if isinstance(needs, Needs) else "viewer"

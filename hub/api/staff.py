@@ -83,16 +83,16 @@ def _reading(router: APIRouter, driver: Driver, streams: Streams, auth: StaffAut
         return driver.read(lambda hub: mirror_view(hub, visit_id))
 
     @router.get("/staff/live", dependencies=[visits], response_class=EventStream)
-    def live() -> StreamingResponse:
+    def live(request: Request) -> StreamingResponse:
         """The same as server-sent events named `state`, whenever it changes."""
-        return streams.states(driver.staff, event="state")
+        return streams.states(driver.staff, event="state", still=auth.still(request))
 
     @router.get("/staff/events", dependencies=[log], response_class=EventStream)
     def events(request: Request, after: Annotated[int, Query(ge=0)] = 0) -> StreamingResponse:
         """The event log as server-sent events named `log`, from `after` (or Last-Event-ID)."""
         last = request.headers.get("last-event-id", "")
         begin = int(last) if last.isdecimal() and len(last) < 16 else after
-        return streams.feed(driver.feed, begin)
+        return streams.feed(driver.feed, begin, still=auth.still(request))
 
     @router.get("/staff/review", dependencies=[Depends(auth.needs("viewer", "read:review"))])
     def review() -> list[dict[str, Any]]:

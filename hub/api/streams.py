@@ -22,6 +22,9 @@ __all__ = ["STREAMS_MAX", "EventStream", "Streams"]
 STREAMS_MAX = 500
 POLL_S = 0.1
 HEARTBEAT_S = 10.0
+STILL_S = 5.0
+"""So long a stream may outlive the session it was asked with."""
+Still = Callable[[], bool]
 
 
 @dataclass(slots=True)
@@ -52,14 +55,22 @@ class Streams:
         *,
         event: str,
         turns_s: Callable[[dict[str, Any]], float] = lambda _state: math.inf,
+        still: Still = lambda: True,
     ) -> StreamingResponse:
         """Sends what `read` returns whenever it differs from what was sent last. `turns_s` says in
-        how many seconds a state becomes another one without anything happening."""
-        return self._response(self._states(read, event, turns_s))
+        how many seconds a state becomes another one without anything happening; whoever asked gets it as
+        long as they `still` may."""
+        return self._response(self._states(read, event, turns_s, still))
 
-    def feed(self, read: Callable[[int], list[dict[str, Any]]], after: int) -> StreamingResponse:
+    def feed(
+        self,
+        read: Callable[[int], list[dict[str, Any]]],
+        after: int,
+        *,
+        still: Still = lambda: True,
+    ) -> StreamingResponse:
         """Sends rows that have a `number`, each once, from `after` on."""
-        return self._response(self._feed(read, after))
+        return self._response(self._feed(read, after, still))
 
     def _response(self, chunks: AsyncIterator[str]) -> StreamingResponse:
         if self.open >= STREAMS_MAX:
@@ -82,10 +93,11 @@ class Streams:
         read: Callable[[], dict[str, Any]],
         event: str,
         turns_s: Callable[[dict[str, Any]], float],
+        still: Still,
     ) -> AsyncIterator[str]:
         sent = ""
         turn = _Turn()
-        async for changed in self._changes(turn):
+        async for changed in self._changes(still, turn):
             if not changed:
                 yield ": still here\n\n"
                 continue
@@ -97,9 +109,9 @@ class Streams:
                 yield f"event: {event}\ndata: {text}\n\n"
 
     async def _feed(
-        self, read: Callable[[int], list[dict[str, Any]]], after: int
+        self, read: Callable[[int], list[dict[str, Any]]], after: int, still: Still
     ) -> AsyncIterator[str]:
-        async for changed in self._changes():
+        async for changed in self._changes(still):
             if not changed:
                 yield ": still here\n\n"
                 continue
@@ -107,11 +119,18 @@ class Streams:
                 after = row["number"]
                 yield f"id: {after}\nevent: log\ndata: {json.dumps(row)}\n\n"
 
-    async def _changes(self, turn: _Turn | None = None) -> AsyncIterator[bool]:
+    async def _changes(
+        self, still: Still, turn: _Turn | None = None
+    ) -> AsyncIterator[bool]:
         """True when something may have changed, False when a sign of life is due."""
         seen = -1
         quiet_s = 0.0
+        asked_s = 0.0
         while not self.ended():
+            if asked_s >= STILL_S:
+                asked_s = 0.0
+                if not await run_in_threadpool(still):
+                    return
             version = self._version()
             if version != seen or (turn is not None and turn.in_s <= 0.0):
                 seen = version
@@ -124,3 +143,4 @@ class Streams:
             quiet_s += POLL_S
             if turn is not None:
                 turn.in_s -= POLL_S
+            asked_s += POLL_S

@@ -228,6 +228,31 @@ def test_a_session_ends_unused_and_in_any_case(make_shop: Callable[..., Any]) ->
     assert busy.get("/api/v1/staff/me").status_code == 401
 
 
+def test_a_stream_ends_with_the_session_it_was_asked_with(door: Door, monkeypatch: Any) -> None:
+    monkeypatch.setattr("hub.api.streams.POLL_S", 0.001)
+    monkeypatch.setattr("hub.api.streams.STILL_S", 0.002)
+    streams = door.app.state.streams
+    streams.ended = lambda: False
+    seen: list[bool] = []
+    truth = door.accounts.still
+
+    def still(who: Any, now_s: float) -> bool:
+        # Looked at once while the session is good; then it is ended elsewhere.
+        seen.append(truth(who, now_s))
+        door.accounts.store.end_sessions(name="clerk")
+        for key in door.accounts.store.all_keys():
+            door.accounts.revoke_key(key.key_id, door.now_s)
+        return seen[-1]
+
+    monkeypatch.setattr(door.accounts, "still", still)
+    for client in (lambda: door.browser("clerk"), lambda: door.key("read:visits")):
+        seen.clear()
+        answer = client().get("/api/v1/staff/live")
+        assert answer.text.startswith("event: state")
+        assert seen == [True, False]
+    assert streams.open == 0
+
+
 def test_accounts_outlive_the_process(make_shop: Callable[..., Any]) -> None:
     first = Door(make_shop("hub.sqlite"), staff_accounts=True)
     first.staff()
