@@ -70,7 +70,13 @@ def _run(settings: HubSettings) -> int:
     bus = HubMqtt(settings, layout.store_id, on_news=driver.wake)
     app = create_app(driver, settings)
     server = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,
+        )
     )
 
     def fatal(reason: str) -> None:

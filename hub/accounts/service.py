@@ -206,6 +206,8 @@ class Accounts:
                 f"expected a name of small letters, figures, . _ - and not {SHARED!r}, got {name!r}"
             )
         check_role(role)
+        if role != "admin" and not self.store.any_account():
+            raise AccountError("expected the first account to be an admin's, who adds the others")
         check_password(password, name=name)
         account = Account(
             name, role, self.passwords.hash(password), not own, False, None, False, 0,

@@ -14,6 +14,7 @@ from hub.api.idempotent import Keyed, command_key
 from hub.api.streams import EventStream, Streams
 from hub.commands import ChangePrice, ChangeVat, RefundVisit, Reply, Restock
 from hub.driver import Driver
+from hub.personal import public_data
 from hub.service import Hub
 from hub.settings import HubSettings
 from hub.views import layout_view, mirror_view
@@ -66,10 +67,10 @@ def _reading(router: APIRouter, driver: Driver, streams: Streams, auth: StaffAut
     log = Depends(auth.needs("viewer", "read:events"))
 
     @router.get("/staff/state", dependencies=[visits])
-    def state(response: Response) -> dict[str, Any]:
+    def state(response: Response, who: Principal = visits) -> dict[str, Any]:
         """Visits, carts, people on the floor, devices, counters."""
         response.headers["Cache-Control"] = "no-store"
-        return driver.staff()
+        return _shown(who, driver.staff())
 
     @router.get("/staff/layout", dependencies=[visits])
     def layout() -> dict[str, Any]:
@@ -83,16 +84,27 @@ def _reading(router: APIRouter, driver: Driver, streams: Streams, auth: StaffAut
         return driver.read(lambda hub: mirror_view(hub, visit_id))
 
     @router.get("/staff/live", dependencies=[visits], response_class=EventStream)
-    def live(request: Request) -> StreamingResponse:
+    def live(request: Request, who: Principal = visits) -> StreamingResponse:
         """The same as server-sent events named `state`, whenever it changes."""
-        return streams.states(driver.staff, event="state", still=auth.still(request))
+        return streams.states(
+            lambda: _shown(who, driver.staff()), event="state", still=auth.still(request)
+        )
 
     @router.get("/staff/events", dependencies=[log], response_class=EventStream)
-    def events(request: Request, after: Annotated[int, Query(ge=0)] = 0) -> StreamingResponse:
+    def events(
+        request: Request, after: Annotated[int, Query(ge=0)] = 0, who: Principal = log
+    ) -> StreamingResponse:
         """The event log as server-sent events named `log`, from `after` (or Last-Event-ID)."""
         last = request.headers.get("last-event-id", "")
         begin = int(last) if last.isdecimal() and len(last) < 16 else after
-        return streams.feed(driver.feed, begin, still=auth.still(request))
+
+        def rows(number: int) -> list[dict[str, Any]]:
+            found = driver.feed(number)
+            if who.kind != "key":
+                return found
+            return [{**row, "data": public_data(row["data"])} for row in found]
+
+        return streams.feed(rows, begin, still=auth.still(request))
 
     @router.get("/staff/review", dependencies=[Depends(auth.needs("viewer", "read:review"))])
     def review() -> list[dict[str, Any]]:
@@ -105,6 +117,14 @@ def _reading(router: APIRouter, driver: Driver, streams: Streams, auth: StaffAut
     def export() -> dict[str, Any]:
         """Event log, ledger, visits and receipts; the format is in hub.store.export."""
         return driver.read(lambda hub: hub.export_json())
+
+
+def _shown(who: Principal, state: dict[str, Any]) -> dict[str, Any]:
+    """The store as staff see it; a key is told of no payer."""
+    if who.kind == "key":
+        for visit in state["visits"]:
+            visit["payer"] = None
+    return state
 
 
 def _command_routes(

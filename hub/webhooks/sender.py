@@ -21,7 +21,6 @@ import httpx
 import structlog
 
 from hub.effects import us
-from hub.errors import HubError
 from hub.personal import public_data
 from hub.webhooks.addresses import Resolve, resolve, target_of
 from hub.webhooks.errors import AddressRefusedError
@@ -211,8 +210,9 @@ class Sender:
         while not self._stopping.is_set():
             try:
                 busy = self.step()
-            except (HubError, OSError) as error:
-                log.error("webhooks.failed", error=str(error))
+            except Exception as error:  # noqa: BLE001 - the edge of a thread
+                self._count("webhooks_failed")
+                log.error("webhooks.failed", error=repr(error))
                 busy = False
             if not busy:
                 self._stopping.wait(POLL_S)

@@ -87,7 +87,7 @@ class Door:
 
     def staff(self) -> None:
         """One account of each role, named after it."""
-        for role in ROLES:
+        for role in reversed(ROLES):
             self.person(role, role)
 
     def browser(self, name: str = "", **more: Any) -> Browser:

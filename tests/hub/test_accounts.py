@@ -186,6 +186,17 @@ def test_another_role_or_a_closed_account_ends_sessions(door: Door) -> None:
     assert door.browser().login("clerk").status_code == 204
 
 
+def test_the_first_account_is_an_admins(make_shop: Callable[..., Any]) -> None:
+    door = Door(make_shop())
+    body = {"name": "anna", "role": "viewer"}
+    refused = door.browser().post("/api/v1/staff/people", json=body)
+    assert (refused.status_code, "first account" in refused.json()["detail"]) == (422, True)
+    made = door.browser().post("/api/v1/staff/people", json={**body, "role": "admin"})
+    assert made.status_code == 201
+    # From now on being on this machine is not enough.
+    assert door.browser().get("/api/v1/staff/state").status_code == 401
+
+
 def test_the_last_admin_stays(door: Door) -> None:
     with pytest.raises(AccountError, match="last one"):
         door.accounts.change_role("admin", "clerk")
@@ -245,9 +256,10 @@ def test_a_stream_ends_with_the_session_it_was_asked_with(door: Door, monkeypatc
         return seen[-1]
 
     monkeypatch.setattr(door.accounts, "still", still)
-    for client in (lambda: door.browser("clerk"), lambda: door.key("read:visits")):
+    for kind in ("session", "key"):
         seen.clear()
-        answer = client().get("/api/v1/staff/live")
+        client = door.browser("clerk") if kind == "session" else door.key("read:visits")
+        answer = client.get("/api/v1/staff/live")
         assert answer.text.startswith("event: state")
         assert seen == [True, False]
     assert streams.open == 0

@@ -174,6 +174,12 @@ def test_another_visits_token_id_and_code_open_nothing(door: Door) -> None:
     # Staff's resources name no payer either.
     assert "anna" not in door.key("read:visits").get("/api/v1/visits").text
     assert "anna" not in door.key("read:events").get("/api/v1/events").text
+    door.app.state.streams.ended = iter([False, True, False, True, False, True]).__next__
+    assert "visit.opened" in (log := door.key("read:events").get("/api/v1/staff/events").text)
+    assert "anna" not in log
+    for url in ("/api/v1/staff/state", "/api/v1/staff/live"):
+        assert "anna" not in door.key("read:visits").get(url).text
+    assert "anna" in door.known("viewer").get("/api/v1/staff/events").text
     assert door.state() == before
 
 
