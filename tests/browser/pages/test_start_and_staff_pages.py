@@ -100,6 +100,8 @@ def test_staff_see_dot_cart_feed_health_and_review(tab: Any, store: Any, story: 
     tab.until_text("picked 1 × Terra Rossa Plum Tomatoes", pane("feed"))
     assert f"Shopper {name_of(opened)}" in tab.text(pane("feed"))
     tab.until_text("outbox: 3 waiting", pane("health"))
+    # No password and no account: the page says that everyone here may do everything.
+    assert "Open to this machine" in tab.text("header")
     assert "cam-a: 14.9 fps" in tab.text(pane("health"))
     story.take("ben", "bay-b-3-l", unsure=True)
     tab.until_text("checking 1 item", cart)

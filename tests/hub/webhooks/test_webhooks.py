@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 
 from hub.api.webhooks import OVERLAP_S, make_sender
 from hub.webhooks.addresses import check_url, target_of
@@ -192,14 +193,16 @@ def test_a_receiver_that_is_gone_for_days_is_switched_off(door: Door) -> None:
     sender = sender_of(door, receiver)
     prices(door, 1)
     store = WebhookStore(door.accounts.store)
-    for _ in range(300):
-        receiver.says = [None]
-        sender.step()
-        row = store.all()[0]
-        if row.state == "disabled":
-            break
-        door.now_s = max(door.now_s, row.next_try_us / 1e6)
+    with structlog.testing.capture_logs() as said:
+        for _ in range(300):
+            receiver.says = [None]
+            sender.step()
+            row = store.all()[0]
+            if row.state == "disabled":
+                break
+            door.now_s = max(door.now_s, row.next_try_us / 1e6)
     assert row.state == "disabled"
+    assert [entry["event"] for entry in said] == ["webhook.disabled"]
     assert door.driver.staff()["counters"]["webhooks_disabled"] == 1
     # Waits stop growing at an hour, a little more or less.
     assert 100 < row.tries < 200
