@@ -109,7 +109,7 @@ class Payment(_Body):
 def entry_routes(driver: Driver, settings: HubSettings, auth: StaffAuth) -> APIRouter:
     """Routes under /api/v1/terminals and /api/v1/staff."""
     router = APIRouter(prefix="/api/v1", tags=["entries"])
-    staff = APIRouter(prefix="/staff", dependencies=[Depends(auth)])
+    staff = APIRouter(prefix="/staff", dependencies=[Depends(auth.needs("clerk"))])
 
     @router.post("/terminals/{node_id}/taps")
     def tap(request: Request, response: Response, node_id: DeviceId, body: Tap) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def entry_routes(driver: Driver, settings: HubSettings, auth: StaffAuth) -> APIR
         return driver.read(lambda hub: claim_view(hub, reply.visit_id or ""))
 
     _body_routes(staff, driver)
-    _desk_routes(staff, driver)
+    _desk_routes(staff, driver, auth)
     router.include_router(staff)
     return router
 
@@ -165,7 +165,9 @@ def _body_routes(staff: APIRouter, driver: Driver) -> None:
         return driver.command(EndVisit(**body.model_dump(), visit_id=visit_id))
 
 
-def _desk_routes(staff: APIRouter, driver: Driver) -> None:
+def _desk_routes(staff: APIRouter, driver: Driver, auth: StaffAuth) -> None:
+    badges = Depends(auth.needs("manager"))
+
     @staff.post("/visits/{visit_id}/payments")
     def pay(visit_id: VisitName, body: Payment) -> Reply:
         """What a visit owes, or a part of it, was paid at the desk."""
@@ -177,7 +179,7 @@ def _desk_routes(staff: APIRouter, driver: Driver) -> None:
         response.headers["Cache-Control"] = "no-store"
         return driver.read(lambda hub: claim_view(hub, visit_id))
 
-    @staff.post("/badges", status_code=201)
+    @staff.post("/badges", status_code=201, dependencies=[badges])
     def add_badge(body: Badge, response: Response) -> dict[str, str]:
         """A new badge. Its code is told this once; print it as a QR code."""
         response.headers["Cache-Control"] = "no-store"
@@ -186,7 +188,7 @@ def _desk_routes(staff: APIRouter, driver: Driver) -> None:
         driver.command(AddBadge(**body.model_dump(), badge_sha256=digest))
         return {"holder": body.holder, "code": code}
 
-    @staff.post("/badges/revoke")
+    @staff.post("/badges/revoke", dependencies=[badges])
     def revoke(body: Badge) -> Reply:
         """The badges of a holder open nothing any more."""
         return driver.command(RevokeBadge(**body.model_dump()))

@@ -37,6 +37,7 @@ TAGS = {
     "keys": "API keys of other systems.",
     "resources": "Visits, receipts, products, stock, events and devices, paged.",
     "webhooks": "The event log, sent to other systems, signed.",
+    "entries": "Cards at terminals, people let in by staff, badges, the desk.",
     "tiles": "Camera pictures: asked for, blurred, shown for seconds.",
     "health": "Liveness and metrics.",
 }
@@ -177,7 +178,7 @@ def _describe(operation: dict[str, Any], route: RouteContext) -> None:
         if scope is not None:
             operation["x-sortie-scope"] = scope
         operation["security"] = [{"session": []}, {"key": []}]
-    elif _path(route).startswith("/api/v1/nodes/"):
+    elif _path(route).startswith(("/api/v1/nodes/", "/api/v1/terminals/")):
         operation["security"] = [{"node": []}]
     else:
         operation["security"] = []

@@ -18,6 +18,7 @@ from hub.api.auth import StaffAuth
 from hub.api.paging import Cursor, Limit, Page, after, page_of, read_cursor
 from hub.driver import Driver
 from hub.errors import UnknownVisitError
+from hub.events import newest
 from hub.personal import public_data
 from hub.store import tables as t
 
@@ -293,7 +294,7 @@ def _log_routes(router: APIRouter, driver: Driver, auth: StaffAuth, read: _Reade
 
 
 def _event(row: Row) -> EventRow:
-    return EventRow(**{**row, "data": public_data(json.loads(row["data"]))})
+    return EventRow(**{**row, "data": public_data(newest(row["kind"], json.loads(row["data"])))})
 
 
 def _review(row: Row) -> ReviewRow:

@@ -58,8 +58,8 @@ class Streams:
         still: Still = lambda: True,
     ) -> StreamingResponse:
         """Sends what `read` returns whenever it differs from what was sent last. `turns_s` says in
-        how many seconds a state becomes another one without anything happening; whoever asked gets it as
-        long as they `still` may."""
+        how many seconds a state becomes another one without anything happening; whoever asked gets
+        it for as long as they `still` may."""
         return self._response(self._states(read, event, turns_s, still))
 
     def feed(
@@ -119,9 +119,7 @@ class Streams:
                 after = row["number"]
                 yield f"id: {after}\nevent: log\ndata: {json.dumps(row)}\n\n"
 
-    async def _changes(
-        self, still: Still, turn: _Turn | None = None
-    ) -> AsyncIterator[bool]:
+    async def _changes(self, still: Still, turn: _Turn | None = None) -> AsyncIterator[bool]:
         """True when something may have changed, False when a sign of life is due."""
         seen = -1
         quiet_s = 0.0

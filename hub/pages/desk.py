@@ -33,8 +33,9 @@ def debtors(shot: Snapshot) -> list[tuple[str, int]]:
 class DeskPanel:
     """Buttons of one member of staff's page. It is drawn anew only when what it offers changed."""
 
-    def __init__(self, feed: HubFeed) -> None:
+    def __init__(self, feed: HubFeed, token: str = "") -> None:
         self._feed = feed
+        self._token = token
         self._drawn: object = None
         button = ui.button("Let somebody in…", on_click=self._let_in)
         button.props("flat no-caps").classes("let-in")
@@ -82,7 +83,7 @@ class DeskPanel:
                 ui.button(text, on_click=ask).props("flat dense no-caps").classes(f"paid-{method}")
 
     async def _say(self, path: str, body: Mapping[str, Any]) -> None:
-        answer, words = await self._feed.ask(path, body)
+        answer, words = await self._feed.ask(path, body, token=self._token)
         if answer is None:
             ui.notify(words, type="negative")
         else:
@@ -105,7 +106,7 @@ class DeskPanel:
 
             async def go() -> None:
                 about = {"gate_id": gate.value, "who": who.value, "reason": reason.value or "-"}
-                made, words = await self._feed.ask("entries", about)
+                made, words = await self._feed.ask("entries", about, token=self._token)
                 if made is None:
                     ui.notify(words, type="negative")
                     return

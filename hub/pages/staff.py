@@ -89,7 +89,7 @@ class StaffPage:
                 self._carts = Cards("carts", self._refund_button)
             with ui.element("div").classes("stack"):
                 with _section("Gate and desk", "desk"):
-                    self._desk = DeskPanel(self._feed)
+                    self._desk = DeskPanel(self._feed, self._token)
                 with _section("What happened", "feed"):
                     self._feed_pane = Pane("scroll", role="log")
                 with _section("Health", "health"):

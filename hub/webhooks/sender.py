@@ -21,6 +21,7 @@ import httpx
 import structlog
 
 from hub.effects import us
+from hub.events import newest
 from hub.personal import public_data
 from hub.webhooks.addresses import Resolve, resolve, target_of
 from hub.webhooks.errors import AddressRefusedError
@@ -172,7 +173,9 @@ class Sender:
     def _deliver(self, before: Subscription, row: Row) -> Subscription:
         now_us = us(self._now())
         name = message_id(self._store_id, row["number"])
-        body = body_of(self._store_id, row, public_data(json.loads(row["data"])))
+        body = body_of(
+            self._store_id, row, public_data(newest(row["kind"], json.loads(row["data"])))
+        )
         answer = self._send(before, name, body, now_us)
         after = answered(
             before, row["number"], answer, now_us,

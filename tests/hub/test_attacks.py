@@ -25,9 +25,11 @@ OPEN = {
     ("POST", "/api/v1/phones/visits"): "a new shopper",
     ("POST", "/api/v1/phones/{token}/code"): "the visit's token",
     ("GET", "/api/v1/phones/{token}"): "the visit's token",
+    ("POST", "/api/v1/phones/{token}/group"): "the visit's token",
     ("GET", "/api/v1/phones/{token}/events"): "the visit's token",
     ("GET", "/api/v1/phones/{token}/qr.svg"): "the visit's token",
     ("PUT", "/api/v1/nodes/{device}/tiles/{camera}"): "the node's token",
+    ("POST", "/api/v1/terminals/{node_id}/taps"): "the node's token",
     ("GET", "/healthz"): "liveness",
 }
 """Routes that declare no role, and what protects them instead."""
@@ -51,7 +53,7 @@ def filled(path: str) -> str:
     for name, value in {
         "{token}": "t" * 32, "{visit_id}": "v-none", "{camera}": "cam", "{device}": "node-shelf",
         "{session_id}": "0" * 16, "{key_id}": "0" * 16, "{name}": "nobody", "{gtin}": COLA,
-        "{webhook_id}": f"wh_{'0' * 16}",
+        "{webhook_id}": f"wh_{'0' * 16}", "{track_id}": "t-none", "{node_id}": "node-floor",
     }.items():  # fmt: skip
         path = path.replace(name, value)
     return path
