@@ -23,6 +23,9 @@ from hub.visits.commands import ENTRIES_MAX
 __all__ = ["phone_routes"]
 
 VISITS_PER_MINUTE_MAX = 240
+_SVG: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/svg+xml": {"schema": {"type": "string"}}}}
+}
 Token = Annotated[str, Path(min_length=20, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
 
 
@@ -109,11 +112,7 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
         driver.phone(token)
         return streams.states(lambda: driver.phone(token), event="visit", turns_s=_turns_s(driver))
 
-    @router.get(
-        "/{token}/qr.svg",
-        response_class=Response,
-        responses={200: {"content": {"image/svg+xml": {"schema": {"type": "string"}}}}},
-    )
+    @router.get("/{token}/qr.svg", response_class=Response, responses=_SVG)
     def qr(token: Token) -> Response:
         """The entry code as a picture; 409 once it was used."""
         code = driver.phone(token)["code"]
