@@ -89,6 +89,7 @@ def adopt_layout(
     dumped["stock"]["counts"] = _counts(dumped, fresh)
     dumped["catalog"] = _prices(dumped, before, layout)
     dumped["vat"] = _rates(dumped, before, grown)
+    dumped["shelves"] = _planogram(dumped, before, layout)
     grown.restore(dumped)
     position = store.last_position() + 1
     rows = Rows()
@@ -170,8 +171,8 @@ def _counts(dumped: dict[str, Any], fresh: dict[str, Any]) -> dict[str, Any]:
     for _slot, gtin, pieces in dumped["stock"]["shelf"]:
         shelved[gtin] = shelved.get(gtin, 0) + pieces
     for gtin, row in counts.items():
-        initial, restocked, carts, sold, unaccounted = row
-        held = shelved.get(gtin, 0) + sum(n for _, n in carts) + sold + unaccounted
+        initial, restocked, carts, sold, unaccounted, *others = row
+        held = shelved.get(gtin, 0) + sum(n for _, n in carts) + sold + unaccounted + sum(others)
         missing = held - initial - restocked
         counts[gtin] = [
             initial,
@@ -179,8 +180,23 @@ def _counts(dumped: dict[str, Any], fresh: dict[str, Any]) -> dict[str, Any]:
             carts,
             sold,
             unaccounted + max(0, -missing),
+            *others,
         ]
     return counts
+
+
+def _planogram(dumped: dict[str, Any], before: StoreFile, layout: StoreFile) -> dict[str, Any]:
+    """Slots that staff gave another product keep it, unless the file says something new."""
+    shelves: dict[str, Any] = dict(dumped.get("shelves", {}))
+    old = {slot.slot_id: slot for slot in before.slots}
+    gtins = {product.gtin for product in layout.products}
+    kept = {slot.slot_id for slot in layout.slots if old.get(slot.slot_id) == slot}
+    shelves["planogram"] = {
+        slot_id: facing
+        for slot_id, facing in shelves.get("planogram", {}).items()
+        if slot_id in kept and facing[0] in gtins
+    }
+    return shelves
 
 
 def _prices(dumped: dict[str, Any], before: StoreFile, layout: StoreFile) -> dict[str, Any]:
