@@ -24,7 +24,7 @@ from hub.store.journal import JournalEntry, Snapshot
 from hub.store.rows import Rows, seed_rows
 from hub.store.service import Store
 
-__all__ = ["adopt_layout", "begun", "configs", "rebuild", "snapshot_row"]
+__all__ = ["adopt_layout", "begun", "configs", "rebuild", "snapshot_row", "stored_layout"]
 
 
 def rebuild(store: Store, layout: StoreFile, factory: AttributorFactory, rules: Rules) -> HubCore:
@@ -55,6 +55,14 @@ def begun(snapshot: Snapshot, factory: AttributorFactory, rules: Rules) -> HubCo
     core = HubCore(StoreFile.model_validate(dumped["layout"]), factory, rules)
     core.restore(dumped["core"])
     return core
+
+
+def stored_layout(store: Store) -> StoreFile:
+    """The store file that a database was written under; StoreError if no hub began it."""
+    snapshot = store.snapshot()
+    if snapshot is None:
+        raise StoreError("expected a hub's database with a snapshot, it has none: no hub began it")
+    return StoreFile.model_validate(json.loads(snapshot.state)["layout"])
 
 
 def adopt_layout(

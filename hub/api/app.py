@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.api.auth import Limiter, StaffAuth
 from hub.api.entries import entry_routes
+from hub.api.goods import goods_routes
 from hub.api.metrics import metric_routes
 from hub.api.phones import VISITS_PER_MINUTE_MAX, phone_routes
 from hub.api.staff import staff_routes
@@ -64,6 +65,7 @@ def create_app(driver: Driver, settings: HubSettings) -> FastAPI:
     app.include_router(phone_routes(driver, streams, limiter))
     app.include_router(staff_routes(driver, streams, auth))
     app.include_router(entry_routes(driver, settings, auth))
+    app.include_router(goods_routes(driver, auth))
     app.include_router(tile_routes(driver, settings, auth, TileStore(time.monotonic)))
     app.include_router(metric_routes(driver, streams))
     if importlib.util.find_spec("hub.pages") is not None:

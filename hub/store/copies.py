@@ -25,7 +25,7 @@ from hub.errors import StoreError
 from hub.store import tables as t
 from hub.store.database import is_memory, migrate, newest_revision, open_engine, short
 
-__all__ = ["Copied", "Progress", "backup", "restore"]
+__all__ = ["Copied", "Progress", "backup", "check_database", "restore"]
 
 CHUNK = 2_000
 Progress = Callable[[str, int], None]
@@ -85,6 +85,12 @@ def restore(source: Path, url: str, *, told: Progress = lambda _t, _n: None) -> 
             raise StoreError(f"expected a backup that can be read: {short(error)}") from error
         finally:
             engine.dispose()
+
+
+def check_database(url: str) -> None:
+    """StoreError if there is no hub's database at `url`, or one of another version."""
+    _check_lasting(url)
+    _existing(url).dispose()
 
 
 def _check_lasting(url: str) -> None:
