@@ -41,12 +41,14 @@ class Facing:
 
 @dataclass(slots=True)
 class Policy:
-    """Whether slots are watched, and how much a node may move. 0 is no bound."""
+    """Whether slots are watched, and how much a node may move. 0 is no bound. `told` is whether
+    anybody ever said how it shall be."""
 
     watch_stock: bool = False
     low_percent: int = DEFAULT_LOW_PERCENT
     pieces_per_minute_max: int = 0
     beyond_stock_max: int = 0
+    told: bool = False
 
 
 @dataclass(slots=True)

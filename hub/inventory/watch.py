@@ -32,7 +32,7 @@ def set_policy(state: HubState, command: SetGoodsPolicy) -> Reply:
         for name in ("watch_stock", "low_percent", "pieces_per_minute_max", "beyond_stock_max")
         if (value := getattr(command, name)) is not None
     }
-    changed = replace(policy, **wanted)
+    changed = replace(policy, told=True, **wanted)
     age = command.unproven_age or state.catalog.offers.unproven_age
     if changed == policy and age == state.catalog.offers.unproven_age:
         return Reply(repeated=True)
