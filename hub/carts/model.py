@@ -111,6 +111,8 @@ class Carts:
     ) -> list[dict[str, Any]]:
         """Certain pieces that may not be sold to the visit; see hub.visits.model.Visit."""
         rows: dict[tuple[str, Why], dict[str, Any]] = {}
+        if catalog.offers.plain:
+            return []
         for gtin, held in self._held(visit_id, quantities, catalog).items():
             for piece in held:
                 why = self._why(visit_id, gtin, piece, catalog, final)

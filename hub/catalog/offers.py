@@ -75,6 +75,18 @@ class Offers:
 
     # -- reading --------------------------------------------------------------------------
 
+    @property
+    def plain(self) -> bool:
+        """Whether everything is simply sold, as in most stores at most times."""
+        return not (
+            self.recalls
+            or self.closed
+            or self.hours
+            or self.ages
+            or self.file_hours
+            or self.file_ages
+        )
+
     def age_min(self, gtin: str) -> int | None:
         """From which age on a product is sold; None for everybody."""
         return self.ages[gtin] if gtin in self.ages else self.file_ages.get(gtin)
@@ -115,7 +127,7 @@ class Offers:
 
     def forbids(self, gtin: str, t_s: float) -> Why | None:
         """Why a piece picked at a time may not be sold, whoever has it."""
-        if not (self.recalls or self.closed or self.hours or self.file_hours):
+        if self.plain:
             return None
         if self.recall_of(gtin) is not None:
             return "recalled"
