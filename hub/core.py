@@ -343,8 +343,11 @@ class HubCore:
         owner = decision.best.visit_id
         visit = state.visits.get(owner) if owner is not None else None
         late = owner is not None and (visit is None or not visit.open)
-        moving = restocking.staff_filled(state, decision)
-        if visit is not None and visit.kind == "staff" and not late:
+        by_staff = visit is not None and visit.kind == "staff" and not late
+        # What nobody known puts on a shelf is staff's too while they restock.
+        unknown = owner is None and decision.best.quantity < 0
+        moving = restocking.staff_filled(state, decision, staff=by_staff or unknown)
+        if by_staff:
             touched = inventory.moved_by_staff(state, moving)
         else:
             touched = state.stock.apply(moving, None if late else owner)

@@ -108,11 +108,11 @@ def move_stock(state: HubState, command: MoveStock) -> Reply:
     if not held:
         _apply(state, move)
     session.moves[command.move_id] = move
-    state.event(
-        "restocking.held" if held else "restocking.moved",
-        None,
-        **command.model_dump(mode="json", exclude={"kind"}),
-    )
+    facts = command.model_dump(mode="json", exclude={"kind"})
+    if held:
+        state.event("restocking.held", None, **facts)
+    else:
+        state.event("restocking.moved", None, **facts)
     return Reply()
 
 
@@ -127,21 +127,21 @@ def confirm_move(state: HubState, command: ConfirmMove) -> Reply:
         if move.state != wanted:
             raise ConflictError(f"move {command.move_id} is {move.state} already")
         return Reply(repeated=True)
+    facts = {
+        "session_id": command.session_id,
+        "move_id": command.move_id,
+        "slot_id": move.slot_id,
+        "gtin": move.gtin,
+        "quantity": move.quantity,
+        "role": command.role,
+    }
     if command.approve:
         _apply(state, move)
         move.state = "done"
+        state.event("restocking.confirmed", None, **facts)
     else:
         move.state = "dropped"
-    state.event(
-        "restocking.confirmed" if command.approve else "restocking.dropped",
-        None,
-        session_id=command.session_id,
-        move_id=command.move_id,
-        slot_id=move.slot_id,
-        gtin=move.gtin,
-        quantity=move.quantity,
-        role=command.role,
-    )
+        state.event("restocking.dropped", None, **facts)
     return Reply()
 
 
@@ -188,24 +188,18 @@ def differences(session: Session) -> list[list[object]]:
     ]
 
 
-def staff_filled(state: HubState, decision: Decision) -> Decision:
-    """The decision as it may move the books: while staff restock, what nobody known puts into a
-    shelf is theirs. It is kept for the comparison; what staff say is what counts."""
+def staff_filled(state: HubState, decision: Decision, *, staff: bool) -> Decision:
+    """The decision as it may move the books: while staff restock, what their hands move (`staff`)
+    is kept for the comparison only. What staff say is what counts."""
     sessions = state.shelves.open_sessions()
     key = f"{decision.reach_id}/{decision.line}"
     for session in sessions:
         session.seen.pop(key, None)
     best = decision.best
-    if (
-        not sessions
-        or not decision.certain
-        or best.gtin is None
-        or best.quantity >= 0
-        or best.visit_id is not None
-    ):
+    if not sessions or not staff or not decision.certain or best.gtin is None:
         return decision
     slot_id = best.slot_id if best.slot_id in state.shelves.planogram else None
-    if slot_id is None:
+    if slot_id is None or best.quantity == 0:
         return decision
     sessions[-1].seen[key] = (slot_id, best.gtin, -best.quantity)
     return replace(decision, certain=False)
