@@ -21,6 +21,8 @@ Why = Literal["closed", "hours", "recalled", "age"]
 PROMOTIONS_MAX = 1_000
 ENDED_KEPT_S = 7 * 86_400.0
 """What ended longer ago cannot have been seen at a pick of a visit that is still open."""
+SAVED_MAX = 512
+"""Carts whose savings are remembered: views ask again and again for what has not changed."""
 CHANGES_KEPT = 20
 """Changes of hours, and times of being closed, that are remembered a product."""
 RECALLS_MAX = 1_000
@@ -63,6 +65,9 @@ class Offers:
     promotions: dict[str, Promotion] = field(default_factory=dict)
     recalls: dict[str, Recall] = field(default_factory=dict)
     proofs: dict[str, AgeProof] = field(default_factory=dict)
+    _saved: dict[tuple[Piece, ...], list[Saving]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, store: StoreFile) -> Offers:
@@ -171,7 +176,12 @@ class Offers:
             )
             for gtin, price_minor, t_s in picks
         ]
-        return best_savings(pieces, self.promotions)
+        key = tuple(pieces)
+        if key not in self._saved:
+            while len(self._saved) >= SAVED_MAX:
+                del self._saved[next(iter(self._saved))]
+            self._saved[key] = best_savings(pieces, self.promotions)
+        return self._saved[key]
 
     # -- changing -------------------------------------------------------------------------
 
@@ -193,6 +203,7 @@ class Offers:
         if len(kept) >= PROMOTIONS_MAX:
             raise RejectedError(f"expected at most {PROMOTIONS_MAX} promotions; end some first")
         self.promotions = {**kept, promotion.promotion_id: promotion}
+        self._saved.clear()
         return True
 
     def end(self, promotion_id: str, *, now_s: float) -> bool:
@@ -249,6 +260,7 @@ class Offers:
         self.promotions = {
             row["promotion_id"]: _promotion(row) for row in state.get("promotions", ())
         }
+        self._saved.clear()
         self.recalls = {row["recall_id"]: Recall(**row) for row in state.get("recalls", ())}
         self.proofs = {name: AgeProof(**row) for name, row in _items(state, "proofs")}
 

@@ -13,9 +13,10 @@ shares come off before amounts, and both after the piece's part in a set. A prom
 `visit_max` is reached is used no more in that visit. What a set saves is spread over its pieces
 by their prices, so that giving back one of them gives back its part and no more.
 
-The search is exact: over counts of equal pieces, remembering every state. Sets are never built of
-pieces without them, and carts fall into parts that share no promotion. A part with more than
-STATES_MAX states, far beyond what a shopper carries, takes the best next step instead each time.
+The search is exact: over counts of equal pieces, remembering every state, and leaving out ways
+that cannot save more than what was found. Carts fall into parts that share no promotion. A part
+with more than STEPS_MAX ways, far beyond what a shopper carries, takes the best next step instead
+each time.
 """
 
 from __future__ import annotations
@@ -30,8 +31,12 @@ from contracts.hours import Hours
 __all__ = ["Piece", "Promotion", "PromotionKind", "Saving", "best_savings"]
 
 PromotionKind = Literal["percent", "amount", "n_for_m", "bundle"]
-STATES_MAX = 4_000
-STEPS_MAX = 120_000
+STEPS_MAX = 10_000
+"""Ways that are looked at; a shopper's cart with a handful of offers has some hundreds."""
+CHOICES_MAX = 4_000
+DEPTH_MAX = 250
+SCALE = 27_720
+"""The least multiple of all sizes of a set: shares of prices without a rest."""
 STACK_MAX = 4
 """Combinable promotions of single pieces that are tried in every selection, the first by name."""
 
@@ -103,10 +108,7 @@ class _Use:
     taken: tuple[int, ...]
     savings: tuple[Saving, ...]
     spent: tuple[tuple[str, int], ...]
-
-    @property
-    def total_minor(self) -> int:
-        return sum(saving.discount_minor for saving in self.savings)
+    total_minor: int
 
 
 State = tuple[tuple[int, ...], tuple[tuple[str, int], ...]]
@@ -167,13 +169,22 @@ class _Search:
             if (most := promotion.visit_max) is not None
         )
         self._best: dict[State, tuple[int, _Use | None, State]] = {}
+        alone = list(self._promotions.values())
+        self._lone = len(alone) == 1 and alone[0].kind == "n_for_m"
+        self._most = [self._most_of(kind) for kind in kinds]
+        self._plain: dict[tuple[str, tuple[int, ...]], _Use] = {}
         self._steps = 0
 
     def best(self, counts: Sequence[int]) -> list[_Use]:
         """The uses, in the order they are made."""
         begin: State = (tuple(counts), self._limits)
+        if self._lone:
+            # Sets of the dearest that are left, again and again: nothing saves more.
+            return self._greedy(begin, choices=1)
+        if sum(counts) > DEPTH_MAX:
+            return self._greedy(begin)
         try:
-            self._explore(begin)
+            self._value(begin)
         except _TooManyError:
             return self._greedy(begin)
         uses = []
@@ -184,29 +195,65 @@ class _Search:
                 uses.append(use)
         return uses
 
-    def _explore(self, begin: State) -> None:
-        """Fills in the best of every state, without recursion: carts may be large."""
-        stack = [begin]
-        while stack:
-            state = stack[-1]
-            if state in self._best:
-                stack.pop()
-                continue
-            ways = self._ways(state)
-            missing = [after for _, after in ways if after not in self._best and any(after[0])]
-            if missing:
-                stack.extend(missing)
-                if len(stack) + len(self._best) > STATES_MAX * 4 or len(self._best) > STATES_MAX:
-                    raise _TooManyError
-                continue
-            totals = [
-                (0 if use is None else use.total_minor)
-                + (self._best[after][0] if any(after[0]) else 0)
-                for use, after in ways
-            ]
-            top = max(range(len(ways)), key=lambda index: (totals[index], -index))
-            self._best[state] = (totals[top], *ways[top])
-            stack.pop()
+    def _value(self, state: State) -> int:
+        """The most that a state can save. Ways are tried from the one that promises most on, and
+        no further than they promise more than what was found."""
+        known = self._best.get(state)
+        if known is not None:
+            return known[0]
+        if not any(state[0]):
+            return 0
+        promised = [
+            (
+                self._bound(after) + (0 if use is None else use.total_minor * SCALE),
+                -index,
+                use,
+                after,
+            )
+            for index, (use, after) in enumerate(self._ways(state))
+        ]
+        promised.sort(key=lambda way: way[:2], reverse=True)
+        found: tuple[int, _Use | None, State] | None = None
+        for most, _, use, after in promised:
+            if found is not None and most <= found[0] * SCALE:
+                break
+            total = (0 if use is None else use.total_minor) + self._value(after)
+            if found is None or total > found[0]:
+                found = (total, use, after)
+        if found is None:
+            raise AssertionError("expected a way to leave a piece as it is")
+        self._best[state] = found
+        return found[0]
+
+    def _bound(self, state: State) -> int:
+        """What a state saves at most, times SCALE."""
+        return sum(count * most for count, most in zip(state[0], self._most, strict=True))
+
+    def _most_of(self, kind: Piece) -> int:
+        """What a piece of a kind saves at most, times SCALE.
+
+        In a set of `take` the pieces that are free cost no more than the others on average; of a
+        bundle each piece saves the same share of its price, which is largest where the set is
+        dearest.
+        """
+        most, joint = 0, 0
+        price = kind.price_minor
+        for name in kind.promotions:
+            promotion = self._promotions[name]
+            if promotion.single:
+                share = promotion.off(price) * SCALE
+            elif promotion.kind == "n_for_m":
+                share = -(-price * SCALE * (promotion.take - promotion.pay) // promotion.take)
+            else:
+                dearest = sum(count * self._dearest(gtin) for gtin, count in promotion.items)
+                saved = max(0, dearest - promotion.price_minor)
+                share = -(-price * SCALE * saved // max(1, dearest))
+            most = max(most, share)
+            joint += share if promotion.combinable else 0
+        return min(price * SCALE, max(most, joint))
+
+    def _dearest(self, gtin: str) -> int:
+        return max((kind.price_minor for kind in self._kinds if kind.gtin == gtin), default=0)
 
     def _ways(self, state: State) -> list[tuple[_Use | None, State]]:
         """What may become of the first kind that is left: every use of it, or none."""
@@ -222,7 +269,7 @@ class _Search:
         ways.append((None, (left, limits)))
         return ways
 
-    def _greedy(self, state: State) -> list[_Use]:
+    def _greedy(self, state: State, choices: int = CHOICES_MAX) -> list[_Use]:
         """The best next use, again and again; for carts beyond all measure."""
         uses: list[_Use] = []
         while any(state[0]):
@@ -232,7 +279,7 @@ class _Search:
             for number, use in enumerate(self._uses(first, counts, dict(limits))):
                 if top is None or use.total_minor > top.total_minor:
                     top = use
-                if number >= STATES_MAX:
+                if number + 1 >= choices:
                     break
             if top is None:
                 state = ((*counts[:first], 0, *counts[first + 1 :]), limits)
@@ -283,7 +330,8 @@ class _Search:
             uses[promotion.promotion_id] = uses.get(promotion.promotion_id, 0) + 1
         if off:
             savings = (Saving(off, tuple(names)), *before[1:])
-            yield _Use(taken, savings, tuple(sorted(uses.items())))
+            total = off + sum(saving.discount_minor for saving in before[1:])
+            yield _Use(taken, savings, tuple(sorted(uses.items())), total)
 
     def _n_for_m(
         self, promotion: Promotion, first: int, counts: Sequence[int], left: Mapping[str, int]
@@ -311,7 +359,7 @@ class _Search:
                 for index in range(first, len(counts))
                 if self._kinds[index].gtin == gtin and name in self._kinds[index].promotions
             ]
-            choices.append(list(islice(_some(fit, [counts[i] for i in fit], count), STATES_MAX)))
+            choices.append(list(islice(_some(fit, [counts[i] for i in fit], count), CHOICES_MAX)))
         for chosen in product(*choices):
             taken = tuple(index for some in chosen for index in some)
             if first in taken:
@@ -326,8 +374,12 @@ class _Search:
             return
         name = promotion.promotion_id
         prices = [self._kinds[index].price_minor for index in taken]
-        savings = [Saving(part, (name,)) for part in _spread(off, prices)]
+        plain = self._plain.get((name, taken))
+        if plain is None:
+            savings = tuple(Saving(part, (name,)) for part in _spread(off, prices))
+            plain = self._plain[name, taken] = _Use(taken, savings, ((name, 1),), off)
         if promotion.combinable:
+            savings = plain.savings
             rest = {**left, name: left.get(name, 1) - 1}
             spent = {name: 1}
             topped = list(savings)
@@ -342,9 +394,10 @@ class _Search:
                         spent[used] = spent.get(used, 0) + count
                         if used in rest:
                             rest[used] -= count
-            if topped != savings:
-                yield _Use(taken, tuple(topped), tuple(sorted(spent.items())))
-        yield _Use(taken, tuple(savings), ((name, 1),))
+            if tuple(topped) != savings:
+                total = sum(saving.discount_minor for saving in topped)
+                yield _Use(taken, tuple(topped), tuple(sorted(spent.items())), total)
+        yield plain
 
 
 def _some(fit: Sequence[int], room: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
@@ -360,9 +413,12 @@ def _some(fit: Sequence[int], room: Sequence[int], size: int) -> Iterator[tuple[
 
 
 def _after(state: State, use: _Use) -> State:
-    counts, limits = list(state[0]), dict(state[1])
+    counts = list(state[0])
     for index in use.taken:
         counts[index] -= 1
+    if not state[1]:
+        return tuple(counts), ()
+    limits = dict(state[1])
     for name, count in use.spent:
         if name in limits:
             limits[name] -= count

@@ -149,6 +149,34 @@ def test_nothing_allowed_saves_more_and_nothing_saves_more_than_it_costs(
     assert sum(s.discount_minor for s in backwards) == sum(s.discount_minor for s in found)
 
 
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.sampled_from((90, 100, 150, 210)), max_size=9),
+    st.sampled_from((None, 1, 2)),
+    st.sampled_from(((3, 2), (3, 1), (2, 1))),
+)
+def test_one_offer_for_sets_gives_the_best_sets(
+    prices: list[int], limit: int | None, sizes: tuple[int, int]
+) -> None:
+    take, pay = sizes
+    one = Promotion("s", "n_for_m", "s", gtins=("a",), take=take, pay=pay, visit_max=limit)
+    pieces = [Piece("a", price, ("s",)) for price in prices]
+    dear = sorted(prices, reverse=True)
+    sets = [dear[at : at + take] for at in range(0, len(dear) - take + 1, take)][:limit]
+    assert total(pieces, one) == sum(sum(some[pay:]) for some in sets)
+    assert len(prices) > 6 or total(pieces, one) == _by_force(tuple(pieces), [one], ())
+
+
+def test_what_combines_comes_off_sets_too() -> None:
+    three = Promotion("t", "n_for_m", "t", gtins=("a",), take=3, pay=2, combinable=True)
+    tenth = Promotion("p", "percent", "p", gtins=("a",), percent_bp=1_000, combinable=True)
+    alone = Promotion("q", "percent", "q", gtins=("a",), percent_bp=5_000)
+    pieces = [Piece("a", 300, ("t", "p"))] * 3
+    assert total(pieces, three, tenth) == 300 + 3 * 20
+    pieces = [Piece("a", 300, ("t", "p", "q"))] * 3
+    assert total(pieces, three, tenth, alone) == 3 * 150
+
+
 def test_a_cart_beyond_all_measure_still_ends() -> None:
     many = Promotion("many", "n_for_m", "12 for 11", gtins=("a",), take=12, pay=11)
     pieces = [Piece("a", 100 + price, ("many",)) for price in range(60)]
