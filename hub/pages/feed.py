@@ -266,6 +266,14 @@ class HubFeed:
         found: Mapping[str, Any] = self._stock.body
         return found
 
+    async def buyers(self, recall_id: str) -> Mapping[str, Any] | None:
+        """Receipts with what was called back; None if the hub does not say."""
+        try:
+            found: Mapping[str, Any] = await self._json(f"/api/v1/staff/recalls/{recall_id}/buyers")
+        except (httpx.HTTPError, ValueError):
+            return None
+        return found
+
     async def order(self, path: str, body: Mapping[str, Any]) -> tuple[bool, str]:
         """Asks the hub to do something about goods (`path` below /api/v1/staff); whether it was
         done, and the hub's words if it was not."""

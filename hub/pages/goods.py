@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from hub.pages.words import age, label, money
+from hub.pages.words import age, clock, label, money
 
-__all__ = ["Goods"]
+__all__ = ["Goods", "alert_key", "buyers_html"]
 
 Json = Mapping[str, Any]
 _WORDS = {"ok": "", "low": "low", "out": "empty", "over": "more than fits"}
@@ -102,6 +102,19 @@ class Goods:
         ]
         return [(row["promotion_id"], _offer(row, self.names, now_s), True) for row in rows[::-1]]
 
+    def recall_cards(self) -> list[tuple[str, str, bool]]:
+        """What is called back, the newest first."""
+        return [
+            (
+                row["recall_id"],
+                f'<div class="pair"><b>{escape(row["name"])}</b>'
+                f"{_flags([_recall_word(row)])}"
+                f'</div><p class="quiet">{escape(_why(row))}</p>',
+                True,
+            )
+            for row in self.goods["recalls"][::-1]
+        ]
+
     def find_cards(self) -> list[tuple[str, str, bool]]:
         """What waits in the lost-and-found."""
         return [
@@ -130,6 +143,19 @@ class Goods:
         if not rows:
             return '<p class="quiet">Everything is where it belongs.</p>'
         return f'<ul class="plain">{rows}</ul>'
+
+
+def buyers_html(found: Json) -> str:
+    """Receipts with a product that was called back."""
+    rows = "".join(
+        f"<li>{escape(clock(row['issued_us']))} · {escape(label(row['visit_id']))} · "
+        f"{row['quantity']} pieces</li>"
+        for row in found["receipts"]
+    )
+    more = found["count"] - len(found["receipts"])
+    rest = f'<p class="quiet">and {more} before that</p>' if more > 0 else ""
+    said = f"<p>{found['count']} receipts; each of them says so on the phone.</p>"
+    return f'{said}<ul class="plain scroll">{rows}</ul>{rest}'
 
 
 def alert_key(row: Json) -> str:
@@ -195,6 +221,15 @@ def _offer(row: Json, names: Mapping[str, str], now_s: float) -> str:
         f'<div class="pair"><b>{escape(row["name"])}</b>{_flags([word])}</div>'
         f'<p class="quiet">{escape(" · ".join(facts))}</p>'
     )
+
+
+def _recall_word(row: Json) -> tuple[str, str]:
+    return ("called back", "red") if row["lifted_s"] is None else ("sold again", "plain")
+
+
+def _why(row: Json) -> str:
+    batch = f" · batch {row['batch']}" if row["batch"] else ""
+    return f"{row['reason']}{batch} · bought within {row['days']} days"
 
 
 def _session(row: Json, names: Mapping[str, str]) -> str:

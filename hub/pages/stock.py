@@ -39,6 +39,7 @@ class StockPage:
                 "<small>stock</small></h1>"
             )
             with ui.element("nav"):
+                ui.button("Rules…", on_click=self._forms.rules).props("flat no-caps")
                 ui.link("Staff page", "/staff").classes("button quiet")
                 if self._login:
                     Pane().show(
@@ -63,8 +64,12 @@ class StockPage:
                 with _section("Offers", "offers"):
                     self._offers = Cards("offers", self._offer_button)
                     _button("New offer…", self._forms.offer)
-            with ui.element("div").classes("stack"), _section("Products", "products"):
-                self._products = Cards("products", self._product_button)
+            with ui.element("div").classes("stack"):
+                with _section("Called back", "recalls"):
+                    self._recalls = Cards("offers", self._recall_button)
+                    self._no_recalls = Pane()
+                with _section("Products", "products"):
+                    self._products = Cards("products", self._product_button)
 
     async def refresh(self) -> None:
         """Shows what the hub says now."""
@@ -81,6 +86,9 @@ class StockPage:
         self._slots.show(goods.slot_cards())
         self._products.show(goods.product_cards())
         self._offers.show(goods.offer_cards())
+        recalls = goods.recall_cards()
+        self._recalls.show(recalls)
+        self._no_recalls.show("" if recalls else '<p class="quiet">Nothing is called back.</p>')
         self._finds.show(goods.find_cards())
         self._sessions.show(goods.session_cards())
         self._misplaced.show(goods.misplaced_html())
@@ -96,6 +104,9 @@ class StockPage:
     def _offer_button(self, promotion_id: str) -> None:
         body = {"promotion_id": promotion_id}
         _button("End", self._order("promotions/end", body, "The offer has ended."))
+
+    def _recall_button(self, recall_id: str) -> None:
+        _button("Who bought it…", partial(self._forms.buyers, recall_id))
 
     def _find_buttons(self, find_id: str) -> None:
         keep = {"find_id": find_id, "slot_id": None}

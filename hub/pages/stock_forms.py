@@ -10,7 +10,7 @@ from typing import Any
 from nicegui import ui
 
 from hub.pages.feed import HubFeed
-from hub.pages.goods import Goods
+from hub.pages.goods import Goods, buyers_html
 from hub.pages.panes import Pane
 
 __all__ = ["StockForms"]
@@ -19,7 +19,9 @@ OFFERS = {
     "percent": "A share off each piece",
     "amount": "An amount off each piece",
     "n_for_m": "So many for the price of fewer",
+    "bundle": "One of each for one price",
 }
+AGES = {"hand_back": "do not sell, hand back", "sell": "sell, and look at it"}
 PRICE_PLACES = 100
 
 
@@ -150,7 +152,7 @@ class StockForms:
             name = ui.input("What shoppers read").props('maxlength="80"')
             kind = ui.select(OFFERS, value="percent", label="Kind")
             gtins = ui.select(goods.names, multiple=True, label="Products", value=[])
-            number = ui.number("Percent, or minor units off", value=10, min=0, precision=0)
+            number = ui.number("Percent, or minor units", value=10, min=0, precision=0)
             take = ui.number("Pieces taken", value=3, min=2, max=12, precision=0)
             pay = ui.number("Pieces paid", value=2, min=1, max=11, precision=0)
             number.bind_visibility_from(kind, "value", lambda value: value != "n_for_m")
@@ -166,15 +168,20 @@ class StockForms:
                     "promotion_id": promotion_id,
                     "offer": kind.value,
                     "name": name.value,
-                    "gtins": list(gtins.value or ()),
                     "combinable": bool(joint.value),
                     "visit_max": int(most.value) if most.value else None,
                 }
+                named = list(gtins.value or ())
+                if kind.value == "bundle":
+                    body["items"] = [[gtin, 1] for gtin in named]
+                    body["price_minor"] = int(number.value or 0)
+                else:
+                    body["gtins"] = named
                 if kind.value == "percent":
                     body["percent_bp"] = int(number.value or 0) * PRICE_PLACES
                 elif kind.value == "amount":
                     body["amount_minor"] = int(number.value or 0)
-                else:
+                elif kind.value == "n_for_m":
                     body |= {"take": int(take.value or 0), "pay": int(pay.value or 0)}
                 if begin.value or end.value:
                     body["hours"] = [{"begin": begin.value, "end": end.value}]
@@ -182,6 +189,49 @@ class StockForms:
                     dialog.close()
 
             self._answers(dialog, "Add the offer", add)
+
+    # -- recalls and rules ----------------------------------------------------------------
+
+    async def buyers(self, recall_id: str) -> None:
+        """Who bought what was called back."""
+        found = await self._feed.buyers(recall_id)
+        with self._dialog("Who bought it") as dialog:
+            said = "<p>The hub did not answer.</p>" if found is None else buyers_html(found)
+            Pane().show(said)
+            with ui.row().classes("answers"):
+                ui.button("Close", on_click=dialog.close).props("flat no-caps")
+
+    def rules(self) -> None:
+        """How the store deals with goods."""
+        goods = self._goods()
+        if goods is None:
+            return
+        policy = goods.stock["policy"]
+        with self._dialog("Rules for goods") as dialog:
+            ages = ui.select(AGES, value=policy["unproven_age"], label="Without an ID")
+            watch = ui.checkbox("Tell of slots that run low or out", value=policy["watch_stock"])
+            low = ui.number("Low is this share, in percent", value=policy["low_percent"], min=0)
+            rate = ui.number(
+                "A node moves at most so many pieces a minute (0: no bound)",
+                value=policy["pieces_per_minute_max"], min=0, precision=0,
+            )  # fmt: skip
+            beyond = ui.number(
+                "and takes at most so many an hour that no shelf held (0: no bound)",
+                value=policy["beyond_stock_max"], min=0, precision=0,
+            )  # fmt: skip
+
+            async def save() -> None:
+                body = {
+                    "unproven_age": ages.value,
+                    "watch_stock": bool(watch.value),
+                    "low_percent": int(low.value or 0),
+                    "pieces_per_minute_max": int(rate.value or 0),
+                    "beyond_stock_max": int(beyond.value or 0),
+                }
+                if await self.order("goods/policy", body, "The rules hold from now on."):
+                    dialog.close()
+
+            self._answers(dialog, "Save", save)
 
     # -- restocking and finds -------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from hub import commands as c
 from hub.inventory.views import alerts, goods_view, stock_view
-from hub.pages.goods import Goods, alert_key
+from hub.pages.goods import Goods, alert_key, buyers_html
 from hub.pages.shown import refund_minor
 from hub.views import mirror_view
 
@@ -67,6 +67,20 @@ def test_offers_say_what_they_are_and_whether_they_hold_now(shop: Any) -> None:
     )
     shop.hub.command(c.EndPromotion(promotion_id="p"), 2.0)
     assert shown(shop).offer_cards() == []
+
+
+def test_what_is_called_back_says_why_and_who_bought_it(shop: Any) -> None:
+    recall = c.RecallProduct(recall_id="r", gtin=COLA, reason="glass", batch="L<1>", days=30)
+    shop.hub.command(recall, 1.0)
+    html = shown(shop).recall_cards()[0][1]
+    assert text(html) == "Cola called back glass · batch L&lt;1&gt; · bought within 30 days"
+    shop.hub.command(c.LiftRecall(recall_id="r"), 2.0)
+    assert "sold again" in text(shown(shop).recall_cards()[0][1])
+    row = {"visit_id": "v-1234abcd", "issued_us": 0, "quantity": 2}
+    said = text(buyers_html({"receipts": [row], "count": 3}))
+    assert said.startswith("3 receipts")
+    assert "Shopper ABCD · 2 pieces" in said
+    assert said.endswith("and 2 before that")
 
 
 def test_restocking_finds_and_strays_are_told(shop: Any, day: Any) -> None:

@@ -114,6 +114,10 @@ def test_an_id_is_asked_for_on_the_phone_and_confirmed_by_staff(
     story.leave("dora")
     phone.until_text("Please hand it back", ".notice")
     assert phone.text("#total") == "€0.00"
+    tab.until_text("glass in it", pane("recalls"))
+    press(tab, pane("recalls"), "Who bought it…")
+    tab.until_text("0 receipts", ".form")
+    press(tab, ".form", "Close")
     press(tab, pane("alerts"), "Handed back")
     tab.until_text("1 × Kolibri Cola", pane("finds"))
     phone.until("!document.querySelector('.notice')")
@@ -121,6 +125,26 @@ def test_an_id_is_asked_for_on_the_phone_and_confirmed_by_staff(
     order(store, "age-limits", gtin=COLA, age_min=None)
     assert tab.faults == []
     assert phone.faults == []
+
+
+def test_rules_are_set_by_their_form_and_an_empty_offer_is_refused(tab: Any, store: Any) -> None:
+    tab.goto(f"{store.pages_url}/stock")
+    press(tab, "header", "Rules…")
+    tab.until_text("Rules for goods", ".form")
+    tab.eval("document.querySelectorAll('.form input[type=number]')[1].select()")
+    tab.send("Input.insertText", text="777")
+    press(tab, ".form", "Save")
+    tab.until("!document.querySelector('.form')")
+    said = httpx.get(f"{store.hub_url}/api/v1/staff/stock").json()["policy"]
+    assert (said["pieces_per_minute_max"], said["watch_stock"]) == (777, True)
+    press(tab, pane("offers"), "New offer…")
+    tab.until_text("What shoppers read", ".form")
+    press(tab, ".form", "Add the offer")
+    # Nothing is filled in: the hub's words are shown, and the form stays.
+    tab.until("document.querySelector('.q-notification')")
+    assert tab.eval("!!document.querySelector('.form')")
+    press(tab, ".form", "Cancel")
+    assert tab.faults == []
 
 
 CART = {
