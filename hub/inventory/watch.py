@@ -41,8 +41,15 @@ def set_policy(state: HubState, command: SetGoodsPolicy) -> Reply:
     if not changed.watch_stock:
         state.shelves.low.clear()
         state.shelves.out.clear()
-    said = command.model_dump(mode="json", exclude={"kind"}, exclude_none=True)
-    state.event("policy.set", None, **said)
+    state.event(
+        "policy.set",
+        None,
+        unproven_age=age,
+        watch_stock=changed.watch_stock,
+        low_percent=changed.low_percent,
+        pieces_per_minute_max=changed.pieces_per_minute_max,
+        beyond_stock_max=changed.beyond_stock_max,
+    )
     state.effects.stock.update(state.stock.shelf)
     return Reply()
 
