@@ -216,7 +216,7 @@ def notice_cart(state: HubState, decision: Decision, visit: Visit | None) -> Non
     best = decision.best
     if visit is None or not visit.open or not decision.certain or best.gtin is None:
         return
-    if best.quantity > 0:
+    if best.quantity > 0 and visit.kind != "staff":
         _warn(state, visit, best.gtin, decision.t_s)
 
 

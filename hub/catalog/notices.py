@@ -16,6 +16,8 @@ def notices(state: HubState, visit: Visit) -> list[dict[str, Any]]:
     kind: `id` (an ID must be seen; age_min), `closed` (not for sale; why, reason), `recalled`
     (reason, batch), and after the visit `hand_back` (why) and `recalled_bought` (reason, batch).
     """
+    if visit.kind == "staff":
+        return []
     if visit.stage in ("shopping", "left"):
         return _of_cart(state, visit)
     return _of_receipt(state, visit) if visit.stage == "final" else []
