@@ -13,6 +13,7 @@ from contracts.store_file import parse_store_file
 from hub import commands as c
 from hub.attribution.model import Alternative, Decision
 from hub.errors import RejectedError
+from hub.inventory.model import STAFF
 from hub.replay import rebuild
 from hub.rules import Rules
 from hub.service import Hub
@@ -23,7 +24,7 @@ COLA, BREAD = "4006381333931", "5901234123457"
 SLOTS = st.sampled_from(("s1", "s2"))
 GTINS = st.sampled_from((COLA, BREAD))
 NAMES = st.integers(0, 5).map(lambda number: f"n{number}")
-WHO = st.sampled_from((None, "v-a", "v-b"))
+WHO = st.sampled_from((None, "v-a", "v-b", STAFF))
 
 
 class StockMachine(RuleBasedStateMachine):
