@@ -19,10 +19,12 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from hub.chain import GENESIS, link
 from hub.errors import ChainBrokenError, StoreError, StoreWriteError
+from hub.fiscal.tables import fiscal_entries
 from hub.store import tables as t
 from hub.store.database import is_memory, migrate, open_engine, short
 from hub.store.journal import JournalEntry, Snapshot
 from hub.store.rows import Rows
+from hub.wallet.tables import gateway_intents, gateway_payers
 
 __all__ = ["Store"]
 
@@ -46,6 +48,9 @@ _ORDER: tuple[Table, ...] = (
     t.node_configs,
     t.clocks,
     t.snapshots,
+    gateway_payers,
+    gateway_intents,
+    fiscal_entries,
 )
 READ_CHUNK = 1_000
 _Plain = tuple[str, Callable[[dict[str, Any]], Any] | None]
