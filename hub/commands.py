@@ -30,6 +30,7 @@ from hub.visits.commands import (
     VisitKey,
 )
 from hub.wallet.gateway import Outcome
+from hub.wallet.gateway_commands import GatewayTold
 
 __all__ = [
     "COMMAND",
@@ -45,6 +46,7 @@ __all__ = [
     "GrowGroup",
     "LetIn",
     "OpenForTrack",
+    "GatewayTold",
     "OpenVisit",
     "PongArrived",
     "Rebase",
@@ -187,6 +189,7 @@ Command = (
     | ChangeVat
     | Restock
     | GatewayAnswered
+    | GatewayTold
     | PongArrived
     | Tick
     | Resume

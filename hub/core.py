@@ -34,6 +34,7 @@ from hub.visits import desk, entry, leaving, scans, settlement, tagalong, taps
 from hub.visits.model import Visit
 from hub.wallet import answers
 from hub.wallet.service import Account, Wallets
+from hub.wallet.told import told
 
 __all__ = ["LEVEL", "HubCore"]
 
@@ -48,6 +49,7 @@ HANDLERS: Mapping[type, Callable[[HubState, Any], c.Reply]] = {
     c.RenewCode: entry.renew_code,
     c.RefundVisit: settlement.refund,
     c.GatewayAnswered: answers.answered,
+    c.GatewayTold: told,
     c.ChangePrice: catalog.change_price,
     c.ChangeVat: catalog.change_vat,
     c.Restock: inventory.restock,
@@ -159,8 +161,11 @@ class HubCore:
     def dump(self) -> dict[str, Any]:
         """The state as JSON values; complete when `quiet`."""
         state = self.state
+        # Only once there is any: the digest of an older snapshot stays what it was.
+        more = {"told": dict(state.told)} if state.told else {}
         return {
             **scans.dump_later(state),
+            **more,
             "now_s": state.now_s,
             "log": [state.log.number, state.log.head],
             "devices": state.devices.dump(),
@@ -187,6 +192,7 @@ class HubCore:
         state.blind = {(device, sensor): kind for device, sensor, kind in dumped["blind"]}
         state.counters = dict(dumped["counters"])
         scans.restore_later(state, dumped)
+        state.told = dict(dumped.get("told", {}))
         for row in dumped["visits"]:
             self._known(Visit.load(row))
         self._renew()

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from contracts.codec import decode, encode
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
@@ -38,7 +40,13 @@ from hub import commands as c
 from hub.core import LEVEL, HubCore
 from hub.deliveries import Delivery, address, unpacked
 from hub.effects import NOTHING, Effects, us
-from hub.errors import GatewayTimeoutError, HubError, HubHaltedError, StoreWriteError
+from hub.errors import (
+    GatewaySetupError,
+    GatewayTimeoutError,
+    HubError,
+    HubHaltedError,
+    StoreWriteError,
+)
 from hub.live import Live, NodeState
 from hub.replay import adopt_layout, configs, rebuild, snapshot_row
 from hub.rules import Rules
@@ -50,7 +58,7 @@ from hub.store.service import Store
 from hub.visits.codes import KeyRing
 from hub.visits.judging import judged_scan
 from hub.wallet.fake import FakeGateway
-from hub.wallet.gateway import GatewayRequest, PaymentGateway
+from hub.wallet.gateway import GatewayRequest, GatewayTotals, PaymentGateway
 
 __all__ = ["BATCH_MAX", "Hub", "Outgoing"]
 
@@ -198,7 +206,7 @@ class Hub:
         """Does a command durably, or raises RejectedError and changes nothing."""
         self._check(started=True)
         now = self._now(now_s)
-        if isinstance(command, (c.RefundVisit, c.SettleAtDesk)):
+        if isinstance(command, c.RefundVisit | c.SettleAtDesk | c.GatewayTold):
             self._recall(command.visit_id, now)
         reply = self._do(command, now)
         self._commit()
@@ -224,12 +232,16 @@ class Hub:
     def export_json(self) -> dict[str, Any]:
         """What the auditor reads; see hub.store.export for the format."""
         self._commit()
-        return export_json(self.store, self.core.state.store, self.gateway.totals())
+        return export_json(self.store, self.core.state.store, self._totals())
 
     def export(self, path: Path | str) -> None:
         """Writes what the auditor reads to a file."""
         self._commit()
-        write_export(Path(path), self.store, self.core.state.store, self.gateway.totals())
+        write_export(Path(path), self.store, self.core.state.store, self._totals())
+
+    def _totals(self) -> GatewayTotals | None:
+        """The gateway's books, unless they are far away: nobody waits for a network in here."""
+        return None if getattr(self.gateway, "remote", False) else self.gateway.totals()
 
     # -- taking messages in ---------------------------------------------------------------
 
@@ -418,6 +430,11 @@ class Hub:
         """Asks once; no answer is an answer of its own. Safe outside the hub's lock."""
         try:
             answer = self.gateway.ask(request)
+        except GatewaySetupError as error:
+            # No answer to the question, and asking again helps once somebody has mended it.
+            self.live.count("gateway_setup_errors")
+            structlog.get_logger("hub").error("gateway.refuses_the_hub", error=str(error))
+            return c.GatewayAnswered(key=request.key, outcome="timeout", reason=str(error)[:200])
         except GatewayTimeoutError as error:
             return c.GatewayAnswered(key=request.key, outcome="timeout", reason=str(error)[:200])
         return c.GatewayAnswered(key=answer.key, outcome=answer.outcome, reason=answer.reason[:200])
