@@ -241,6 +241,11 @@ class Driver:
         account = None if record["account"] is None else Account(**record["account"])
         return Visit.load(record["visit"]), account
 
+    def payer_of(self, token: str) -> str:
+        """Who pays for the visit of this token; UnknownVisitError if it is not one of ours."""
+        with self.lock:
+            return self._visit_of(token)[0].payer
+
     def phone(self, token: str) -> dict[str, Any]:
         """What the phone with this token shows; UnknownVisitError if it is not one of ours."""
         with self.lock:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.api.auth import Limiter, StaffAuth
 from hub.api.entries import entry_routes
+from hub.api.gateway import CARDS_PER_MINUTE_MAX, gateway_routes
 from hub.api.metrics import metric_routes
 from hub.api.phones import VISITS_PER_MINUTE_MAX, phone_routes
 from hub.api.staff import staff_routes
@@ -66,6 +67,8 @@ def create_app(driver: Driver, settings: HubSettings) -> FastAPI:
     app.include_router(entry_routes(driver, settings, auth))
     app.include_router(tile_routes(driver, settings, auth, TileStore(time.monotonic)))
     app.include_router(metric_routes(driver, streams))
+    cards = Limiter(CARDS_PER_MINUTE_MAX, 60.0, time.monotonic)
+    app.include_router(gateway_routes(driver, settings, auth, cards))
     if importlib.util.find_spec("hub.pages") is not None:
         importlib.import_module("hub.pages").mount(app)
     return app

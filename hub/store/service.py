@@ -181,6 +181,10 @@ class Store:
         found = self._read(select(t.visits.c.record).where(column == (visit_id or token_sha256)))
         return json.loads(found[0]["record"]) if found else None
 
+    def select(self, statement: Any) -> list[dict[str, Any]]:
+        """The rows of a SELECT; for reports, which read parts of tables."""
+        return self._read(statement)
+
     def count(self, table: Table) -> int:
         """How many rows a table has."""
         return int(self._read(select(func.count().label("n")).select_from(table))[0]["n"])

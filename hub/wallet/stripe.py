@@ -63,14 +63,14 @@ class StripeGateway:
         check_currency(currency)
         self._http = stripe.RequestsClient(timeout=timeout_s)
         api = None if api_base is None else api_base.rstrip("/")
-        self._client = stripe.StripeClient(
+        self.client = stripe.StripeClient(
             secret_key,
             http_client=self._http,
             max_network_retries=0,
             base_addresses={"api": api} if api else {},
         )
-        self._store_id = store_id
-        self._currency = currency
+        self.store_id = store_id
+        self.currency = currency
         self.book = book
 
     def close(self) -> None:
@@ -80,9 +80,9 @@ class StripeGateway:
     def ask(self, request: GatewayRequest) -> GatewayAnswer:
         """Does what is asked, once per key. GatewayTimeoutError when no answer came,
         GatewaySetupError when Stripe refuses the hub itself."""
-        if request.currency != self._currency:
+        if request.currency != self.currency:
             return GatewayAnswer(
-                request.key, "declined", f"expected {self._currency}, got {request.currency}"
+                request.key, "declined", f"expected {self.currency}, got {request.currency}"
             )
         doing = {
             "hold": self._hold,
@@ -116,16 +116,22 @@ class StripeGateway:
         """Every hold of this store that Stripe knows, newest first."""
         try:
             refunds = self._refunds()
-            for intent in self._client.v1.payment_intents.list({"limit": PAGE}).auto_paging_iter():
-                if _word(intent, STORE) == self._store_id:
+            for intent in self.client.v1.payment_intents.list({"limit": PAGE}).auto_paging_iter():
+                if _word(intent, STORE) == self.store_id:
                     yield self._as_hold(intent, refunds.get(intent.id, []))
         except stripe.StripeError as error:
             raise GatewayTimeoutError(f"Stripe's lists cannot be read: {ours(error)}") from error
 
+    def hold_key_of(self, intent_id: str) -> str | None:
+        """The key of the hold that a PaymentIntent is; None if it is not this store's. Raises
+        Stripe's own errors."""
+        intent = self._retrieve(intent_id)
+        return _word(intent, KEY) if _word(intent, STORE) == self.store_id else None
+
     def _refunds(self) -> dict[str, list[stripe.Refund]]:
         """What was paid back of each PaymentIntent, by its id."""
         made: defaultdict[str, list[stripe.Refund]] = defaultdict(list)
-        for refund in self._client.v1.refunds.list({"limit": PAGE}).auto_paging_iter():
+        for refund in self.client.v1.refunds.list({"limit": PAGE}).auto_paging_iter():
             if isinstance(refund.payment_intent, str) and refund.status not in GONE:
                 made[refund.payment_intent].append(refund)
         return made
@@ -153,7 +159,7 @@ class StripeGateway:
         if intent is None:
             return "declined", "no such hold"
         try:
-            self._client.v1.payment_intents.capture(
+            self.client.v1.payment_intents.capture(
                 intent.id,
                 {
                     "amount_to_capture": to_stripe(request.amount_minor, request.currency),
@@ -179,7 +185,7 @@ class StripeGateway:
         if intent.status == "succeeded":
             return "declined", "the hold is captured"
         try:
-            self._client.v1.payment_intents.cancel(
+            self.client.v1.payment_intents.cancel(
                 intent.id,
                 {"cancellation_reason": "abandoned"},
                 {"idempotency_key": self._key(request.key)},
@@ -198,11 +204,11 @@ class StripeGateway:
         if before is not None:
             return before
         try:
-            made = self._client.v1.refunds.create(
+            made = self.client.v1.refunds.create(
                 {
                     "payment_intent": intent.id,
                     "amount": to_stripe(request.amount_minor, request.currency),
-                    "metadata": {KEY: request.key, STORE: self._store_id},
+                    "metadata": {KEY: request.key, STORE: self.store_id},
                 },
                 {"idempotency_key": self._key(request.key)},
             )
@@ -224,9 +230,9 @@ class StripeGateway:
         card = self.book.card(request.payer)
         if card is None:
             return None
-        found = self._client.v1.payment_intents.list({"customer": card.customer_id, "limit": PAGE})
+        found = self.client.v1.payment_intents.list({"customer": card.customer_id, "limit": PAGE})
         for number, intent in enumerate(found.auto_paging_iter()):
-            if (_word(intent, STORE), _word(intent, KEY)) == (self._store_id, request.hold_key):
+            if (_word(intent, STORE), _word(intent, KEY)) == (self.store_id, request.hold_key):
                 self.book.save_intent(request.hold_key, intent.id)
                 return intent
             if number + 1 >= LOOK_BACK_MAX:
@@ -234,14 +240,14 @@ class StripeGateway:
         return None
 
     def _retrieve(self, intent_id: str) -> stripe.PaymentIntent:
-        return self._client.v1.payment_intents.retrieve(intent_id)
+        return self.client.v1.payment_intents.retrieve(intent_id)
 
     def _refund_before(self, intent_id: str, request: GatewayRequest) -> Told | None:
         """What became of an earlier refund under the same key; Stripe forgets keys in a day."""
-        found = self._client.v1.refunds.list({"payment_intent": intent_id, "limit": PAGE})
+        found = self.client.v1.refunds.list({"payment_intent": intent_id, "limit": PAGE})
         for refund in found.auto_paging_iter():
             if _word(refund, KEY) == request.key:
-                if from_stripe(refund.amount, self._currency) != request.amount_minor:
+                if from_stripe(refund.amount, self.currency) != request.amount_minor:
                     return "conflict", "same key, other content"
                 return _refunded(refund)
         return None
@@ -250,7 +256,7 @@ class StripeGateway:
 
     def _create(self, request: GatewayRequest, card: Card) -> stripe.PaymentIntent:
         """The PaymentIntent of a hold, made now or by an earlier try under the same key."""
-        made = self._client.v1.payment_intents.create(
+        made = self.client.v1.payment_intents.create(
             {
                 "amount": to_stripe(request.amount_minor, request.currency),
                 "currency": request.currency.lower(),
@@ -260,7 +266,7 @@ class StripeGateway:
                 "capture_method": "manual",
                 "metadata": {
                     KEY: request.key,
-                    STORE: self._store_id,
+                    STORE: self.store_id,
                     PAYER: request.payer,
                 },
             },
@@ -274,7 +280,7 @@ class StripeGateway:
         self, intent: stripe.PaymentIntent, request: GatewayRequest
     ) -> stripe.PaymentIntent:
         try:
-            confirmed = self._client.v1.payment_intents.confirm(
+            confirmed = self.client.v1.payment_intents.confirm(
                 intent.id,
                 {"off_session": True},
                 {"idempotency_key": self._key(f"{request.key}:confirm")},
@@ -313,7 +319,7 @@ class StripeGateway:
         if request.kind == "capture" and state == "captured":
             if _word(intent, CAPTURE) != request.key:
                 return "declined", "the hold is captured"
-            if from_stripe(intent.amount_received, self._currency) != request.amount_minor:
+            if from_stripe(intent.amount_received, self.currency) != request.amount_minor:
                 return "conflict", "same key, other content"
             return "approved", ""
         if state in ("voided", "expired"):
@@ -345,7 +351,7 @@ class StripeGateway:
         )
 
     def _key(self, key: str) -> str:
-        return idempotency(self._store_id, key)
+        return idempotency(self.store_id, key)
 
 
 def _replayed(made: stripe.PaymentIntent) -> bool:

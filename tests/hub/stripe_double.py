@@ -44,7 +44,7 @@ PARAMS = {
 }  # fmt: skip
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """An error as Stripe words it. Stored under the key unless the parameters were wrong."""
 
     def __init__(
@@ -134,24 +134,28 @@ class StripeDouble:
             if fault == "drop_before":
                 return None
             if authorization != f"Bearer {KEY}":
-                return 401, Refusal(401, "").body, False
+                return 401, RefusalError(401, "").body, False
             if fault == "429":
-                return 429, Refusal(429, "rate_limit").body, False
+                return 429, RefusalError(429, "rate_limit").body, False
             if fault == "in_use":
-                return 409, Refusal(409, "idempotency_key_in_use", "idempotency_error").body, False
+                return (
+                    409,
+                    RefusalError(409, "idempotency_key_in_use", "idempotency_error").body,
+                    False,
+                )
             if fault == "garbage":
                 return 502, {"gateway": "bad"}, False
             stored = self._keys.get(key) if method == "POST" else None
             if stored is not None:
                 if (stored.path, stored.params) != (path, params):
-                    return 400, Refusal(400, "", "idempotency_error").body, False
+                    return 400, RefusalError(400, "", "idempotency_error").body, False
                 return stored.status, stored.body, True
-            status, body = 500, Refusal(500, "", "api_error").body
+            status, body = 500, RefusalError(500, "", "api_error").body
             keep = True
             if fault != "500_before":
                 status, body, keep = self._done(method, path, params)
             if fault == "500_after":
-                status, body = 500, Refusal(500, "", "api_error").body
+                status, body = 500, RefusalError(500, "", "api_error").body
             if method == "POST" and key and keep:
                 self._keys[key] = _Stored(path, params, status, body)
             return None if fault == "drop_after" else (status, body, False)
@@ -168,7 +172,7 @@ class StripeDouble:
     ) -> tuple[int, dict[str, Any], bool]:
         try:
             return 200, json.loads(json.dumps(self._do(method, path, params))), True
-        except Refusal as refusal:
+        except RefusalError as refusal:
             return refusal.status, refusal.body, refusal.stored
 
     def _do(self, method: str, path: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -202,17 +206,17 @@ class StripeDouble:
                 return self._session(params)
             case ("GET", "setup_intents", name):
                 return self.setups[name]
-        raise Refusal(404, "url_invalid")
+        raise RefusalError(404, "url_invalid")
 
     # -- PaymentIntents -------------------------------------------------------------------
 
     def _create(self, params: dict[str, Any]) -> dict[str, Any]:
         if "payment_method_types" in params:
-            raise Refusal(400, "payment_method_types_no_longer_supported")
+            raise RefusalError(400, "payment_method_types_no_longer_supported")
         _known(params, "create")
         amount = _whole(params, "amount")
         if params["customer"] not in self.customers:
-            raise Refusal(400, "resource_missing", param="customer")
+            raise RefusalError(400, "resource_missing", param="customer")
         intent = {
             "id": self._name("pi"),
             "object": "payment_intent",
@@ -243,7 +247,7 @@ class StripeDouble:
             failure = {"type": "card_error", "code": code, "decline_code": reason, "message": "no"}
             intent["last_payment_error"] = failure
             intent["payment_method"] = None
-            raise Refusal(402, code, "card_error", decline_code=reason, payment_intent=intent)
+            raise RefusalError(402, code, "card_error", decline_code=reason, payment_intent=intent)
         intent["status"] = "requires_capture"
         intent["amount_capturable"] = intent["amount"]
         return intent
@@ -253,7 +257,7 @@ class StripeDouble:
             raise _unexpected(intent)
         amount = _whole(params, "amount_to_capture")
         if amount > intent["amount_capturable"]:
-            raise Refusal(400, "amount_too_large", param="amount_to_capture")
+            raise RefusalError(400, "amount_too_large", param="amount_to_capture")
         intent.update(status="succeeded", amount_capturable=0, amount_received=amount)
         intent["metadata"].update(params.get("metadata", {}))
         self._released(intent, intent["amount"] - amount)
@@ -282,9 +286,9 @@ class StripeDouble:
         if intent["status"] != "succeeded":
             raise _unexpected(intent)
         if back == intent["amount_received"]:
-            raise Refusal(400, "charge_already_refunded")
+            raise RefusalError(400, "charge_already_refunded")
         if amount > intent["amount_received"] - back:
-            raise Refusal(400, "", param="amount")
+            raise RefusalError(400, "", param="amount")
         return self._book_refund(intent, amount, dict(params.get("metadata", {})), "succeeded")
 
     def _book_refund(
@@ -331,7 +335,7 @@ class StripeDouble:
 
     def _intent(self, name: str) -> dict[str, Any]:
         if name not in self.intents:
-            raise Refusal(404, "resource_missing", param="intent")
+            raise RefusalError(404, "resource_missing", param="intent")
         return self.intents[name]
 
     def _list(
@@ -362,17 +366,17 @@ class StripeDouble:
 def _known(params: dict[str, Any], what: str) -> None:
     for name in params:
         if name not in PARAMS[what]:
-            raise Refusal(400, "parameter_unknown", param=name)
+            raise RefusalError(400, "parameter_unknown", param=name)
 
 
 def _whole(params: dict[str, Any], name: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]*", params.get(name, "")):
-        raise Refusal(400, "parameter_invalid_integer", param=name)
+        raise RefusalError(400, "parameter_invalid_integer", param=name)
     return int(params[name])
 
 
-def _unexpected(intent: dict[str, Any]) -> Refusal:
-    return Refusal(400, "payment_intent_unexpected_state", payment_intent=intent)
+def _unexpected(intent: dict[str, Any]) -> RefusalError:
+    return RefusalError(400, "payment_intent_unexpected_state", payment_intent=intent)
 
 
 def _nested(pairs: list[tuple[str, str]]) -> dict[str, Any]:
