@@ -26,6 +26,7 @@ from hub.events import newest
 from hub.mqtt import Arrived
 from hub.review.service import review_list
 from hub.service import BATCH_MAX, Hub, Outgoing
+from hub.store.service import Store
 from hub.views import phone_view, staff_view
 from hub.visits.model import Visit
 from hub.wallet.service import Account
@@ -228,6 +229,14 @@ class Driver:
         """Looks at the hub while nothing changes."""
         with self.lock:
             return view(self.hub)
+
+    def stored(self, view: Callable[[Store], T]) -> T:
+        """Looks at the database; on one with connections of its own nobody waits for it."""
+        store = self.hub.store
+        if not store.memory:
+            return view(store)
+        with self.lock:
+            return view(store)
 
     def _visit_of(self, token: str) -> tuple[Visit, Account | None]:
         digest = hashlib.sha256(token.encode()).hexdigest()

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from contracts.store_file import StoreFile
+from sortie import money_cmd
 from sortie.output import check_output, write_json
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ URL = "sqlite:///hub.sqlite"
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the command line."""
+    money_cmd.register(hub_app)
     app.add_typer(hub_app, name="hub")
 
 

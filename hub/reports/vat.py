@@ -216,7 +216,8 @@ _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
-body{{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#111}}
+body{{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;
+color:#111}}
 h1{{font-size:1.4rem;margin:0}} p{{margin:.25rem 0}} .scroll{{overflow-x:auto}}
 table{{border-collapse:collapse;width:100%;margin:1.5rem 0}}
 td,th{{padding:.35rem .6rem;text-align:right;border-bottom:1px solid #ccc;
