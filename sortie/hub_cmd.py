@@ -23,6 +23,7 @@ __all__ = ["register", "run_backup", "run_rebuild", "run_restore", "run_verify"]
 hub_app = typer.Typer(
     help="Back up, restore, verify and rebuild a hub's database.", no_args_is_help=True
 )
+money_cmd.register(hub_app)
 
 Database = Annotated[
     str,
@@ -38,7 +39,6 @@ URL = "sqlite:///hub.sqlite"
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the command line."""
-    money_cmd.register(hub_app)
     app.add_typer(hub_app, name="hub")
 
 
