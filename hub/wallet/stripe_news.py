@@ -88,7 +88,7 @@ def read_news(
             return _refund_failed(item)
         if kind == "setup_intent.succeeded":
             return _card_saved(item, store_id)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RejectedError(f"expected a whole {kind!r:.60} in event {event_id:.60}") from error
     return None
 

@@ -117,7 +117,7 @@ def ours(error: stripe.StripeError) -> OurError:
     """What an error comes to. Raises GatewayTimeoutError where asking again may help, and
     GatewaySetupError where the hub itself is refused: neither is an answer."""
     status = error.http_status or 0
-    code = error.code or ""
+    code = _code(error)
     if isinstance(error, stripe.CardError):
         return OurError("declined", _card_reason(error, code), code)
     if isinstance(error, stripe.IdempotencyError):
@@ -143,6 +143,11 @@ def ours(error: stripe.StripeError) -> OurError:
         f"Stripe does not understand the hub ({status} {code or type(error).__name__}); "
         "the API base or the installed version does not fit"
     ) from error
+
+
+def _code(error: stripe.StripeError) -> str:
+    """Stripe's code; the library leaves it out of some errors and keeps it in their body."""
+    return error.code or (None if error.error is None else error.error.code) or ""
 
 
 def _card_reason(error: stripe.CardError, code: str) -> str:
