@@ -14,6 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from auditor.desk import desk_payments, staff_pay_nothing
+from auditor.fiscal import CHECKS as FISCAL_CHECKS
 
 __all__ = ["CHECKS", "audit", "count_findings"]
 
@@ -210,6 +211,7 @@ CHECKS: dict[str, Callable[[Export], Iterable[str]]] = {
     "messages took effect once": _messages_once,
     "desk payments pay debts": desk_payments,
     "staff pay nothing": staff_pay_nothing,
+    **FISCAL_CHECKS,
 }
 """Name to check; each yields findings as sentences."""
 
