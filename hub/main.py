@@ -79,6 +79,7 @@ def _run(settings: HubSettings) -> int:
 
     settle_collector()
     driver.fatal = fatal
+    app.state.fiscal = keeper
     app.state.streams.ended = lambda: server.should_exit
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))

@@ -310,14 +310,15 @@ def _print_reconciliation(report: Reconciliation, console: Console) -> None:
         console.print("the gateway cannot list its holds: only the totals were compared")
     for belief in report.on_its_way:
         what = ", ".join(belief.waiting) or "it moved while the gateway was read"
-        console.print(f"on its way: visit {belief.visit_id}: {what}", markup=False)
-    for row in report.differences:
         console.print(
-            f"visit {row.visit_id or '-'}: {row.what}: the books say {row.believed}, the gateway "
-            f"{row.gateway}; {row.fix}",
-            style="red",
-            markup=False,
+            f"on its way: visit {belief.visit_id or belief.hold_key}: {what}", markup=False
         )
+    for row in report.differences:
+        told = (
+            f"visit {row.visit_id or row.hold_key or '-'}: {row.what}: the books say "
+            f"{row.believed}, the gateway {row.gateway}; {row.fix}"
+        )
+        console.print(told, style="red", markup=False)
     if not report.differences:
         console.print("books and gateway agree")
 

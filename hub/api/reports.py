@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
 from hub.api.auth import StaffAuth
 from hub.driver import Driver
 from hub.errors import GatewaySetupError, GatewayTimeoutError
+from hub.fiscal.keeper import FiscalKeeper
 from hub.reports.reconcile import reconciliation_document
 from hub.reports.service import books_of, compare, fiscal_status, vat_of
 from hub.reports.vat import VatReport, vat_document, vat_page
@@ -61,9 +62,11 @@ def report_routes(driver: Driver, auth: StaffAuth) -> APIRouter:
         return reconciliation_document(report)
 
     @router.get("/fiscal")
-    def fiscal(response: Response) -> dict[str, Any]:
-        """Where the fiscal journal stands."""
+    def fiscal(request: Request, response: Response) -> dict[str, Any]:
+        """Where the fiscal journal stands; "fault" says why it is behind, if it is."""
         response.headers["Cache-Control"] = "no-store"
-        return driver.stored(fiscal_status)
+        keeper: FiscalKeeper | None = getattr(request.app.state, "fiscal", None)
+        fault = None if keeper is None else keeper.fault
+        return {**driver.stored(fiscal_status), "kept": keeper is not None, "fault": fault}
 
     return router

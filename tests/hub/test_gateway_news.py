@@ -342,4 +342,8 @@ def test_reports_over_http(till: Till, day: Any) -> None:
     assert (agreed["agrees"], agreed["compared"]) == (True, 0)
     till.double.fault("GET .*/refunds", "drop_before")
     assert till.client.get("/api/v1/staff/reports/reconciliation").status_code == 503
-    assert till.client.get("/api/v1/staff/fiscal").json() == {"entries": 0}
+    assert till.client.get("/api/v1/staff/fiscal").json() == {
+        "entries": 0,
+        "kept": False,
+        "fault": None,
+    }
