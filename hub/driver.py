@@ -206,6 +206,8 @@ class Driver:
                     answer = c.GatewayAnswered(
                         key=request.key, outcome="timeout", reason=type(error).__name__
                     )
+                if self.hub.gateway_fault is not None:
+                    log.error("gateway.refuses_the_hub", error=self.hub.gateway_fault)
                 # A halt loses the answer: after the recovery the same key is asked again.
                 with suppress(HubError):
                     self.command(answer)
@@ -266,6 +268,7 @@ class Driver:
             shown = staff_view(self.hub, self.now())
         bus = self.bus
         shown["alarm"] = self.alarm
+        shown["gateway_fault"] = self.hub.gateway_fault
         shown["broker"] = bus is not None and bus.connected
         shown["dropped"] = 0 if bus is None else bus.dropped
         return shown

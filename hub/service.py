@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from contracts.codec import decode, encode
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
@@ -101,6 +99,7 @@ class Hub:
         self.live = Live({name: NodeState() for name in core.state.devices.all})
         self.asks: deque[GatewayRequest] = deque()
         self.halted: str | None = None
+        self.gateway_fault: str | None = None
         self._ask_inline = ask_inline
         self._snapshot_every = snapshot_every
         self._rows = Rows()
@@ -430,13 +429,13 @@ class Hub:
         """Asks once; no answer is an answer of its own. Safe outside the hub's lock."""
         try:
             answer = self.gateway.ask(request)
-        except GatewaySetupError as error:
-            # No answer to the question, and asking again helps once somebody has mended it.
-            self.live.count("gateway_setup_errors")
-            structlog.get_logger("hub").error("gateway.refuses_the_hub", error=str(error))
+        except (GatewayTimeoutError, GatewaySetupError) as error:
+            if isinstance(error, GatewaySetupError):
+                # No answer to the question: asking again helps once somebody has mended it.
+                self.gateway_fault = str(error)
+                self.live.count("gateway_setup_errors")
             return c.GatewayAnswered(key=request.key, outcome="timeout", reason=str(error)[:200])
-        except GatewayTimeoutError as error:
-            return c.GatewayAnswered(key=request.key, outcome="timeout", reason=str(error)[:200])
+        self.gateway_fault = None
         return c.GatewayAnswered(key=answer.key, outcome=answer.outcome, reason=answer.reason[:200])
 
     def _recall(self, visit_id: str, now: float) -> None:

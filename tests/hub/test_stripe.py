@@ -346,5 +346,6 @@ def test_a_wrong_key_refuses_no_shopper_silently(
     day.shop(1.0, "t1", "code-one", [(COLA, True)])
     shop.play(day.script, 3.0)
     assert shop.hub.live.counts["gateway_setup_errors"] >= 1
+    assert "SORTIE_HUB_STRIPE_SECRET_KEY" in shop.hub.gateway_fault
     (visit,) = shop.hub.core.state.visits.values()
     assert visit.stage == "entering", "it is asked again, not declined"
