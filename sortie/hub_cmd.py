@@ -133,6 +133,7 @@ def run_verify(
     """
     from auditor.ledger import audit
     from hub.attribution.engine import Engine
+    from hub.fiscal.journal import check_journal
     from hub.settings import load_settings
     from hub.store.export import export_json
     from hub.store.verify import verify
@@ -144,6 +145,7 @@ def run_verify(
     def look(store: Store, layout: StoreFile) -> None:
         # The payment gateway's own totals are compared where it is asked, not from a file.
         books.update(audit(export_json(store, layout, None)))
+        books["fiscal journal signed"] = list(check_journal(store))
 
     with console.status("verifying") as status:
         report = verify(url, Engine, rules, told=status.update, look=look)

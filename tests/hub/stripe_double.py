@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
@@ -20,7 +21,9 @@ from urllib.parse import parse_qsl, urlsplit
 __all__ = ["KEY", "StripeDouble"]
 
 KEY = "sk_test_double"
-Kind = Literal["drop_before", "drop_after", "500_before", "500_after", "429", "in_use", "garbage"]
+Kind = Literal[
+    "drop_before", "drop_after", "stall", "500_before", "500_after", "429", "in_use", "garbage",
+]  # fmt: skip
 DECLINES = {
     "pm_declined": ("card_declined", "generic_decline"),
     "pm_poor": ("card_declined", "insufficient_funds"),
@@ -82,6 +85,8 @@ class StripeDouble:
     _keys: dict[str, _Stored] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _count: int = 0
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _stalled: set[int] = field(default_factory=set)
 
     # -- the server -----------------------------------------------------------------------
 
@@ -98,6 +103,7 @@ class StripeDouble:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def stop(self) -> None:
+        self._stopped.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -158,7 +164,15 @@ class StripeDouble:
                 status, body = 500, RefusalError(500, "", "api_error").body
             if method == "POST" and key and keep:
                 self._keys[key] = _Stored(path, params, status, body)
+            if fault == "stall":
+                self._stalled.add(threading.get_ident())
             return None if fault == "drop_after" else (status, body, False)
+
+    def wait_if_stalled(self) -> None:
+        """An answer that comes long after the client has stopped waiting."""
+        if threading.get_ident() in self._stalled:
+            self._stalled.discard(threading.get_ident())
+            self._stopped.wait(30.0)
 
     def _next_fault(self, where: str) -> Kind | None:
         for item in self._faults:
@@ -413,6 +427,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         if answered is None:
             return
+        self.book.wait_if_stalled()
         status, body, replayed = answered
         data = json.dumps(body).encode()
         self.send_response(status)
@@ -421,8 +436,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("connection", "close")
         if replayed:
             self.send_header("idempotent-replayed", "true")
-        self.end_headers()
-        self.wfile.write(data)
+        with suppress(OSError):
+            # The client may be gone.
+            self.end_headers()
+            self.wfile.write(data)
 
     def log_message(self, format: str, *_args: Any) -> None:
         return

@@ -9,6 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hub.commands import RefundLine, RefundVisit
 from hub.errors import RejectedError
@@ -20,6 +22,8 @@ from hub.reports.vat import amount_text, vat_document, vat_page, vat_report
 from hub.rules import Rules
 from hub.wallet.fake import FakeGateway
 from hub.wallet.gateway import GatewayHold, GatewayTotals
+from hub.wallet.model import Ledger
+from hub.wallet.service import ChargeLine, Wallets
 
 COLA, BREAD = "4006381333931", "5901234123457"
 PARIS = ZoneInfo("Europe/Paris")
@@ -80,6 +84,43 @@ def test_days_sum_to_the_whole_whatever_the_zone(month: str, hours: int) -> None
     assert sum(counts) == hours
     assert vat_report(sales, whole, store_id="s", currency="EUR").sales == hours
     assert day_of(period_of("2026-07-01", PARIS).begins_us - 1, PARIS).isoformat() == "2026-06-30"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 5), st.integers(0, 999), st.sampled_from(["0.0000", "0.0550", "0.2000"])
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    st.data(),
+)
+def test_any_sales_and_refunds_sum_to_the_accounts(
+    rows: list[tuple[int, int, str]], data: st.DataObject
+) -> None:
+    wallets = Wallets(Ledger("EUR"))
+    wallets.ask_hold("v", "p", 10**6)
+    made = [wallets.place_hold("v", at_us=1)]
+    lines = [ChargeLine(n, "g", q, price, rate) for n, (q, price, rate) in enumerate(rows, 1)]
+    charge = wallets.charge("v", lines, at_us=2)
+    if charge is None:
+        return
+    made += [charge, wallets.capture("v", at_us=3)]
+    line = data.draw(st.sampled_from([line for line in lines if line.gross_minor]))
+    back = replace(line, quantity=data.draw(st.integers(1, line.quantity)))
+    made.append(wallets.refund("v", [back], [line], at_us=4)[0])
+    books = [
+        Booked(t.number, t.tx_id, t.at_us, t.phase, t.kind, t.visit_id, t.currency, t.hash,
+               tuple((e.account, e.amount_minor) for e in t.entries))
+        for t in made
+    ]  # fmt: skip
+    report = vat_report(books, period_of("1970", UTC), store_id="s", currency="EUR")
+    assert report.total.refunds.gross_minor == back.gross_minor
+    assert report.total.sales.gross_minor == sum(line.gross_minor for line in lines)
+    for row in report.rates:
+        assert row.due.net_minor == -wallets.ledger.posted(f"revenue:{row.rate}")
+        assert row.due.vat_minor == -wallets.ledger.posted(f"vat:{row.rate}")
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13", "2026-02-30", "26-01-01", "2026-1-1"])

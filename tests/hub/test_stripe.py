@@ -318,6 +318,59 @@ def test_the_book_keeps_ids_in_the_database(tmp_path: Path) -> None:
     empty.close()
 
 
+@pytest.mark.parametrize("where", ["/payment_intents$", "/confirm", "/capture"])
+def test_an_answer_that_is_too_slow(
+    open_gateway: Callable[..., StripeGateway], double: StripeDouble, where: str
+) -> None:
+    gateway = open_gateway(timeout_s=0.2)
+    hold, capture = _ask("hold", HOLD), _ask("capture", "c", 300)
+    asked = capture if where == "/capture" else hold
+    if asked is capture:
+        gateway.ask(hold)
+    double.fault(f"POST .*{where}", "stall")
+    with pytest.raises(GatewayTimeoutError):
+        gateway.ask(asked)
+    assert gateway.ask(asked).outcome == "approved"
+    assert len(double.intents) == 1
+
+
+def test_a_hub_killed_between_gateway_and_ledger_charges_once(
+    make_shop: Callable[..., Any],
+    open_gateway: Callable[..., StripeGateway],
+    double: StripeDouble,
+    day: Any,
+) -> None:
+    gateway = open_gateway()
+    shop = make_shop("hub.sqlite", gateway=gateway, ask_inline=False)
+
+    def answer(*, keep: bool) -> list[str]:
+        asked = []
+        while shop.hub.asks:
+            request = shop.hub.asks.popleft()
+            asked.append(request.kind)
+            told = shop.hub.ask_gateway(request)
+            if keep:
+                shop.hub.command(told, shop.now_s)
+        return asked
+
+    shop.open_visit("code-one", payer="p")
+    day.shop(1.0, "t1", "code-one", [(COLA, True)])
+    shop.play([row for row in day.script if row[0] < 1.4], 1.4)
+    assert answer(keep=True) == ["hold"]
+    shop.play([row for row in day.script if row[0] >= 1.4], 9.0)
+    assert answer(keep=False) == ["capture"], "Stripe has it, the hub does not know"
+    now_s = shop.now_s
+    shop.hub.close()
+    shop = make_shop("hub.sqlite", gateway=gateway, ask_inline=False)
+    shop.now_s = now_s
+    shop.hub.recover()
+    assert answer(keep=True) == ["capture"]
+    (intent,) = double.intents.values()
+    assert (intent["status"], intent["amount_received"]) == ("succeeded", 119)
+    assert shop.hub.core.state.wallets.ledger.posted("clearing") == 119
+    assert gateway.totals().captured_minor == 119
+
+
 def test_a_visit_is_paid_through_stripe(
     make_shop: Callable[..., Any],
     open_gateway: Callable[..., StripeGateway],
