@@ -3,19 +3,49 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
 
 from contracts.store_file import StoreFile
-from hub.errors import HubError
+from hub.errors import HubError, SettingsError
 from hub.fiscal.france import France
 from hub.fiscal.journal import FiscalJournal
 from hub.fiscal.keys import load_key
+from hub.settings import HubSettings
+from hub.store.database import is_memory
 from hub.store.service import Store
 
-__all__ = ["FiscalKeeper"]
+__all__ = ["FiscalKeeper", "keeping"]
+
+
+@contextmanager
+def keeping(
+    settings: HubSettings, layout: StoreFile, now: Callable[[], float]
+) -> Iterator[FiscalKeeper | None]:
+    """Keeps the journal meanwhile, if the settings name a key. FiscalError if it cannot be used,
+    SettingsError where the database would not outlive the journal."""
+    if settings.fiscal_key_file is None:
+        yield None
+        return
+    if is_memory(settings.database_url):
+        raise SettingsError(
+            "expected a database that outlives its process for a fiscal journal, got one in memory"
+        )
+    keeper = FiscalKeeper(
+        settings.database_url,
+        layout,
+        settings.fiscal_key_file,
+        every_s=settings.fiscal_every_s,
+        now=now,
+    )
+    keeper.start()
+    try:
+        yield keeper
+    finally:
+        keeper.stop()
 
 
 class FiscalKeeper:

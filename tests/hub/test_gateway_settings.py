@@ -11,7 +11,7 @@ import pytest
 from contracts.store_file import StoreFile
 from hub.errors import FiscalError, GatewaySetupError, SettingsError
 from hub.fiscal.journal import entries_of
-from hub.fiscal.keeper import FiscalKeeper
+from hub.fiscal.keeper import FiscalKeeper, keeping
 from hub.fiscal.keys import make_key
 from hub.settings import HubSettings, load_settings
 from hub.wallet.fake import FakeGateway
@@ -96,3 +96,21 @@ def test_the_keeper_feeds_the_journal_while_the_hub_runs(
     keeper.stop()
     with pytest.raises(FiscalError):
         FiscalKeeper(url, layout, tmp_path / "none", every_s=1.0, now=lambda: 0.0)
+
+
+def test_keeping_a_journal_is_a_setting(tmp_path: Path, layout: StoreFile) -> None:
+    with keeping(_load(tmp_path), layout, lambda: 0.0) as keeper:
+        assert keeper is None
+    make_key(tmp_path / "key")
+    values = {"fiscal_key_file": str(tmp_path / "key"), "fiscal_every_s": "0.1"}
+    memory = _load(tmp_path, **values, database_url="sqlite:///:memory:")
+    with pytest.raises(SettingsError, match="in memory"), keeping(memory, layout, lambda: 0.0):
+        pass
+    lasting = _load(
+        tmp_path, **values, database_url=f"sqlite:///{tmp_path / 'none' / 'hub.sqlite'}"
+    )
+    with keeping(lasting, layout, lambda: 0.0) as keeper:
+        assert keeper is not None
+        while keeper.fault is None:
+            pass
+    assert "database" in keeper.fault
