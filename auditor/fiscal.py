@@ -70,7 +70,7 @@ def _vat_of_receipts(export: Export) -> Iterable[str]:
                 amount for account, amount in row["entries"] if account.startswith("vat:")
             )
     for receipt in export["receipts"]:
-        if receipt["vat_minor"] != booked[receipt["visit_id"]]:
+        if receipt.get("vat_minor", booked[receipt["visit_id"]]) != booked[receipt["visit_id"]]:
             yield (
                 f"receipt of visit {receipt['visit_id']}: VAT {receipt['vat_minor']}, the ledger "
                 f"has {booked[receipt['visit_id']]}"
