@@ -21,8 +21,10 @@ __all__ = ["CARDS_PER_MINUTE_MAX", "WEBHOOK_BYTES_MAX", "gateway_routes"]
 WEBHOOK_BYTES_MAX = 256_000
 CARDS_PER_MINUTE_MAX = 20
 """Pages for saving a card that one address may open in a minute."""
+OWN_NAMES = ("guest-", "w-")
+"""Payers that the hub names; a phone cannot claim to be one."""
 Token = Annotated[str, Path(min_length=20, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
-Payer = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+Payer = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$")]
 
 
 class CardPage(BaseModel):
@@ -86,6 +88,12 @@ def gateway_routes(
             raise HTTPException(429, "too many pages for cards from here; wait a minute")
         limiter.count(client)
         payer = driver.payer_of(token)
+        if not payer.startswith(OWN_NAMES):
+            raise HTTPException(
+                409,
+                f"expected a wallet or a guest to save a card for: anybody may say {payer}, and "
+                "would pay with it",
+            )
         back = f"{request.base_url}"
         try:
             return CardPage(

@@ -66,6 +66,8 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
         client = request.client.host if request.client is not None else "unknown"
         if limiter.spent(client):
             raise HTTPException(429, "too many visits from here; wait a minute")
+        if wish is not None and (wish.payer or "").startswith("guest-"):
+            raise HTTPException(422, "expected a name of your own; guests are named by the hub")
         limiter.count(client)
         token = secrets.token_urlsafe(24)
         wanted = wish or NewVisit()

@@ -290,20 +290,30 @@ def test_a_dispute_names_the_visit_through_stripe(till: Till) -> None:
 
 
 def test_a_card_is_saved_on_stripes_own_page(till: Till) -> None:
-    opened = till.client.post("/api/v1/phones/visits", json={"payer": "ann"}).json()
+    opened = till.client.post("/api/v1/phones/visits").json()
+    payer = f"guest-{opened['visit_id']}"
     page = till.client.post(f"/api/v1/phones/{opened['token']}/card")
     assert page.status_code == 200
     assert page.json()["url"].startswith("https://checkout.stripe.test/")
     (setup,) = till.double.setups.values()
-    assert setup["metadata"] == {"sortie_store": "tiny", "sortie_payer": "ann"}
+    assert setup["metadata"] == {"sortie_store": "tiny", "sortie_payer": payer}
     done = {**setup, "payment_method": "pm_good"}
     till.tell(_body("setup_intent.succeeded", done))
-    assert till.gateway.book.card("ann") == Card(setup["customer"], "pm_good")
+    assert till.gateway.book.card(payer) == Card(setup["customer"], "pm_good")
     text = json.dumps(till.hub.export_json())
     assert "pm_good" not in text
     assert SECRET not in text
     unknown = till.client.post("/api/v1/phones/abcdefghijklmnopqrstuvwx/card")
     assert unknown.status_code == 404
+
+
+def test_nobody_saves_a_card_for_a_name_that_others_may_say(till: Till) -> None:
+    visits = "/api/v1/phones/visits"
+    token = till.client.post(visits, json={"payer": "ann"}).json()["token"]
+    refused = till.client.post(f"/api/v1/phones/{token}/card")
+    assert refused.status_code == 409
+    assert till.double.seen == []
+    assert till.client.post(visits, json={"payer": "guest-v-1"}).status_code == 422
 
 
 def test_staff_set_a_card_by_its_ids(till: Till) -> None:
