@@ -57,6 +57,7 @@ class StaffPage:
             )
             with ui.element("nav"):
                 ui.link("Start page", "/").classes("button quiet")
+                ui.link("Money", "/money").classes("button quiet")
                 if self._login:
                     Pane().show(
                         '<form method="post" action="/logout">'
