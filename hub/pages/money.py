@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from hub.pages.feed import HubFeed
-from hub.reports.vat import amount_text
+from hub.reports.vat import amount_text, rate_text
 
 __all__ = ["add_money", "money_page"]
 
@@ -63,11 +63,9 @@ def _vat(report: Mapping[str, Any]) -> str:
     rows = "".join(_vat_row(row, currency) for row in (*report["rates"], report["total"]))
     return (
         "<table><thead><tr><th>rate</th>"
-        + "".join(
-            f"<th>{part} {name.removesuffix('_minor')}</th>" for part in PARTS for name in AMOUNTS
-        )
+        + "".join(f"<th>{part} {word}</th>" for part in PARTS for word in ("gross", "net", "VAT"))
         + f"</tr></thead><tbody>{rows}</tbody></table>"
-        f'<p class="quiet">{report["sales"]} sales, {report["refunds"]} refunds, in '
+        f'<p class="quiet">Sales: {report["sales"]}, refunds: {report["refunds"]}; in '
         f"{escape(currency)}; days in {escape(str(report['zone']))}.</p>"
     )
 
@@ -76,7 +74,7 @@ def _vat_row(row: Mapping[str, Any], currency: str) -> str:
     cells = "".join(
         f"<td>{amount_text(row[part][name], currency)}</td>" for part in PARTS for name in AMOUNTS
     )
-    return f"<tr><th>{escape(str(row['rate']))}</th>{cells}</tr>"
+    return f"<tr><th>{escape(rate_text(str(row['rate'])))}</th>{cells}</tr>"
 
 
 def _agreed(report: Mapping[str, Any]) -> str:
@@ -129,7 +127,8 @@ main{{max-width:72rem;margin:0 auto;padding:1rem}} section{{margin:0 0 2rem;over
 table{{border-collapse:collapse;width:100%}} td,th{{padding:.3rem .6rem;text-align:right;
 border-bottom:1px solid currentColor;font-variant-numeric:tabular-nums;font-weight:400}}
 th:first-child,.words td,.words th{{text-align:left}} tbody tr:last-child th{{font-weight:600}}
-code{{overflow-wrap:anywhere}} @media print{{form,nav{{display:none}}}}
+.words td:last-child{{min-width:14rem}} code{{overflow-wrap:anywhere}}
+@media print{{form,nav{{display:none}}}}
 </style></head><body><main>
 <nav><a class="button quiet" href="/staff">Staff page</a></nav>
 <h1>Money</h1>

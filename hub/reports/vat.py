@@ -25,6 +25,7 @@ __all__ = [
     "RateRow",
     "VatReport",
     "amount_text",
+    "rate_text",
     "vat_document",
     "vat_page",
     "vat_report",
@@ -165,7 +166,7 @@ def amount_text(amount_minor: int, currency: str) -> str:
 
 def vat_page(report: VatReport, *, name: str) -> str:
     """The report as a page to print; no scripts, nothing loaded from elsewhere."""
-    rows = "".join(_html_row(_percent(row.rate), row, report.currency) for row in report.rates)
+    rows = "".join(_html_row(rate_text(row.rate), row, report.currency) for row in report.rates)
     if not report.rates:
         rows = '<tr><td colspan="10">Nothing was sold and nothing taken back.</td></tr>'
     read = "none" if report.first is None else f"{report.first} to {report.last}"
@@ -197,7 +198,14 @@ def _total(rows: Iterable[RateRow]) -> RateRow:
     return RateRow("total", sales, refunds, sales.minus(refunds))
 
 
-def _percent(rate: str) -> str:
+def rate_text(rate: str) -> str:
+    """A rate for people; words stay as they are.
+
+    >>> rate_text("0.0550"), rate_text("0.2000"), rate_text("total")
+    ('5.5 %', '20 %', 'total')
+    """
+    if not rate.startswith(("0", "1")):
+        return rate
     return f"{(Decimal(rate) * 100).normalize():f} %"
 
 
@@ -222,7 +230,8 @@ h1{{font-size:1.4rem;margin:0}} p{{margin:.25rem 0}} .scroll{{overflow-x:auto}}
 table{{border-collapse:collapse;width:100%;margin:1.5rem 0}}
 td,th{{padding:.35rem .6rem;text-align:right;border-bottom:1px solid #ccc;
 font-variant-numeric:tabular-nums;font-weight:400}}
-tbody th,thead th:first-child{{text-align:left}} thead th,tfoot th{{font-weight:600}}
+tbody th,tfoot th:first-child,thead tr:first-child th:first-child{{text-align:left}}
+thead tr:first-child th[colspan]{{text-align:center}} thead th,tfoot th{{font-weight:600}}
 tfoot th{{border-top:2px solid #111;border-bottom:0}}
 @media print{{body{{margin:0;max-width:none;font-size:11pt}} .scroll{{overflow:visible}}}}
 </style></head><body>
@@ -234,6 +243,6 @@ tfoot th{{border-top:2px solid #111;border-bottom:0}}
 <tr><th>gross</th><th>net</th><th>VAT</th><th>gross</th><th>net</th><th>VAT</th>
 <th>gross</th><th>net</th><th>VAT</th></tr></thead>
 <tbody>{rows}</tbody><tfoot>{total}</tfoot></table></div>
-<p>{sales} sales, {refunds} refunds. Read from the ledger's transactions: {read}.</p>
+<p>Sales: {sales}, refunds: {refunds}. Read from the ledger's transactions: {read}.</p>
 </body></html>
 """
