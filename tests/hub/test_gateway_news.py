@@ -292,7 +292,7 @@ def test_a_dispute_names_the_visit_through_stripe(till: Till) -> None:
 def test_a_card_is_saved_on_stripes_own_page(till: Till) -> None:
     opened = till.client.post("/api/v1/phones/visits").json()
     payer = f"guest-{opened['visit_id']}"
-    page = till.client.post(f"/api/v1/phones/{opened['token']}/card")
+    page = till.client.post(f"/api/v1/phones/{opened['token']}/saved-card")
     assert page.status_code == 200
     assert page.json()["url"].startswith("https://checkout.stripe.test/")
     (setup,) = till.double.setups.values()
@@ -303,14 +303,14 @@ def test_a_card_is_saved_on_stripes_own_page(till: Till) -> None:
     text = json.dumps(till.hub.export_json())
     assert "pm_good" not in text
     assert SECRET not in text
-    unknown = till.client.post("/api/v1/phones/abcdefghijklmnopqrstuvwx/card")
+    unknown = till.client.post("/api/v1/phones/abcdefghijklmnopqrstuvwx/saved-card")
     assert unknown.status_code == 404
 
 
 def test_nobody_saves_a_card_for_a_name_that_others_may_say(till: Till) -> None:
     visits = "/api/v1/phones/visits"
     token = till.client.post(visits, json={"payer": "ann"}).json()["token"]
-    refused = till.client.post(f"/api/v1/phones/{token}/card")
+    refused = till.client.post(f"/api/v1/phones/{token}/saved-card")
     assert refused.status_code == 409
     assert till.double.seen == []
     assert till.client.post(visits, json={"payer": "guest-v-1"}).status_code == 422
@@ -333,7 +333,7 @@ def test_a_hub_without_stripe_has_no_such_doors(make_shop: Callable[..., Any]) -
     client = Client(create_app(driver, HubSettings(store_file=Path("x"))))
     assert client.post("/api/v1/gateway/stripe", content=b"{}").status_code == 404
     token = client.post("/api/v1/phones/visits").json()["token"]
-    assert client.post(f"/api/v1/phones/{token}/card").status_code == 404
+    assert client.post(f"/api/v1/phones/{token}/saved-card").status_code == 404
     ids = {"customer_id": "cus_1", "method_id": "pm_1"}
     assert client.put("/api/v1/staff/payers/p/card", json=ids).status_code == 404
 
