@@ -38,13 +38,7 @@ from hub import commands as c
 from hub.core import LEVEL, HubCore
 from hub.deliveries import Delivery, address, unpacked
 from hub.effects import NOTHING, Effects, us
-from hub.errors import (
-    GatewaySetupError,
-    GatewayTimeoutError,
-    HubError,
-    HubHaltedError,
-    StoreWriteError,
-)
+from hub.errors import HubError, HubHaltedError, StoreWriteError
 from hub.live import Live, NodeState
 from hub.replay import adopt_layout, configs, rebuild, snapshot_row
 from hub.rules import Rules
@@ -55,8 +49,9 @@ from hub.store.rows import Rows, add_effects
 from hub.store.service import Store
 from hub.visits.codes import KeyRing
 from hub.visits.judging import judged_scan
+from hub.wallet.asking import ask_once, near_totals
 from hub.wallet.fake import FakeGateway
-from hub.wallet.gateway import GatewayRequest, GatewayTotals, PaymentGateway
+from hub.wallet.gateway import GatewayRequest, PaymentGateway
 
 __all__ = ["BATCH_MAX", "Hub", "Outgoing"]
 
@@ -231,16 +226,12 @@ class Hub:
     def export_json(self) -> dict[str, Any]:
         """What the auditor reads; see hub.store.export for the format."""
         self._commit()
-        return export_json(self.store, self.core.state.store, self._totals())
+        return export_json(self.store, self.core.state.store, near_totals(self.gateway))
 
     def export(self, path: Path | str) -> None:
         """Writes what the auditor reads to a file."""
         self._commit()
-        write_export(Path(path), self.store, self.core.state.store, self._totals())
-
-    def _totals(self) -> GatewayTotals | None:
-        """The gateway's books, unless they are far away: nobody waits for a network in here."""
-        return None if getattr(self.gateway, "remote", False) else self.gateway.totals()
+        write_export(Path(path), self.store, self.core.state.store, near_totals(self.gateway))
 
     # -- taking messages in ---------------------------------------------------------------
 
@@ -427,16 +418,10 @@ class Hub:
 
     def ask_gateway(self, request: GatewayRequest) -> c.GatewayAnswered:
         """Asks once; no answer is an answer of its own. Safe outside the hub's lock."""
-        try:
-            answer = self.gateway.ask(request)
-        except (GatewayTimeoutError, GatewaySetupError) as error:
-            if isinstance(error, GatewaySetupError):
-                # No answer to the question: asking again helps once somebody has mended it.
-                self.gateway_fault = str(error)
-                self.live.count("gateway_setup_errors")
-            return c.GatewayAnswered(key=request.key, outcome="timeout", reason=str(error)[:200])
-        self.gateway_fault = None
-        return c.GatewayAnswered(key=answer.key, outcome=answer.outcome, reason=answer.reason[:200])
+        answer, self.gateway_fault = ask_once(self.gateway, request)
+        if self.gateway_fault is not None:
+            self.live.count("gateway_setup_errors")
+        return answer
 
     def _recall(self, visit_id: str, now: float) -> None:
         if visit_id in self.core.state.visits:
