@@ -15,6 +15,7 @@ from typing import Any
 
 from auditor import goods
 from auditor.desk import desk_payments, staff_pay_nothing
+from auditor.fiscal import CHECKS as FISCAL_CHECKS
 
 __all__ = ["CHECKS", "audit", "count_findings"]
 
@@ -221,6 +222,7 @@ CHECKS: dict[str, Callable[[Export], Iterable[str]]] = {
     "desk payments pay debts": desk_payments,
     "staff pay nothing": staff_pay_nothing,
     **goods.CHECKS,
+    **FISCAL_CHECKS,
 }
 """Name to check; each yields findings as sentences."""
 

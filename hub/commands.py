@@ -53,6 +53,7 @@ from hub.visits.commands import (
     VisitKey,
 )
 from hub.wallet.gateway import Outcome
+from hub.wallet.gateway_commands import GatewayTold
 
 __all__ = [
     "COMMAND",
@@ -74,6 +75,7 @@ __all__ = [
     "FindPieces",
     "FinishRestocking",
     "GatewayAnswered",
+    "GatewayTold",
     "GrowGroup",
     "LetIn",
     "LiftRecall",
@@ -229,6 +231,7 @@ Command = (
     | ChangeVat
     | Restock
     | GatewayAnswered
+    | GatewayTold
     | PongArrived
     | Tick
     | Resume

@@ -36,6 +36,7 @@ from hub.visits import desk, entry, leaving, scans, settlement, tagalong, taps
 from hub.visits.model import Visit
 from hub.wallet import answers
 from hub.wallet.service import Account, Wallets
+from hub.wallet.told import told
 
 __all__ = ["LEVEL", "HubCore"]
 
@@ -50,6 +51,7 @@ HANDLERS: Mapping[type, Callable[[HubState, Any], c.Reply]] = {
     c.RenewCode: entry.renew_code,
     c.RefundVisit: settlement.refund,
     c.GatewayAnswered: answers.answered,
+    c.GatewayTold: told,
     c.ChangePrice: catalog.change_price,
     c.ChangeVat: catalog.change_vat,
     c.AddPromotion: goods.add_promotion,
@@ -200,6 +202,8 @@ class HubCore:
         for name, part in (("offers", state.catalog.offers), ("shelves", state.shelves)):
             if kept := part.dump():
                 dumped[name] = kept
+        if state.told:
+            dumped["told"] = dict(state.told)
         return dumped
 
     def restore(self, dumped: Mapping[str, Any]) -> None:
@@ -218,6 +222,7 @@ class HubCore:
         state.blind = {(device, sensor): kind for device, sensor, kind in dumped["blind"]}
         state.counters = dict(dumped["counters"])
         scans.restore_later(state, dumped)
+        state.told = dict(dumped.get("told", {}))
         for row in dumped["visits"]:
             self._known(Visit.load(row))
         self._renew()

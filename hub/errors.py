@@ -7,6 +7,8 @@ HubError
 ├── StockError               pieces would appear or vanish, or be fewer than none
 ├── LedgerError              money would not balance, or would break a rule; nothing was written
 ├── GatewayTimeoutError      the payment gateway gave no answer; ask again under the same key
+├── GatewaySetupError        the payment gateway refuses the hub itself: its key or its settings
+├── FiscalError              the fiscal journal or its archive cannot be trusted, made or read
 ├── StoreError               the database cannot be read or written
 │   ├── StoreWriteError      a commit failed; nothing of it is stored
 │   ├── ChainBrokenError     a row of a hash chain was changed after it was written
@@ -20,6 +22,8 @@ from __future__ import annotations
 __all__ = [
     "ChainBrokenError",
     "ConflictError",
+    "FiscalError",
+    "GatewaySetupError",
     "GatewayTimeoutError",
     "HubError",
     "HubHaltedError",
@@ -60,6 +64,14 @@ class LedgerError(HubError):
 
 class GatewayTimeoutError(HubError):
     """The payment gateway gave no answer; ask again under the same key."""
+
+
+class GatewaySetupError(HubError):
+    """The payment gateway refuses the hub itself: its key or its settings are wrong."""
+
+
+class FiscalError(HubError):
+    """The fiscal journal or its archive cannot be trusted, made or read."""
 
 
 class StoreError(HubError):

@@ -149,6 +149,19 @@ KINDS: Mapping[str, Kind] = {
     "hold.placed": Kind("the gateway holds the amount", ("amount_minor",)),
     "hold.captured": Kind("the gateway paid the charge", ("amount_minor",)),
     "hold.voided": Kind("the hold is free again", ("amount_minor",)),
+    "gateway.hold_gone": Kind("the gateway let a hold go", ("hold_key", "amount_minor", "reason")),
+    "gateway.disputed": Kind(
+        "the payer disputes the payment at the bank", ("hold_key", "amount_minor", "reason")
+    ),
+    "gateway.dispute_won": Kind(
+        "a dispute ended for the store", ("hold_key", "amount_minor", "reason")
+    ),
+    "gateway.dispute_lost": Kind(
+        "the bank took a payment back", ("hold_key", "amount_minor", "reason")
+    ),
+    "gateway.refund_failed": Kind(
+        "a refund did not reach the payer", ("hold_key", "amount_minor", "reason")
+    ),
     "debt.recorded": Kind("a charge could not be had", ("amount_minor",)),
     "debt.paid_at_desk": Kind(
         "a debt was paid at the desk", ("payment_id", "method", "amount_minor", "by")

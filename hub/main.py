@@ -24,12 +24,13 @@ from hub.attribution.engine import Engine
 from hub.commands import SetGoodsPolicy
 from hub.driver import Driver, HubClock
 from hub.errors import HubError, SettingsError
+from hub.fiscal.keeper import keeping
 from hub.memory import settle_collector
 from hub.mqtt import HubMqtt
 from hub.service import Hub
 from hub.settings import HubSettings, keys_path, load_settings
 from hub.visits.codes import load_keys
-from hub.wallet.fake import FakeGateway
+from hub.wallet.opening import OpenGateway, open_gateway
 
 __all__ = ["main"]
 
@@ -53,7 +54,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(settings: HubSettings) -> int:
     layout = load_store_file(settings.store_file)
     listener = _listen(settings.host, settings.port)
-    gateway = FakeGateway(settings.gateway_file)
+    try:
+        gateway = open_gateway(settings, layout)
+    except HubError:
+        listener.close()
+        raise
     keys_file = keys_path(settings)
     try:
         hub = Hub.open(
@@ -99,7 +104,8 @@ def _run(settings: HubSettings) -> int:
     log = structlog.get_logger("hub")
     log.info("hub.listening", port=listener.getsockname()[1], store=layout.store_id)
     try:
-        server.run(sockets=[listener])
+        with keeping(settings, layout, driver.now) as app.state.fiscal:
+            server.run(sockets=[listener])
     finally:
         driver.stop()
         bus.stop()
@@ -110,7 +116,7 @@ def _run(settings: HubSettings) -> int:
     return 0
 
 
-def _close(hub: Hub, gateway: FakeGateway, listener: socket.socket) -> None:
+def _close(hub: Hub, gateway: OpenGateway, listener: socket.socket) -> None:
     hub.close()
     gateway.close()
     listener.close()

@@ -38,7 +38,7 @@ from hub import commands as c
 from hub.core import LEVEL, HubCore
 from hub.deliveries import Delivery, address, unpacked
 from hub.effects import NOTHING, Effects, us
-from hub.errors import GatewayTimeoutError, HubError, HubHaltedError, StoreWriteError
+from hub.errors import HubError, HubHaltedError, StoreWriteError
 from hub.live import Live, NodeState
 from hub.replay import adopt_layout, configs, rebuild, snapshot_row
 from hub.rules import Rules
@@ -49,6 +49,7 @@ from hub.store.rows import Rows, add_effects
 from hub.store.service import Store
 from hub.visits.codes import KeyRing
 from hub.visits.judging import judged_scan
+from hub.wallet.asking import ask_once, near_totals
 from hub.wallet.fake import FakeGateway
 from hub.wallet.gateway import GatewayRequest, PaymentGateway
 
@@ -93,6 +94,7 @@ class Hub:
         self.live = Live({name: NodeState() for name in core.state.devices.all})
         self.asks: deque[GatewayRequest] = deque()
         self.halted: str | None = None
+        self.gateway_fault: str | None = None
         self._ask_inline = ask_inline
         self._snapshot_every = snapshot_every
         self._rows = Rows()
@@ -198,7 +200,7 @@ class Hub:
         """Does a command durably, or raises RejectedError and changes nothing."""
         self._check(started=True)
         now = self._now(now_s)
-        remembers = c.RefundVisit | c.SettleAtDesk | c.FindPieces
+        remembers = c.RefundVisit | c.SettleAtDesk | c.GatewayTold | c.FindPieces
         if isinstance(command, remembers) and command.visit_id is not None:
             self._recall(command.visit_id, now)
         reply = self._do(command, now)
@@ -225,12 +227,12 @@ class Hub:
     def export_json(self) -> dict[str, Any]:
         """What the auditor reads; see hub.store.export for the format."""
         self._commit()
-        return export_json(self.store, self.core.state.store, self.gateway.totals())
+        return export_json(self.store, self.core.state.store, near_totals(self.gateway))
 
     def export(self, path: Path | str) -> None:
         """Writes what the auditor reads to a file."""
         self._commit()
-        write_export(Path(path), self.store, self.core.state.store, self.gateway.totals())
+        write_export(Path(path), self.store, self.core.state.store, near_totals(self.gateway))
 
     # -- taking messages in ---------------------------------------------------------------
 
@@ -417,11 +419,10 @@ class Hub:
 
     def ask_gateway(self, request: GatewayRequest) -> c.GatewayAnswered:
         """Asks once; no answer is an answer of its own. Safe outside the hub's lock."""
-        try:
-            answer = self.gateway.ask(request)
-        except GatewayTimeoutError as error:
-            return c.GatewayAnswered(key=request.key, outcome="timeout", reason=str(error)[:200])
-        return c.GatewayAnswered(key=answer.key, outcome=answer.outcome, reason=answer.reason[:200])
+        answer, self.gateway_fault = ask_once(self.gateway, request)
+        if self.gateway_fault is not None:
+            self.live.count("gateway_setup_errors")
+        return answer
 
     def _recall(self, visit_id: str, now: float) -> None:
         if visit_id in self.core.state.visits:

@@ -86,6 +86,7 @@ class HubState:
     badges: dict[str, str] = field(default_factory=dict)
     tagged: dict[str, tuple[str, float]] = field(default_factory=dict)
     guesses: dict[str, list[float]] = field(default_factory=dict)
+    told: dict[str, str] = field(default_factory=dict)
     floor_nodes: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:

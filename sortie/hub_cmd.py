@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from contracts.store_file import StoreFile
+from sortie import money_cmd
 from sortie.output import check_output, write_json
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = ["register", "run_backup", "run_epcis", "run_rebuild", "run_restore", 
 hub_app = typer.Typer(
     help="Back up, restore, verify and rebuild a hub's database.", no_args_is_help=True
 )
+money_cmd.register(hub_app)
 
 Database = Annotated[
     str,
@@ -183,6 +185,7 @@ def run_verify(
     """
     from auditor.ledger import audit
     from hub.attribution.engine import Engine
+    from hub.fiscal.journal import check_journal
     from hub.settings import load_settings
     from hub.store.export import export_json
     from hub.store.verify import verify
@@ -194,6 +197,7 @@ def run_verify(
     def look(store: Store, layout: StoreFile) -> None:
         # The payment gateway's own totals are compared where it is asked, not from a file.
         books.update(audit(export_json(store, layout, None)))
+        books["fiscal journal signed"] = list(check_journal(store))
 
     with console.status("verifying") as status:
         report = verify(url, Engine, rules, told=status.update, look=look)

@@ -15,9 +15,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.api.auth import Limiter, StaffAuth
 from hub.api.entries import entry_routes
+from hub.api.gateway import CARDS_PER_MINUTE_MAX, gateway_routes
 from hub.api.goods import goods_routes
 from hub.api.metrics import metric_routes
 from hub.api.phones import VISITS_PER_MINUTE_MAX, phone_routes
+from hub.api.reports import report_routes
 from hub.api.staff import staff_routes
 from hub.api.streams import Streams
 from hub.api.tiles import TileStore, tile_routes
@@ -68,6 +70,9 @@ def create_app(driver: Driver, settings: HubSettings) -> FastAPI:
     app.include_router(goods_routes(driver, auth))
     app.include_router(tile_routes(driver, settings, auth, TileStore(time.monotonic)))
     app.include_router(metric_routes(driver, streams))
+    app.include_router(report_routes(driver, auth))
+    cards = Limiter(CARDS_PER_MINUTE_MAX, 60.0, time.monotonic)
+    app.include_router(gateway_routes(driver, settings, auth, cards))
     if importlib.util.find_spec("hub.pages") is not None:
         importlib.import_module("hub.pages").mount(app)
     return app

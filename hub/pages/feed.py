@@ -36,6 +36,8 @@ RETRY_S = (0.3, 1.0, 2.0, 5.0)
 REFUSED_RETRY_S = 15.0
 """A wrong password is not tried faster than the hub lets others try."""
 TIMEOUT_S = 5.0
+REPORT_TIMEOUT_S = 60.0
+"""Reports may read a far gateway's lists."""
 SILENT_S_MAX = 30.0
 """The hub sends a sign of life every ten seconds."""
 WATCH_FOR_S = 15.0
@@ -222,6 +224,19 @@ class HubFeed:
         return layout is not None and any(
             camera["camera_id"] == camera_id for camera in layout["cameras"]
         )
+
+    async def report(self, path: str, **params: str) -> tuple[Mapping[str, Any] | None, str]:
+        """A report of the hub's for staff; None and the reason if there is none now."""
+        try:
+            answer = await self._client.get(
+                f"/api/v1/staff{path}", params=params, timeout=REPORT_TIMEOUT_S
+            )
+        except httpx.HTTPError:
+            return None, "The hub did not answer; try again."
+        if answer.status_code != 200:
+            return None, _reason(answer)
+        body: Mapping[str, Any] = answer.json()
+        return body, ""
 
     async def refund(
         self, refund_id: str, visit_id: str, lines: Mapping[int, int], reason: str

@@ -15,6 +15,7 @@ from hub.pages import PHONE_FILES
 from hub.pages.door import Guard, Sessions, add_login
 from hub.pages.feed import HubFeed, hub_client
 from hub.pages.life import alongside
+from hub.pages.money import add_money
 from hub.pages.routes import add_play, add_routes
 from hub.pages.settings import PagesSettings
 from hub.pages.staff import build_staff
@@ -46,6 +47,7 @@ def create_site(settings: PagesSettings, stopping: Callable[[], bool]) -> FastAP
 
     app = FastAPI(title="Sortie pages", lifespan=life, openapi_url=None)
     add_routes(app, feed, stopping)
+    add_money(app, feed, lambda: time.strftime("%Y-%m-%d", time.gmtime()))
     if settings.play_url is not None:
         add_play(app, settings.play_url)
     if settings.staff_password is None:

@@ -22,6 +22,8 @@
      "prices":        [{gtin, from_us, price_minor}],
      "stock":         [{slot_id, gtin, on_hand}],
      "inbox":         [{position, device_id, boot_id, sequence, received_us, dead}],
+     "fiscal":        [{number, source, kind, at_us, day, body {…}, previous_hash, hash,
+                        signature}],
      "dead_letters":  {"count": …}}
 
 Times are hub microseconds, amounts minor units, debits positive. Hash chains: see hub.chain; an
@@ -41,6 +43,7 @@ from typing import Any
 
 from contracts.store_file import StoreFile
 from hub.events import newest
+from hub.fiscal.tables import fiscal_entries
 from hub.store import tables as t
 from hub.store.service import Store
 from hub.wallet.gateway import GatewayTotals
@@ -67,6 +70,9 @@ def export_json(store: Store, layout: StoreFile, totals: GatewayTotals | None) -
         "inbox": [
             {name: value for name, value in row.items() if name != "payload"}
             for row in store.rows(t.inbox, "position")
+        ],
+        "fiscal": [
+            {**row, "body": json.loads(row["body"])} for row in store.rows(fiscal_entries, "number")
         ],
         "dead_letters": {"count": store.count(t.dead_letters)},
     }

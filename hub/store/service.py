@@ -30,10 +30,12 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from hub.chain import GENESIS, link
 from hub.errors import ChainBrokenError, StoreError, StoreWriteError
+from hub.fiscal.tables import fiscal_entries
 from hub.store import tables as t
 from hub.store.database import is_memory, migrate, open_engine, short
 from hub.store.journal import JournalEntry, Snapshot
 from hub.store.rows import Rows
+from hub.wallet.tables import gateway_intents, gateway_payers
 
 __all__ = ["Store"]
 
@@ -57,6 +59,9 @@ _ORDER: tuple[Table, ...] = (
     t.node_configs,
     t.clocks,
     t.snapshots,
+    gateway_payers,
+    gateway_intents,
+    fiscal_entries,
 )
 READ_CHUNK = 1_000
 _Plain = tuple[str, Callable[[dict[str, Any]], Any] | None]
@@ -190,6 +195,10 @@ class Store:
         column = t.visits.c.visit_id if visit_id else t.visits.c.token_sha256
         found = self._read(select(t.visits.c.record).where(column == (visit_id or token_sha256)))
         return json.loads(found[0]["record"]) if found else None
+
+    def select(self, statement: Any) -> list[dict[str, Any]]:
+        """The rows of a SELECT; for reports, which read parts of tables."""
+        return self._read(statement)
 
     def count(self, table: Table) -> int:
         """How many rows a table has."""
