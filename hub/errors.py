@@ -11,6 +11,8 @@ HubError
 ├── FiscalError              the fiscal journal or its archive cannot be trusted, made or read
 ├── StoreError               the database cannot be read or written
 │   ├── StoreWriteError      a commit failed; nothing of it is stored
+│   │   └── LeaseLostError   another hub owns the store now; this one must not go on
+│   ├── StoreTakenError      another hub has the database open
 │   ├── ChainBrokenError     a row of a hash chain was changed after it was written
 │   └── ReplayDivergedError  the journal no longer leads to the events that are recorded
 ├── HubHaltedError           an earlier write failed; recover before anything else
@@ -27,12 +29,14 @@ __all__ = [
     "GatewayTimeoutError",
     "HubError",
     "HubHaltedError",
+    "LeaseLostError",
     "LedgerError",
     "RejectedError",
     "ReplayDivergedError",
     "SettingsError",
     "StockError",
     "StoreError",
+    "StoreTakenError",
     "StoreWriteError",
     "UnknownVisitError",
 ]
@@ -80,6 +84,14 @@ class StoreError(HubError):
 
 class StoreWriteError(StoreError):
     """A commit failed; nothing of it is stored."""
+
+
+class LeaseLostError(StoreWriteError):
+    """Another hub owns the store now; this one must not go on."""
+
+
+class StoreTakenError(StoreError):
+    """Another hub has the database open."""
 
 
 class ChainBrokenError(StoreError):

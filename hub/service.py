@@ -45,6 +45,7 @@ from hub.rules import Rules
 from hub.state import AttributorFactory
 from hub.store import tables as t
 from hub.store.export import export_json, write_export
+from hub.store.lease import Lease
 from hub.store.rows import Rows, add_effects
 from hub.store.service import Store
 from hub.visits.codes import KeyRing
@@ -58,6 +59,7 @@ __all__ = ["BATCH_MAX", "Hub", "Outgoing"]
 BATCH_MAX = 256
 """Messages a commit; also how many inputs without effects may wait for one."""
 DEAD_LETTER_BYTES_MAX = 65_536
+DEAD_REASON_MAX = 2_000
 PING_S, PING_FIRST_S, PING_FIRST = 5.0, 0.5, 6
 SNAPSHOT_EVERY = 20_000
 """Inputs between snapshots; a snapshot waits for a moment without visits."""
@@ -117,15 +119,17 @@ class Hub:
         ask_inline: bool = True,
         snapshot_every: int = SNAPSHOT_EVERY,
         entry_keys: KeyRing | None = None,
+        lease: Lease | None = None,
     ) -> Hub:
         """Opens or makes the database, replays it, and returns the hub as it was.
 
         `attributor` makes an attributor from a Ground (hub.attribution.engine.Engine does).
-        `entry_keys` sign entry codes; without any, codes are good as long as this object.
+        `entry_keys` sign entry codes; without any, codes are good as long as this object. A
+        `lease` is taken before, and every commit is made under it.
         Raises StoreError, ChainBrokenError, ReplayDivergedError.
         """
         rules = rules or Rules()
-        store = Store(url)
+        store = Store(url, lease)
         try:
             core = rebuild(store, layout, attributor, rules)
             core = adopt_layout(core, store, layout, attributor, rules)
@@ -363,8 +367,8 @@ class Hub:
             t.dead_letters,
             {
                 "at_us": us(now),
-                "topic": name[:512],
-                "reason": reason,
+                "topic": _printable(name[:512]),
+                "reason": _printable(reason[:DEAD_REASON_MAX]),
                 "size": len(payload),
                 "payload": payload[:DEAD_LETTER_BYTES_MAX],
             },
@@ -486,3 +490,8 @@ class Hub:
         """A message to a device, on its channel."""
         name = topic(channel, store_id=self.core.state.store.store_id, device_id=device_id)
         return Outgoing(name, encode(message), qos, retain)
+
+
+def _printable(words: str) -> str:
+    """Words that every database takes as text: no NUL and no half of a character."""
+    return words.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

@@ -30,6 +30,10 @@ from hub.store.service import Store
 __all__ = ["Copied", "Progress", "backup", "check_database", "opened", "restore"]
 
 CHUNK = 2_000
+COPIED: tuple[Table, ...] = tuple(
+    table for table in t.metadata.sorted_tables if table is not t.leases
+)
+"""A lease says who writes to this database now, which is no part of what it holds."""
 Progress = Callable[[str, int], None]
 """Gets the table that is being copied and how many rows of it are."""
 
@@ -161,10 +165,7 @@ def _copied(source: Engine, url: str, told: Progress) -> Copied:
                 reading = reading.execution_options(isolation_level="REPEATABLE READ")
             with reading.begin(), target.begin() as writing:
                 _refuse_full(writing)
-                rows = {
-                    table.name: _copy(reading, writing, table, told)
-                    for table in t.metadata.sorted_tables
-                }
+                rows = {table.name: _copy(reading, writing, table, told) for table in COPIED}
                 heads = [_head(reading, table) for table in (t.events, t.ledger_transactions)]
         if target.dialect.name == "sqlite":
             with target.connect() as writing:
@@ -180,7 +181,7 @@ def _copied(source: Engine, url: str, told: Progress) -> Copied:
 
 
 def _refuse_full(connection: Connection) -> None:
-    for table in t.metadata.sorted_tables:
+    for table in COPIED:
         count = connection.execute(select(func.count()).select_from(table)).scalar_one()
         if count:
             raise StoreError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from operator import itemgetter
 from typing import Any
 
@@ -32,8 +33,9 @@ from hub.chain import GENESIS, link
 from hub.errors import ChainBrokenError, StoreError, StoreWriteError
 from hub.fiscal.tables import fiscal_entries
 from hub.store import tables as t
-from hub.store.database import is_memory, migrate, open_engine, short
+from hub.store.database import is_memory, migrate, open_engine, short, shown
 from hub.store.journal import JournalEntry, Snapshot
+from hub.store.lease import Lease, NoLease
 from hub.store.rows import Rows
 from hub.wallet.tables import gateway_intents, gateway_payers
 
@@ -68,81 +70,92 @@ _Plain = tuple[str, Callable[[dict[str, Any]], Any] | None]
 
 
 class Store:
-    """One store's database."""
+    """One store's database. With a lease every commit is made under it, or fails."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, lease: Lease | None = None) -> None:
         self.url = url
+        self.lease: Lease = NoLease() if lease is None else lease
         self.memory = is_memory(url)
         self._engine = open_engine(url)
         self._insert_sql: dict[str, _Plain] = {}
         self._upsert_sql: dict[str, _Plain] = {}
         try:
             with self._engine.connect() as connection:
+                self.lease.fence(connection)
                 migrate(connection)
                 connection.commit()
             self._writer: Connection = self._engine.connect()
         except SQLAlchemyError as error:
+            self._engine.dispose()
             raise StoreError(
-                f"expected a database that can be opened and written at {url}: {short(error)}"
+                f"expected a database that can be opened and written at {shown(url)}: "
+                f"{short(error)}"
             ) from error
+        except StoreError:
+            self._engine.dispose()
+            raise
 
     def close(self) -> None:
         """Closes all connections."""
-        self._writer.close()
+        with suppress(SQLAlchemyError):
+            # A connection that broke cannot be given back, and need not be.
+            self._writer.close()
         self._engine.dispose()
 
     # -- writing --------------------------------------------------------------------------
 
     def write(self, rows: Rows) -> None:
-        """Commits all rows at once, or raises StoreWriteError and stores none of them."""
-        try:
-            with self._writer.begin():
-                for table in _ORDER:
-                    if table.name in rows.inserts:
-                        self._insert(table, rows.inserts[table.name])
-                    if table.name in rows.upserts:
-                        self._upsert(table, list(rows.upserts[table.name].values()))
-        except SQLAlchemyError as error:
-            raise StoreWriteError(f"nothing was stored: {short(error)}") from error
+        """Commits all rows at once, or raises StoreWriteError and stores none of them;
+        LeaseLostError if another hub owns the store by now."""
+        with self._commit("stored"):
+            for table in _ORDER:
+                if table.name in rows.inserts:
+                    self._insert(table, rows.inserts[table.name])
+                if table.name in rows.upserts:
+                    self._upsert(table, list(rows.upserts[table.name].values()))
 
     def mark_dead(self, device_id: str, boot_id: str, sequence: int) -> bool:
         """A stored message is known to break the rules' code: replay passes over it."""
-        try:
-            with self._writer.begin():
-                result = self._writer.execute(
-                    update(t.inbox)
-                    .where(
-                        t.inbox.c.device_id == device_id,
-                        t.inbox.c.boot_id == boot_id,
-                        t.inbox.c.sequence == sequence,
-                    )
-                    .values(dead=True)
+        with self._commit("stored"):
+            result = self._writer.execute(
+                update(t.inbox)
+                .where(
+                    t.inbox.c.device_id == device_id,
+                    t.inbox.c.boot_id == boot_id,
+                    t.inbox.c.sequence == sequence,
                 )
-        except SQLAlchemyError as error:
-            raise StoreWriteError(f"nothing was stored: {short(error)}") from error
+                .values(dead=True)
+            )
         return bool(result.rowcount)
 
     def prune(self, before_position: int, inbox_before_us: int) -> None:
         """Forgets inputs that a snapshot made needless; messages only when old enough."""
+        with self._commit("pruned"):
+            self._writer.execute(
+                delete(t.commands).where(
+                    t.commands.c.position <= before_position,
+                    t.commands.c.kind.in_(("tick", "pong")),
+                )
+            )
+            self._writer.execute(
+                delete(t.inbox).where(
+                    t.inbox.c.position <= before_position,
+                    t.inbox.c.received_us < inbox_before_us,
+                )
+            )
+            self._writer.execute(
+                delete(t.snapshots).where(t.snapshots.c.position < before_position)
+            )
+
+    @contextmanager
+    def _commit(self, done: str) -> Iterator[None]:
+        """One transaction of the writer, under the lease."""
         try:
             with self._writer.begin():
-                self._writer.execute(
-                    delete(t.commands).where(
-                        t.commands.c.position <= before_position,
-                        t.commands.c.kind.in_(("tick", "pong")),
-                    )
-                )
-                self._writer.execute(
-                    delete(t.inbox).where(
-                        t.inbox.c.position <= before_position,
-                        t.inbox.c.received_us < inbox_before_us,
-                    )
-                )
-                self._writer.execute(
-                    delete(t.snapshots).where(t.snapshots.c.position < before_position)
-                )
+                self.lease.fence(self._writer)
+                yield
         except SQLAlchemyError as error:
-            raise StoreWriteError(f"nothing was pruned: {short(error)}") from error
+            raise StoreWriteError(f"nothing was {done}: {short(error)}") from error
 
     def _insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
         plain = self._insert_sql.get(table.name)

@@ -30,6 +30,7 @@ __all__ = [
     "gateway_attempts",
     "holds",
     "inbox",
+    "leases",
     "ledger_accounts",
     "ledger_entries",
     "ledger_transactions",
@@ -264,6 +265,16 @@ clocks = Table(
     Column("sd_us", _BIG, nullable=False),
     Column("at_us", _BIG, nullable=False),
 )
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", _ID, primary_key=True),
+    Column("owner", _ID, nullable=False),
+    Column("epoch", _BIG, nullable=False),
+    Column("taken_us", _BIG, nullable=False),
+    Column("expires_us", _BIG, nullable=False),
+)
+"""Who may write, by the database's own clock; it belongs to the database and no backup has it."""
 snapshots = Table(
     "snapshots",
     metadata,
