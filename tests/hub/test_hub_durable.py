@@ -257,7 +257,7 @@ def test_the_hub_halts_when_it_cannot_write_and_goes_on_when_it_can(
     with other._engine.connect() as blocker:
         blocker.exec_driver_sql(LOCK[backend])
         name, payload = day.script[0][1:]
-        with pytest.raises(StoreWriteError, match="locked|lock timeout"):
+        with pytest.raises(StoreWriteError, match=r"locked|lock timeout"):
             shop.hub.ingest([(name, payload)], 1.0)
         with pytest.raises(HubHaltedError, match="recover"):
             shop.hub.tick(1.0)
