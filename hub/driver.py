@@ -3,7 +3,9 @@
 Everything that touches the hub holds one lock, so there is one writer at a time. The writer takes
 what has arrived (at most a batch), commits it, then acknowledges. The gateway is asked outside
 the lock; its answers come back as commands. When the database cannot be written nothing is
-acknowledged, the alarm is up, and reading the database again is tried until it works.
+acknowledged, the alarm is up, and reading the database again is tried until it works. When another
+hub has taken the lease of the database this driver stops and says so, and nothing that it still
+had in hand is stored, acknowledged or asked.
 """
 
 from __future__ import annotations
@@ -21,7 +23,14 @@ import structlog
 
 from contracts.messages import SendTiles
 from hub import commands as c
-from hub.errors import HubError, HubHaltedError, RejectedError, StoreError, UnknownVisitError
+from hub.errors import (
+    HubError,
+    HubHaltedError,
+    LeaseLostError,
+    RejectedError,
+    StoreError,
+    UnknownVisitError,
+)
 from hub.events import newest
 from hub.mqtt import Arrived
 from hub.review.service import review_list
@@ -74,12 +83,14 @@ class HubClock:
 
 @dataclass(slots=True)
 class Driver:
-    """The hub, its threads and its lock. `fatal` is called when the hub cannot go on."""
+    """The hub, its threads and its lock. `fatal` is called when the hub cannot go on, `lost` when
+    another hub owns the store."""
 
     hub: Hub
     now: Callable[[], float]
     tick_s: float = 0.2
     fatal: Callable[[str], None] = lambda reason: None
+    lost: Callable[[str], None] = lambda reason: None
     bus: Bus | None = None
     alarm: str | None = None
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -115,9 +126,33 @@ class Driver:
         for thread in self._threads:
             thread.join()
 
+    @property
+    def owner(self) -> bool:
+        """Whether this hub owns its store, as far as can be told without asking."""
+        return self.hub.store.lease.held
+
+    def readiness(self) -> dict[str, bool]:
+        """What must be so before anybody is sent here; all of it, or the hub is not ready."""
+        return {
+            "replayed": bool(self.hub.started),
+            "database": self.alarm is None and self.hub.halted is None,
+            "lease": self.owner,
+            "broker": self.bus is not None and self.bus.connected,
+        }
+
     def wake(self) -> None:
         """Something arrived."""
         self._news.set()
+
+    def lose(self, error: LeaseLostError) -> None:
+        """Another hub goes on from what is stored; this one stops. Safe from any thread."""
+        self.alarm = str(error)
+        epoch = self.hub.store.lease.epoch
+        structlog.get_logger("hub").error("hub.lease_lost", error=str(error), epoch=epoch)
+        self._stopping.set()
+        self._news.set()
+        self._asks.set()
+        self.lost(str(error))
 
     # -- the writer -----------------------------------------------------------------------
 
@@ -130,6 +165,8 @@ class Driver:
             try:
                 self.step()
                 failures = 0
+            except LeaseLostError as error:
+                self.lose(error)
             except (HubHaltedError, StoreError) as error:
                 self._mend(log, error)
             except Exception as error:  # noqa: BLE001 - the edge of the process
@@ -148,6 +185,9 @@ class Driver:
         than TICK_PAUSE_S: under load many messages share a decision as they share a commit.
         """
         bus = self.bus
+        lease = self.hub.store.lease
+        if not lease.held:
+            lease.renew()
         arrived = bus.take(BATCH_MAX) if bus is not None else []
         with self.lock:
             out: list[Outgoing] = []
@@ -160,7 +200,7 @@ class Driver:
                 self._tick_at_s = now_s + self.tick_s
             elif arrived:
                 self._tick_at_s = self._ticked_s + TICK_PAUSE_S
-        if bus is not None:
+        if bus is not None and lease.held:
             bus.acknowledge(arrived)
             if bus.sessions != self._session:
                 # A broker without persistence has forgotten what it retained.
@@ -178,8 +218,13 @@ class Driver:
         log.error("hub.halted", error=str(error))
         while not self._stopping.wait(RECOVER_PAUSE_S):
             try:
+                # What another hub has stored since must not be taken for our own.
+                self.hub.store.lease.renew()
                 with self.lock:
                     self.hub.recover()
+            except LeaseLostError as gone:
+                self.lose(gone)
+                return
             except (HubError, OSError) as again:
                 log.error("hub.still_halted", error=str(again))
                 continue
@@ -194,7 +239,7 @@ class Driver:
         while not self._stopping.is_set():
             self._asks.wait(GATEWAY_POLL_S)
             self._asks.clear()
-            while self.hub.asks and not self._stopping.is_set():
+            while self.hub.asks and self.owner and not self._stopping.is_set():
                 with self.lock:
                     request = self.hub.asks.popleft() if self.hub.asks else None
                 if request is None:

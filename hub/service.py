@@ -222,6 +222,11 @@ class Hub:
         """The hub's time at its latest call."""
         return self._last_us / 1e6
 
+    @property
+    def started(self) -> bool:
+        """Whether `start` was called: the journal is replayed and the hub goes on from it."""
+        return self._started
+
     def digest(self) -> str:
         """SHA-256 of the core's state."""
         return self.core.digest()

@@ -18,6 +18,7 @@ from pydantic_settings import (
 
 from contracts.ids import DeviceId
 from hub.errors import SettingsError
+from hub.logs import LogFormat
 from hub.rules import Rules
 
 __all__ = ["HubSettings", "is_loopback", "is_test_key", "keys_path", "load_settings"]
@@ -88,10 +89,29 @@ class HubSettings(BaseSettings):
     mqtt_username: Annotated[str | None, Field(description="None: anonymous")] = None
     mqtt_password: Annotated[SecretStr | None, Field(description="of the user")] = None
     mqtt_tls_ca: Annotated[Path | None, Field(description="CA file; None: no TLS")] = None
+    mqtt_tls_cert: Annotated[
+        Path | None, Field(description="this hub's certificate; None: a password will do")
+    ] = None
+    mqtt_tls_key: Annotated[Path | None, Field(description="the certificate's key")] = None
     mqtt_wait_s: Annotated[
         float, Field(gt=0, le=600, description="give up if the broker is not there by then")
     ] = 20.0
     tick_s: Annotated[float, Field(ge=0.05, le=2.0, description="between two decisions")] = 0.2
+    lease_ttl_s: Annotated[
+        float,
+        Field(
+            ge=3,
+            le=60,
+            description="PostgreSQL: another hub takes the store over after so long without us",
+        ),
+    ] = 5.0
+    owner_name: Annotated[
+        str | None,
+        Field(max_length=100, description="this hub's name in the lease; None: host and process"),
+    ] = None
+    log_format: Annotated[
+        LogFormat, Field(description="lines for people, or JSON for a collector of logs")
+    ] = "console"
     snapshot_every: Annotated[
         int, Field(ge=100, le=10_000_000, description="inputs between snapshots")
     ] = 20_000

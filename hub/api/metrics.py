@@ -54,7 +54,7 @@ class _HubCollector(Collector):
 
 
 def metric_routes(driver: Driver, streams: Streams) -> APIRouter:
-    """/metrics and /healthz."""
+    """/metrics, /healthz and /readyz."""
     router = APIRouter(tags=["health"])
     registry = CollectorRegistry()
     registry.register(_HubCollector(driver, streams))
@@ -65,10 +65,18 @@ def metric_routes(driver: Driver, streams: Streams) -> APIRouter:
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
     @router.get("/healthz")
-    def healthz(response: Response) -> dict[str, object]:
-        """200 while the hub can write, else 503 and why."""
-        if driver.alarm is not None:
+    def healthz() -> dict[str, object]:
+        """200 while the process answers: restart it if this does not come."""
+        return {"ok": True, "role": "owner", "alarm": driver.alarm}
+
+    @router.get("/readyz")
+    def readyz(response: Response) -> dict[str, object]:
+        """200 when the journal is replayed, the database can be written, the store is ours and
+        the broker is there; else 503 and which of them is not so."""
+        checks = driver.readiness()
+        ready = all(checks.values())
+        if not ready:
             response.status_code = 503
-        return {"ok": driver.alarm is None, "alarm": driver.alarm}
+        return {"ready": ready, "role": "owner", "checks": checks, "alarm": driver.alarm}
 
     return router
