@@ -75,11 +75,11 @@ class Wire:
 class Process:
     """The hub as a child; what it says goes to a file."""
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, environment: dict[str, str], log: Path, module: str = "hub.main") -> None:
         self.log = log
         with log.open("ab") as sink:
             self.child = subprocess.Popen(
-                [sys.executable, "-m", "hub.main"],
+                [sys.executable, "-m", module],
                 env={**environment, "PYTHONUNBUFFERED": "1"},
                 cwd=ROOT,
                 stderr=sink,
