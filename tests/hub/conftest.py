@@ -347,7 +347,11 @@ def database(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Ca
     if backend == "postgresql":
         found: Callable[[str], str] = request.getfixturevalue("postgres_url")
         return found
-    return lambda name="": f"sqlite:///{tmp_path / name}" if name else "sqlite:///:memory:"
+
+    def url(name: str = "") -> str:
+        return f"sqlite:///{tmp_path / name}" if name else "sqlite:///:memory:"
+
+    return url
 
 
 @pytest.fixture
