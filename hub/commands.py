@@ -37,6 +37,7 @@ from hub.inventory.commands import (
     ResolveFind,
     StartRestocking,
 )
+from hub.retention.commands import Forget
 from hub.visits.commands import (
     ENTRIES_MAX,
     AddBadge,
@@ -74,6 +75,7 @@ __all__ = [
     "EndVisit",
     "FindPieces",
     "FinishRestocking",
+    "Forget",
     "GatewayAnswered",
     "GatewayTold",
     "GrowGroup",
@@ -267,5 +269,6 @@ Command = (
     | ReleaseNode
     | ResolveFind
     | StartRestocking
+    | Forget
 )
 COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])

@@ -30,6 +30,7 @@ from hub.effects import NOTHING, Effects, EventLog
 from hub.errors import HubError, RejectedError
 from hub.inventory import restocking, watch
 from hub.inventory import service as inventory
+from hub.retention import service as retention
 from hub.rules import Rules
 from hub.state import AttributorFactory, HubState, decision_data, ground_of
 from hub.visits import desk, entry, leaving, scans, settlement, tagalong, taps
@@ -86,6 +87,7 @@ HANDLERS: Mapping[type, Callable[[HubState, Any], c.Reply]] = {
     c.SettleAtDesk: desk.settle_at_desk,
     c.AddBadge: scans.add_badge,
     c.RevokeBadge: scans.revoke_badge,
+    c.Forget: retention.forget,
 }
 """What does each command to the state; those that touch the core itself are in `_do`."""
 

@@ -33,6 +33,8 @@ from hub.errors import (
 )
 from hub.events import newest
 from hub.mqtt import Arrived
+from hub.retention.run import retain
+from hub.retention.settings import Retention
 from hub.review.service import review_list
 from hub.service import BATCH_MAX, Hub, Outgoing
 from hub.store.service import Store
@@ -89,6 +91,7 @@ class Driver:
     hub: Hub
     now: Callable[[], float]
     tick_s: float = 0.2
+    retention: Retention | None = None
     fatal: Callable[[str], None] = lambda reason: None
     lost: Callable[[str], None] = lambda reason: None
     bus: Bus | None = None
@@ -113,7 +116,11 @@ class Driver:
     def start(self, bus: Bus) -> None:
         """Starts the threads."""
         self.bus = bus
-        for name, work in (("hub-writer", self._write), ("hub-gateway", self._ask)):
+        for name, work in (
+            ("hub-writer", self._write),
+            ("hub-gateway", self._ask),
+            ("hub-retention", self._retain),
+        ):
             thread = threading.Thread(target=work, name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -231,6 +238,23 @@ class Driver:
             self.alarm = None
             log.info("hub.recovered")
             return
+
+    # -- retention ------------------------------------------------------------------------
+
+    def _retain(self) -> None:
+        """Forgets what is due, now and then; a failure is tried again at the next time."""
+        settings = self.retention
+        if settings is None:
+            return
+        log = structlog.get_logger("hub")
+        while not self._stopping.wait(settings.every_s):
+            try:
+                with self.lock:
+                    due = retain(self.hub, settings, self.now())
+            except HubError as error:
+                log.error("retention.failed", error=str(error))
+                continue
+            log.info("retention.ran", visits=len(due.visit_ids), **due.counts)
 
     # -- the gateway ----------------------------------------------------------------------
 

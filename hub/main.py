@@ -106,6 +106,7 @@ def _own(
             snapshot_every=settings.snapshot_every,
             entry_keys=None if keys_file is None else load_keys(keys_file, time.time()),
             lease=lease,
+            pseudonyms=settings.payer_numbers,
         )
     except LeaseLostError:
         gateway.close()
@@ -128,7 +129,7 @@ def _serve(
     store_id = hub.core.state.store.store_id
     faults: list[str] = []
     lost: list[str] = []
-    driver = Driver(hub, HubClock(), tick_s=settings.tick_s)
+    driver = Driver(hub, HubClock(), tick_s=settings.tick_s, retention=settings.retention)
     bus = HubMqtt(settings, store_id, on_news=driver.wake, owner=lambda: driver.owner)
     app = create_app(driver, settings)
     server = uvicorn.Server(

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +41,13 @@ from hub.effects import NOTHING, Effects, us
 from hub.errors import HubError, HubHaltedError, StoreWriteError
 from hub.live import Live, NodeState
 from hub.replay import adopt_layout, configs, rebuild, snapshot_row
+from hub.retention.payers import Payers
 from hub.rules import Rules
 from hub.state import AttributorFactory
 from hub.store import tables as t
 from hub.store.export import export_json, write_export
 from hub.store.lease import Lease
-from hub.store.rows import Rows, add_effects
+from hub.store.rows import Rows, add_effects, printable
 from hub.store.service import Store
 from hub.visits.codes import KeyRing
 from hub.visits.judging import judged_scan
@@ -106,6 +107,7 @@ class Hub:
         self._last_us = 0
         self._pings: dict[str, tuple[float, int]] = {}
         self._started = False
+        self.payers: Payers | None = None
 
     @classmethod
     def open(
@@ -120,12 +122,14 @@ class Hub:
         snapshot_every: int = SNAPSHOT_EVERY,
         entry_keys: KeyRing | None = None,
         lease: Lease | None = None,
+        pseudonyms: bool = False,
     ) -> Hub:
         """Opens or makes the database, replays it, and returns the hub as it was.
 
         `attributor` makes an attributor from a Ground (hub.attribution.engine.Engine does).
         `entry_keys` sign entry codes; without any, codes are good as long as this object. A
-        `lease` is taken before, and every commit is made under it.
+        `lease` is taken before, and every commit is made under it; with `pseudonyms` payers are
+        known by numbers (hub.retention.payers).
         Raises StoreError, ChainBrokenError, ReplayDivergedError.
         """
         rules = rules or Rules()
@@ -145,6 +149,7 @@ class Hub:
             entry_keys=entry_keys,
         )
         hub._last_us = us(core.state.now_s)
+        hub.payers = Payers(store) if pseudonyms else None
         return hub
 
     def close(self) -> None:
@@ -207,10 +212,19 @@ class Hub:
         remembers = c.RefundVisit | c.SettleAtDesk | c.GatewayTold | c.FindPieces
         if isinstance(command, remembers) and command.visit_id is not None:
             self._recall(command.visit_id, now)
+        if self.payers is not None:
+            command = self.payers.exchanged(command, self._rows, us(now))
         reply = self._do(command, now)
         self._commit()
         self._ask(now)
         return reply
+
+    def compact(self, now_s: float) -> bool:
+        """Takes a snapshot, which makes inputs before it needless, if nobody is in the store."""
+        self._check(started=True)
+        if self.core.quiet:
+            self._snapshot(self._now(now_s))
+        return self.core.quiet
 
     def recover(self) -> None:
         """After a halt: reads the database again and goes on from what is stored."""
@@ -372,8 +386,8 @@ class Hub:
             t.dead_letters,
             {
                 "at_us": us(now),
-                "topic": _printable(name[:512]),
-                "reason": _printable(reason[:DEAD_REASON_MAX]),
+                "topic": printable(name[:512]),
+                "reason": printable(reason[:DEAD_REASON_MAX]),
                 "size": len(payload),
                 "payload": payload[:DEAD_LETTER_BYTES_MAX],
             },
@@ -428,6 +442,8 @@ class Hub:
 
     def ask_gateway(self, request: GatewayRequest) -> c.GatewayAnswered:
         """Asks once; no answer is an answer of its own. Safe outside the hub's lock."""
+        if self.payers is not None:
+            request = replace(request, payer=self.payers.name(request.payer))
         answer, self.gateway_fault = ask_once(self.gateway, request)
         if self.gateway_fault is not None:
             self.live.count("gateway_setup_errors")
@@ -452,6 +468,8 @@ class Hub:
         self.core = rebuild(self.store, state.store, state.factory, state.rules)
         self._rows = Rows()
         self._pending = 0
+        if self.payers is not None:
+            self.payers.forget_all()
         self._position = self.store.last_position()
         self.asks.clear()
         for ask in self.core.state.asks.values():
@@ -495,8 +513,3 @@ class Hub:
         """A message to a device, on its channel."""
         name = topic(channel, store_id=self.core.state.store.store_id, device_id=device_id)
         return Outgoing(name, encode(message), qos, retain)
-
-
-def _printable(words: str) -> str:
-    """Words that every database takes as text: no NUL and no half of a character."""
-    return words.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

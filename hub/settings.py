@@ -19,6 +19,7 @@ from pydantic_settings import (
 from contracts.ids import DeviceId
 from hub.errors import SettingsError
 from hub.logs import LogFormat
+from hub.retention.settings import Retention
 from hub.rules import Rules
 
 __all__ = ["HubSettings", "is_loopback", "is_test_key", "keys_path", "load_settings"]
@@ -115,6 +116,10 @@ class HubSettings(BaseSettings):
     snapshot_every: Annotated[
         int, Field(ge=100, le=10_000_000, description="inputs between snapshots")
     ] = 20_000
+    payer_numbers: Annotated[
+        bool, Field(description="write a number for a payer's name, which can then be forgotten")
+    ] = False
+    retention: Retention = Retention()
     rules: Rules = Rules()
 
 

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from hub.store.copies import Copied, Progress
     from hub.store.service import Store
 
-__all__ = ["register", "run_backup", "run_epcis", "run_rebuild", "run_restore", "run_verify"]
+__all__ = [
+    "register",
+    "run_backup",
+    "run_epcis",
+    "run_rebuild",
+    "run_restore",
+    "run_retain",
+    "run_verify",
+]
 
 hub_app = typer.Typer(
     help="Back up, restore, verify and rebuild a hub's database.", no_args_is_help=True
@@ -109,6 +117,18 @@ def epcis_command(
 ) -> None:
     """Write what left the store and what came back as EPCIS 2.0. The hub may be running."""
     run_epcis(database, out, _console(), begin=begin, end=end)
+
+
+@hub_app.command("retain")
+def retain_command(
+    database: Database = URL,
+    settings: Annotated[
+        Path | None, typer.Option("--settings", help="the hub's settings, for what is kept")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what is due")] = False,
+) -> None:
+    """Forget what is due by the settings. A running hub does so by itself: stop it first."""
+    run_retain(database, _console(), settings=settings, dry_run=dry_run)
 
 
 def run_backup(url: str, target: Path, console: Console) -> None:
@@ -222,6 +242,28 @@ def run_verify(
         }
         write_json(json_file, result)
     return not findings
+
+
+def run_retain(url: str, console: Console, *, settings: Path | None, dry_run: bool) -> None:
+    """Erases what is due, and says how much; StoreTakenError while a hub has the database."""
+    from hub.attribution.engine import Engine
+    from hub.retention.offline import retain_offline
+    from hub.settings import load_settings
+    from hub.store.copies import check_existing
+
+    known = None if settings is None else load_settings(settings)
+    check_existing(url)
+    due = retain_offline(
+        url,
+        Engine,
+        now_s=time.time(),
+        settings=None if known is None else known.retention,
+        rules=None if known is None else known.rules,
+        dry_run=dry_run,
+    )
+    for name, count in {"visits": len(due.visit_ids), **due.counts}.items():
+        console.print(f"{name:<14}{count:>12,}")
+    console.print("nothing was erased: a dry run" if dry_run else "erased")
 
 
 def _copy(console: Console, done: str, copy: Callable[[Progress], Copied]) -> None:

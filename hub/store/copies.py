@@ -27,7 +27,15 @@ from hub.store import tables as t
 from hub.store.database import is_memory, migrate, newest_revision, open_engine, short
 from hub.store.service import Store
 
-__all__ = ["Copied", "Progress", "backup", "check_database", "opened", "restore"]
+__all__ = [
+    "Copied",
+    "Progress",
+    "backup",
+    "check_database",
+    "check_existing",
+    "opened",
+    "restore",
+]
 
 CHUNK = 2_000
 COPIED: tuple[Table, ...] = tuple(
@@ -140,6 +148,12 @@ def _existing(url: str, *, older: bool = False) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def check_existing(url: str) -> None:
+    """StoreError unless a hub has written this database."""
+    _check_lasting(url)
+    _existing(url, older=True).dispose()
 
 
 def _check_schema(revision: str | None, name: str, *, older: bool) -> None:

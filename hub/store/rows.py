@@ -16,7 +16,7 @@ from hub.store import tables as t
 from hub.visits.model import Visit
 from hub.wallet.service import Account, ChargeLine, vat_minor
 
-__all__ = ["Row", "Rows", "add_effects", "projections", "seed_rows"]
+__all__ = ["Row", "Rows", "add_effects", "printable", "projections", "seed_rows"]
 
 Row = dict[str, Any]
 
@@ -303,3 +303,8 @@ def _clock(rows: Rows, state: HubState, device_id: str, boot_id: str) -> None:
 
 def _us(seconds: float | None) -> int | None:
     return None if seconds is None else us(seconds)
+
+
+def printable(words: str) -> str:
+    """Words that every database takes as text: no NUL and no half of a character."""
+    return words.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

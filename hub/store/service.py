@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from operator import itemgetter
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Dialect,
+    Executable,
     Insert,
     Select,
     Table,
@@ -60,6 +61,7 @@ _ORDER: tuple[Table, ...] = (
     t.stock,
     t.node_configs,
     t.clocks,
+    t.payers,
     t.snapshots,
     gateway_payers,
     gateway_intents,
@@ -147,6 +149,32 @@ class Store:
                 delete(t.snapshots).where(t.snapshots.c.position < before_position)
             )
 
+    def run(self, statements: Sequence[Executable]) -> None:
+        """Commits changes that are no rows of the hub's own, all or none. StoreWriteError."""
+        with self._commit("changed"):
+            for statement in statements:
+                self._writer.execute(statement)
+
+    def scrub(self, *, whole: bool = False) -> None:
+        """Takes what was erased out of the files: the log beside SQLite's, PostgreSQL's dead rows;
+        `whole` writes the file anew, which keeps everybody waiting. StoreWriteError."""
+        if self.memory:
+            return
+        try:
+            if self._engine.dialect.name != "sqlite":
+                with self._engine.connect() as connection:
+                    alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+                    alone.exec_driver_sql("VACUUM")
+                return
+            with self.connect() as connection:
+                # No transaction may be open, and the engine has begun one.
+                connection.exec_driver_sql("ROLLBACK")
+                for part in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)")[not whole :]:
+                    connection.exec_driver_sql(part)
+                connection.exec_driver_sql("BEGIN")
+        except SQLAlchemyError as error:
+            raise StoreWriteError(f"what was erased was not scrubbed: {short(error)}") from error
+
     @contextmanager
     def _commit(self, done: str) -> Iterator[None]:
         """One transaction of the writer, under the lease."""
@@ -193,6 +221,10 @@ class Store:
     def connect(self) -> Connection:
         """A connection that only reads; the caller closes it."""
         return self._engine.connect().execution_options(reading=True)
+
+    def select(self, statement: Select[Any]) -> list[dict[str, Any]]:
+        """The rows of a question of one's own."""
+        return self._read(statement)
 
     def rows(self, table: Table, *order: str) -> list[dict[str, Any]]:
         """All rows of a table, ordered by columns."""

@@ -36,6 +36,7 @@ __all__ = [
     "ledger_transactions",
     "metadata",
     "node_configs",
+    "payers",
     "planogram",
     "prices",
     "products",
@@ -265,6 +266,14 @@ clocks = Table(
     Column("sd_us", _BIG, nullable=False),
     Column("at_us", _BIG, nullable=False),
 )
+payers = Table(
+    "payers",
+    metadata,
+    Column("payer_id", _ID, primary_key=True),
+    Column("name", _ID, nullable=False, unique=True),
+    Column("used_us", _BIG, nullable=False),
+)
+"""The only place where a payer's name stands; everything else knows the number."""
 leases = Table(
     "leases",
     metadata,

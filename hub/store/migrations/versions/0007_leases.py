@@ -1,4 +1,4 @@
-"""Leases: which of several hubs may write"""
+"""Leases: which of several hubs may write; payers: the names behind numbers"""
 
 from __future__ import annotations
 
@@ -25,8 +25,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
         if_not_exists=True,
     )
+    op.create_table(
+        "payers",
+        sa.Column("payer_id", sa.String(length=200), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("used_us", _BIG, nullable=False),
+        sa.PrimaryKeyConstraint("payer_id", name=op.f("pk_payers")),
+        sa.UniqueConstraint("name", name=op.f("uq_payers_name")),
+    )
 
 
 def downgrade() -> None:
     """Goes one version back."""
+    op.drop_table("payers")
     op.drop_table("leases")
