@@ -74,6 +74,8 @@ def _retained(
         )
         try:
             hub.start(now_s)
+            # Codes that nobody showed at a gate run out first.
+            hub.tick(now_s)
             due = retain(hub, settings, now_s)
             hub.store.scrub(whole=True)
             return due
