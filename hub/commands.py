@@ -26,6 +26,7 @@ from hub.catalog.commands import (
 )
 from hub.command import Command as _Base
 from hub.command import Reply
+from hub.devices.commands import TrustDevice
 from hub.inventory.commands import (
     ChangePlanogram,
     ConfirmMove,
@@ -105,6 +106,7 @@ __all__ = [
     "StartRestocking",
     "TapCard",
     "Tick",
+    "TrustDevice",
 ]
 
 
@@ -270,5 +272,6 @@ Command = (
     | ResolveFind
     | StartRestocking
     | Forget
+    | TrustDevice
 )
 COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])

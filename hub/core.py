@@ -88,6 +88,7 @@ HANDLERS: Mapping[type, Callable[[HubState, Any], c.Reply]] = {
     c.AddBadge: scans.add_badge,
     c.RevokeBadge: scans.revoke_badge,
     c.Forget: retention.forget,
+    c.TrustDevice: devices.trust,
 }
 """What does each command to the state; those that touch the core itself are in `_do`."""
 

@@ -36,6 +36,7 @@ from contracts.store_file import StoreFile
 from contracts.topics import topic
 from hub import commands as c
 from hub.core import LEVEL, HubCore
+from hub.dead_letters import DeadLetters
 from hub.deliveries import Delivery, address, unpacked
 from hub.effects import NOTHING, Effects, us
 from hub.errors import HubError, HubHaltedError, StoreWriteError
@@ -47,7 +48,7 @@ from hub.state import AttributorFactory
 from hub.store import tables as t
 from hub.store.export import export_json, write_export
 from hub.store.lease import Lease
-from hub.store.rows import Rows, add_effects, printable
+from hub.store.rows import Rows, add_effects
 from hub.store.service import Store
 from hub.visits.codes import KeyRing
 from hub.visits.judging import judged_scan
@@ -59,8 +60,6 @@ __all__ = ["BATCH_MAX", "Hub", "Outgoing"]
 
 BATCH_MAX = 256
 """Messages a commit; also how many inputs without effects may wait for one."""
-DEAD_LETTER_BYTES_MAX = 65_536
-DEAD_REASON_MAX = 2_000
 PING_S, PING_FIRST_S, PING_FIRST = 5.0, 0.5, 6
 SNAPSHOT_EVERY = 20_000
 """Inputs between snapshots; a snapshot waits for a moment without visits."""
@@ -107,6 +106,7 @@ class Hub:
         self._last_us = 0
         self._pings: dict[str, tuple[float, int]] = {}
         self._started = False
+        self._refused = DeadLetters()
         self.payers: Payers | None = None
 
     @classmethod
@@ -324,6 +324,8 @@ class Hub:
             raise ValueError(
                 f"expected a node of the store file, got {item.deviceid}; add it to nodes"
             )
+        if admission == "revoked":
+            raise ValueError(f"expected a node that is trusted, {item.deviceid} is revoked")
         device_id, boot_id, sequence = item.deviceid, item.bootid, item.sequence
         self.live.heard(device_id, now)
         self.live.count(f"messages_{admission}")
@@ -360,6 +362,8 @@ class Hub:
     def _unsequenced(self, channel: str, device_id: str, payload: bytes, now: float) -> None:
         if device_id not in self.live.nodes:
             raise ValueError(f"expected a node of the store file, got {device_id}")
+        if self.core.state.devices.all[device_id].revoked:
+            raise ValueError(f"expected a node that is trusted, {device_id} is revoked")
         self.live.count(f"messages_{channel}")
         if channel == "pong":
             answer = ClockPong.model_validate_json(payload)
@@ -382,16 +386,11 @@ class Hub:
 
     def _dead(self, name: str, payload: bytes, now: float, reason: str) -> None:
         self.live.count("dead_letters")
-        self._rows.insert(
-            t.dead_letters,
-            {
-                "at_us": us(now),
-                "topic": printable(name[:512]),
-                "reason": printable(reason[:DEAD_REASON_MAX]),
-                "size": len(payload),
-                "payload": payload[:DEAD_LETTER_BYTES_MAX],
-            },
-        )
+        row = self._refused.row(name, payload, now, reason)
+        if row is None:
+            self.live.count("dead_letters_dropped")
+        else:
+            self._rows.insert(t.dead_letters, row)
 
     # -- journal and commits --------------------------------------------------------------
 

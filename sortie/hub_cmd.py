@@ -249,10 +249,10 @@ def run_retain(url: str, console: Console, *, settings: Path | None, dry_run: bo
     from hub.attribution.engine import Engine
     from hub.retention.offline import retain_offline
     from hub.settings import load_settings
-    from hub.store.copies import check_existing
+    from hub.store.copies import check_database
 
     known = None if settings is None else load_settings(settings)
-    check_existing(url)
+    check_database(url)
     due = retain_offline(
         url,
         Engine,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from contracts.ids import DeviceId
 from hub.api.auth import StaffAuth, check_origin
 from hub.api.streams import Streams
-from hub.commands import ChangePrice, ChangeVat, RefundVisit, Reply, Restock
+from hub.commands import ChangePrice, ChangeVat, RefundVisit, Reply, Restock, TrustDevice
 from hub.driver import Driver
 from hub.views import layout_view, mirror_view
 
@@ -103,6 +104,11 @@ def _command_routes(router: APIRouter, driver: Driver) -> None:
     def vat(body: ChangeVat) -> Reply:
         """A product has another VAT rate from now on."""
         return driver.command(body)
+
+    @router.post("/staff/devices/{device_id}/{word}")
+    def trust(device_id: DeviceId, word: Literal["revoke", "reinstate"]) -> Reply:
+        """What a node says does not count any more, or does again."""
+        return driver.command(TrustDevice(device_id=device_id, trusted=word == "reinstate"))
 
     @router.post("/staff/stock")
     def stock(body: Restock) -> Reply:

@@ -13,17 +13,18 @@ from contracts.messages import (
     SensorOutage,
     Watermark,
 )
-from hub.commands import PongArrived
+from hub.commands import PongArrived, Reply, TrustDevice
 from hub.devices.hubtime import closed_in_hub_time, opened_in_hub_time, segment_in_hub_time
 from hub.devices.model import Boot, Device
 from hub.effects import us
+from hub.errors import RejectedError
 from hub.state import HubState, NearReach
 from hub.visits.entry import bind_waiting
 from hub.visits.leaving import follow, link
 from hub.visits.scans import scanned
 from hub.visits.settlement import could_be
 
-__all__ = ["SEQUENCED", "apply_message", "pong"]
+__all__ = ["SEQUENCED", "apply_message", "pong", "trust"]
 
 SEQUENCED: tuple[type[Message], ...] = (
     NodeBorn,
@@ -217,3 +218,17 @@ def _outage(state: HubState, device: Device, message: SensorOutage, offset_s: fl
                 visit.blind = True
                 visit.mark_review(f"{device.device_id} could not keep what it saw")
                 state.effects.visits.add(visit.visit_id)
+
+
+def trust(state: HubState, command: TrustDevice) -> Reply:
+    """What a node says counts from now on, or does not. What it said before stays."""
+    device = state.devices.all.get(command.device_id)
+    if device is None:
+        known = ", ".join(sorted(state.devices.all))
+        raise RejectedError(f"expected a node of the store ({known}), got {command.device_id}")
+    if device.revoked != command.trusted:
+        return Reply(repeated=True)
+    device.revoked = not command.trusted
+    kind = "device.reinstated" if command.trusted else "device.revoked"
+    state.event(kind, None, device_id=command.device_id)
+    return Reply()

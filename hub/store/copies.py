@@ -32,7 +32,6 @@ __all__ = [
     "Progress",
     "backup",
     "check_database",
-    "check_existing",
     "opened",
     "restore",
 ]
@@ -148,12 +147,6 @@ def _existing(url: str, *, older: bool = False) -> Engine:
         engine.dispose()
         raise
     return engine
-
-
-def check_existing(url: str) -> None:
-    """StoreError unless a hub has written this database."""
-    _check_lasting(url)
-    _existing(url, older=True).dispose()
 
 
 def _check_schema(revision: str | None, name: str, *, older: bool) -> None:

@@ -222,10 +222,6 @@ class Store:
         """A connection that only reads; the caller closes it."""
         return self._engine.connect().execution_options(reading=True)
 
-    def select(self, statement: Select[Any]) -> list[dict[str, Any]]:
-        """The rows of a question of one's own."""
-        return self._read(statement)
-
     def rows(self, table: Table, *order: str) -> list[dict[str, Any]]:
         """All rows of a table, ordered by columns."""
         statement = select(table).order_by(*(table.c[name] for name in order))
