@@ -5,7 +5,7 @@ from __future__ import annotations
 from hub.effects import us
 from hub.store.rows import Row, printable
 
-__all__ = ["PER_MINUTE_MAX", "DeadLetters"]
+__all__ = ["PER_MINUTE_MAX", "DeadLetters", "kind_of"]
 
 BYTES_MAX = 65_536
 REASON_MAX = 2_000
@@ -36,3 +36,16 @@ class DeadLetters:
             "size": len(payload),
             "payload": payload[:BYTES_MAX],
         }
+
+
+def kind_of(reason: str) -> str:
+    """The class of a reason, for counting: revoked, unknown, forged, broke_rules or malformed."""
+    for words, kind in (
+        ("is revoked", "revoked"),
+        ("expected a node of the store file", "unknown"),
+        ("on its topic, got", "forged"),
+        ("broke the rules", "broke_rules"),
+    ):
+        if words in reason:
+            return kind
+    return "malformed"

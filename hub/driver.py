@@ -96,6 +96,11 @@ class Driver:
     lost: Callable[[str], None] = lambda reason: None
     bus: Bus | None = None
     alarm: str | None = None
+    gateway_s: float = 0.0
+    gateway_asked: int = 0
+    batches: int = 0
+    batched: int = 0
+    oldest_s: float = 0.0
     lock: threading.RLock = field(default_factory=threading.RLock)
     _news: threading.Event = field(default_factory=threading.Event)
     _asks: threading.Event = field(default_factory=threading.Event)
@@ -207,6 +212,10 @@ class Driver:
                 self._tick_at_s = now_s + self.tick_s
             elif arrived:
                 self._tick_at_s = self._ticked_s + TICK_PAUSE_S
+        if arrived:
+            self.batches += 1
+            self.batched += len(arrived)
+            self.oldest_s = self.now() - now_s
         if bus is not None and lease.held:
             bus.acknowledge(arrived)
             if bus.sessions != self._session:
@@ -268,6 +277,7 @@ class Driver:
                     request = self.hub.asks.popleft() if self.hub.asks else None
                 if request is None:
                     break
+                began_s = self.now()
                 try:
                     answer = self.hub.ask_gateway(request)
                 except Exception as error:  # noqa: BLE001 - a gateway is somebody else's code
@@ -277,6 +287,8 @@ class Driver:
                     )
                 if self.hub.gateway_fault is not None:
                     log.error("gateway.refuses_the_hub", error=self.hub.gateway_fault)
+                self.gateway_s += self.now() - began_s
+                self.gateway_asked += 1
                 # A halt loses the answer: after the recovery the same key is asked again.
                 with suppress(HubError):
                     self.command(answer)

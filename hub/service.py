@@ -13,10 +13,9 @@ HubHaltedError until `recover()` has read the database again; nothing unstored w
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +35,13 @@ from contracts.store_file import StoreFile
 from contracts.topics import topic
 from hub import commands as c
 from hub.core import LEVEL, HubCore
-from hub.dead_letters import DeadLetters
+from hub.dead_letters import DeadLetters, kind_of
 from hub.deliveries import Delivery, address, unpacked
+from hub.devices.pings import Pings
 from hub.effects import NOTHING, Effects, us
 from hub.errors import HubError, HubHaltedError, StoreWriteError
 from hub.live import Live, NodeState
+from hub.outgoing import Outgoing
 from hub.replay import adopt_layout, configs, rebuild, snapshot_row
 from hub.retention.payers import Payers
 from hub.rules import Rules
@@ -60,20 +61,9 @@ __all__ = ["BATCH_MAX", "Hub", "Outgoing"]
 
 BATCH_MAX = 256
 """Messages a commit; also how many inputs without effects may wait for one."""
-PING_S, PING_FIRST_S, PING_FIRST = 5.0, 0.5, 6
 SNAPSHOT_EVERY = 20_000
 """Inputs between snapshots; a snapshot waits for a moment without visits."""
 INBOX_KEPT_US = 7 * 86_400 * 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A message to publish."""
-
-    topic: str
-    payload: bytes
-    qos: int = 0
-    retain: bool = False
 
 
 class Hub:
@@ -104,7 +94,7 @@ class Hub:
         self._position = store.last_position()
         self._snapshot_at = self._position
         self._last_us = 0
-        self._pings: dict[str, tuple[float, int]] = {}
+        self._pings = Pings()
         self._started = False
         self._refused = DeadLetters()
         self.payers: Payers | None = None
@@ -203,7 +193,8 @@ class Hub:
             self._ask(now)
         if self._position - self._snapshot_at >= self._snapshot_every and self.core.quiet:
             self._snapshot(now)
-        return self._due_pings(now)
+        due = self._pings.due(self.core.state.devices.all, self.core.undated, now)
+        return [self.outgoing("ping", name, ClockPing(hub_us=us(now))) for name in due]
 
     def command(self, command: c.Command, now_s: float) -> c.Reply:
         """Does a command durably, or raises RejectedError and changes nothing."""
@@ -386,6 +377,7 @@ class Hub:
 
     def _dead(self, name: str, payload: bytes, now: float, reason: str) -> None:
         self.live.count("dead_letters")
+        self.live.refused[kind_of(reason)] += 1
         row = self._refused.row(name, payload, now, reason)
         if row is None:
             self.live.count("dead_letters_dropped")
@@ -494,16 +486,6 @@ class Hub:
             if boot is not None:
                 ack = HubAck(boot_id=boot_id, upto_seq=boot.upto)
                 out.append(self.outgoing("ack", device_id, ack, qos=1))
-        return out
-
-    def _due_pings(self, now: float) -> list[Outgoing]:
-        out = []
-        for device_id in self.core.state.devices.all:
-            last_s, sent = self._pings.get(device_id, (-math.inf, 0))
-            soon = sent <= PING_FIRST or self.core.undated(device_id)
-            if now >= last_s + (PING_FIRST_S if soon else PING_S):
-                self._pings[device_id] = (now, sent + 1)
-                out.append(self.outgoing("ping", device_id, ClockPing(hub_us=us(now))))
         return out
 
     def outgoing(

@@ -6,11 +6,18 @@ from collections.abc import Iterator
 
 from fastapi import APIRouter, Response
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
 from prometheus_client.registry import Collector
 
 from hub.api.streams import Streams
 from hub.driver import Driver
+from hub.errors import StoreError
+from hub.service import Hub
 
 __all__ = ["metric_routes"]
 
@@ -44,6 +51,7 @@ class _HubCollector(Collector):
             ("dropped", "Messages refused because the inbox was full", state["dropped"]),
         ):
             yield GaugeMetricFamily(f"sortie_hub_{name}", text, value=value)
+        yield from self._running()
         heard = GaugeMetricFamily(
             "sortie_hub_device_heard_seconds", "Since a node was heard", labels=["device"]
         )
@@ -51,6 +59,41 @@ class _HubCollector(Collector):
             if device["heard_s_ago"] is not None:
                 heard.add_metric([device["device_id"]], device["heard_s_ago"])
         yield heard
+
+    def _running(self) -> Iterator[Metric]:
+        """The hub as a machine: commits, gateway, lease, chains, database, what was refused."""
+        driver = self._driver
+        hub = driver.hub
+        state = hub.core.state
+        for name, text, count, total in (
+            ("batch_messages", "Messages a batch from the broker", driver.batches, driver.batched),
+            ("gateway_seconds", "Answers of the gateway", driver.gateway_asked, driver.gateway_s),
+        ):
+            yield SummaryMetricFamily(f"sortie_hub_{name}", text, count, total)
+        for name, text, value in (
+            ("lease_held", "1 while this hub owns the store", int(driver.owner)),
+            ("lease_epoch", "How often the store changed hands", hub.store.lease.epoch),
+            ("ready", "1 while this hub is ready", int(all(driver.readiness().values()))),
+            ("events_number", "Number of the last event", state.log.number),
+            ("transactions_number", "Number of the last transaction", state.wallets.ledger.number),
+            ("asks_waiting", "Questions to the gateway without a final answer", len(state.asks)),
+            ("batch_age_seconds", "From arrival to commit of the latest batch", driver.oldest_s),
+            ("database_bytes", "Size of the database", driver.read(_size)),
+        ):
+            yield GaugeMetricFamily(f"sortie_hub_{name}", text, value=value)
+        refused = CounterMetricFamily(
+            "sortie_hub_refused", "Messages refused, by the class of the reason", labels=["why"]
+        )
+        for why, count in sorted(hub.live.refused.items()):
+            refused.add_metric([why], count)
+        yield refused
+
+
+def _size(hub: Hub) -> float:
+    try:
+        return float(hub.store.size_bytes())
+    except StoreError:
+        return float("nan")
 
 
 def metric_routes(driver: Driver, streams: Streams) -> APIRouter:

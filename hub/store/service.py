@@ -24,6 +24,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -252,6 +253,17 @@ class Store:
             for table in (t.inbox, t.commands, t.snapshots)
         ]
         return max(int(value) for value in found)
+
+    def size_bytes(self) -> int:
+        """How large the database is, its log aside."""
+        if self._engine.dialect.name == "postgresql":
+            statement = select(func.pg_database_size(func.current_database()).label("n"))
+            return int(self._read(statement)[0]["n"])
+        pages, size = (
+            int(self._read(text(f"SELECT * FROM pragma_{name}"))[0][name])
+            for name in ("page_count", "page_size")
+        )
+        return pages * size
 
     def heads(self) -> tuple[tuple[int, str], tuple[int, str]]:
         """Number and hash of the last event and of the last transaction."""

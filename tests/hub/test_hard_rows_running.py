@@ -256,7 +256,7 @@ def test_broker_sigkill_and_the_nodes_send_again(
         def told() -> bool:
             assert wire is not None
             wire.send(day.script)
-            return wire.acked("node-floor") == day.floor.sequence - 1
+            return bool(wire.acked("node-floor") == day.floor.sequence - 1)
 
         until(told)
     finally:
