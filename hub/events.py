@@ -170,6 +170,12 @@ KINDS: Mapping[str, Kind] = {
     "refund.unpaid": Kind("a refund must be paid another way", ("amount_minor",)),
     "gateway.refused": Kind("the gateway said no", ("key", "outcome", "reason")),
     "device.born": Kind("a node began to run", ("device_id", "boot_id")),
+    "device.revoked": Kind("what a node says does not count any more", ("device_id",)),
+    "device.reinstated": Kind("what a node says counts again", ("device_id",)),
+    "retention.ran": Kind(
+        "what was due was forgotten, how many of each",
+        ("visits", "payers", "messages", "commands", "dead_letters"),
+    ),
     "sensor.blind": Kind(
         "a sensor sees nothing",
         ("device_id", "sensor_id", "sensor", "bay_id", "t_us", "reason"),

@@ -14,7 +14,9 @@ from typing import Any
 from hub.command import Reply
 from hub.retention.commands import Forget
 from hub.state import HubState
+from hub.visits.codes import code_digest
 
+ERASED = ("payers", "messages", "commands", "dead_letters")
 __all__ = ["forget", "forget_record", "forgotten_token"]
 
 
@@ -25,16 +27,16 @@ def forget(state: HubState, command: Forget) -> Reply:
         if visit is None or visit.open:
             continue
         state.by_token.pop(visit.token_sha256, None)
-        state.by_code.pop(visit.code, None)
+        state.by_code.pop(code_digest(visit.code), None)
         visit.token_sha256 = forgotten_token(visit_id)
         state.by_token[visit.token_sha256] = visit_id
         visit.code = ""
         visit.tracks, visit.track_id = [], None
-        visit.unclear = []
+        visit.unclear, visit.companions, visit.taps = [], [], []
         visit.trail.clear()
         state.effects.visits.add(visit_id)
-    counts: dict[str, Any] = {"visits": len(command.visit_ids), **command.counts}
-    state.event("retention.ran", None, **counts)
+    counts: dict[str, Any] = {name: command.counts.get(name, 0) for name in ERASED}
+    state.event("retention.ran", None, visits=len(command.visit_ids), **counts)
     return Reply()
 
 
@@ -48,3 +50,5 @@ def forget_record(record: MutableMapping[str, Any]) -> None:
     visit = record["visit"]
     visit["token_sha256"] = forgotten_token(visit["visit_id"])
     visit.update(code="", tracks=[], track_id=None, unclear=[])
+    for name in ("companions", "taps"):
+        visit.pop(name, None)

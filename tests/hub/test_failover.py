@@ -79,6 +79,7 @@ class Pair:
                 port=port,
                 database_url=url,
                 owner_name=name,
+                entry_keys_file=folder / "entry-keys.json",
                 mqtt_port=broker[0],
                 mqtt_username="hub",
                 mqtt_password=broker[1],
