@@ -44,7 +44,7 @@ def shop(make_shop: Callable[..., Any], day: Any) -> Any:
 
 def test_payers_are_numbers_everywhere_but_in_one_table(shop: Any) -> None:
     document = json.dumps(shop.hub.export_json())
-    assert "ada" not in document
+    assert "ada.lovelace" not in document
     (payer,) = shop.hub.store.rows(t.payers)
     assert payer["name"] == "ada.lovelace"
     assert f"wallet:{payer['payer_id']}" in document
