@@ -14,6 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from auditor.desk import desk_payments, staff_pay_nothing
+from auditor import aftercare
 
 __all__ = ["CHECKS", "audit", "count_findings"]
 
@@ -210,6 +211,10 @@ CHECKS: dict[str, Callable[[Export], Iterable[str]]] = {
     "messages took effect once": _messages_once,
     "desk payments pay debts": desk_payments,
     "staff pay nothing": staff_pay_nothing,
+    "receipts are numbered without a gap": aftercare.receipts_numbered,
+    "reviewed lines trace to staff": aftercare.reviews_by_staff,
+    "disputes are answered once": aftercare.disputes_answered,
+    "automatic refunds keep their limits": aftercare.refunds_within_limits,
 }
 """Name to check; each yields findings as sentences."""
 
