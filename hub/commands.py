@@ -14,6 +14,8 @@ from contracts.ids import BootId, DeviceId, Gtin, SlotId
 from contracts.money import AMOUNT_MINOR_MAX
 from hub.command import Command as _Base
 from hub.command import Reply
+from hub.disputes.commands import DecideDispute, OpenDispute
+from hub.review.commands import DecideReview, SetAftercare
 from hub.visits.commands import (
     ENTRIES_MAX,
     AddBadge,
@@ -40,10 +42,13 @@ __all__ = [
     "ChangeVat",
     "CodeJudged",
     "Command",
+    "DecideDispute",
+    "DecideReview",
     "EndVisit",
     "GatewayAnswered",
     "GrowGroup",
     "LetIn",
+    "OpenDispute",
     "OpenForTrack",
     "OpenVisit",
     "PongArrived",
@@ -56,6 +61,7 @@ __all__ = [
     "Restock",
     "Resume",
     "RevokeBadge",
+    "SetAftercare",
     "SettleAtDesk",
     "TapCard",
     "Tick",
@@ -203,5 +209,9 @@ Command = (
     | AddBadge
     | RevokeBadge
     | SettleAtDesk
+    | OpenDispute
+    | DecideDispute
+    | DecideReview
+    | SetAftercare
 )
 COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])

@@ -25,9 +25,13 @@ from hub.catalog import service as catalog
 from hub.chain import canonical
 from hub.devices import service as devices
 from hub.devices.model import Admission, Boot
+from hub.disputes import service as disputes
 from hub.effects import NOTHING, Effects, EventLog
 from hub.errors import HubError, RejectedError
 from hub.inventory import service as inventory
+from hub.review.decide import decide_review
+from hub.review.model import Aftercare
+from hub.review.policy import policy_of, set_aftercare
 from hub.rules import Rules
 from hub.state import AttributorFactory, HubState, decision_data, ground_of
 from hub.visits import desk, entry, leaving, scans, settlement, tagalong, taps
@@ -46,7 +50,11 @@ FORGET_REACHES_S = 60.0
 HANDLERS: Mapping[type, Callable[[HubState, Any], c.Reply]] = {
     c.OpenVisit: entry.open_visit,
     c.RenewCode: entry.renew_code,
-    c.RefundVisit: settlement.refund,
+    c.RefundVisit: disputes.refund,
+    c.OpenDispute: disputes.open_dispute,
+    c.DecideDispute: disputes.decide_dispute,
+    c.DecideReview: decide_review,
+    c.SetAftercare: set_aftercare,
     c.GatewayAnswered: answers.answered,
     c.ChangePrice: catalog.change_price,
     c.ChangeVat: catalog.change_vat,
@@ -108,6 +116,7 @@ class HubCore:
         leaving.watch_lost(state)
         tagalong.watch_tag_along(state)
         settlement.settle_ready(state)
+        disputes.refund_due(state)
         answers.ask_again(state)
         self._forget()
         effects = self._taken()
@@ -133,7 +142,12 @@ class HubCore:
         """Whether time passing may change anything."""
         state = self.state
         return bool(
-            self._stirred or self._held or state.asks or state.reaches or state.open_visits()
+            self._stirred
+            or self._held
+            or state.asks
+            or state.reaches
+            or state.aftercare.due
+            or state.open_visits()
         )
 
     @property
@@ -159,8 +173,10 @@ class HubCore:
     def dump(self) -> dict[str, Any]:
         """The state as JSON values; complete when `quiet`."""
         state = self.state
+        later = {"aftercare": state.aftercare.dump()} if state.aftercare else {}
         return {
             **scans.dump_later(state),
+            **later,
             "now_s": state.now_s,
             "log": [state.log.number, state.log.head],
             "devices": state.devices.dump(),
@@ -187,6 +203,8 @@ class HubCore:
         state.blind = {(device, sensor): kind for device, sensor, kind in dumped["blind"]}
         state.counters = dict(dumped["counters"])
         scans.restore_later(state, dumped)
+        if "aftercare" in dumped:
+            state.aftercare = Aftercare.load(dumped["aftercare"])
         for row in dumped["visits"]:
             self._known(Visit.load(row))
         self._renew()
@@ -304,6 +322,12 @@ class HubCore:
     def _decided(self, decision: Decision) -> None:
         state = self.state
         state.reaches.pop(decision.reach_id, None)
+        key = (decision.reach_id, decision.line)
+        if key in state.aftercare.reviewed:
+            # Staff have looked; what the attributor thinks since is remembered and moves nothing.
+            state.aftercare.reviewed[key] = decision
+            state.count("decisions_after_review")
+            return
         before = state.carts.apply(decision)
         owner = decision.best.visit_id
         visit = state.visits.get(owner) if owner is not None else None
@@ -318,11 +342,15 @@ class HubCore:
             kind = "decision.revised"
             if before.best.visit_id in state.visits:
                 state.effects.visits.add(str(before.best.visit_id))
+        if late and visit is not None and policy_of(state).review_wait_s > 0:
+            visit.late.append(dict(decision_data(decision)))
+            del visit.late[: -state.rules.late_max]
         state.event(kind, owner, **decision_data(decision))
 
     def _renew(self) -> None:
         state = self.state
         state.carts.clear()
+        state.aftercare.reviewed.clear()
         state.stock.forget_moves()
         state.floor.tracks.clear()
         state.tagged.clear()

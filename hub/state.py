@@ -13,6 +13,7 @@ from hub.devices.model import Devices
 from hub.effects import Attempt, Effects, EventLog
 from hub.events import written
 from hub.inventory.model import Stock
+from hub.review.model import Aftercare
 from hub.rules import Rules
 from hub.visits.commands import CodeJudged
 from hub.visits.floor import Floor
@@ -84,6 +85,7 @@ class HubState:
     badges: dict[str, str] = field(default_factory=dict)
     tagged: dict[str, tuple[str, float]] = field(default_factory=dict)
     guesses: dict[str, list[float]] = field(default_factory=dict)
+    aftercare: Aftercare = field(default_factory=Aftercare)
     floor_nodes: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:

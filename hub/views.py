@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from hub.errors import UnknownVisitError
+from hub.review.waiting import owed
 from hub.service import Hub
 from hub.state import HubState
 from hub.visits.judging import claim_of, entry_code
+from hub.visits.marks import mark_of
 from hub.visits.model import Visit, phone_word
+from hub.visits.status import status
 from hub.wallet.service import Account, ChargeLine, vat_minor
 
 __all__ = ["claim_view", "layout_view", "mirror_view", "phone_view", "staff_view"]
@@ -35,6 +38,9 @@ def phone_view(
         "visit_id": visit.visit_id,
         "state": phone_word(visit, unclear=unclear),
         "stage": visit.stage,
+        "status": status(visit, account),
+        "mark": mark_of(visit, state.now_s),
+        "review_until_s": visit.review_until_s if visit.open else None,
         "store": state.store.name,
         "currency": state.store.currency,
         "code": None if code is None else code[0],
@@ -52,6 +58,9 @@ def phone_view(
         "total_minor": sum(line.gross_minor for line in lines),
         "refusal": visit.refusal,
         "receipt": _receipt(state, visit, account) if visit.stage == "final" else None,
+        "disputes": [
+            {"dispute_id": dispute_id, **record} for dispute_id, record in visit.disputes.items()
+        ],
     }
 
 
@@ -144,7 +153,10 @@ def _visit(hub: Hub, visit: Visit) -> dict[str, Any]:
     last = track.last if track is not None and visit.open else None
     seen = phone_view(hub, visit, account)
     return {
-        **{name: seen[name] for name in ("visit_id", "state", "stage", "lines", "unclear")},
+        **{
+            name: seen[name]
+            for name in ("visit_id", "state", "stage", "status", "lines", "unclear")
+        },
         "total_minor": seen["total_minor"],
         "payer": visit.payer,
         "kind": visit.kind,
@@ -173,7 +185,7 @@ def _lines(state: HubState, visit: Visit) -> Sequence[ChargeLine]:
     if visit.stage == "final":
         return visit.lines
     if visit.stage in ("shopping", "left"):
-        quantities = state.attributor.cart(visit.visit_id)
+        quantities = owed(state, visit.visit_id)
         return state.carts.lines(visit.visit_id, quantities, state.catalog)
     return ()
 

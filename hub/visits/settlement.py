@@ -11,6 +11,7 @@ from contracts.store_file import Node
 from hub.commands import RefundVisit, Reply
 from hub.effects import us
 from hub.errors import ConflictError, RejectedError, UnknownVisitError
+from hub.review.waiting import owed, waits_for_staff
 from hub.state import HubState, NearReach, decision_data
 from hub.visits.codes import code_digest
 from hub.visits.gates import bay_distance_m
@@ -18,25 +19,27 @@ from hub.visits.model import Visit
 from hub.wallet.gateway import GatewayRequest
 from hub.wallet.service import ChargeLine
 
-__all__ = ["could_be", "refund", "settle_ready", "waits_for"]
+__all__ = ["could_be", "refund", "settle_ready", "waits_for", "with_quantity"]
 
 TRAIL_SLACK_S = 2.0
 
 
 def settle_ready(state: HubState) -> None:
-    """Settles every visit that has left and waits for nothing more."""
+    """Settles every visit that has left and waits for nothing more, staff included."""
     for visit in state.open_visits():
         if visit.stage != "left":
             continue
-        open_points = waits_for(state, visit)
-        grace_over = visit.grace_until_s is not None and state.now_s >= visit.grace_until_s
-        if not open_points or grace_over:
+        if visit.review_until_s is None:
+            open_points = waits_for(state, visit)
+            grace_over = visit.grace_until_s is not None and state.now_s >= visit.grace_until_s
+            if open_points and not grace_over:
+                continue
             for point in open_points:
                 visit.mark_review(f"settled without {point}")
-            if visit.kind == "staff":
-                _end_staff(state, visit)
-            else:
-                _settle(state, visit)
+        if visit.kind == "staff":
+            _end_staff(state, visit)
+        elif not waits_for_staff(state, visit):
+            _settle(state, visit)
 
 
 def waits_for(state: HubState, visit: Visit) -> list[str]:
@@ -111,7 +114,7 @@ def _settle(state: HubState, visit: Visit) -> None:
     if unclear:
         visit.mark_review(f"{len(unclear)} unclear reaches")
         visit.unclear = [dict(decision_data(decision)) for decision in unclear]
-    lines = state.carts.lines(visit_id, state.attributor.cart(visit_id), state.catalog)
+    lines = state.carts.lines(visit_id, owed(state, visit_id), state.catalog)
     at_us = us(state.now_s)
     transaction = state.wallets.charge(visit_id, lines, at_us=at_us)
     if transaction is not None:
@@ -188,10 +191,12 @@ def _resolve_hold(state: HubState, visit: Visit) -> None:
 
 def _forget_finals(state: HubState) -> None:
     """Keeps the latest closed visits in memory; all of them are in the database."""
+    busy = {ask.visit_id for ask in state.asks.values()}
+    busy.update(state.aftercare.open.values())
     closed = [
         visit.visit_id
         for visit in state.visits.values()
-        if not visit.open and not any(ask.visit_id == visit.visit_id for ask in state.asks.values())
+        if not visit.open and visit.visit_id not in busy
     ]
     for visit_id in closed[: max(0, len(closed) - state.rules.visits_final_kept)]:
         visit = state.visits.pop(visit_id)
@@ -261,12 +266,13 @@ def _refund_lines(visit: Visit, command: RefundVisit) -> tuple[list[ChargeLine],
             raise RejectedError(
                 f"expected at most {left} pieces of line {wish.line}, got {wish.quantity}"
             )
-        before.append(_with_quantity(line, left))
-        back.append(_with_quantity(line, wish.quantity))
+        before.append(with_quantity(line, left))
+        back.append(with_quantity(line, wish.quantity))
     return back, before
 
 
-def _with_quantity(line: ChargeLine, quantity: int) -> ChargeLine:
+def with_quantity(line: ChargeLine, quantity: int) -> ChargeLine:
+    """So many pieces of a line."""
     return ChargeLine(
         line.line, line.gtin, quantity, line.unit_price_minor, line.vat_rate, line.reaches
     )
