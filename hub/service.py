@@ -39,6 +39,8 @@ from hub.core import LEVEL, HubCore
 from hub.deliveries import Delivery, address, unpacked
 from hub.effects import NOTHING, Effects, us
 from hub.errors import GatewayTimeoutError, HubError, HubHaltedError, StoreWriteError
+from hub.evidence.index import evidence_rows
+from hub.evidence.tables import evidence as evidence_table
 from hub.live import Live, NodeState
 from hub.replay import adopt_layout, configs, rebuild, snapshot_row
 from hub.rules import Rules
@@ -61,6 +63,8 @@ PING_S, PING_FIRST_S, PING_FIRST = 5.0, 0.5, 6
 SNAPSHOT_EVERY = 20_000
 """Inputs between snapshots; a snapshot waits for a moment without visits."""
 INBOX_KEPT_US = 7 * 86_400 * 1_000_000
+RECALLED = (c.RefundVisit, c.SettleAtDesk, c.OpenDispute, c.DecideDispute, c.DecideReview)
+"""Commands about a visit that may have been closed long ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +202,7 @@ class Hub:
         """Does a command durably, or raises RejectedError and changes nothing."""
         self._check(started=True)
         now = self._now(now_s)
-        if isinstance(command, (c.RefundVisit, c.SettleAtDesk)):
+        if isinstance(command, RECALLED):
             self._recall(command.visit_id, now)
         reply = self._do(command, now)
         self._commit()
@@ -324,6 +328,8 @@ class Hub:
                 "payload": payload.decode(),
             },
         )
+        for evidence in evidence_rows(item, self._last_us):
+            self._rows.upsert(evidence_table, evidence)
         effects = self.core.skip(item, now) if dead else self.core.handle(item, now)
         self._add(effects)
         for who, boot, number, reason in self.core.unread:
