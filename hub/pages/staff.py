@@ -57,6 +57,8 @@ class StaffPage:
             )
             with ui.element("nav"):
                 ui.link("Start page", "/").classes("button quiet")
+                ui.link("Review", "/staff/review").classes("button quiet")
+                ui.link("Disputes", "/staff/disputes").classes("button quiet")
                 if self._login:
                     Pane().show(
                         '<form method="post" action="/logout">'
