@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from auditor.desk import desk_payments, staff_pay_nothing
 from auditor import aftercare
+from auditor.desk import desk_payments, staff_pay_nothing
 
 __all__ = ["CHECKS", "audit", "count_findings"]
 

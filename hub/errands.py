@@ -29,6 +29,7 @@ __all__ = ["Errands"]
 
 POLL_S = 1.0
 SWEEP_S = 600.0
+JOIN_S = 5.0
 MAILS_A_ROUND = 10
 
 
@@ -56,7 +57,8 @@ class Errands:
         """Stops the thread; what it did not do is done after the next start."""
         self._stopping.set()
         if self._thread is not None:
-            self._thread.join()
+            # A mail server may take its time; what is under way then is tried again.
+            self._thread.join(JOIN_S)
 
     def step(self) -> None:
         """One round."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hub.errors import UnknownVisitError
@@ -15,7 +15,14 @@ from hub.visits.model import Visit, phone_word
 from hub.visits.status import status
 from hub.wallet.service import Account, ChargeLine, vat_minor
 
-__all__ = ["claim_view", "layout_view", "mirror_view", "phone_view", "staff_view"]
+__all__ = [
+    "claim_view",
+    "layout_view",
+    "mirror_view",
+    "phone_view",
+    "shown_dispute",
+    "staff_view",
+]
 
 CLOSED_SHOWN = 50
 """Closed visits on the staff page; all are in the database."""
@@ -59,8 +66,16 @@ def phone_view(
         "refusal": visit.refusal,
         "receipt": _receipt(state, visit, account) if visit.stage == "final" else None,
         "disputes": [
-            {"dispute_id": dispute_id, **record} for dispute_id, record in visit.disputes.items()
+            shown_dispute(dispute_id, record) for dispute_id, record in visit.disputes.items()
         ],
+    }
+
+
+def shown_dispute(dispute_id: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """A dispute as its shopper sees it: who of the staff decided is not told."""
+    return {
+        "dispute_id": dispute_id,
+        **{name: value for name, value in record.items() if name != "by"},
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path as Folder
 from typing import Annotated
 
-from fastapi import Path
+from fastapi import Path, Request
 
 from hub.api.auth import Limiter
 from hub.driver import Driver
@@ -19,7 +19,7 @@ from hub.receipts.mail import SmtpSender
 from hub.receipts.pdf import ReceiptPrinter
 from hub.settings import HubSettings
 
-__all__ = ["Aftercare", "Token", "VisitId", "aftercare_of"]
+__all__ = ["Aftercare", "Token", "VisitId", "actor", "aftercare_of"]
 
 Token = Annotated[str, Path(min_length=20, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
 VisitId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$")]
@@ -59,6 +59,11 @@ def aftercare_of(driver: Driver, settings: HubSettings) -> Aftercare:
         training = TrainingFolder(settings.training_dir, quota_bytes=settings.training_quota_bytes)
     errands = Errands(driver, desk, printer, sender)
     return Aftercare(driver, settings, desk, printer, errands, training)
+
+
+def actor(request: Request) -> str:
+    """Who of the staff asks, as the door knows them; never what the request says of itself."""
+    return str(getattr(request.state, "actor", "staff"))
 
 
 def _beside(database_url: str) -> Folder:

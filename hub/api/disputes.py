@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
 
-from hub.api.aftercare import Aftercare, Token
+from hub.api.aftercare import Aftercare, Token, actor
 from hub.api.auth import StaffAuth, check_origin
 from hub.api.evidence import disputed_reaches, shown
 from hub.command import Reply
@@ -15,11 +17,15 @@ from hub.disputes.commands import DecideDispute, OpenDispute
 from hub.disputes.words import WORDS_MAX, keep_words, words_of
 from hub.review.policy import policy_of
 from hub.service import Hub
+from hub.store import tables as t
+from hub.views import shown_dispute
 from hub.visits.status import status
 
 __all__ = ["dispute_routes"]
 
 CLOSED_SHOWN = 50
+SHOWN_MAX = 200
+"""Disputes in one answer; the others wait behind the oldest."""
 
 
 class DisputeWish(BaseModel):
@@ -70,8 +76,7 @@ def dispute_routes(aftercare: Aftercare, auth: StaffAuth) -> APIRouter:
         rows = shown(aftercare, disputed_reaches(visit))
         return [
             {
-                "dispute_id": dispute_id,
-                **record,
+                **shown_dispute(dispute_id, record),
                 "evidence": [
                     {"sha256": row["sha256"], "state": row["state"]}
                     for row in rows
@@ -97,9 +102,9 @@ def dispute_routes(aftercare: Aftercare, auth: StaffAuth) -> APIRouter:
         }
 
     @router.post("/staff/disputes/decide", dependencies=[Depends(auth)])
-    def decide(body: DecideDispute) -> Reply:
+    def decide(request: Request, body: DecideDispute) -> Reply:
         """Upholds a dispute, which gives the money back, or rejects it with a reason."""
-        return driver.command(body)
+        return driver.command(body.model_copy(update={"by": actor(request)}))
 
     return router
 
@@ -122,22 +127,36 @@ def _queue(hub: Hub) -> list[dict[str, Any]]:
                 "name": line.gtin if product is None else product.name,
                 "unit_price_minor": line.unit_price_minor,
                 "reaches": list(line.reaches),
-                "decisions": _decisions(hub, line.reaches),
             }
             (still_open if record["state"] == "open" else closed).append(row)
     closed = sorted(closed, key=lambda row: row["decided_us"])[-CLOSED_SHOWN:]
     rows = [*sorted(still_open, key=lambda row: row["opened_us"]), *reversed(closed)]
+    rows = rows[:SHOWN_MAX]
     words = words_of(hub.store, [row["dispute_id"] for row in rows])
-    return [{**row, "words": words.get(row["dispute_id"], "")} for row in rows]
-
-
-def _decisions(hub: Hub, reaches: tuple[str, ...]) -> list[dict[str, Any]]:
-    """What vision said of some reaches, from the events that are still at hand."""
+    decisions = _decisions(hub, list({row["visit_id"] for row in rows}))
     return [
-        {"number": event.number, "kind": event.kind, **event.data}
-        for event in hub.live.feed
-        if event.kind.startswith("decision.") and event.data.get("reach_id") in reaches
+        {
+            **row,
+            "words": words.get(row["dispute_id"], ""),
+            "decisions": [one for reach in row["reaches"] for one in decisions.get(reach, ())],
+        }
+        for row in rows
     ]
+
+
+def _decisions(hub: Hub, visit_ids: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """What vision said of the reaches of some visits, by reach, from the event log."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    rows = hub.store.ask(
+        select(t.events)
+        .where(t.events.c.visit_id.in_(visit_ids), t.events.c.kind.like("decision.%"))
+        .order_by(t.events.c.number)
+    )
+    for row in rows:
+        data = json.loads(row["data"])
+        decision = {"number": row["number"], "kind": row["kind"], **data}
+        found.setdefault(data["reach_id"], []).append(decision)
+    return found
 
 
 def _reaches(lines: Any, number: int) -> tuple[str, ...]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 
-from hub.api.aftercare import Aftercare
+from hub.api.aftercare import Aftercare, actor
 from hub.api.auth import StaffAuth
 from hub.api.evidence import shown
 from hub.command import Reply
@@ -42,18 +42,18 @@ def review_routes(aftercare: Aftercare, auth: StaffAuth) -> APIRouter:
         }
 
     @router.post("/reviews/decide")
-    def decide(body: DecideReview) -> Reply:
+    def decide(request: Request, body: DecideReview) -> Reply:
         """Confirms an explanation that vision named, or that nothing was taken."""
         line = _line(aftercare, body)
-        reply = driver.command(body)
+        reply = driver.command(body.model_copy(update={"by": actor(request)}))
         if not reply.repeated and line is not None:
             _keep_truth(aftercare, body, line)
         return reply
 
     @router.post("/aftercare")
-    def set_aftercare(body: SetAftercare) -> Reply:
+    def set_aftercare(request: Request, body: SetAftercare) -> Reply:
         """How long reviews wait and which disputes are refunded at once; 0 turns a part off."""
-        return driver.command(body)
+        return driver.command(body.model_copy(update={"by": actor(request)}))
 
     return router
 

@@ -148,8 +148,7 @@ class Visit:
         row = {
             item.name: getattr(self, item.name)
             for item in fields(self)
-            if item.name
-            not in ("trail", "lines", "refunded", "companions", "exit_gate_id", "mark")
+            if item.name not in ("trail", "lines", "refunded", "companions", "exit_gate_id", "mark")
             and not (item.name in _LATER and getattr(self, item.name) == _USUAL[item.name])
         }
         row["lines"] = [asdict(line) for line in self.lines]

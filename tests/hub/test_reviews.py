@@ -114,7 +114,7 @@ def test_a_visit_waits_in_review_and_staff_confirm(place: Place, day: Any) -> No
     assert (shown["stage"], shown["total_minor"]) == ("final", 249 + 119)
     assert shown["receipt"]["not_charged"] == 0
     event = next(e for e in place.events if e["kind"] == "decision.reviewed")
-    assert (event["data"]["by"], event["data"]["certain"]) == ("clerk.7", True)
+    assert (event["data"]["by"], event["data"]["certain"]) == ("staff", True)
     assert place.rebuilt().digest() == place.shop.hub.digest()
     sound(place)
 
