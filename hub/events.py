@@ -155,7 +155,7 @@ KINDS: Mapping[str, Kind] = {
         ("reach_id", "line", "choice", "review_id", "by", "amount_minor"),
     ),
     "dispute.opened": Kind(
-        "a shopper says that pieces are not theirs; limits only where refunded at once",
+        "a shopper says that pieces are not theirs; the limits are those of that moment",
         (
             "dispute_id",
             "line",

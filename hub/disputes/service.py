@@ -48,17 +48,10 @@ def open_dispute(state: HubState, command: OpenDispute) -> Reply:
     }
     visit.disputes[command.dispute_id] = record
     state.aftercare.open[command.dispute_id] = visit.visit_id
-    told: dict[str, object] = {}
     if automatic:
-        policy = policy_of(state)
         state.aftercare.given.append((state.now_s, visit.payer, amount_minor))
         state.aftercare.due[command.dispute_id] = visit.visit_id
-        told = {
-            "limit_line_minor": policy.refund_line_minor,
-            "limit_payer_minor": policy.refund_payer_day_minor,
-            "limit_payer_count": policy.refund_payer_day_count,
-            "limit_store_minor": policy.refund_store_day_minor,
-        }
+    policy = policy_of(state)
     line = next(line for line in visit.lines if line.line == command.line)
     state.event(
         "dispute.opened",
@@ -69,7 +62,10 @@ def open_dispute(state: HubState, command: OpenDispute) -> Reply:
         quantity=command.quantity,
         amount_minor=amount_minor,
         automatic=automatic,
-        **told,
+        limit_line_minor=policy.refund_line_minor,
+        limit_payer_minor=policy.refund_payer_day_minor,
+        limit_payer_count=policy.refund_payer_day_count,
+        limit_store_minor=policy.refund_store_day_minor,
     )
     given_minor = _try_now(state, visit, command.dispute_id) if automatic else 0
     return Reply(visit_id=visit.visit_id, amount_minor=given_minor)

@@ -149,11 +149,14 @@ class Place:
 
     def bought(self, day: Any, items: list[tuple[str, bool]], start_s: float = 1.0) -> Any:
         """A visit that took something and is final and paid."""
+        # Codes turn: one is shown soon after it was asked for.
+        self.play([], start_s - 1.0)
         opened = self.opened()
         exit_s = day.shop(start_s, f"t{start_s:.0f}", opened["code"], items)
         script, day.script[:] = list(day.script), []
         self.play(script, exit_s + 6.0)
-        assert self.phone(opened["token"])["stage"] == "final"
+        shown = self.phone(opened["token"])
+        assert shown["stage"] == "final", (shown, self.events[-3:])
         return opened
 
     def dispute(self, token: str, line: int = 1, **more: Any) -> httpx.Response:
