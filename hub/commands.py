@@ -12,9 +12,32 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from contracts.ids import BootId, DeviceId, Gtin, SlotId
 from contracts.money import AMOUNT_MINOR_MAX
+from hub.catalog.commands import (
+    AddPromotion,
+    CloseProduct,
+    ConfirmAge,
+    EndPromotion,
+    LiftRecall,
+    RecallProduct,
+    ReopenProduct,
+    SetAgeLimit,
+    SetGoodsPolicy,
+    SetSaleHours,
+)
 from hub.command import Command as _Base
 from hub.command import Reply
 from hub.disputes.commands import DecideDispute, OpenDispute
+from hub.inventory.commands import (
+    ChangePlanogram,
+    ConfirmMove,
+    CountSlot,
+    FindPieces,
+    FinishRestocking,
+    MoveStock,
+    ReleaseNode,
+    ResolveFind,
+    StartRestocking,
+)
 from hub.review.commands import DecideReview, SetAftercare
 from hub.visits.commands import (
     ENTRIES_MAX,
@@ -32,37 +55,59 @@ from hub.visits.commands import (
     VisitKey,
 )
 from hub.wallet.gateway import Outcome
+from hub.wallet.gateway_commands import GatewayTold
 
 __all__ = [
     "COMMAND",
+    "RECALLED",
     "AddBadge",
+    "AddPromotion",
     "Adopt",
     "AssignTrack",
+    "ChangePlanogram",
     "ChangePrice",
     "ChangeVat",
+    "CloseProduct",
     "CodeJudged",
     "Command",
+    "ConfirmAge",
+    "ConfirmMove",
+    "CountSlot",
     "DecideDispute",
     "DecideReview",
+    "EndPromotion",
     "EndVisit",
+    "FindPieces",
+    "FinishRestocking",
     "GatewayAnswered",
+    "GatewayTold",
     "GrowGroup",
     "LetIn",
+    "LiftRecall",
+    "MoveStock",
     "OpenDispute",
     "OpenForTrack",
     "OpenVisit",
     "PongArrived",
     "Rebase",
     "Recall",
+    "RecallProduct",
     "RefundLine",
     "RefundVisit",
+    "ReleaseNode",
     "RenewCode",
+    "ReopenProduct",
     "Reply",
+    "ResolveFind",
     "Restock",
     "Resume",
     "RevokeBadge",
     "SetAftercare",
+    "SetAgeLimit",
+    "SetGoodsPolicy",
+    "SetSaleHours",
     "SettleAtDesk",
+    "StartRestocking",
     "TapCard",
     "Tick",
 ]
@@ -193,6 +238,7 @@ Command = (
     | ChangeVat
     | Restock
     | GatewayAnswered
+    | GatewayTold
     | PongArrived
     | Tick
     | Resume
@@ -213,5 +259,34 @@ Command = (
     | DecideDispute
     | DecideReview
     | SetAftercare
+    | AddPromotion
+    | CloseProduct
+    | ConfirmAge
+    | EndPromotion
+    | LiftRecall
+    | RecallProduct
+    | ReopenProduct
+    | SetAgeLimit
+    | SetGoodsPolicy
+    | SetSaleHours
+    | ChangePlanogram
+    | ConfirmMove
+    | CountSlot
+    | FindPieces
+    | FinishRestocking
+    | MoveStock
+    | ReleaseNode
+    | ResolveFind
+    | StartRestocking
 )
 COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])
+RECALLED = (
+    RefundVisit,
+    SettleAtDesk,
+    GatewayTold,
+    FindPieces,
+    OpenDispute,
+    DecideDispute,
+    DecideReview,
+)
+"""Commands about a visit that may have been closed long ago."""

@@ -21,6 +21,7 @@ from contracts.messages import Message, NodeBorn
 from contracts.store_file import StoreFile
 from hub import commands as c
 from hub.attribution.model import Decision
+from hub.catalog import goods
 from hub.catalog import service as catalog
 from hub.chain import canonical
 from hub.devices import service as devices
@@ -28,6 +29,7 @@ from hub.devices.model import Admission, Boot
 from hub.disputes import service as disputes
 from hub.effects import NOTHING, Effects, EventLog
 from hub.errors import HubError, RejectedError
+from hub.inventory import restocking, watch
 from hub.inventory import service as inventory
 from hub.review.decide import decide_review
 from hub.review.model import Aftercare
@@ -38,6 +40,7 @@ from hub.visits import desk, entry, leaving, scans, settlement, tagalong, taps
 from hub.visits.model import Visit
 from hub.wallet import answers
 from hub.wallet.service import Account, Wallets
+from hub.wallet.told import told
 
 __all__ = ["LEVEL", "HubCore"]
 
@@ -56,9 +59,29 @@ HANDLERS: Mapping[type, Callable[[HubState, Any], c.Reply]] = {
     c.DecideReview: decide_review,
     c.SetAftercare: set_aftercare,
     c.GatewayAnswered: answers.answered,
+    c.GatewayTold: told,
     c.ChangePrice: catalog.change_price,
     c.ChangeVat: catalog.change_vat,
+    c.AddPromotion: goods.add_promotion,
+    c.EndPromotion: goods.end_promotion,
+    c.SetAgeLimit: goods.set_age_limit,
+    c.SetSaleHours: goods.set_sale_hours,
+    c.CloseProduct: goods.close_product,
+    c.ReopenProduct: goods.reopen_product,
+    c.RecallProduct: goods.recall_product,
+    c.LiftRecall: goods.lift_recall,
+    c.ConfirmAge: goods.confirm_age,
+    c.SetGoodsPolicy: watch.set_policy,
+    c.ReleaseNode: watch.release_node,
     c.Restock: inventory.restock,
+    c.CountSlot: restocking.count_slot,
+    c.StartRestocking: restocking.start_restocking,
+    c.MoveStock: restocking.move_stock,
+    c.ConfirmMove: restocking.confirm_move,
+    c.FinishRestocking: restocking.finish_restocking,
+    c.FindPieces: restocking.find_pieces,
+    c.ResolveFind: restocking.resolve_find,
+    c.ChangePlanogram: restocking.change_planogram,
     c.Resume: leaving.resume,
     c.Adopt: scans.adopt,
     c.CodeJudged: scans.code_judged,
@@ -119,6 +142,9 @@ class HubCore:
         disputes.refund_due(state)
         answers.ask_again(state)
         self._forget()
+        if state.shelves.stale and self.quiet:
+            # Staff moved goods: attribution takes the shelves up as they are, nobody being there.
+            self._renew()
         effects = self._taken()
         self._stirred = False
         return effects
@@ -173,10 +199,8 @@ class HubCore:
     def dump(self) -> dict[str, Any]:
         """The state as JSON values; complete when `quiet`."""
         state = self.state
-        later = {"aftercare": state.aftercare.dump()} if state.aftercare else {}
-        return {
+        dumped = {
             **scans.dump_later(state),
-            **later,
             "now_s": state.now_s,
             "log": [state.log.number, state.log.head],
             "devices": state.devices.dump(),
@@ -188,6 +212,15 @@ class HubCore:
             "blind": [[*key, kind] for key, kind in sorted(state.blind.items())],
             "counters": dict(sorted(state.counters.items())),
         }
+        # A store that uses none of it has the digest that it had before there was any of it.
+        for name, part in (("offers", state.catalog.offers), ("shelves", state.shelves)):
+            if kept := part.dump():
+                dumped[name] = kept
+        if state.told:
+            dumped["told"] = dict(state.told)
+        if state.aftercare:
+            dumped["aftercare"] = state.aftercare.dump()
+        return dumped
 
     def restore(self, dumped: Mapping[str, Any]) -> None:
         """Takes up a `quiet` state again, with a fresh attributor."""
@@ -198,6 +231,8 @@ class HubCore:
         state.floor.time_s = dumped["floor_s"]
         state.catalog.restore(dumped["catalog"])
         state.catalog.restore_vat(dumped.get("vat", {}))
+        state.catalog.offers.restore(dumped.get("offers", {}))
+        state.shelves.restore(dumped.get("shelves", {}))
         state.stock.restore(dumped["stock"])
         state.wallets = Wallets.load(dumped["wallets"])
         state.blind = {(device, sensor): kind for device, sensor, kind in dumped["blind"]}
@@ -205,6 +240,7 @@ class HubCore:
         scans.restore_later(state, dumped)
         if "aftercare" in dumped:
             state.aftercare = Aftercare.load(dumped["aftercare"])
+        state.told = dict(dumped.get("told", {}))
         for row in dumped["visits"]:
             self._known(Visit.load(row))
         self._renew()
@@ -281,6 +317,7 @@ class HubCore:
         self.state.count("messages_unread")
 
     def _taken(self) -> Effects:
+        watch.watch_slots(self.state)
         effects = self.state.effects
         if not effects and not effects.clocks:
             return NOTHING
@@ -321,22 +358,30 @@ class HubCore:
 
     def _decided(self, decision: Decision) -> None:
         state = self.state
-        state.reaches.pop(decision.reach_id, None)
+        reach = state.reaches.pop(decision.reach_id, None)
+        if reach is not None:
+            watch.note_teller(state, decision.reach_id, reach.device_id)
         key = (decision.reach_id, decision.line)
         if key in state.aftercare.reviewed:
             # Staff have looked; what the attributor thinks since is remembered and moves nothing.
             state.aftercare.reviewed[key] = decision
             state.count("decisions_after_review")
             return
+        decision = watch.believe(state, decision)
         before = state.carts.apply(decision)
         owner = decision.best.visit_id
         visit = state.visits.get(owner) if owner is not None else None
         late = owner is not None and (visit is None or not visit.open)
-        if visit is not None and visit.kind == "staff" and not late:
-            touched = inventory.moved_by_staff(state, decision)
+        by_staff = visit is not None and visit.kind == "staff" and not late
+        # What nobody known puts on a shelf is staff's too while they restock.
+        unknown = owner is None and decision.best.quantity < 0
+        moving = restocking.staff_filled(state, decision, staff=by_staff or unknown)
+        if by_staff:
+            touched = inventory.moved_by_staff(state, moving)
         else:
-            touched = state.stock.apply(decision, None if late else owner)
+            touched = state.stock.apply(moving, None if late else owner)
         state.effects.stock.update(touched)
+        watch.note_strays(state, decision, touched)
         kind = "decision.late" if late else "decision.made"
         if before is not None and not late:
             kind = "decision.revised"
@@ -346,18 +391,23 @@ class HubCore:
             visit.late.append(dict(decision_data(decision)))
             del visit.late[: -state.rules.late_max]
         state.event(kind, owner, **decision_data(decision))
+        goods.notice_cart(state, decision, None if late else visit)
 
     def _renew(self) -> None:
         state = self.state
         state.carts.clear()
         state.aftercare.reviewed.clear()
         state.stock.forget_moves()
+        state.shelves.tellers.clear()
+        state.shelves.stale = False
         state.floor.tracks.clear()
         state.tagged.clear()
         for device in state.devices.all.values():
             for boot in device.boots.values():
                 boot.open_reaches = ()
-        state.attributor = state.factory(ground_of(state.store, state.stock))
+        state.attributor = state.factory(
+            ground_of(state.store, state.stock, state.shelves.planogram)
+        )
         self._stirred = False
 
     def _forget(self) -> None:

@@ -26,6 +26,7 @@ from hub.events import newest
 from hub.mqtt import Arrived
 from hub.review.service import review_list
 from hub.service import BATCH_MAX, Hub, Outgoing
+from hub.store.service import Store
 from hub.views import phone_view, staff_view
 from hub.visits.model import Visit
 from hub.wallet.service import Account
@@ -205,6 +206,8 @@ class Driver:
                     answer = c.GatewayAnswered(
                         key=request.key, outcome="timeout", reason=type(error).__name__
                     )
+                if self.hub.gateway_fault is not None:
+                    log.error("gateway.refuses_the_hub", error=self.hub.gateway_fault)
                 # A halt loses the answer: after the recovery the same key is asked again.
                 with suppress(HubError):
                     self.command(answer)
@@ -229,6 +232,14 @@ class Driver:
         with self.lock:
             return view(self.hub)
 
+    def stored(self, view: Callable[[Store], T]) -> T:
+        """Looks at the database; on one with connections of its own nobody waits for it."""
+        store = self.hub.store
+        if not store.memory:
+            return view(store)
+        with self.lock:
+            return view(store)
+
     def _visit_of(self, token: str) -> tuple[Visit, Account | None]:
         digest = hashlib.sha256(token.encode()).hexdigest()
         state = self.hub.core.state
@@ -251,6 +262,11 @@ class Driver:
         with self.lock:
             return self._visit_of(token)
 
+    def payer_of(self, token: str) -> str:
+        """Who pays for the visit of this token; UnknownVisitError if it is not one of ours."""
+        with self.lock:
+            return self._visit_of(token)[0].payer
+
     def phone(self, token: str) -> dict[str, Any]:
         """What the phone with this token shows; UnknownVisitError if it is not one of ours."""
         with self.lock:
@@ -262,6 +278,7 @@ class Driver:
             shown = staff_view(self.hub, self.now())
         bus = self.bus
         shown["alarm"] = self.alarm
+        shown["gateway_fault"] = self.hub.gateway_fault
         shown["broker"] = bus is not None and bus.connected
         shown["dropped"] = 0 if bus is None else bus.dropped
         return shown

@@ -13,6 +13,7 @@ from functools import partial
 
 import structlog
 
+from hub.catalog.notices import offer_name
 from hub.disputes.words import sweep_words
 from hub.driver import Driver
 from hub.errors import HubError
@@ -137,4 +138,11 @@ def _settle(letter: outbox.Letter, outcome: str, now_s: float, hub: Hub) -> None
 
 def _receipt(hub: Hub, visit: Visit, account: Account | None) -> Receipt:
     store = hub.core.state.store
-    return receipt_of(hub.store, visit, account, store_name=store.name, store_id=store.store_id)
+    return receipt_of(
+        hub.store,
+        visit,
+        account,
+        store_name=store.name,
+        store_id=store.store_id,
+        named=lambda one: offer_name(hub.core.state, one),
+    )

@@ -4,8 +4,11 @@ HubError
 ├── RejectedError            a command cannot be done; nothing changed
 │   ├── UnknownVisitError    no visit by that id or token
 │   └── ConflictError        the same key with other content, or a second settlement
+├── StockError               pieces would appear or vanish, or be fewer than none
 ├── LedgerError              money would not balance, or would break a rule; nothing was written
 ├── GatewayTimeoutError      the payment gateway gave no answer; ask again under the same key
+├── GatewaySetupError        the payment gateway refuses the hub itself: its key or its settings
+├── FiscalError              the fiscal journal or its archive cannot be trusted, made or read
 ├── StoreError               the database cannot be read or written
 │   ├── StoreWriteError      a commit failed; nothing of it is stored
 │   ├── ChainBrokenError     a row of a hash chain was changed after it was written
@@ -19,6 +22,8 @@ from __future__ import annotations
 __all__ = [
     "ChainBrokenError",
     "ConflictError",
+    "FiscalError",
+    "GatewaySetupError",
     "GatewayTimeoutError",
     "HubError",
     "HubHaltedError",
@@ -26,6 +31,7 @@ __all__ = [
     "RejectedError",
     "ReplayDivergedError",
     "SettingsError",
+    "StockError",
     "StoreError",
     "StoreWriteError",
     "UnknownVisitError",
@@ -48,12 +54,24 @@ class ConflictError(RejectedError):
     """The same key with other content, or something that may happen once only."""
 
 
+class StockError(HubError):
+    """Pieces would appear or vanish, or a place would hold fewer than none."""
+
+
 class LedgerError(HubError):
     """Money would not balance, or would break a rule; nothing was written."""
 
 
 class GatewayTimeoutError(HubError):
     """The payment gateway gave no answer; ask again under the same key."""
+
+
+class GatewaySetupError(HubError):
+    """The payment gateway refuses the hub itself: its key or its settings are wrong."""
+
+
+class FiscalError(HubError):
+    """The fiscal journal or its archive cannot be trusted, made or read."""
 
 
 class StoreError(HubError):

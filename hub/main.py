@@ -21,16 +21,22 @@ from contracts.errors import StoreFileError
 from contracts.store_file import load_store_file
 from hub.api.app import create_app
 from hub.attribution.engine import Engine
+from hub.commands import SetGoodsPolicy
 from hub.driver import Driver, HubClock
 from hub.errors import HubError, SettingsError
+from hub.fiscal.keeper import keeping
 from hub.memory import settle_collector
 from hub.mqtt import HubMqtt
 from hub.service import Hub
 from hub.settings import HubSettings, keys_path, load_settings
 from hub.visits.codes import load_keys
-from hub.wallet.fake import FakeGateway
+from hub.wallet.opening import OpenGateway, open_gateway
 
 __all__ = ["main"]
+
+FIRST_POLICY = SetGoodsPolicy(watch_stock=True, pieces_per_minute_max=600, beyond_stock_max=100)
+"""What a new store begins with; staff may say otherwise, and then that stays. No shop's node moves
+ten pieces a second, or takes a hundred within an hour that no shelf held."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,7 +54,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(settings: HubSettings) -> int:
     layout = load_store_file(settings.store_file)
     listener = _listen(settings.host, settings.port)
-    gateway = FakeGateway(settings.gateway_file)
+    try:
+        gateway = open_gateway(settings, layout)
+    except HubError:
+        listener.close()
+        raise
     keys_file = keys_path(settings)
     try:
         hub = Hub.open(
@@ -84,6 +94,8 @@ def _run(settings: HubSettings) -> int:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         driver.begin()
+        if not hub.core.state.shelves.policy.told:
+            driver.command(FIRST_POLICY)
         bus.start()
     except BaseException:
         _close(hub, gateway, listener)
@@ -93,7 +105,8 @@ def _run(settings: HubSettings) -> int:
     log = structlog.get_logger("hub")
     log.info("hub.listening", port=listener.getsockname()[1], store=layout.store_id)
     try:
-        server.run(sockets=[listener])
+        with keeping(settings, layout, driver.now) as app.state.fiscal:
+            server.run(sockets=[listener])
     finally:
         app.state.errands.stop()
         driver.stop()
@@ -105,7 +118,7 @@ def _run(settings: HubSettings) -> int:
     return 0
 
 
-def _close(hub: Hub, gateway: FakeGateway, listener: socket.socket) -> None:
+def _close(hub: Hub, gateway: OpenGateway, listener: socket.socket) -> None:
     hub.close()
     gateway.close()
     listener.close()

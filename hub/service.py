@@ -38,7 +38,7 @@ from hub import commands as c
 from hub.core import LEVEL, HubCore
 from hub.deliveries import Delivery, address, unpacked
 from hub.effects import NOTHING, Effects, us
-from hub.errors import GatewayTimeoutError, HubError, HubHaltedError, StoreWriteError
+from hub.errors import HubError, HubHaltedError, StoreWriteError
 from hub.evidence.index import evidence_rows
 from hub.evidence.tables import evidence as evidence_table
 from hub.live import Live, NodeState
@@ -51,6 +51,7 @@ from hub.store.rows import Rows, add_effects
 from hub.store.service import Store
 from hub.visits.codes import KeyRing
 from hub.visits.judging import judged_scan
+from hub.wallet.asking import ask_once, near_totals
 from hub.wallet.fake import FakeGateway
 from hub.wallet.gateway import GatewayRequest, PaymentGateway
 
@@ -63,8 +64,6 @@ PING_S, PING_FIRST_S, PING_FIRST = 5.0, 0.5, 6
 SNAPSHOT_EVERY = 20_000
 """Inputs between snapshots; a snapshot waits for a moment without visits."""
 INBOX_KEPT_US = 7 * 86_400 * 1_000_000
-RECALLED = (c.RefundVisit, c.SettleAtDesk, c.OpenDispute, c.DecideDispute, c.DecideReview)
-"""Commands about a visit that may have been closed long ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +96,7 @@ class Hub:
         self.live = Live({name: NodeState() for name in core.state.devices.all})
         self.asks: deque[GatewayRequest] = deque()
         self.halted: str | None = None
+        self.gateway_fault: str | None = None
         self._ask_inline = ask_inline
         self._snapshot_every = snapshot_every
         self._rows = Rows()
@@ -202,7 +202,7 @@ class Hub:
         """Does a command durably, or raises RejectedError and changes nothing."""
         self._check(started=True)
         now = self._now(now_s)
-        if isinstance(command, RECALLED):
+        if isinstance(command, c.RECALLED) and command.visit_id is not None:
             self._recall(command.visit_id, now)
         reply = self._do(command, now)
         self._commit()
@@ -228,12 +228,12 @@ class Hub:
     def export_json(self) -> dict[str, Any]:
         """What the auditor reads; see hub.store.export for the format."""
         self._commit()
-        return export_json(self.store, self.core.state.store, self.gateway.totals())
+        return export_json(self.store, self.core.state.store, near_totals(self.gateway))
 
     def export(self, path: Path | str) -> None:
         """Writes what the auditor reads to a file."""
         self._commit()
-        write_export(Path(path), self.store, self.core.state.store, self.gateway.totals())
+        write_export(Path(path), self.store, self.core.state.store, near_totals(self.gateway))
 
     # -- taking messages in ---------------------------------------------------------------
 
@@ -422,11 +422,10 @@ class Hub:
 
     def ask_gateway(self, request: GatewayRequest) -> c.GatewayAnswered:
         """Asks once; no answer is an answer of its own. Safe outside the hub's lock."""
-        try:
-            answer = self.gateway.ask(request)
-        except GatewayTimeoutError as error:
-            return c.GatewayAnswered(key=request.key, outcome="timeout", reason=str(error)[:200])
-        return c.GatewayAnswered(key=answer.key, outcome=answer.outcome, reason=answer.reason[:200])
+        answer, self.gateway_fault = ask_once(self.gateway, request)
+        if self.gateway_fault is not None:
+            self.live.count("gateway_setup_errors")
+        return answer
 
     def _recall(self, visit_id: str, now: float) -> None:
         if visit_id in self.core.state.visits:

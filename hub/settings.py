@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -20,7 +21,7 @@ from contracts.ids import DeviceId, GateId
 from hub.errors import SettingsError
 from hub.rules import Rules
 
-__all__ = ["HubSettings", "is_loopback", "keys_path", "load_settings"]
+__all__ = ["HubSettings", "is_loopback", "is_test_key", "keys_path", "load_settings"]
 
 
 class HubSettings(BaseSettings):
@@ -48,6 +49,28 @@ class HubSettings(BaseSettings):
     gateway_file: Annotated[
         str, Field(description="books of the in-house payment gateway; :memory: forgets them")
     ] = "gateway.sqlite"
+    gateway: Annotated[
+        Literal["fake", "stripe"], Field(description="which payment gateway; fake moves no money")
+    ] = "fake"
+    stripe_secret_key: Annotated[
+        SecretStr | None, Field(min_length=12, description="sk_test_…, sk_live_…, rk_…")
+    ] = None
+    stripe_webhook_secret: Annotated[
+        SecretStr | None, Field(min_length=12, description="whsec_… of the webhook endpoint")
+    ] = None
+    stripe_api_base: Annotated[
+        str | None, Field(description="another address of Stripe's interface, for tests")
+    ] = None
+    stripe_timeout_s: Annotated[
+        float, Field(ge=1, le=120, description="wait so long for one answer of Stripe's")
+    ] = 20.0
+    fiscal_key_file: Annotated[
+        Path | None,
+        Field(description="key of `sortie hub fiscal init`; None: no fiscal journal is kept"),
+    ] = None
+    fiscal_every_s: Annotated[
+        float, Field(ge=0.1, le=3600, description="between two entries of the fiscal journal")
+    ] = 5.0
     host: Annotated[str, Field(min_length=1, description="address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="TCP port; 0 takes a free one")] = 8080
     staff_password: Annotated[
@@ -161,6 +184,7 @@ def load_settings(path: Path | None = None) -> HubSettings:
             "set SORTIE_HUB_STAFF_PASSWORD, or listen on 127.0.0.1"
         )
     _check_aftercare(settings)
+    _check_gateway(settings)
     return settings
 
 
@@ -181,6 +205,56 @@ def _check_aftercare(settings: HubSettings) -> None:
             f"expected SORTIE_HUB_SMTP_TLS to be starttls or tls for {settings.smtp_host}: "
             "addresses must not cross a network in the clear"
         )
+
+
+def _check_gateway(settings: HubSettings) -> None:
+    """A key that moves real money is used only where nobody can listen to it or to shoppers."""
+    key = settings.stripe_secret_key
+    if settings.gateway != "stripe":
+        if key is not None and not is_test_key(key):
+            raise SettingsError(
+                "expected SORTIE_HUB_GATEWAY=stripe with a live key of Stripe's, got fake; leave "
+                "the key out where it is not used"
+            )
+        return
+    if key is None:
+        raise SettingsError(
+            "expected a secret key for the gateway stripe; set SORTIE_HUB_STRIPE_SECRET_KEY to "
+            "the sk_test_… of your Stripe account"
+        )
+    if not key.get_secret_value().startswith(("sk_", "rk_")):
+        raise SettingsError(
+            "expected a secret or restricted key (sk_…, rk_…) in SORTIE_HUB_STRIPE_SECRET_KEY, "
+            "got something else; a publishable key (pk_…) cannot hold money"
+        )
+    base = urlsplit(settings.stripe_api_base or "https://api.stripe.com")
+    if base.scheme not in ("http", "https") or not base.hostname:
+        raise SettingsError(
+            f"expected an address such as https://api.stripe.com, got {settings.stripe_api_base}"
+        )
+    if base.scheme != "https" and not is_loopback(base.hostname):
+        raise SettingsError(
+            f"expected https for Stripe at {base.hostname}: the secret key goes there"
+        )
+    if is_test_key(key):
+        return
+    if settings.stripe_api_base is not None and base.scheme != "https":
+        raise SettingsError("expected a test key (sk_test_…) with an address that is not https")
+    if not is_loopback(settings.host) and getattr(settings, "tls_certificate", None) is None:
+        raise SettingsError(
+            f"expected TLS with a live key of Stripe's, and the hub listens on {settings.host} in "
+            "plain HTTP; listen on 127.0.0.1 behind a proxy that has a certificate"
+        )
+    if settings.stripe_webhook_secret is None:
+        raise SettingsError(
+            "expected SORTIE_HUB_STRIPE_WEBHOOK_SECRET with a live key: without it nobody learns "
+            "of disputes and of holds that Stripe let go"
+        )
+
+
+def is_test_key(key: SecretStr) -> bool:
+    """Whether a key of Stripe's moves no real money."""
+    return key.get_secret_value().startswith(("sk_test_", "rk_test_"))
 
 
 def _read(path: Path) -> dict[str, Any]:

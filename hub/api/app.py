@@ -19,9 +19,12 @@ from hub.api.disputes import dispute_routes
 from hub.api.entries import entry_routes
 from hub.api.evidence import evidence_routes
 from hub.api.exits import exit_routes
+from hub.api.gateway import CARDS_PER_MINUTE_MAX, gateway_routes
+from hub.api.goods import goods_routes
 from hub.api.metrics import metric_routes
 from hub.api.phones import VISITS_PER_MINUTE_MAX, phone_routes
 from hub.api.receipts import receipt_routes
+from hub.api.reports import report_routes
 from hub.api.reviews import review_routes
 from hub.api.staff import staff_routes
 from hub.api.streams import Streams
@@ -70,6 +73,7 @@ def create_app(driver: Driver, settings: HubSettings) -> FastAPI:
     app.include_router(phone_routes(driver, streams, limiter))
     app.include_router(staff_routes(driver, streams, auth))
     app.include_router(entry_routes(driver, settings, auth))
+    app.include_router(goods_routes(driver, auth))
     app.include_router(tile_routes(driver, settings, auth, TileStore(time.monotonic)))
     aftercare = aftercare_of(driver, settings)
     app.state.errands = aftercare.errands
@@ -79,6 +83,9 @@ def create_app(driver: Driver, settings: HubSettings) -> FastAPI:
     app.include_router(review_routes(aftercare, auth))
     app.include_router(exit_routes(aftercare, streams, auth))
     app.include_router(metric_routes(driver, streams))
+    app.include_router(report_routes(driver, auth))
+    cards = Limiter(CARDS_PER_MINUTE_MAX, 60.0, time.monotonic)
+    app.include_router(gateway_routes(driver, settings, auth, cards))
     if importlib.util.find_spec("hub.pages") is not None:
         importlib.import_module("hub.pages").mount(app)
     return app

@@ -66,6 +66,7 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
         client = request.client.host if request.client is not None else "unknown"
         if limiter.spent(client):
             raise HTTPException(429, "too many visits from here; wait a minute")
+        _check_payer(wish)
         limiter.count(client)
         token = secrets.token_urlsafe(24)
         wanted = wish or NewVisit()
@@ -124,6 +125,11 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
         )
 
     return router
+
+
+def _check_payer(wish: NewVisit | None) -> None:
+    if wish is not None and (wish.payer or "").startswith("guest-"):
+        raise HTTPException(422, "expected a name of your own; guests are named by the hub")
 
 
 def _turns_s(driver: Driver) -> Callable[[dict[str, Any]], float]:

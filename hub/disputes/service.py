@@ -157,7 +157,7 @@ def _disputable(state: HubState, visit: Visit, command: OpenDispute) -> int:
             f"expected at most {max(0, left)} pieces of line {command.line} that were neither "
             f"given back nor disputed, got {command.quantity}"
         )
-    return settlement.with_quantity(line, command.quantity).gross_minor
+    return line.given_back(left, command.quantity).gross_minor
 
 
 def _is_small(state: HubState, visit: Visit, amount_minor: int) -> bool:

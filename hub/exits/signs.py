@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from contracts.signs import SIGNS_MAX, ExitSign, GateSigns, Mark
+from hub.catalog.notices import exit_notice
 from hub.errors import RejectedError
 from hub.receipts.words import amount
 from hub.review.waiting import owed
@@ -18,8 +17,6 @@ SHOWN_S = 8.0
 """A final sign stays so long after the settlement."""
 WAITING_S_MAX = 20.0
 """Whoever still waits for a receipt walks on and has it on the phone."""
-ASK_STAFF = ("age", "id", "show_id", "age_restricted")
-"""Alerts of a visit that staff answer by looking at an ID."""
 
 
 def gate_signs(state: HubState, gate_id: str, now_s: float) -> GateSigns:
@@ -55,10 +52,9 @@ def _sign(state: HubState, visit: Visit, now_s: float) -> ExitSign | None:
     if found is None:
         return None
     mark, until_s = Mark.model_validate(found), _until_s(visit)
-    if _must_ask(visit):
-        return ExitSign(
-            mark=mark, state="ask", words="please show ID", more="to our staff", until_s=until_s
-        )
+    asked = exit_notice(state, visit)
+    if asked is not None:
+        return ExitSign(mark=mark, state="ask", words=asked, more="to our staff", until_s=until_s)
     if visit.stage == "final":
         lines = visit.lines
     else:
@@ -86,10 +82,3 @@ def _sign(state: HubState, visit: Visit, now_s: float) -> ExitSign | None:
 
 def _items(count: int) -> str:
     return "1 item" if count == 1 else f"{count} items"
-
-
-def _must_ask(visit: Visit) -> bool:
-    """Whether something in the cart waits for staff to look at an ID."""
-    alerts: list[Any] = getattr(visit, "alerts", None) or []
-    kinds = [one.get("kind") if isinstance(one, dict) else one for one in alerts]
-    return any(kind in ASK_STAFF for kind in kinds)

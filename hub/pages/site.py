@@ -16,11 +16,13 @@ from hub.pages.disputed import build_disputes
 from hub.pages.door import Guard, Sessions, add_login
 from hub.pages.feed import HubFeed, hub_client
 from hub.pages.life import alongside
+from hub.pages.money import add_money
 from hub.pages.review import build_review
 from hub.pages.routes import add_play, add_routes
 from hub.pages.settings import PagesSettings
 from hub.pages.staff import build_staff
 from hub.pages.start import build_start
+from hub.pages.stock import build_stock
 from hub.pages.words import Palette
 
 __all__ = ["create_site"]
@@ -47,6 +49,7 @@ def create_site(settings: PagesSettings, stopping: Callable[[], bool]) -> FastAP
 
     app = FastAPI(title="Sortie pages", lifespan=life, openapi_url=None)
     add_routes(app, feed, stopping)
+    add_money(app, feed, lambda: time.strftime("%Y-%m-%d", time.gmtime()))
     if settings.play_url is not None:
         add_play(app, settings.play_url)
     if settings.staff_password is None:
@@ -60,6 +63,7 @@ def create_site(settings: PagesSettings, stopping: Callable[[], bool]) -> FastAP
     _page("/staff", "Sortie: staff", build_staff, feed, palette, settings)
     _page("/staff/review", "Sortie: review", build_review, feed, palette, settings)
     _page("/staff/disputes", "Sortie: disputes", build_disputes, feed, palette, settings)
+    _page("/stock", "Sortie: stock", build_stock, feed, palette, settings)
     ui.run_with(
         app,
         title="Sortie",

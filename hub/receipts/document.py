@@ -7,7 +7,7 @@ order of settlements. Amounts are integer minor units, times hub microseconds.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,9 +85,16 @@ class Receipt:
 
 
 def receipt_of(
-    store: Store, visit: Visit, account: Account | None, *, store_name: str, store_id: str
+    store: Store,
+    visit: Visit,
+    account: Account | None,
+    *,
+    store_name: str,
+    store_id: str,
+    named: Callable[[str], str],
 ) -> Receipt:
-    """The receipt of a settled visit; RejectedError before that."""
+    """The receipt of a settled visit; RejectedError before that. `named` gives a promotion's
+    name."""
     found = store.ask(select(t.receipts).where(t.receipts.c.visit_id == visit.visit_id))
     if not found:
         raise RejectedError("expected a settled visit; the receipt comes after the exit")
@@ -97,7 +104,7 @@ def receipt_of(
         .where(t.receipt_lines.c.visit_id == visit.visit_id)
         .order_by(t.receipt_lines.c.line)
     )
-    lines = tuple(_line(row, visit.refunded) for row in rows)
+    lines = tuple(_line(row, visit.refunded, named) for row in rows)
     corrections = _corrections(store, visit.visit_id, {line.line: line.name for line in lines})
     return Receipt(
         store=store_name,
@@ -134,7 +141,9 @@ def as_json(receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def _line(row: Mapping[str, Any], refunded: Mapping[int, int]) -> ReceiptLine:
+def _line(
+    row: Mapping[str, Any], refunded: Mapping[int, int], named: Callable[[str], str]
+) -> ReceiptLine:
     return ReceiptLine(
         line=row["line"],
         gtin=row["gtin"],
@@ -142,7 +151,7 @@ def _line(row: Mapping[str, Any], refunded: Mapping[int, int]) -> ReceiptLine:
         quantity=row["quantity"],
         unit_price_minor=row["unit_price_minor"],
         discount_minor=row["quantity"] * row["unit_price_minor"] - row["total_minor"],
-        discount=str(row.get("promotion") or ""),
+        discount=", ".join(named(one) for one in json.loads(row["promotions"])),
         total_minor=row["total_minor"],
         vat_rate=row["vat_rate"],
         vat_minor=row["vat_minor"],

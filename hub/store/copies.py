@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +25,9 @@ from sqlalchemy.schema import Table
 from hub.errors import StoreError
 from hub.store import tables as t
 from hub.store.database import is_memory, migrate, newest_revision, open_engine, short
+from hub.store.service import Store
 
-__all__ = ["Copied", "Progress", "backup", "restore"]
+__all__ = ["Copied", "Progress", "backup", "check_database", "opened", "restore"]
 
 CHUNK = 2_000
 NOT_COPIED = ("mails", "dispute_words")
@@ -87,6 +89,24 @@ def restore(source: Path, url: str, *, told: Progress = lambda _t, _n: None) -> 
             raise StoreError(f"expected a backup that can be read: {short(error)}") from error
         finally:
             engine.dispose()
+
+
+def check_database(url: str) -> None:
+    """StoreError if there is no hub's database at `url`, or one of another version."""
+    _check_lasting(url)
+    _existing(url).dispose()
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Store]:
+    """A database that a hub has written, with today's schema; the hub may be running. StoreError
+    if it is no hub's or of another version: nothing is made and nothing brought up to date."""
+    check_database(url)
+    store = Store(url)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def _check_lasting(url: str) -> None:

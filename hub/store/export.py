@@ -15,11 +15,15 @@
                         captured_minor, debt_minor, refunded_minor, status}],
      "receipts":      [{number, visit_id, issued_us, currency, total_minor, vat_minor,
                         charged_minor, debt_minor, lines [{line, gtin, name, quantity,
-                        unit_price_minor, vat_rate, vat_minor, total_minor, reaches []}]}],
-     "products":      [{gtin, name, vat_rate, initial, restocked, in_carts, sold, unaccounted}],
+                        unit_price_minor, vat_rate, vat_minor, total_minor, reaches [],
+                        discount_minor, promotions []}]}],
+     "products":      [{gtin, name, vat_rate, initial, restocked, in_carts, sold, unaccounted,
+                        found, removed}],
      "prices":        [{gtin, from_us, price_minor}],
      "stock":         [{slot_id, gtin, on_hand}],
      "inbox":         [{position, device_id, boot_id, sequence, received_us, dead}],
+     "fiscal":        [{number, source, kind, at_us, day, body {…}, previous_hash, hash,
+                        signature}],
      "dead_letters":  {"count": …}}
 
 Times are hub microseconds, amounts minor units, debits positive. Hash chains: see hub.chain; an
@@ -39,6 +43,7 @@ from typing import Any
 
 from contracts.store_file import StoreFile
 from hub.events import newest
+from hub.fiscal.tables import fiscal_entries
 from hub.store import tables as t
 from hub.store.service import Store
 from hub.visits.model import Visit
@@ -68,6 +73,9 @@ def export_json(store: Store, layout: StoreFile, totals: GatewayTotals | None) -
         "inbox": [
             {name: value for name, value in row.items() if name != "payload"}
             for row in store.rows(t.inbox, "position")
+        ],
+        "fiscal": [
+            {**row, "body": json.loads(row["body"])} for row in store.rows(fiscal_entries, "number")
         ],
         "dead_letters": {"count": store.count(t.dead_letters)},
     }
@@ -113,6 +121,7 @@ def _receipts(store: Store) -> list[dict[str, Any]]:
     for row in store.rows(t.receipt_lines, "visit_id", "line"):
         visit_id = row.pop("visit_id")
         row["reaches"] = json.loads(row["reaches"])
+        row["promotions"] = json.loads(row["promotions"])
         lines.setdefault(visit_id, []).append(row)
     return [
         {**row, "lines": lines.get(row["visit_id"], [])}

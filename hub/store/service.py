@@ -12,7 +12,18 @@ from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Insert, Table, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Insert,
+    Select,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -21,11 +32,13 @@ from hub.chain import GENESIS, link
 from hub.disputes.tables import dispute_words
 from hub.errors import ChainBrokenError, StoreError, StoreWriteError
 from hub.evidence.tables import evidence
+from hub.fiscal.tables import fiscal_entries
 from hub.receipts.tables import mails
 from hub.store import tables as t
 from hub.store.database import is_memory, migrate, open_engine, short
 from hub.store.journal import JournalEntry, Snapshot
 from hub.store.rows import Rows
+from hub.wallet.tables import gateway_intents, gateway_payers
 
 __all__ = ["Store"]
 
@@ -52,6 +65,9 @@ _ORDER: tuple[Table, ...] = (
     evidence,
     mails,
     dispute_words,
+    gateway_payers,
+    gateway_intents,
+    fiscal_entries,
 )
 READ_CHUNK = 1_000
 _Plain = tuple[str, Callable[[dict[str, Any]], Any] | None]
@@ -203,11 +219,19 @@ class Store:
         statement = select(table).order_by(*(table.c[name] for name in order))
         return self._read(statement)
 
+    def read(self, query: Select[Any]) -> list[dict[str, Any]]:
+        """The rows of a query that only reads."""
+        return self._read(query)
+
     def visit_record(self, *, visit_id: str = "", token_sha256: str = "") -> dict[str, Any] | None:
         """The stored state of a visit, by id or token."""
         column = t.visits.c.visit_id if visit_id else t.visits.c.token_sha256
         found = self._read(select(t.visits.c.record).where(column == (visit_id or token_sha256)))
         return json.loads(found[0]["record"]) if found else None
+
+    def select(self, statement: Any) -> list[dict[str, Any]]:
+        """The rows of a SELECT; for reports, which read parts of tables."""
+        return self._read(statement)
 
     def count(self, table: Table) -> int:
         """How many rows a table has."""
