@@ -182,6 +182,7 @@ def _add_parts() -> None:
     from sortie.models_cli import models_app
     from sortie.plates_cmd import register as register_plates
     from sortie.store_cmd import register as register_store
+    from sortie.torture.cli import register as register_torture
     from sortie.train import train_app
     from sortie.view_cmd import register as register_view
     from sortie.watch_cmd import register
@@ -195,6 +196,7 @@ def _add_parts() -> None:
     register_view(app)
     register_plates(app)
     register_hub(app)
+    register_torture(app)
 
 
 def main() -> None:

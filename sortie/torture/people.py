@@ -18,6 +18,7 @@ from sortie.torture.shop import BAYS, CORRIDOR_Y_M, ENTRY_M, EXIT_X_M, Place, pl
 __all__ = ["Act", "Shopper", "acts_of", "crowd"]
 
 GAP_S = 6.0
+BETWEEN_S = (2.5, 5.5)
 SPEED_M_S = 1.6
 ACT_S = 1.0
 CLEAR_SHARE = 0.95
@@ -94,7 +95,7 @@ def crowd(random: Random, begin_s: float, end_s: float) -> list[Shopper]:
     t_s = begin_s
     while t_s < end_s:
         made.append(_planned(random, len(made), t_s, free_s))
-        t_s += round(random.uniform(4.0, 9.0), 3)
+        t_s += round(random.uniform(*BETWEEN_S), 3)
     return made
 
 

@@ -118,10 +118,12 @@ def gateway_plan(
         kinds: tuple[Fault, ...] = ("timeout", "lost", "lost", "timeout")
         if request.kind == "hold":
             kinds = (*kinds, "declined")
-        if request.kind in ("capture", "void"):
+        if request.kind == "capture":
             kinds = (*kinds, "expired", "declined")
+        if request.kind == "void":
+            kinds = (*kinds, "expired")
         kind = random.choice(kinds)
-        told(f"gateway_{kind}")
+        told(f"gateway_{request.kind}_{kind}")
         return kind
 
     return fault
