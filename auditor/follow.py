@@ -145,9 +145,7 @@ class Follower:
                 self._posted[account] += amount
         yield from self._limits(name, row, entries)
 
-    def _limits(
-        self, name: str, row: sqlite3.Row, entries: list[tuple[str, int]]
-    ) -> Iterator[str]:
+    def _limits(self, name: str, row: sqlite3.Row, entries: list[tuple[str, int]]) -> Iterator[str]:
         waiting: Counter[str] = Counter()
         for held in self._pending.values():
             for account, amount in held:

@@ -249,7 +249,9 @@ class Checks:
             if not count:
                 return
             row = int(lot * 4 % 1 * count)
-            new = {"at_us": "at_us + 1", "data": "'{\"edited\": 1}'"}.get(column, f"'x' || {column}")
+            new = {"at_us": "at_us + 1", "data": "'{\"edited\": 1}'"}.get(
+                column, f"'x' || {column}"
+            )
             target.execute("PRAGMA foreign_keys = OFF")
             target.execute(
                 f"UPDATE {table} SET {column} = {new} WHERE rowid ="

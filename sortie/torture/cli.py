@@ -28,9 +28,7 @@ def seeds_of(text: str) -> range:
     except ValueError as error:
         raise UsageError(f"expected --seeds such as 7 or 1-200, got {text!r}") from error
     if not 0 <= begin <= end <= SEEDS_MAX:
-        raise UsageError(
-            f"expected --seeds from 0 to {SEEDS_MAX}, the smaller first, got {text!r}"
-        )
+        raise UsageError(f"expected --seeds from 0 to {SEEDS_MAX}, the smaller first, got {text!r}")
     return range(begin, end + 1)
 
 

@@ -176,9 +176,7 @@ class Clients:
         place = self._random.choice(places())
         quantity = self._random.choice((-3, 5, 10))
         try:
-            self._side.command(
-                Restock(slot_id=place.slot_id, gtin=place.gtin, quantity=quantity)
-            )
+            self._side.command(Restock(slot_id=place.slot_id, gtin=place.gtin, quantity=quantity))
         except RejectedError:
             self._told("restock_refused")
             return
@@ -187,7 +185,9 @@ class Clients:
     def _refund(self, _now_s: float) -> None:
         """Some pieces of a receipt go back; one in three is asked for while another is paid."""
         final = self._side.look(
-            lambda hub: [v for v in hub.core.state.visits.values() if v.stage == "final" and v.lines]
+            lambda hub: [
+                v for v in hub.core.state.visits.values() if v.stage == "final" and v.lines
+            ]
         )
         if not final:
             return
@@ -260,7 +260,9 @@ class Clients:
                     Restock(slot_id=place.slot_id, gtin=place.gtin, quantity=-10_000),
                     RenewCode(token_sha256="0" * 64, code="code-of-nobody"),
                     RefundVisit(
-                        refund_id="nobody", visit_id="v-none", lines=(RefundLine(line=1, quantity=1),)
+                        refund_id="nobody",
+                        visit_id="v-none",
+                        lines=(RefundLine(line=1, quantity=1),),
                     ),
                 )
             ),

@@ -16,10 +16,12 @@ from edge.drain import Drain
 from hub import effects
 from hub.carts.model import Carts
 from hub.catalog.model import CatalogProduct
-from hub.chain import GENESIS
+from hub.chain import GENESIS, link
+from hub.devices import service as devices
 from hub.devices.model import Devices
 from hub.inventory.model import Stock
 from hub.service import Hub
+from hub.store import database, rows
 from hub.store import service as store_service
 from hub.store.service import Store
 from hub.visits import entry, settlement
@@ -48,10 +50,10 @@ def _no_dedupe() -> Patches:
 
     statement = Store._insert_inbox
 
-    def insert(self: Store, rows: list[dict[str, Any]]) -> None:
+    def insert(self: Store, messages: list[dict[str, Any]]) -> None:
         sql, ordered = self._inbox_sql
         self._inbox_sql = (sql.replace("INSERT INTO", "INSERT OR REPLACE INTO"), ordered)
-        statement(self, rows)
+        statement(self, messages)
         self._inbox_sql = (sql, ordered)
 
     return [(Devices, "admit", admits), (Devices, "take", takes), (Store, "_insert_inbox", insert)]
@@ -73,8 +75,6 @@ def _float_money() -> Patches:
     def vat_minor(gross_minor: int, rate: str, _currency: str) -> int:
         return int(gross_minor - gross_minor / (1.0 + float(rate)))
 
-    from hub.store import rows
-
     return [(wallet, "vat_minor", vat_minor), (rows, "vat_minor", vat_minor)]
 
 
@@ -91,9 +91,7 @@ def _capture_under_new_keys() -> Patches:
                 state.asks[ask.request.key] = state.asks.pop(request.key)
                 state.effects.asks[index] = ask.request
 
-    from hub import core
-
-    return [(answers, "ask_again", again), (core.answers, "ask_again", again)]
+    return [(answers, "ask_again", again)]
 
 
 def _refund_without_limit() -> Patches:
@@ -125,7 +123,7 @@ def _price_at_settlement() -> Patches:
 
 def _unchained_events() -> Patches:
     """Events are hashed, but each for itself."""
-    return [(effects, "link", lambda _previous, row: _link(GENESIS, row))]
+    return [(effects, "link", lambda _previous, row: link(GENESIS, row))]
 
 
 def _stock_not_given_back() -> Patches:
@@ -186,8 +184,6 @@ def _code_good_twice() -> Patches:
         if known is not None:
             state.by_code[code] = known
 
-    from hub.devices import service as devices
-
     return [(entry, "scanned", again), (devices, "scanned", again)]
 
 
@@ -195,11 +191,11 @@ def _half_commits() -> Patches:
     """Each table is committed for itself."""
     write = Store.write
 
-    def torn(self: Store, rows: Any) -> None:
+    def torn(self: Store, batch: Any) -> None:
         for table in store_service._ORDER:
-            part = type(rows)(
-                {table.name: rows.inserts[table.name]} if table.name in rows.inserts else {},
-                {table.name: rows.upserts[table.name]} if table.name in rows.upserts else {},
+            part = type(batch)(
+                {table.name: batch.inserts[table.name]} if table.name in batch.inserts else {},
+                {table.name: batch.upserts[table.name]} if table.name in batch.upserts else {},
             )
             if part:
                 write(self, part)
@@ -209,7 +205,6 @@ def _half_commits() -> Patches:
 
 def _no_sync() -> Patches:
     """The database is told not to wait for the disk."""
-    from hub.store import database
 
     def lazily(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
@@ -217,12 +212,6 @@ def _no_sync() -> Patches:
             connection.execute(f"PRAGMA {pragma}")
 
     return [(database, "_configure_sqlite", lazily)]
-
-
-def _link(previous: str, row: Any) -> str:
-    from hub.chain import link
-
-    return link(previous, row)
 
 
 MUTATIONS: dict[str, Callable[[], Patches]] = {
@@ -253,5 +242,3 @@ def mutated(name: str) -> Iterator[None]:
         for owner, attribute, replacement in MUTATIONS[name]() if name else ():
             stack.enter_context(patch.object(owner, attribute, replacement))
         yield
-
-

@@ -114,6 +114,7 @@ class Node:
         self._boot_s = 0.0
         self._jump_us = 0
         self._closing: list[tuple[Act, str]] = []
+        self._unsaid: list[m.Message] = []
 
     # -- life -------------------------------------------------------------------------------
 
@@ -148,9 +149,7 @@ class Node:
         """The process is gone, by a kill or because its machine lost power."""
         if self.alive:
             self.resent += self.drain.resent
-            self.line.publish(
-                Letter(self._topic("died"), encode(m.NodeDied(boot_id=self.boot_id)))
-            )
+            self.line.publish(Letter(self._topic("died"), encode(m.NodeDied(boot_id=self.boot_id))))
         if self.disk.dead is None:
             self.disk.die("kill")
         if hasattr(self, "outbox"):
@@ -343,9 +342,7 @@ class Node:
         while tick / 4 <= now_s:
             at = one.at(tick / 4)
             if at is not None:
-                yield m.TrackPoint(
-                    t_s=self._device_s(tick / 4), x_m=at[0], y_m=at[1], sd_m=0.08
-                )
+                yield m.TrackPoint(t_s=self._device_s(tick / 4), x_m=at[0], y_m=at[1], sd_m=0.08)
             tick += 1
         if self._said_s < one.exit_s <= now_s:
             _, x_m, y_m = one.path[-1]
@@ -359,4 +356,3 @@ class Node:
 
     def _topic(self, channel: str) -> str:
         return topic(channel, store_id=layout().store_id, device_id=self.node_id)
-

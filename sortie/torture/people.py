@@ -78,12 +78,8 @@ class Shopper:
         for act in self.acts:
             if act.told is None:
                 continue
+            may[act.place.gtin] += act.quantity
             if act.clear:
-                must[act.place.gtin] += act.quantity
-                may[act.place.gtin] += act.quantity
-            elif act.quantity > 0:
-                may[act.place.gtin] += act.quantity
-            else:
                 must[act.place.gtin] += act.quantity
         return +must, +may
 
@@ -91,7 +87,7 @@ class Shopper:
 def crowd(random: Random, begin_s: float, end_s: float) -> list[Shopper]:
     """Everybody who comes between two times."""
     free_s: dict[str, float] = dict.fromkeys(BAYS, 0.0)
-    made = []
+    made: list[Shopper] = []
     t_s = begin_s
     while t_s < end_s:
         made.append(_planned(random, len(made), t_s, free_s))
@@ -137,7 +133,7 @@ def _shop(
         act = Act(
             place,
             -1 if back else 1,
-            random.random() < CLEAR_SHARE,
+            back or random.random() < CLEAR_SHARE,
             round(walk.t_s, 3),
             round(walk.t_s + ACT_S, 3),
         )

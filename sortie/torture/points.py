@@ -27,8 +27,8 @@ NAMES = (
 )  # fmt: skip
 
 
-class Killed(BaseException):  # noqa: N818 - no error: nothing may handle it but who kills
-    """The process is gone."""
+class Killed(BaseException):
+    """The process is gone. No Exception: nothing may handle it but who kills."""
 
 
 @dataclass(slots=True)

@@ -83,9 +83,7 @@ def scratch() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run_seed(
-    seed: int, *, mutation: str = "", say: Callable[[str], None] | None = None
-) -> Outcome:
+def run_seed(seed: int, *, mutation: str = "", say: Callable[[str], None] | None = None) -> Outcome:
     """One seed from its beginning to its end, here."""
     with scratch() as folder, mutated(mutation), World(seed, folder, say=say) as world:
         try:

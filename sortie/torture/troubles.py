@@ -274,4 +274,3 @@ class Troubles:
         for one in self._inside()[:1]:
             end_s = now_s + 0.5 + trouble.lot * 2.0
             floor.parted.setdefault(one.number, Parted(now_s, end_s))
-

@@ -129,7 +129,9 @@ class _Layer:
     def _open(
         self, _vfs: int, name: int | None, file: int, flags: int, out_flags: int | None
     ) -> int:
-        code = int(self._default.open(ctypes.addressof(self._default), name, file, flags, out_flags))
+        code = int(
+            self._default.open(ctypes.addressof(self._default), name, file, flags, out_flags)
+        )
         if code != OK or name is None or not flags & DURABLE:
             return code
         path = ctypes.string_at(name).decode()
@@ -204,7 +206,7 @@ def layered(*disks: LayeredFiles) -> Iterator[None]:
 
 def _the_layer() -> _Layer:
     """Made once a process and never taken away: an open file may still need it."""
-    global _layer  # noqa: PLW0603 - SQLite's list of file systems is the process's, too
+    global _layer
     if _layer is None:
         library = _library()
         library.sqlite3_vfs_find.restype = POINTER(_Vfs)

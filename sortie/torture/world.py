@@ -234,9 +234,7 @@ class World:
         for message in messages:
             device_id = device_of(message.topic)
             if self.broker_up and device_id in self.nodes:
-                self.network.send(
-                    self.now_s, (device_id, "down"), message.topic, message.payload
-                )
+                self.network.send(self.now_s, (device_id, "down"), message.topic, message.payload)
 
     def new_network(self) -> None:
         """A line on which nothing happens to anything; what was under way is sent again."""
