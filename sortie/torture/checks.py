@@ -25,16 +25,13 @@ from sortie.torture.clients import Prices
 from sortie.torture.hubside import AwayError, HubSide
 from sortie.torture.nodes import Node
 from sortie.torture.people import Shopper
+from sortie.torture.receipts import Receipts
 
 __all__ = ["Checks", "same_state"]
 
-PRICE_SLACK_S = 3.0
 ACKED = "acknowledged is stored once"
 REFUSED = "refused changes nothing"
 REPLAY = "replay gives the same digest"
-CARTS = "carts equal the truth"
-NEVER_MORE = "nobody pays for more than was taken"
-PRICES = "prices as at the pick"
 CLOSED = "visits close in time"
 DRAINED = "queues drain"
 EDITED = "an edited row is named"
@@ -139,63 +136,12 @@ class Checks:
     # -- at the end -------------------------------------------------------------------------
 
     def receipts(self, shoppers: list[Shopper], prices: Prices, *, since_s: float) -> None:
-        """Receipts against what people truly took, as far as nodes could store it."""
+        """Receipts against what people truly took; see sortie.torture.receipts."""
         export = self._side.look(lambda hub: hub.export_json())
-        receipts = {row["visit_id"]: row for row in export["receipts"]}
-        decided = {
-            event["data"]["reach_id"]: event["data"]["t_us"] / 1e6 - since_s
-            for event in export["events"]
-            if event["kind"].startswith("decision.")
-        }
-        for visit in export["visits"]:
-            one = next((one for one in shoppers if one.visit_id == visit["visit_id"]), None)
-            receipt = receipts.get(visit["visit_id"])
-            if one is None or receipt is None:
-                continue
-            charged: Counter[str] = Counter()
-            for line in receipt["lines"]:
-                charged[line["gtin"]] += line["quantity"]
-            self._cart(one, visit, charged)
-            if not one.dim:
-                for line in receipt["lines"]:
-                    self._price(visit["visit_id"], line, decided, prices)
-
-    def _cart(self, one: Shopper, visit: dict[str, Any], charged: Counter[str]) -> None:
-        must, may = one.expected()
-        name = f"visit {visit['visit_id']} of shopper {one.number}"
-        if one.dim:
-            self.counts["(carts not known: " + one.dim + ")"] += 1
-            return
-        taken: Counter[str] = Counter()
-        for act in one.acts:
-            if act.quantity > 0 and act.told is not None:
-                taken[act.place.gtin] += act.quantity
-        self.counts[NEVER_MORE] += 1
-        if charged - taken:
-            self.found(NEVER_MORE, f"{name}: charged {dict(charged)}, took {dict(taken)}")
-        if visit["needs_review"] or visit["lost"]:
-            self.counts["(carts in review)"] += 1
-            return
-        self.counts[CARTS] += 1
-        if must - charged or charged - may:
-            self.found(
-                CARTS,
-                f"{name}: charged {dict(charged)}, expected {dict(must)}"
-                + (f" to {dict(may)}" if may != must else ""),
-            )
-
-    def _price(
-        self, visit_id: str, line: dict[str, Any], decided: dict[str, float], prices: Prices
-    ) -> None:
-        times = [decided[reach] for reach in line["reaches"] if reach in decided]
-        self.counts[PRICES] += 1
-        allowed = set().union(*(prices.at(line["gtin"], t_s, PRICE_SLACK_S) for t_s in times))
-        if line["unit_price_minor"] not in allowed:
-            self.found(
-                PRICES,
-                f"visit {visit_id}: {line['gtin']} for {line['unit_price_minor']}, expected one "
-                f"of {sorted(allowed)}",
-            )
+        judged = Receipts(export, shoppers, prices, since_s=since_s)
+        self.counts.update(judged.counts)
+        for invariant, finding in judged.findings:
+            self.found(invariant, finding)
 
     def over(self, nodes: list[Node], totals: GatewayTotals, *, unpaid: int) -> None:
         """When faults have stopped everything comes to its end. Of so many holds the gateway

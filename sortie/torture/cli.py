@@ -52,6 +52,9 @@ def torture(
     trace: Annotated[
         bool, typer.Option("--trace", help="print the steps; one seed at a time, in this process")
     ] = False,
+    busy: Annotated[
+        float, typer.Option(min=10.0, max=3600.0, help="seconds of store time with faults, a seed")
+    ] = 60.0,
     processes: Annotated[
         bool, typer.Option("--processes", help="kill real processes instead, round by round")
     ] = False,
@@ -72,10 +75,15 @@ def torture(
 
         document = run_rounds(rounds, seed=seeds_of(seeds).start, tell=console.print)
     elif trace:
-        document = _traced(seeds_of(seeds), mutation)
+        document = _traced(seeds_of(seeds), mutation, busy)
     else:
         document = _silent(
-            seeds_of(seeds), minutes=minutes, jobs=jobs, mutation=mutation, console=console
+            seeds_of(seeds),
+            minutes=minutes,
+            jobs=jobs,
+            mutation=mutation,
+            busy_s=busy,
+            console=console,
         )
     _print(console, document)
     if json_file is not None:
@@ -84,21 +92,27 @@ def torture(
         raise typer.Exit(1)
 
 
-def _traced(seeds: range, mutation: str) -> dict[str, Any]:
+def _traced(seeds: range, mutation: str, busy_s: float) -> dict[str, Any]:
     from sortie.torture.run import Result, run_seed
 
     result = Result()
     say: Callable[[str], None] = Console(highlight=False, soft_wrap=True).print
     for seed in seeds:
         say(f"seed {seed}")
-        outcome = run_seed(seed, mutation=mutation, say=say)
+        outcome = run_seed(seed, mutation=mutation, busy_s=busy_s, say=say)
         say(f"seed {seed}: trace {outcome.trace}, {outcome.store_s:.0f} s of store time")
         result.add(outcome)
     return result.document()
 
 
 def _silent(
-    seeds: range, *, minutes: float | None, jobs: int | None, mutation: str, console: Console
+    seeds: range,
+    *,
+    minutes: float | None,
+    jobs: int | None,
+    mutation: str,
+    busy_s: float,
+    console: Console,
 ) -> dict[str, Any]:
     from sortie.torture.mutations import mutated
     from sortie.torture.run import Outcome, Result, run_seeds
@@ -124,6 +138,7 @@ def _silent(
             jobs=jobs or os.cpu_count() or 1,
             minutes=minutes,
             mutation=mutation,
+            busy_s=busy_s,
             tell=tell,
         ).document()
 

@@ -19,12 +19,12 @@ from hub.driver import HubClock
 from hub.errors import HubHaltedError, StoreError
 from hub.rules import Rules
 from hub.service import BATCH_MAX, Hub, Outgoing
-from hub.wallet.gateway import GatewayAnswer, GatewayRequest, GatewayTotals, PaymentGateway
+from hub.wallet.gateway import PaymentGateway
 from sortie.torture.disk import Disk
 from sortie.torture.points import FailPoints, Killed
 from sortie.torture.shop import layout
 
-__all__ = ["RULES", "AwayError", "FragileGateway", "HubSide"]
+__all__ = ["RULES", "AwayError", "HubSide"]
 
 RULES = Rules(code_ttl_s=60.0, code_linger_s=60.0, gateway_backoff_s_max=16.0)
 SNAPSHOT_EVERY = 300
@@ -34,25 +34,6 @@ T = TypeVar("T")
 
 class AwayError(Exception):
     """The hub is not there, or went away in the middle: what was asked may be done or not."""
-
-
-class FragileGateway:
-    """A gateway at whose door the hub may be killed, before it has asked or after the answer."""
-
-    def __init__(self, gateway: PaymentGateway, points: FailPoints) -> None:
-        self._gateway = gateway
-        self._points = points
-
-    def ask(self, request: GatewayRequest) -> GatewayAnswer:
-        """Asks; see PaymentGateway."""
-        self._points.passing("gateway.before")
-        answer = self._gateway.ask(request)
-        self._points.passing("gateway.after")
-        return answer
-
-    def totals(self) -> GatewayTotals:
-        """The gateway's own books."""
-        return self._gateway.totals()
 
 
 class HubSide:
@@ -72,7 +53,7 @@ class HubSide:
         self.counts: Counter[str] = Counter()
         self.clock: Callable[[], float] = lambda: self.world_s
         self.path = disk.where / "hub.sqlite"
-        self._gateway = FragileGateway(gateway, points)
+        self._gateway = gateway
         self._random = random
         self._mend_s = 0.0
         self._locker: sqlite3.Connection | None = None

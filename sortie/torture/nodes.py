@@ -12,11 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Protocol
 
 from contracts import messages as m
 from contracts.codec import encode, envelope
 from contracts.topics import topic
-from edge.bus import Letter
+from edge.bus import Bus, Letter
 from edge.drain import Drain
 from edge.errors import OutboxError
 from edge.outbox import Outbox
@@ -25,7 +26,7 @@ from sortie.torture.people import Act, Shopper, acts_of
 from sortie.torture.shop import closed, layout
 from store_sim.network import Network
 
-__all__ = ["Line", "Node", "Parted"]
+__all__ = ["Line", "Node", "NodeLine", "Parted"]
 
 WATERMARK_S = 1.0
 STILL_S = 0.1
@@ -41,6 +42,16 @@ class Parted:
 
     begin_s: float
     end_s: float
+
+
+class NodeLine(Bus, Protocol):
+    """A node's connection, told of time and of the node's own starts."""
+
+    now_s: float
+
+    def opened(self) -> None:
+        """The node's process has started."""
+        ...
 
 
 class Line:
@@ -62,6 +73,10 @@ class Line:
         if self.connected:
             self.network.send(self.now_s, (self._device_id, "up"), letter.topic, letter.payload)
         return self.connected
+
+    def opened(self) -> None:
+        """The node's process has started: a connection of its own."""
+        self.session += 1
 
     def arrived(self, letter: Letter) -> None:
         """The network brought something."""
@@ -92,11 +107,18 @@ class Node:
     """
 
     def __init__(
-        self, node_id: str, disk: Disk, network: Network, random: Random, shoppers: list[Shopper]
+        self,
+        node_id: str,
+        disk: Disk,
+        line: NodeLine,
+        random: Random,
+        shoppers: list[Shopper],
+        *,
+        boots: int = 0,
     ) -> None:
         self.node_id = node_id
         self.disk = disk
-        self.line = Line(network, node_id)
+        self.line = line
         self.acked: dict[str, int] = {}
         self.stored: dict[str, int] = {}
         self.alive = False
@@ -110,7 +132,7 @@ class Node:
         self._shoppers = shoppers
         self._floor = any(node.node_id == node_id and node.floor for node in layout().nodes)
         self._acts = list(acts_of(shoppers, node_id))
-        self._boots = 0
+        self._boots = boots
         self._boot_s = 0.0
         self._jump_us = 0
         self._closing: list[tuple[Act, str]] = []
@@ -123,7 +145,7 @@ class Node:
         self._boots += 1
         self.boot_id = f"{self.node_id}-{self._boots}"
         self._boot_s, self._jump_us = now_s, 0
-        self._sequence = self._reaches = 0
+        self._sequence = 0
         self._said_s = now_s
         self._next_act = sum(act.t_in_s < now_s for act in self._acts)
         self._open: list[tuple[Act, str]] = []
@@ -131,7 +153,7 @@ class Node:
         self._next_scan = sum(one.scan_s < now_s for one in self._shoppers)
         self._tracks: dict[int, str] = {}
         self._marked_s = now_s
-        self.line.session += 1
+        self.line.opened()
         try:
             self.outbox = Outbox(self.disk.where / "outbox", boot_id=self.boot_id)
         except OutboxError:
@@ -273,8 +295,7 @@ class Node:
             self._next_act += 1
             if self._owner(act).turned_away:
                 continue
-            self._reaches += 1
-            reach_id = f"{self.boot_id}:r{self._reaches}"
+            reach_id = f"{self.boot_id}:{self._name(act)}"
             self._open.append((act, reach_id))
             yield m.ReachOpened(
                 reach_id=reach_id,
@@ -347,6 +368,11 @@ class Node:
         if self._said_s < one.exit_s <= now_s:
             _, x_m, y_m = one.path[-1]
             yield m.TrackPoint(t_s=self._device_s(one.exit_s), x_m=x_m, y_m=y_m, sd_m=0.08)
+
+    def _name(self, act: Act) -> str:
+        """Whose act it is, and which of theirs; for those who judge, not for the hub."""
+        one = self._owner(act)
+        return f"{one.number}-{next(k for k, mine in enumerate(one.acts) if mine is act)}"
 
     def _owner(self, act: Act) -> Shopper:
         return next(one for one in self._shoppers if any(mine is act for mine in one.acts))

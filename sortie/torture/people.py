@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 
 from sortie.torture.shop import BAYS, CORRIDOR_Y_M, ENTRY_M, EXIT_X_M, Place, places
@@ -65,7 +66,7 @@ class Shopper:
         path = self.path
         if not path[0][0] <= t_s <= path[-1][0]:
             return None
-        for (t0, x0, y0), (t1, x1, y1) in zip(path, path[1:], strict=False):
+        for (t0, x0, y0), (t1, x1, y1) in pairwise(path):
             if t0 <= t_s <= t1:
                 part = (t_s - t0) / max(t1 - t0, 1e-9)
                 return x0 + part * (x1 - x0), y0 + part * (y1 - y0)
@@ -84,18 +85,20 @@ class Shopper:
         return +must, +may
 
 
-def crowd(random: Random, begin_s: float, end_s: float) -> list[Shopper]:
-    """Everybody who comes between two times."""
+def crowd(random: Random, begin_s: float, end_s: float, *, bays_max: int = 3) -> list[Shopper]:
+    """Everybody who comes between two times, and goes to so many bays at most."""
     free_s: dict[str, float] = dict.fromkeys(BAYS, 0.0)
     made: list[Shopper] = []
     t_s = begin_s
     while t_s < end_s:
-        made.append(_planned(random, len(made), t_s, free_s))
+        made.append(_planned(random, len(made), t_s, free_s, bays_max))
         t_s += round(random.uniform(*BETWEEN_S), 3)
     return made
 
 
-def _planned(random: Random, number: int, t_s: float, free_s: dict[str, float]) -> Shopper:
+def _planned(
+    random: Random, number: int, t_s: float, free_s: dict[str, float], bays_max: int
+) -> Shopper:
     declined = random.random() < DECLINED_SHARE
     payer = f"declined-{number}" if declined else random.choice((None, f"payer-{number}"))
     shopper = Shopper(number, payer, round(t_s + 0.6, 3))
@@ -103,7 +106,7 @@ def _planned(random: Random, number: int, t_s: float, free_s: dict[str, float]) 
     walk.wait(1.4)
     if not declined and random.random() > LEAVES_EMPTY_SHARE:
         held: Counter[str] = Counter()
-        for bay_id in random.sample(BAYS, random.randint(1, 3)):
+        for bay_id in random.sample(BAYS, random.randint(1, bays_max)):
             _shop(random, shopper, walk, bay_id, held, free_s)
     walk.to(walk.x_m, CORRIDOR_Y_M)
     walk.to(EXIT_X_M, CORRIDOR_Y_M)

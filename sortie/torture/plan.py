@@ -75,9 +75,10 @@ class Plan:
     network: NetworkDials
     troubles: tuple[Trouble, ...]
     gateway_share: float
+    busy_s: float
 
     @classmethod
-    def of(cls, seed: int) -> Plan:
+    def of(cls, seed: int, busy_s: float = BUSY_S) -> Plan:
         """The plan of a seed."""
         random = Random(f"plan {seed}")
         level = random.choice((0.0, 0.1, 0.3, 0.5))
@@ -88,11 +89,11 @@ class Plan:
             reordered=round(level * random.random(), 3),
             cuts_per_min=random.choice((0.0, 0.0, 1.0, 3.0)),
         )
-        troubles = sorted(_drawn(random), key=lambda trouble: trouble.t_s)
-        if seed % LONG_AWAY_EVERY == 0:
-            away = Trouble(BUSY_S / 3, "hub_away", LONG_AWAY_S, 0.0, 0, "")
+        troubles = sorted(_drawn(random, busy_s), key=lambda trouble: trouble.t_s)
+        if seed % LONG_AWAY_EVERY == 0 and busy_s >= BUSY_S:
+            away = Trouble(busy_s / 3, "hub_away", LONG_AWAY_S, 0.0, 0, "")
             troubles = [one for one in troubles if one.t_s < away.t_s] + [away]
-        return cls(seed, network, tuple(troubles), random.choice((0.0, 0.1, 0.4)))
+        return cls(seed, network, tuple(troubles), random.choice((0.0, 0.1, 0.4)), busy_s)
 
     @property
     def long(self) -> bool:
@@ -103,7 +104,7 @@ class Plan:
     def end_s(self) -> float:
         """From here on nothing goes wrong any more."""
         last_s = max((one.t_s + one.for_s for one in self.troubles), default=0.0)
-        return max(BUSY_S, last_s) + 1.0
+        return max(self.busy_s, last_s) + 1.0
 
 
 def gateway_plan(
@@ -129,13 +130,13 @@ def gateway_plan(
     return fault
 
 
-def _drawn(random: Random) -> Iterator[Trouble]:
+def _drawn(random: Random, busy_s: float) -> Iterator[Trouble]:
     names, weights = list(FAULTS), list(FAULTS.values())
     for _ in range(random.randint(3, 9)):
         name = random.choices(names, weights)[0]
         span = OPENING_OPERATIONS if "opening" in name else DISK_OPERATIONS
         yield Trouble(
-            t_s=round(random.uniform(2.0, BUSY_S - 5.0), 3),
+            t_s=round(random.uniform(2.0, busy_s - 2.0), 3),
             name=name,
             for_s=round(random.choice((1.0, 3.0, 8.0, 20.0)) * random.uniform(0.5, 1.5), 3),
             lot=random.random(),

@@ -18,6 +18,7 @@ from unittest.mock import patch
 
 from hub import service
 from hub.store.service import Store
+from hub.wallet.fake import FakeGateway
 
 __all__ = ["NAMES", "FailPoints", "Killed", "fail_points"]
 
@@ -31,10 +32,15 @@ class Killed(BaseException):
     """The process is gone. No Exception: nothing may handle it but who kills."""
 
 
+def _raise(name: str) -> None:
+    raise Killed(name)
+
+
 @dataclass(slots=True)
 class FailPoints:
-    """Which point kills at which of its times; one at a time."""
+    """Which point kills at which of its times; one at a time. `kill` is what is done there."""
 
+    kill: Callable[[str], None] = _raise
     happened: Counter[str] = field(default_factory=Counter)
     passed: Counter[str] = field(default_factory=Counter)
     _armed: str | None = None
@@ -58,18 +64,19 @@ class FailPoints:
             if self._left <= 0:
                 self._armed = None
                 self.happened[f"kill_at_{name}"] += 1
-                raise Killed(name)
+                self.kill(name)
 
 
 @contextmanager
 def fail_points(points: FailPoints) -> Iterator[None]:
-    """Puts the points of commits, snapshots and rebuilding into the hub while this lasts."""
+    """Puts the points into commits, snapshots, rebuilding and the gateway while this lasts."""
     with ExitStack() as stack:
         for owner, name, before, after in (
             (Store, "write", "commit.before", "commit.after"),
             (Store, "prune", "prune.before", "prune.after"),
             (service, "snapshot_row", "snapshot", None),
             (service, "rebuild", None, "rebuild"),
+            (FakeGateway, "ask", "gateway.before", "gateway.after"),
         ):
             around = _around(points, getattr(owner, name), before, after)
             stack.enter_context(patch.object(owner, name, around))

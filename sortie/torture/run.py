@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sortie.torture.mutations import mutated
+from sortie.torture.plan import BUSY_S
 from sortie.torture.world import World
 
 __all__ = ["Outcome", "Result", "run_seed", "run_seeds", "scratch"]
@@ -83,9 +84,19 @@ def scratch() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run_seed(seed: int, *, mutation: str = "", say: Callable[[str], None] | None = None) -> Outcome:
+def run_seed(
+    seed: int,
+    *,
+    mutation: str = "",
+    busy_s: float = BUSY_S,
+    say: Callable[[str], None] | None = None,
+) -> Outcome:
     """One seed from its beginning to its end, here."""
-    with scratch() as folder, mutated(mutation), World(seed, folder, say=say) as world:
+    with (
+        scratch() as folder,
+        mutated(mutation),
+        World(seed, folder, busy_s=busy_s, say=say) as world,
+    ):
         try:
             world.run()
         except Exception as error:  # noqa: BLE001 - whatever breaks is a finding of this seed
@@ -110,6 +121,7 @@ def run_seeds(
     jobs: int,
     minutes: float | None = None,
     mutation: str = "",
+    busy_s: float = BUSY_S,
     stop_at_first: bool = False,
     tell: Callable[[Outcome, Result], None] = lambda _outcome, _result: None,
 ) -> Result:
@@ -124,7 +136,7 @@ def run_seeds(
             over = over or (until is not None and time.monotonic() >= until)
             if not over:
                 for seed in islice(left, 2 * jobs - len(running)):
-                    running.add(pool.submit(run_seed, seed, mutation=mutation))
+                    running.add(pool.submit(run_seed, seed, mutation=mutation, busy_s=busy_s))
             if not running:
                 return result
             done, running = wait(running, return_when=FIRST_COMPLETED)

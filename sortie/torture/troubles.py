@@ -138,8 +138,8 @@ class Troubles:
 
     def _broker(self, up: bool) -> None:
         self._world.broker_up = up
-        for node in self._world.nodes.values():
-            node.line.broker(up)
+        for line in self._world.lines.values():
+            line.broker(up)
 
     # -- the hub ----------------------------------------------------------------------------
 

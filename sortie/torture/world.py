@@ -26,7 +26,7 @@ from sortie.torture.checks import OTHER_AMOUNT, Checks
 from sortie.torture.clients import Clients
 from sortie.torture.disk import Disk
 from sortie.torture.hubside import AwayError, HubSide
-from sortie.torture.nodes import Node
+from sortie.torture.nodes import Line, Node
 from sortie.torture.people import crowd
 from sortie.torture.plan import BUSY_S, Plan, gateway_plan
 from sortie.torture.points import FailPoints, fail_points
@@ -51,10 +51,15 @@ class World:
     """See the module. `say` gets a line a step when something happens (`--trace`)."""
 
     def __init__(
-        self, seed: int, folder: Path, *, say: Callable[[str], None] | None = None
+        self,
+        seed: int,
+        folder: Path,
+        *,
+        busy_s: float = BUSY_S,
+        say: Callable[[str], None] | None = None,
     ) -> None:
         self.seed = seed
-        self.plan = Plan.of(seed)
+        self.plan = Plan.of(seed, busy_s)
         self.now_s = 0.0
         self.broker_up = True
         self.faults: Counter[str] = Counter()
@@ -65,18 +70,19 @@ class World:
         self.random = Random(f"world {seed}")
         self.points = FailPoints()
         self.network = Network(self.plan.network, seed)
-        until_s = BUSY_S + (300.0 if self.plan.long else 0.0)
+        until_s = busy_s + (300.0 if self.plan.long else 0.0)
         self.shoppers = crowd(Random(f"people {seed}"), 6.0, until_s)
         self.gateway = FakeGateway(
             faults=gateway_plan(seed, self.plan.gateway_share, self._calm, self.told)
         )
         disk = Disk(folder / "hub")
         self.side = HubSide(disk, self.gateway, self.points, self._source("hub"))
+        self.lines = {node.node_id: Line(self.network, node.node_id) for node in layout().nodes}
         self.nodes = {
             node.node_id: Node(
                 node.node_id,
                 Disk(folder / node.node_id),
-                self.network,
+                self.lines[node.node_id],
                 self._source(node.node_id),
                 self.shoppers,
             )
@@ -214,7 +220,7 @@ class World:
             if direction == "up":
                 up.append((letter.address, letter.payload))
             elif self.nodes[device_id].alive:
-                self.nodes[device_id].line.arrived(Letter(letter.address, letter.payload))
+                self.lines[device_id].arrived(Letter(letter.address, letter.payload))
         if not up:
             return
         try:
@@ -240,8 +246,8 @@ class World:
         """A line on which nothing happens to anything; what was under way is sent again."""
         self._line_counts.update(self.network.counts)
         self.network = Network(NetworkDials(), self.seed)
-        for node in self.nodes.values():
-            node.line.network = self.network
+        for line in self.lines.values():
+            line.network = self.network
 
     # -- inside -----------------------------------------------------------------------------
 
