@@ -140,9 +140,11 @@ class Follower:
             self._pending.pop(row["resolves"], None)
         if row["phase"] == "pending":
             self._pending[row["tx_id"]] = entries
-        else:
+        elif row["phase"] == "posted":
             for account, amount in entries:
                 self._posted[account] += amount
+        elif row["phase"] != "void":
+            yield f"{name}: unknown phase {row['phase']!r}"
         yield from self._limits(name, row, entries)
 
     def _limits(self, name: str, row: sqlite3.Row, entries: list[tuple[str, int]]) -> Iterator[str]:

@@ -46,6 +46,7 @@ class PartChoice(StrEnum):
     edge = "edge"
     hub = "hub"
     sim = "sim"
+    torture = "torture"
 
 
 JsonFile = Annotated[
@@ -160,7 +161,7 @@ def bench(
     *,
     json_file: JsonFile = None,
 ) -> None:
-    """Measure edge, hub or simulator in CPU time, each beside its limit."""
+    """Measure edge, hub or simulator in CPU time, each beside its limit; or torture the hub."""
     from sortie.bench import run_bench
 
     run_bench(part.value, json_file=json_file)

@@ -214,6 +214,24 @@ def _no_sync() -> Patches:
     return [(database, "_configure_sqlite", lazily)]
 
 
+def _no_lease() -> Patches:
+    """Two hubs write to one database, and nobody is stopped by what the other wrote."""
+
+    def unfenced(table: Any) -> Any:
+        return insert(table).prefix_with("OR REPLACE")
+
+    insert_inbox = Store._insert_inbox
+
+    def inbox(self: Store, messages: list[dict[str, Any]]) -> None:
+        sql, ordered = self._inbox_sql
+        self._inbox_sql = (sql.replace("INSERT INTO", "INSERT OR REPLACE INTO"), ordered)
+        insert_inbox(self, messages)
+        self._inbox_sql = (sql, ordered)
+
+    insert = store_service.insert
+    return [(store_service, "insert", unfenced), (Store, "_insert_inbox", inbox)]
+
+
 MUTATIONS: dict[str, Callable[[], Patches]] = {
     "no-dedupe": _no_dedupe,
     "ack-before-commit": _ack_before_commit,
@@ -229,6 +247,7 @@ MUTATIONS: dict[str, Callable[[], Patches]] = {
     "code-good-twice": _code_good_twice,
     "half-commits": _half_commits,
     "no-sync": _no_sync,
+    "no-lease": _no_lease,
 }
 """Name and what it replaces."""
 

@@ -7,6 +7,7 @@ end is never told by anybody.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ WATERMARK_S = 1.0
 STILL_S = 0.1
 """A watermark speaks of a moment so long ago: what came since is still being thought about."""
 FIRST_US = 5_000_000
+OUTBOX_READ_MAX = 100_000
+_CLOSED = re.compile(rb'"data":\{"reach_id":"([a-z0-9-]+:([0-9]+)-([0-9]+))".*"t_close_s"')
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LOST_S = (1.5, 3.0)
 
@@ -165,6 +168,7 @@ class Node:
             topic=topic("events", store_id=layout().store_id, device_id=self.node_id),
         )
         self.alive = True
+        self._came_through()
         self._unsaid = [m.NodeBorn(software="torture", config_revision=1, floor=self._floor)]
 
     def fall(self, now_s: float, away_s: float) -> None:
@@ -214,6 +218,14 @@ class Node:
             self.fall(now_s, self._random.uniform(0.5, 6.0))
             return
         self.drain.pump(now_s)
+
+    def _came_through(self) -> None:
+        """An append that failed as its process died may be whole on the disk all the same."""
+        for row in self.outbox.unacked(limit=OUTBOX_READ_MAX):
+            found = _CLOSED.search(row.payload)
+            if found is not None:
+                number, act = int(found[2]), int(found[3])
+                self._shoppers[number].acts[act].told = found[1].decode()
 
     def _read(self, now_s: float) -> None:
         for letter in self.line.poll():
