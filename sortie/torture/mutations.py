@@ -12,6 +12,8 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+from sqlalchemy import insert
+
 from edge.drain import Drain
 from hub import effects
 from hub.carts.model import Carts
@@ -228,7 +230,6 @@ def _no_lease() -> Patches:
         insert_inbox(self, messages)
         self._inbox_sql = (sql, ordered)
 
-    insert = store_service.insert
     return [(store_service, "insert", unfenced), (Store, "_insert_inbox", inbox)]
 
 
