@@ -19,6 +19,7 @@ from auditor.ledger import audit
 from hub.command import Command
 from hub.errors import ChainBrokenError, RejectedError
 from hub.service import Hub
+from hub.store import tables as t
 from hub.store.service import Store
 from hub.wallet.gateway import GatewayTotals
 from sortie.torture.clients import Prices
@@ -155,8 +156,9 @@ class Checks:
         self.counts[CLOSED] += 1
         for visit in state.open_visits():
             self.found(CLOSED, f"visit {visit.visit_id} is still {visit.stage}")
-        for key, ask in state.asks.items():
-            self.found(CLOSED, f"the gateway's answer to {key} is missing after {ask.tries} tries")
+        for row in self._side.look(lambda hub: hub.store.rows(t.gateway_attempts, "key")):
+            if row["outcome"] is None:
+                self.found(CLOSED, f"{row['key']} is still unanswered after {row['tries']} tries")
         self.counts[HOLDS] += 1
         if totals.holds_open > unpaid:
             self.found(

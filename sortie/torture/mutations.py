@@ -16,6 +16,7 @@ from sqlalchemy import insert
 
 from edge.drain import Drain
 from hub import effects
+from hub import service as hub_service
 from hub.carts.model import Carts
 from hub.catalog.model import CatalogProduct
 from hub.chain import GENESIS, link
@@ -50,25 +51,20 @@ def _no_dedupe() -> Patches:
             return ((boot, item),)
         return take(self, device_id, boot_id, sequence, item)
 
-    statement = Store._insert_inbox
-
-    def insert(self: Store, messages: list[dict[str, Any]]) -> None:
-        sql, ordered = self._inbox_sql
-        self._inbox_sql = (sql.replace("INSERT INTO", "INSERT OR REPLACE INTO"), ordered)
-        statement(self, messages)
-        self._inbox_sql = (sql, ordered)
-
-    return [(Devices, "admit", admits), (Devices, "take", takes), (Store, "_insert_inbox", insert)]
+    return [(Devices, "admit", admits), (Devices, "take", takes), _overwriting("inbox")]
 
 
 def _ack_before_commit() -> Patches:
     """What was taken is acknowledged; it is stored when there is time."""
 
-    def take_chunk(self: Any, chunk: Any, now: float) -> Any:
-        taken = (self._take(delivery, now, set()) for delivery in chunk)
-        return {key for key in taken if key is not None}
+    def ingest(self: Any, deliveries: Any, now_s: float) -> Any:
+        self._check(started=True)
+        now = self._now(now_s)
+        single, _ = hub_service._unpacked(deliveries)
+        taken = (self._take(delivery, now, set()) for delivery in single)
+        return self._acks({key for key in taken if key is not None})
 
-    return [(Hub, "_take_chunk", take_chunk)]
+    return [(Hub, "ingest", ingest)]
 
 
 def _float_money() -> Patches:
@@ -219,18 +215,20 @@ def _no_sync() -> Patches:
 def _no_lease() -> Patches:
     """Two hubs write to one database, and nobody is stopped by what the other wrote."""
 
-    def unfenced(table: Any) -> Any:
-        return insert(table).prefix_with("OR REPLACE")
+    return [_overwriting()]
 
-    insert_inbox = Store._insert_inbox
 
-    def inbox(self: Store, messages: list[dict[str, Any]]) -> None:
-        sql, ordered = self._inbox_sql
-        self._inbox_sql = (sql.replace("INSERT INTO", "INSERT OR REPLACE INTO"), ordered)
-        insert_inbox(self, messages)
-        self._inbox_sql = (sql, ordered)
+def _overwriting(only: str = "") -> tuple[Any, str, Any]:
+    """New rows take the place of old ones with the same key, in one table or in all."""
+    known = Store._insert
 
-    return [(store_service, "insert", unfenced), (Store, "_insert_inbox", inbox)]
+    def replacing(self: Any, table: Any, batch: Any) -> None:
+        if only and table.name != only:
+            known(self, table, batch)
+            return
+        self._writer.execute(insert(table).prefix_with("OR REPLACE"), batch)
+
+    return (Store, "_insert", replacing)
 
 
 MUTATIONS: dict[str, Callable[[], Patches]] = {

@@ -165,7 +165,8 @@ class Node:
         self.drain = Drain(
             self.outbox,
             self.line,
-            topic=topic("events", store_id=layout().store_id, device_id=self.node_id),
+            topic=self._topic("events"),
+            batch_topic=self._topic("batch"),
         )
         self.alive = True
         self._came_through()

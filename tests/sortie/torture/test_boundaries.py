@@ -103,7 +103,7 @@ def _visit() -> Script:
     for node in layout().nodes:
         last = script.numbers[node.node_id] - 1
         script.say(node.node_id, m.Watermark(t_s=script.now_s, last_seq=last))
-    for _ in range(12):
+    for _ in range(6):
         script.send()
     script.ask(Restock(slot_id=places()[3].slot_id, gtin=places()[3].gtin, quantity=0))
     script.ask(ChangePrice(gtin=places()[5].gtin, price_minor=77))
@@ -114,8 +114,9 @@ def _visit() -> Script:
     return script
 
 
-def _play(script: Script, disk: Disk, gateway: FakeGateway) -> dict[str, Any]:
-    """Asks everything until it is answered; the export at the end."""
+def _play(script: Script, disk: Disk, gateway: FakeGateway) -> tuple[dict[str, Any], int]:
+    """Asks everything until it is answered; the export at the end, and how often the disk was used
+    until then."""
     hub = None
     for now_s, what in script.asks:
         while True:
@@ -133,12 +134,14 @@ def _play(script: Script, disk: Disk, gateway: FakeGateway) -> dict[str, Any]:
                 hub = None
             disk.crash(Random(now_s))
     assert hub is not None
+    operations = disk.operations
+    disk.mend()
     export, digest = hub.export_json(), hub.digest()
     hub.close()
     again = _open(disk, gateway)
     assert again.digest() == digest
     again.close()
-    return export
+    return export, operations
 
 
 def _open(disk: Disk, gateway: FakeGateway) -> Hub:
@@ -157,6 +160,9 @@ def _ask(hub: Hub, script: Script, what: Command | int, now_s: float) -> None:
         # It was done already, and the answer was lost.
         return
     except RejectedError:
+        if isinstance(what, ChangePrice):
+            # Done already: a price holds from one moment on only once.
+            return
         # The gateway is asked again first.
         hub.tick(now_s)
         hub.command(what, now_s)  # type: ignore[arg-type]
@@ -209,7 +215,7 @@ def _one(
     with layered(disk):
         if fault is not None:
             disk.arm(fault, after=after)
-        export = _play(script, disk, gateway)
+        export, operations = _play(script, disk, gateway)
         gateway.close()
     assert {name: rows for name, rows in audit(export).items() if rows} == {}
-    return _outcome(export), disk.operations
+    return _outcome(export), operations
