@@ -16,18 +16,17 @@ from sqlalchemy import insert
 
 from edge.drain import Drain
 from hub import effects
-from hub import service as hub_service
 from hub.carts.model import Carts
 from hub.catalog.model import CatalogProduct
 from hub.chain import GENESIS, link
-from hub.devices import service as devices
+from hub.deliveries import unpacked
 from hub.devices.model import Devices
 from hub.inventory.model import Stock
 from hub.service import Hub
 from hub.store import database, rows
 from hub.store import service as store_service
 from hub.store.service import Store
-from hub.visits import entry, settlement
+from hub.visits import settlement
 from hub.wallet import answers
 from hub.wallet import service as wallet
 from sortie.errors import UsageError
@@ -60,7 +59,7 @@ def _ack_before_commit() -> Patches:
     def ingest(self: Any, deliveries: Any, now_s: float) -> Any:
         self._check(started=True)
         now = self._now(now_s)
-        single, _ = hub_service._unpacked(deliveries)
+        single, _ = unpacked(deliveries)
         taken = (self._take(delivery, now, set()) for delivery in single)
         return self._acks({key for key in taken if key is not None})
 
@@ -172,19 +171,6 @@ def _charge_the_uncertain() -> Patches:
     return [(Carts, "_moves", staticmethod(moves)), (Carts, "lines", lines)]
 
 
-def _code_good_twice() -> Patches:
-    """A code is still good after its scan."""
-    scanned = entry.scanned
-
-    def again(state: Any, gate_id: str, code: str, t_s: float, sd_s: float) -> None:
-        known = state.by_code.get(code)
-        scanned(state, gate_id, code, t_s, sd_s)
-        if known is not None:
-            state.by_code[code] = known
-
-    return [(entry, "scanned", again), (devices, "scanned", again)]
-
-
 def _half_commits() -> Patches:
     """Each table is committed for itself."""
     write = Store.write
@@ -243,7 +229,6 @@ MUTATIONS: dict[str, Callable[[], Patches]] = {
     "settle-before-the-watermark": _settle_before_the_watermark,
     "forget-at-puback": _forget_at_puback,
     "charge-the-uncertain": _charge_the_uncertain,
-    "code-good-twice": _code_good_twice,
     "half-commits": _half_commits,
     "no-sync": _no_sync,
     "no-lease": _no_lease,

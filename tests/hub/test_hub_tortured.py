@@ -1,4 +1,4 @@
-"""Rules that changed hold from where a journal says so; hub time does not stand still."""
+"""What the simulation of the whole hub found, held by a test each."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from typing import Any
 import pytest
 
 from contracts import messages as m
-from contracts.store_file import StoreFile
-from hub.commands import Resume
-from hub.core import HubCore
+from hub.core import LEVEL
 from hub.driver import HubClock
-from hub.rules import REVISION
 
 
 def _overtaken(day: Any, node: Any) -> list[tuple[float, str, bytes]]:
@@ -45,33 +42,18 @@ def _overtaken(day: Any, node: Any) -> list[tuple[float, str, bytes]]:
     return script
 
 
-@pytest.mark.parametrize(("revision", "stage"), [(REVISION, "final"), (0, "shopping")])
+@pytest.mark.parametrize(("level", "stage"), [(LEVEL, "final"), (1, "shopping")])
 def test_late_news_of_a_boot_that_ended_revive_no_track(
-    make_shop: Callable[..., Any], day: Any, revision: int, stage: str
+    make_shop: Callable[..., Any], day: Any, level: int, stage: str
 ) -> None:
     """Under the rules of before, the track lived on and the visit never closed."""
     shop = make_shop()
-    shop.hub.core.state.revision = revision
+    shop.hub.core.state.level = level
     visit_id = shop.open_visit("code-of-somebody", now_s=0.5)
     shop.play(_overtaken(day, type(day.floor)), 60.0)
     visit = shop.hub.core.state.visits[visit_id]
     assert visit.stage == stage
-    assert visit.lost == (revision == REVISION)
-
-
-def test_an_old_journal_keeps_its_rules_until_it_is_resumed(
-    layout: StoreFile, attributor: Any
-) -> None:
-    core = HubCore(layout, attributor)
-    assert core.dump()["revision"] == REVISION
-    old = core.dump()
-    del old["revision"]
-    core.restore(old)
-    assert "revision" not in core.dump(), "the digest of an old snapshot stays what it was"
-    core.command(Resume(), 1.0)
-    assert core.state.revision == 0
-    core.command(Resume(revision=REVISION), 2.0)
-    assert core.dump()["revision"] == REVISION
+    assert visit.lost == (level == LEVEL)
 
 
 def test_the_clock_begins_at_what_the_database_knows() -> None:
