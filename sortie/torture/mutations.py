@@ -127,9 +127,9 @@ def _stock_not_given_back() -> Patches:
     """A piece that is put back leaves the cart and is on no shelf."""
     shift = Stock._shift
 
-    def one_way(self: Stock, place: Any, quantity: int, holder: str | None) -> None:
+    def one_way(self: Any, place: Any, quantity: int, *args: Any, **more: Any) -> None:
         before = self.shelf.get(place, 0)
-        shift(self, place, quantity, holder)
+        shift(self, place, quantity, *args, **more)
         if quantity < 0:
             self.shelf[place] = before
 
