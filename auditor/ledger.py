@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from auditor import goods
 from auditor.desk import desk_payments, staff_pay_nothing
 from auditor.fiscal import CHECKS as FISCAL_CHECKS
 
@@ -125,18 +126,22 @@ def _funds(export: Export) -> Iterable[str]:
 
 
 def _receipts_add_up(export: Export) -> Iterable[str]:
-    """A charge is the sum of its lines at the prices of that time, VAT inside per line."""
+    """A charge is the sum of its lines at the prices of that time, less what promotions took off
+    each line, VAT inside per line. Exports of before there were promotions have no discounts."""
     prices: defaultdict[str, set[int]] = defaultdict(set)
     for row in export["prices"]:
         prices[row["gtin"]].add(row["price_minor"])
     for receipt in export["receipts"]:
         name = f"receipt of visit {receipt['visit_id']}"
         for line in receipt["lines"]:
-            gross = line["quantity"] * line["unit_price_minor"]
+            full = line["quantity"] * line["unit_price_minor"]
+            gross = full - line.get("discount_minor", 0)
             rate = Decimal(line["vat_rate"])
             vat = int((gross * rate / (1 + rate)).to_integral_value(rounding=ROUND_HALF_UP))
             if line["quantity"] <= 0:
                 yield f"{name}, line {line['line']}: quantity {line['quantity']}"
+            if not 0 <= gross <= full:
+                yield f"{name}, line {line['line']}: {full - gross} taken off {full}"
             if line["total_minor"] != gross:
                 yield f"{name}, line {line['line']}: {line['total_minor']} instead of {gross}"
             if line["vat_minor"] != vat:
@@ -190,7 +195,8 @@ def _gateway_agrees(export: Export) -> Iterable[str]:
 
 
 def _stock_conserved(export: Export) -> Iterable[str]:
-    """Per product: initial and restocked = on shelves, in carts, sold and unaccounted."""
+    """Per product: initial and restocked = on shelves, in carts, sold, found, removed and
+    unaccounted; nothing is negative. Exports of before finds had neither of the two."""
     shelf: Counter[str] = Counter()
     for row in export["stock"]:
         shelf[row["gtin"]] += row["on_hand"]
@@ -199,6 +205,10 @@ def _stock_conserved(export: Export) -> Iterable[str]:
     for row in export["products"]:
         had = row["initial"] + row["restocked"]
         has = shelf[row["gtin"]] + row["in_carts"] + row["sold"] + row["unaccounted"]
+        has += row.get("found", 0) + row.get("removed", 0)
+        for name in ("initial", "restocked", "in_carts", "sold", "unaccounted"):
+            if row[name] < 0:
+                yield f"product {row['gtin']}: {name} is {row[name]}"
         if had != has:
             yield f"product {row['gtin']}: had {had}, accounts for {has}"
 
@@ -224,6 +234,7 @@ CHECKS: dict[str, Callable[[Export], Iterable[str]]] = {
     "messages took effect once": _messages_once,
     "desk payments pay debts": desk_payments,
     "staff pay nothing": staff_pay_nothing,
+    **goods.CHECKS,
     **FISCAL_CHECKS,
 }
 """Name to check; each yields findings as sentences."""

@@ -16,7 +16,8 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from contracts.base import Contract
 from contracts.errors import StoreFileError
 from contracts.geometry import Bay, Camera, Gate, Plate
-from contracts.ids import BayId, BoardId, DeviceId, Gtin, SlotId, StoreId
+from contracts.hours import Hours, TimeZone
+from contracts.ids import BayId, BoardId, DeviceId, Gln, Gtin, SlotId, StoreId
 from contracts.money import AMOUNT_MINOR_MAX, Currency, VatRate
 from contracts.units import Grams, Metres, PositiveMetres
 
@@ -120,6 +121,14 @@ class Product(Contract):
         tuple[PicturePath, ...],
         Field(max_length=16, description="photos of it, as paths from the store file's folder"),
     ] = ()
+    age_min: Annotated[
+        int | None,
+        Field(ge=1, le=99, description="nobody younger may buy it: staff must have seen an ID"),
+    ] = None
+    sale_hours: Annotated[
+        tuple[Hours, ...],
+        Field(max_length=14, description="when it may be sold, in the store's zone; empty: always"),
+    ] = ()
 
 
 class Slot(Contract):
@@ -133,6 +142,10 @@ class Slot(Contract):
     gtin: Gtin
     facings: Annotated[int, Field(ge=1, le=60, description="items side by side")]
     deep: Annotated[int, Field(ge=1, le=30, description="items one behind the other")]
+    low_at: Annotated[
+        int | None,
+        Field(ge=1, le=1_800, description="so many pieces or fewer are low; fewer than it holds"),
+    ] = None
 
 
 class Node(Contract):
@@ -151,12 +164,18 @@ class Wallet(Contract):
 
 
 class StoreFile(Contract):
-    """A whole store. Every cross reference is checked."""
+    """A whole store. Every cross reference is checked.
+
+    `time_zone` is what hours of sale and offers are told in. `gln` is the store's GS1 location
+    number, which names it in EPCIS; without one a URN of its own does.
+    """
 
     schema_version: Literal[1]
     store_id: StoreId
     name: Annotated[str, Field(min_length=1, max_length=80)]
     currency: Currency
+    time_zone: TimeZone = "UTC"
+    gln: Gln | None = None
     vat_rates: dict[str, VatRate]
     wallet: Wallet
     floor: Floor
@@ -241,6 +260,11 @@ def _layout_faults(store: StoreFile) -> list[str]:
         if not slot.u0_m < slot.u1_m or (width_m is not None and slot.u1_m > width_m + 1e-6):
             faults.append(
                 f"slots.{index}.u1_m: expected {slot.u0_m} < u1_m <= {width_m}, got {slot.u1_m}"
+            )
+        if slot.low_at is not None and slot.low_at >= slot.facings * slot.deep:
+            faults.append(
+                f"slots.{index}.low_at: expected fewer than the {slot.facings * slot.deep} pieces "
+                f"the slot holds, got {slot.low_at}"
             )
     floors = [node.node_id for node in store.nodes if node.floor]
     if len(floors) != 1:

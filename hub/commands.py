@@ -12,8 +12,31 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from contracts.ids import BootId, DeviceId, Gtin, SlotId
 from contracts.money import AMOUNT_MINOR_MAX
+from hub.catalog.commands import (
+    AddPromotion,
+    CloseProduct,
+    ConfirmAge,
+    EndPromotion,
+    LiftRecall,
+    RecallProduct,
+    ReopenProduct,
+    SetAgeLimit,
+    SetGoodsPolicy,
+    SetSaleHours,
+)
 from hub.command import Command as _Base
 from hub.command import Reply
+from hub.inventory.commands import (
+    ChangePlanogram,
+    ConfirmMove,
+    CountSlot,
+    FindPieces,
+    FinishRestocking,
+    MoveStock,
+    ReleaseNode,
+    ResolveFind,
+    StartRestocking,
+)
 from hub.visits.commands import (
     ENTRIES_MAX,
     AddBadge,
@@ -35,30 +58,49 @@ from hub.wallet.gateway_commands import GatewayTold
 __all__ = [
     "COMMAND",
     "AddBadge",
+    "AddPromotion",
     "Adopt",
     "AssignTrack",
+    "ChangePlanogram",
     "ChangePrice",
     "ChangeVat",
+    "CloseProduct",
     "CodeJudged",
     "Command",
+    "ConfirmAge",
+    "ConfirmMove",
+    "CountSlot",
+    "EndPromotion",
     "EndVisit",
+    "FindPieces",
+    "FinishRestocking",
     "GatewayAnswered",
     "GatewayTold",
     "GrowGroup",
     "LetIn",
+    "LiftRecall",
+    "MoveStock",
     "OpenForTrack",
     "OpenVisit",
     "PongArrived",
     "Rebase",
     "Recall",
+    "RecallProduct",
     "RefundLine",
     "RefundVisit",
+    "ReleaseNode",
     "RenewCode",
+    "ReopenProduct",
     "Reply",
+    "ResolveFind",
     "Restock",
     "Resume",
     "RevokeBadge",
+    "SetAgeLimit",
+    "SetGoodsPolicy",
+    "SetSaleHours",
     "SettleAtDesk",
+    "StartRestocking",
     "TapCard",
     "Tick",
 ]
@@ -206,5 +248,24 @@ Command = (
     | AddBadge
     | RevokeBadge
     | SettleAtDesk
+    | AddPromotion
+    | CloseProduct
+    | ConfirmAge
+    | EndPromotion
+    | LiftRecall
+    | RecallProduct
+    | ReopenProduct
+    | SetAgeLimit
+    | SetGoodsPolicy
+    | SetSaleHours
+    | ChangePlanogram
+    | ConfirmMove
+    | CountSlot
+    | FindPieces
+    | FinishRestocking
+    | MoveStock
+    | ReleaseNode
+    | ResolveFind
+    | StartRestocking
 )
 COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])

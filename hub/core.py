@@ -21,12 +21,14 @@ from contracts.messages import Message, NodeBorn
 from contracts.store_file import StoreFile
 from hub import commands as c
 from hub.attribution.model import Decision
+from hub.catalog import goods
 from hub.catalog import service as catalog
 from hub.chain import canonical
 from hub.devices import service as devices
 from hub.devices.model import Admission, Boot
 from hub.effects import NOTHING, Effects, EventLog
 from hub.errors import HubError, RejectedError
+from hub.inventory import restocking, watch
 from hub.inventory import service as inventory
 from hub.rules import Rules
 from hub.state import AttributorFactory, HubState, decision_data, ground_of
@@ -52,7 +54,26 @@ HANDLERS: Mapping[type, Callable[[HubState, Any], c.Reply]] = {
     c.GatewayTold: told,
     c.ChangePrice: catalog.change_price,
     c.ChangeVat: catalog.change_vat,
+    c.AddPromotion: goods.add_promotion,
+    c.EndPromotion: goods.end_promotion,
+    c.SetAgeLimit: goods.set_age_limit,
+    c.SetSaleHours: goods.set_sale_hours,
+    c.CloseProduct: goods.close_product,
+    c.ReopenProduct: goods.reopen_product,
+    c.RecallProduct: goods.recall_product,
+    c.LiftRecall: goods.lift_recall,
+    c.ConfirmAge: goods.confirm_age,
+    c.SetGoodsPolicy: watch.set_policy,
+    c.ReleaseNode: watch.release_node,
     c.Restock: inventory.restock,
+    c.CountSlot: restocking.count_slot,
+    c.StartRestocking: restocking.start_restocking,
+    c.MoveStock: restocking.move_stock,
+    c.ConfirmMove: restocking.confirm_move,
+    c.FinishRestocking: restocking.finish_restocking,
+    c.FindPieces: restocking.find_pieces,
+    c.ResolveFind: restocking.resolve_find,
+    c.ChangePlanogram: restocking.change_planogram,
     c.Resume: leaving.resume,
     c.Adopt: scans.adopt,
     c.CodeJudged: scans.code_judged,
@@ -112,6 +133,9 @@ class HubCore:
         settlement.settle_ready(state)
         answers.ask_again(state)
         self._forget()
+        if state.shelves.stale and self.quiet:
+            # Staff moved goods: attribution takes the shelves up as they are, nobody being there.
+            self._renew()
         effects = self._taken()
         self._stirred = False
         return effects
@@ -161,11 +185,8 @@ class HubCore:
     def dump(self) -> dict[str, Any]:
         """The state as JSON values; complete when `quiet`."""
         state = self.state
-        # Only once there is any: the digest of an older snapshot stays what it was.
-        more = {"told": dict(state.told)} if state.told else {}
-        return {
+        dumped = {
             **scans.dump_later(state),
-            **more,
             "now_s": state.now_s,
             "log": [state.log.number, state.log.head],
             "devices": state.devices.dump(),
@@ -177,6 +198,13 @@ class HubCore:
             "blind": [[*key, kind] for key, kind in sorted(state.blind.items())],
             "counters": dict(sorted(state.counters.items())),
         }
+        # A store that uses none of it has the digest that it had before there was any of it.
+        for name, part in (("offers", state.catalog.offers), ("shelves", state.shelves)):
+            if kept := part.dump():
+                dumped[name] = kept
+        if state.told:
+            dumped["told"] = dict(state.told)
+        return dumped
 
     def restore(self, dumped: Mapping[str, Any]) -> None:
         """Takes up a `quiet` state again, with a fresh attributor."""
@@ -187,6 +215,8 @@ class HubCore:
         state.floor.time_s = dumped["floor_s"]
         state.catalog.restore(dumped["catalog"])
         state.catalog.restore_vat(dumped.get("vat", {}))
+        state.catalog.offers.restore(dumped.get("offers", {}))
+        state.shelves.restore(dumped.get("shelves", {}))
         state.stock.restore(dumped["stock"])
         state.wallets = Wallets.load(dumped["wallets"])
         state.blind = {(device, sensor): kind for device, sensor, kind in dumped["blind"]}
@@ -269,6 +299,7 @@ class HubCore:
         self.state.count("messages_unread")
 
     def _taken(self) -> Effects:
+        watch.watch_slots(self.state)
         effects = self.state.effects
         if not effects and not effects.clocks:
             return NOTHING
@@ -309,33 +340,46 @@ class HubCore:
 
     def _decided(self, decision: Decision) -> None:
         state = self.state
-        state.reaches.pop(decision.reach_id, None)
+        reach = state.reaches.pop(decision.reach_id, None)
+        if reach is not None:
+            watch.note_teller(state, decision.reach_id, reach.device_id)
+        decision = watch.believe(state, decision)
         before = state.carts.apply(decision)
         owner = decision.best.visit_id
         visit = state.visits.get(owner) if owner is not None else None
         late = owner is not None and (visit is None or not visit.open)
-        if visit is not None and visit.kind == "staff" and not late:
-            touched = inventory.moved_by_staff(state, decision)
+        by_staff = visit is not None and visit.kind == "staff" and not late
+        # What nobody known puts on a shelf is staff's too while they restock.
+        unknown = owner is None and decision.best.quantity < 0
+        moving = restocking.staff_filled(state, decision, staff=by_staff or unknown)
+        if by_staff:
+            touched = inventory.moved_by_staff(state, moving)
         else:
-            touched = state.stock.apply(decision, None if late else owner)
+            touched = state.stock.apply(moving, None if late else owner)
         state.effects.stock.update(touched)
+        watch.note_strays(state, decision, touched)
         kind = "decision.late" if late else "decision.made"
         if before is not None and not late:
             kind = "decision.revised"
             if before.best.visit_id in state.visits:
                 state.effects.visits.add(str(before.best.visit_id))
         state.event(kind, owner, **decision_data(decision))
+        goods.notice_cart(state, decision, None if late else visit)
 
     def _renew(self) -> None:
         state = self.state
         state.carts.clear()
         state.stock.forget_moves()
+        state.shelves.tellers.clear()
+        state.shelves.stale = False
         state.floor.tracks.clear()
         state.tagged.clear()
         for device in state.devices.all.values():
             for boot in device.boots.values():
                 boot.open_reaches = ()
-        state.attributor = state.factory(ground_of(state.store, state.stock))
+        state.attributor = state.factory(
+            ground_of(state.store, state.stock, state.shelves.planogram)
+        )
         self._stirred = False
 
     def _forget(self) -> None:

@@ -4,6 +4,7 @@ HubError
 ├── RejectedError            a command cannot be done; nothing changed
 │   ├── UnknownVisitError    no visit by that id or token
 │   └── ConflictError        the same key with other content, or a second settlement
+├── StockError               pieces would appear or vanish, or be fewer than none
 ├── LedgerError              money would not balance, or would break a rule; nothing was written
 ├── GatewayTimeoutError      the payment gateway gave no answer; ask again under the same key
 ├── GatewaySetupError        the payment gateway refuses the hub itself: its key or its settings
@@ -30,6 +31,7 @@ __all__ = [
     "RejectedError",
     "ReplayDivergedError",
     "SettingsError",
+    "StockError",
     "StoreError",
     "StoreWriteError",
     "UnknownVisitError",
@@ -50,6 +52,10 @@ class UnknownVisitError(RejectedError):
 
 class ConflictError(RejectedError):
     """The same key with other content, or something that may happen once only."""
+
+
+class StockError(HubError):
+    """Pieces would appear or vanish, or a place would hold fewer than none."""
 
 
 class LedgerError(HubError):

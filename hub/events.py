@@ -94,6 +94,7 @@ _DECISION = (
     "reach_id", "line", "revision", "t_us", "gtin", "quantity", "slot_id", "to_visit",
     "probability", "certain", "why", "alternatives",
 )  # fmt: skip
+_MOVE = ("session_id", "move_id", "slot_id", "gtin", "quantity", "role")
 KINDS: Mapping[str, Kind] = {
     "visit.opened": Kind("a visit began; nobody has come in on it yet", ("payer",)),
     "visit.code_renewed": Kind("its time before the gate began anew"),
@@ -180,6 +181,75 @@ KINDS: Mapping[str, Kind] = {
     "price.changed": Kind("a product costs something else", ("gtin", "price_minor")),
     "vat.changed": Kind("a product has another VAT rate", ("gtin", "vat_rate")),
     "stock.restocked": Kind("pieces came onto a shelf, or off it", ("slot_id", "gtin", "quantity")),
+    "promotion.added": Kind(
+        "a promotion holds from then on",
+        (
+            "promotion_id",
+            "offer",
+            "name",
+            "gtins",
+            "percent_bp",
+            "amount_minor",
+            "take",
+            "pay",
+            "items",
+            "price_minor",
+            "hours",
+            "visit_max",
+            "combinable",
+            "from_us",
+            "until_us",
+        ),
+    ),
+    "promotion.ended": Kind("no pick from then on has it", ("promotion_id",)),
+    "product.age_limited": Kind("sold from this age on", ("gtin", "age_min")),
+    "product.hours_set": Kind("sold in these hours only", ("gtin", "hours")),
+    "product.closed": Kind("not for sale", ("gtin", "reason")),
+    "product.reopened": Kind("for sale again", ("gtin",)),
+    "product.recalled": Kind(
+        "called back", ("recall_id", "gtin", "batch", "reason", "days", "slots")
+    ),
+    "recall.lifted": Kind("sold again after its recall", ("recall_id", "gtin")),
+    "policy.set": Kind(
+        "how the store deals with goods",
+        (
+            "unproven_age",
+            "watch_stock",
+            "low_percent",
+            "pieces_per_minute_max",
+            "beyond_stock_max",
+        ),
+    ),
+    "cart.not_for_sale": Kind("somebody holds what is not sold", ("gtin", "why")),
+    "cart.needs_id": Kind("somebody holds what needs an ID", ("gtin", "age_min")),
+    "age.confirmed": Kind("an ID was looked at", ("approved", "role")),
+    "visit.withheld": Kind("carried out, not sold and not charged", ("lines",)),
+    "stock.counted": Kind(
+        "a slot was counted", ("count_id", "slot_id", "gtin", "counted", "role", "difference")
+    ),
+    "stock.ran_out": Kind("a slot holds nothing of its product", ("slot_id", "gtin", "on_hand")),
+    "stock.low": Kind("a slot is low", ("slot_id", "gtin", "on_hand", "low_at")),
+    "stock.filled": Kind("a slot is low no more", ("slot_id", "gtin", "on_hand")),
+    "stock.found": Kind(
+        "pieces lay about or came back", ("find_id", "gtin", "quantity", "where", "role")
+    ),
+    "find.resolved": Kind(
+        "found pieces were shelved or kept", ("find_id", "gtin", "quantity", "slot_id", "role")
+    ),
+    "restocking.started": Kind("staff begin to fill shelves", ("session_id", "role")),
+    "restocking.moved": Kind("pieces went in or out", _MOVE),
+    "restocking.held": Kind("too many to be true, until confirmed", _MOVE),
+    "restocking.confirmed": Kind("it was true", _MOVE),
+    "restocking.dropped": Kind("it was a mistake", _MOVE),
+    "restocking.finished": Kind(
+        "shelves are filled", ("session_id", "moves", "dropped", "differences")
+    ),
+    "planogram.changed": Kind(
+        "a slot is for another product",
+        ("slot_id", "gtin", "facings", "deep", "low_at", "before"),
+    ),
+    "node.quarantined": Kind("a node moves more than can be", ("device_id", "reason")),
+    "node.released": Kind("it is believed again", ("device_id",)),
     "hub.resumed": Kind("the hub was away and is back"),
 }
 """Kind to its newest version. A field that is added, changed or dropped makes a new version, and

@@ -21,6 +21,7 @@ from contracts.errors import StoreFileError
 from contracts.store_file import load_store_file
 from hub.api.app import create_app
 from hub.attribution.engine import Engine
+from hub.commands import SetGoodsPolicy
 from hub.driver import Driver, HubClock
 from hub.errors import HubError, SettingsError
 from hub.fiscal.keeper import keeping
@@ -32,6 +33,10 @@ from hub.visits.codes import load_keys
 from hub.wallet.opening import OpenGateway, open_gateway
 
 __all__ = ["main"]
+
+FIRST_POLICY = SetGoodsPolicy(watch_stock=True, pieces_per_minute_max=600, beyond_stock_max=100)
+"""What a new store begins with; staff may say otherwise, and then that stays. No shop's node moves
+ten pieces a second, or takes a hundred within an hour that no shelf held."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -89,6 +94,8 @@ def _run(settings: HubSettings) -> int:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         driver.begin()
+        if not hub.core.state.shelves.policy.told:
+            driver.command(FIRST_POLICY)
         bus.start()
     except BaseException:
         _close(hub, gateway, listener)

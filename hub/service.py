@@ -200,7 +200,8 @@ class Hub:
         """Does a command durably, or raises RejectedError and changes nothing."""
         self._check(started=True)
         now = self._now(now_s)
-        if isinstance(command, c.RefundVisit | c.SettleAtDesk | c.GatewayTold):
+        remembers = c.RefundVisit | c.SettleAtDesk | c.GatewayTold | c.FindPieces
+        if isinstance(command, remembers) and command.visit_id is not None:
             self._recall(command.visit_id, now)
         reply = self._do(command, now)
         self._commit()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from hub.catalog.notices import notices, offer_name
 from hub.errors import UnknownVisitError
 from hub.service import Hub
 from hub.state import HubState
@@ -50,6 +51,8 @@ def phone_view(
         "lines": [_line(state, line) for line in lines],
         "unclear": unclear,
         "total_minor": sum(line.gross_minor for line in lines),
+        "saved_minor": sum(line.discount_minor for line in lines),
+        "notices": notices(state, visit),
         "refusal": visit.refusal,
         "receipt": _receipt(state, visit, account) if visit.stage == "final" else None,
     }
@@ -145,6 +148,7 @@ def _visit(hub: Hub, visit: Visit) -> dict[str, Any]:
     seen = phone_view(hub, visit, account)
     return {
         **{name: seen[name] for name in ("visit_id", "state", "stage", "lines", "unclear")},
+        "notices": seen["notices"],
         "total_minor": seen["total_minor"],
         "payer": visit.payer,
         "kind": visit.kind,
@@ -186,6 +190,8 @@ def _line(state: HubState, line: ChargeLine) -> dict[str, Any]:
         "quantity": line.quantity,
         "unit_price_minor": line.unit_price_minor,
         "total_minor": line.gross_minor,
+        "discount_minor": line.discount_minor,
+        "offers": [offer_name(state, name) for name in line.promotions],
     }
 
 
@@ -197,7 +203,8 @@ def _receipt(state: HubState, visit: Visit, account: Account | None) -> dict[str
         row[0] += line.gross_minor
         row[1] += vat_minor(line.gross_minor, line.vat_rate, currency)
     refunded_minor = sum(
-        line.unit_price_minor * visit.refunded.get(line.line, 0) for line in visit.lines
+        line.gross_minor - line.left(line.quantity - visit.refunded.get(line.line, 0)).gross_minor
+        for line in visit.lines
     )
     return {
         "store": state.store.name,

@@ -1,9 +1,11 @@
-"""`sortie hub`: backups of a hub's database, putting one back, whether it tells the truth, and
-writing anew what follows from its log."""
+"""`sortie hub`: backups of a hub's database, putting one back, whether it tells the truth, writing
+anew what follows from its log, and what left the store."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from hub.store.copies import Copied, Progress
     from hub.store.service import Store
 
-__all__ = ["register", "run_backup", "run_rebuild", "run_restore", "run_verify"]
+__all__ = ["register", "run_backup", "run_epcis", "run_rebuild", "run_restore", "run_verify"]
 
 hub_app = typer.Typer(
     help="Back up, restore, verify and rebuild a hub's database.", no_args_is_help=True
@@ -35,6 +37,7 @@ Database = Annotated[
 ]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="write the result as JSON")]
 URL = "sqlite:///hub.sqlite"
+TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 
 def register(app: typer.Typer) -> None:
@@ -92,6 +95,22 @@ def rebuild_command(
     run_rebuild(database, _console(), settings=settings)
 
 
+@hub_app.command("epcis")
+def epcis_command(
+    out: Annotated[Path, typer.Option("--out", help="the JSON-LD file to write")],
+    database: Database = URL,
+    begin: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=TIMES, help="recorded at this time or later, UTC"),
+    ] = None,
+    end: Annotated[
+        datetime | None, typer.Option("--to", formats=TIMES, help="recorded before this time, UTC")
+    ] = None,
+) -> None:
+    """Write what left the store and what came back as EPCIS 2.0. The hub may be running."""
+    run_epcis(database, out, _console(), begin=begin, end=end)
+
+
 def run_backup(url: str, target: Path, console: Console) -> None:
     """Writes a backup and says what is in it. StoreError as hub.store.copies."""
     from hub.store.copies import backup
@@ -122,6 +141,39 @@ def run_rebuild(url: str, console: Console, *, settings: Path | None = None) -> 
         f"{len(changed):,} written anew" if changed else "nothing differed, nothing was written"
     )
     return changed
+
+
+def run_epcis(
+    url: str,
+    out: Path,
+    console: Console,
+    *,
+    begin: datetime | None = None,
+    end: datetime | None = None,
+) -> None:
+    """Writes the EPCIS document of a database and says how many events it has. StoreError if it
+    is no hub's database; times are UTC."""
+    from hub.inventory.epcis import epcis_document
+    from hub.replay import stored_layout
+    from hub.store.copies import check_database
+    from hub.store.epcis import epcis_pages
+    from hub.store.service import Store
+
+    check_output("--out", out)
+    check_database(url)
+    store = Store(url)
+    try:
+        events = list(
+            epcis_pages(store, stored_layout(store), from_s=_seconds(begin), to_s=_seconds(end))
+        )
+    finally:
+        store.close()
+    write_json(out, epcis_document(events, created_us=time.time_ns() // 1_000))
+    console.print(f"{out} written: {len(events):,} events")
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.replace(tzinfo=UTC).timestamp()
 
 
 def run_verify(

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hub.api.auth import Limiter, StaffAuth
 from hub.api.entries import entry_routes
 from hub.api.gateway import CARDS_PER_MINUTE_MAX, gateway_routes
+from hub.api.goods import goods_routes
 from hub.api.metrics import metric_routes
 from hub.api.phones import VISITS_PER_MINUTE_MAX, phone_routes
 from hub.api.reports import report_routes
@@ -66,6 +67,7 @@ def create_app(driver: Driver, settings: HubSettings) -> FastAPI:
     app.include_router(phone_routes(driver, streams, limiter))
     app.include_router(staff_routes(driver, streams, auth))
     app.include_router(entry_routes(driver, settings, auth))
+    app.include_router(goods_routes(driver, auth))
     app.include_router(tile_routes(driver, settings, auth, TileStore(time.monotonic)))
     app.include_router(metric_routes(driver, streams))
     app.include_router(report_routes(driver, auth))

@@ -43,6 +43,7 @@ SILENT_S_MAX = 30.0
 WATCH_FOR_S = 15.0
 WATCH_EVERY_S = 5.0
 PHONE_EVERY_S = 0.2
+STOCK_EVERY_S = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class HubFeed:
         self._watched: dict[str, float] = {}
         self._tiles: OrderedDict[str, _Kept] = OrderedDict()
         self._phones: OrderedDict[str, _Kept] = OrderedDict()
+        self._stock: _Kept | None = None
         self._review_at_s = float("-inf")
         self._viewers = 0
         self._arrived = asyncio.Event()
@@ -264,6 +266,39 @@ class HubFeed:
         found: Mapping[str, Any] = answer.json()
         return found, ""
 
+    async def stock(self) -> Mapping[str, Any] | None:
+        """Shelves, goods and alerts, as {"stock", "goods", "alerts"}, at most a second old; None
+        while the hub does not answer."""
+        if self._stock is None or self._now() - self._stock.at_s >= STOCK_EVERY_S:
+            try:
+                body = {
+                    part: await self._json(f"/api/v1/staff/{part}")
+                    for part in ("stock", "goods", "alerts")
+                }
+            except (httpx.HTTPError, ValueError):
+                return None
+            self._stock = _Kept(self._now(), body)
+        found: Mapping[str, Any] = self._stock.body
+        return found
+
+    async def buyers(self, recall_id: str) -> Mapping[str, Any] | None:
+        """Receipts with what was called back; None if the hub does not say."""
+        try:
+            found: Mapping[str, Any] = await self._json(f"/api/v1/staff/recalls/{recall_id}/buyers")
+        except (httpx.HTTPError, ValueError):
+            return None
+        return found
+
+    async def order(self, path: str, body: Mapping[str, Any]) -> tuple[bool, str]:
+        """Asks the hub to do something about goods (`path` below /api/v1/staff); whether it was
+        done, and the hub's words if it was not."""
+        try:
+            answer = await self._client.post(f"/api/v1/staff/{path}", json=dict(body))
+        except httpx.HTTPError:
+            return False, "The hub did not answer; trying again changes nothing twice."
+        self._stock = None
+        return answer.status_code == 200, _reason(answer)
+
     async def login(self, password: str) -> LoginAnswer:
         """Asks the hub whether this is the staff password."""
         try:
@@ -289,4 +324,6 @@ def _reason(answer: httpx.Response) -> str:
         detail = answer.json().get("detail", "")
     except ValueError:
         detail = ""
+    if isinstance(detail, list):
+        detail = "; ".join(str(row.get("msg", "")) for row in detail)
     return detail if isinstance(detail, str) and detail else f"status {answer.status_code}"

@@ -31,6 +31,7 @@ __all__ = [
     "front_distance_m",
     "near_bay",
     "people",
+    "refund_minor",
     "refundable",
 ]
 
@@ -298,7 +299,26 @@ def refundable(phone: Json) -> list[tuple[int, str, int, int]]:
     ]
 
 
+def refund_minor(phone: Json, wanted: Mapping[int, int]) -> int:
+    """What so many pieces of receipt lines bring back, as the hub reckons it: a line that was
+    discounted goes back in parts that sum to what was paid for it."""
+    receipt = phone["receipt"]
+    gone = {} if receipt is None else {x["line"]: x["quantity"] for x in receipt["refunded"]}
+    total = 0
+    for line in phone["lines"]:
+        left = line["quantity"] - gone.get(line["line"], 0)
+        after = left - wanted.get(line["line"], 0)
+        total += _part(line, left) - _part(line, after)
+    return total
+
+
 # ---------------------------------------------------------------------------- inside
+
+
+def _part(line: Json, count: int) -> int:
+    """The share of a line's price that so many of its pieces have, rounded half up."""
+    quantity = int(line["quantity"])
+    return (2 * int(line["total_minor"]) * count + quantity) // (2 * quantity)
 
 
 def _clip(share: float) -> float:
@@ -344,6 +364,11 @@ def _notes(row: Json, currency: str) -> list[tuple[str, Tone]]:
         notes.append((f"given back {money(row['refunded_minor'], currency)}", "good"))
     if row["refusal"]:
         notes.append((f"refused: {row['refusal']}", "red"))
+    for notice in row.get("notices", ()):
+        if notice["kind"] == "id":
+            notes.append((f"{notice['name']}: an ID must be seen", "amber"))
+        elif notice["kind"] in ("closed", "recalled"):
+            notes.append((f"{notice['name']} is not for sale", "red"))
     notes += [(reason, "amber") for reason in row["reasons"]]
     return notes
 

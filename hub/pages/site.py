@@ -20,6 +20,7 @@ from hub.pages.routes import add_play, add_routes
 from hub.pages.settings import PagesSettings
 from hub.pages.staff import build_staff
 from hub.pages.start import build_start
+from hub.pages.stock import build_stock
 from hub.pages.words import Palette
 
 __all__ = ["create_site"]
@@ -58,6 +59,7 @@ def create_site(settings: PagesSettings, stopping: Callable[[], bool]) -> FastAP
     palette = Palette()
     _page("/", "Sortie", build_start, feed, palette, settings)
     _page("/staff", "Sortie: staff", build_staff, feed, palette, settings)
+    _page("/stock", "Sortie: stock", build_stock, feed, palette, settings)
     ui.run_with(
         app,
         title="Sortie",

@@ -26,6 +26,7 @@ from hub.pages.shown import (
     counters,
     facts,
     feed_rows,
+    refund_minor,
     refundable,
 )
 from hub.pages.words import Palette, label, money
@@ -56,6 +57,7 @@ class StaffPage:
                 "<small>staff</small></h1>"
             )
             with ui.element("nav"):
+                ui.link("Stock", "/stock").classes("button quiet")
                 ui.link("Start page", "/").classes("button quiet")
                 ui.link("Money", "/money").classes("button quiet")
                 if self._login:
@@ -155,7 +157,7 @@ class StaffPage:
             Pane().show(f"<h3>Give back to {escape(label(visit_id))}</h3>")
 
             def total_minor() -> int:
-                return sum(price * wanted[line] for line, _name, _left, price in lines)
+                return 0 if phone is None else refund_minor(phone, wanted)
 
             def changed(line: int, value: float | None) -> None:
                 wanted[line] = int(value or 0)

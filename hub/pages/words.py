@@ -185,6 +185,36 @@ _OF_THE_STORE: dict[str, tuple[str, Tone]] = {
     "stock.restocked": ("{quantity} × {product} put into {slot_id}", "plain"),
     "hub.resumed": ("the hub took up its work again", "plain"),
 }
+_OF_THE_STORE |= {
+    "promotion.added": ("the offer “{name}” holds", "plain"),
+    "promotion.ended": ("the offer {promotion_id} has ended", "plain"),
+    "product.age_limited": ("{product} is sold from the age of {age_min} on", "plain"),
+    "product.hours_set": ("{product} is sold at other hours", "plain"),
+    "product.closed": ("{product} is not for sale: {reason_said}", "amber"),
+    "product.reopened": ("{product} is for sale again", "plain"),
+    "product.recalled": ("{product} is called back: {reason_said}", "red"),
+    "recall.lifted": ("{product} is sold again after its recall", "plain"),
+    "policy.set": ("the rules for goods were changed", "plain"),
+    "cart.not_for_sale": ("has {product}, which is not for sale", "red"),
+    "cart.needs_id": ("has {product}: an ID must be seen", "amber"),
+    "age.confirmed": ("showed an ID: {approved_said}", "plain"),
+    "visit.withheld": ("carried out what is not sold; it is not charged", "red"),
+    "stock.counted": ("{counted} × {product} counted in {slot_id} ({difference:+d})", "plain"),
+    "stock.ran_out": ("{slot_id} has no {product} left", "red"),
+    "stock.low": ("{slot_id} has {on_hand} × {product} left", "amber"),
+    "stock.filled": ("{slot_id} has {on_hand} × {product} again", "good"),
+    "stock.found": ("{quantity} × {product} found", "plain"),
+    "find.resolved": ("{quantity} found × {product} went to {place_said}", "plain"),
+    "restocking.started": ("restocking began", "plain"),
+    "restocking.moved": ("{quantity:+d} × {product} in {slot_id}", "plain"),
+    "restocking.held": ("{quantity} × {product} for {slot_id}: too many to be true?", "amber"),
+    "restocking.confirmed": ("{quantity} × {product} for {slot_id} are right", "plain"),
+    "restocking.dropped": ("{quantity} × {product} for {slot_id} were a mistake", "plain"),
+    "restocking.finished": ("restocking is done", "plain"),
+    "planogram.changed": ("{slot_id} is for {product} now", "plain"),
+    "node.quarantined": ("{device_id} is not believed any more: {reason_said}", "red"),
+    "node.released": ("{device_id} is believed again", "good"),
+}
 _HOW = {
     "exit": "over the exit line",
     "lost_in_exit_zone": "last seen at the exit",
@@ -204,6 +234,8 @@ class _Facts(dict[str, Any]):
                 self[name] = money(data[key], currency)
         self["product"] = names.get(str(data.get("gtin")), str(data.get("gtin")))
         self["reason_said"] = data.get("reason") or "no reason given"
+        self["approved_said"] = "old enough" if data.get("approved") else "not old enough"
+        self["place_said"] = data.get("slot_id") or "where nothing is sold"
         self["how_said"] = _HOW.get(str(data.get("how")), str(data.get("how")))
 
     def __missing__(self, key: str) -> str:

@@ -27,7 +27,7 @@ from hub.store import tables as t
 from hub.store.database import is_memory, migrate, newest_revision, open_engine, short
 from hub.store.service import Store
 
-__all__ = ["Copied", "Progress", "backup", "opened", "restore"]
+__all__ = ["Copied", "Progress", "backup", "check_database", "opened", "restore"]
 
 CHUNK = 2_000
 Progress = Callable[[str, int], None]
@@ -89,12 +89,17 @@ def restore(source: Path, url: str, *, told: Progress = lambda _t, _n: None) -> 
             engine.dispose()
 
 
+def check_database(url: str) -> None:
+    """StoreError if there is no hub's database at `url`, or one of another version."""
+    _check_lasting(url)
+    _existing(url).dispose()
+
+
 @contextmanager
 def opened(url: str) -> Iterator[Store]:
     """A database that a hub has written, with today's schema; the hub may be running. StoreError
     if it is no hub's or of another version: nothing is made and nothing brought up to date."""
-    _check_lasting(url)
-    _existing(url).dispose()
+    check_database(url)
     store = Store(url)
     try:
         yield store

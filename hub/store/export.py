@@ -15,8 +15,10 @@
                         captured_minor, debt_minor, refunded_minor}],
      "receipts":      [{visit_id, issued_us, currency, total_minor, vat_minor, charged_minor,
                         debt_minor, lines [{line, gtin, name, quantity, unit_price_minor,
-                        vat_rate, vat_minor, total_minor, reaches []}]}],
-     "products":      [{gtin, name, vat_rate, initial, restocked, in_carts, sold, unaccounted}],
+                        vat_rate, vat_minor, total_minor, reaches [], discount_minor,
+                        promotions []}]}],
+     "products":      [{gtin, name, vat_rate, initial, restocked, in_carts, sold, unaccounted,
+                        found, removed}],
      "prices":        [{gtin, from_us, price_minor}],
      "stock":         [{slot_id, gtin, on_hand}],
      "inbox":         [{position, device_id, boot_id, sequence, received_us, dead}],
@@ -110,6 +112,7 @@ def _receipts(store: Store) -> list[dict[str, Any]]:
     for row in store.rows(t.receipt_lines, "visit_id", "line"):
         visit_id = row.pop("visit_id")
         row["reaches"] = json.loads(row["reaches"])
+        row["promotions"] = json.loads(row["promotions"])
         lines.setdefault(visit_id, []).append(row)
     return [
         {**row, "lines": lines.get(row["visit_id"], [])}

@@ -66,6 +66,8 @@ def add_effects(rows: Rows, effects: Effects, state: HubState) -> None:
     for key, attempt in sorted(effects.attempts.items()):
         _attempt(rows, state, key, attempt)
     _stock(rows, state, effects.stock)
+    if effects.planogram:
+        _planogram(rows, state, effects.planogram)
     for gtin, from_us, price_minor in effects.prices:
         rows.insert(t.prices, {"gtin": gtin, "from_us": from_us, "price_minor": price_minor})
     for device_id, boot_id in sorted(effects.clocks):
@@ -79,18 +81,7 @@ def seed_rows(rows: Rows, state: HubState) -> None:
             t.prices,
             {"gtin": product.gtin, "from_us": 0, "price_minor": product.prices[0][1]},
         )
-    for slot in state.store.slots:
-        rows.upsert(
-            t.planogram,
-            {
-                "slot_id": slot.slot_id,
-                "bay_id": slot.bay_id,
-                "board_id": slot.board_id,
-                "gtin": slot.gtin,
-                "facings": slot.facings,
-                "deep": slot.deep,
-            },
-        )
+    _planogram(rows, state, {slot.slot_id for slot in state.store.slots})
     _stock(rows, state, state.stock.shelf)
 
 
@@ -221,6 +212,8 @@ def _receipt_line(state: HubState, visit: Visit, line: ChargeLine, tax: int) -> 
         "vat_minor": tax,
         "total_minor": line.gross_minor,
         "reaches": json.dumps(list(line.reaches)),
+        "discount_minor": line.discount_minor,
+        "promotions": json.dumps(list(line.promotions)),
     }
 
 
@@ -271,8 +264,27 @@ def _stock(rows: Rows, state: HubState, places: Iterable[tuple[str, str]]) -> No
                 "in_carts": sum(counts.carts.values()),
                 "sold": counts.sold,
                 "unaccounted": counts.unaccounted,
+                "found": counts.found,
+                "removed": counts.removed,
             },
         )
+
+
+def _planogram(rows: Rows, state: HubState, slot_ids: set[str]) -> None:
+    for slot in state.store.slots:
+        if slot.slot_id in slot_ids:
+            facing = state.shelves.planogram[slot.slot_id]
+            rows.upsert(
+                t.planogram,
+                {
+                    "slot_id": slot.slot_id,
+                    "bay_id": slot.bay_id,
+                    "board_id": slot.board_id,
+                    "gtin": facing.gtin,
+                    "facings": facing.facings,
+                    "deep": facing.deep,
+                },
+            )
 
 
 def _clock(rows: Rows, state: HubState, device_id: str, boot_id: str) -> None:

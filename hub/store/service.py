@@ -12,7 +12,18 @@ from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Insert, Table, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Insert,
+    Select,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -174,6 +185,10 @@ class Store:
         """All rows of a table, ordered by columns."""
         statement = select(table).order_by(*(table.c[name] for name in order))
         return self._read(statement)
+
+    def read(self, query: Select[Any]) -> list[dict[str, Any]]:
+        """The rows of a query that only reads."""
+        return self._read(query)
 
     def visit_record(self, *, visit_id: str = "", token_sha256: str = "") -> dict[str, Any] | None:
         """The stored state of a visit, by id or token."""

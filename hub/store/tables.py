@@ -207,6 +207,8 @@ receipt_lines = Table(
     Column("vat_minor", _BIG, nullable=False),
     Column("total_minor", _BIG, nullable=False),
     Column("reaches", Text, nullable=False),
+    Column("discount_minor", _BIG, nullable=False, server_default="0"),
+    Column("promotions", Text, nullable=False, server_default="[]"),
 )
 products = Table(
     "products",
@@ -219,6 +221,8 @@ products = Table(
     Column("in_carts", _BIG, nullable=False),
     Column("sold", _BIG, nullable=False),
     Column("unaccounted", _BIG, nullable=False),
+    Column("found", _BIG, nullable=False, server_default="0"),
+    Column("removed", _BIG, nullable=False, server_default="0"),
 )
 prices = Table(
     "prices",

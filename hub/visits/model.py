@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, Protocol
 
 from hub.wallet.service import ChargeLine
@@ -61,6 +61,9 @@ class Visit:
     `kind` "staff": known, but nothing is charged. `entries` people may come in on it, `entered`
     have. Fields from `kind` on came later: a dump names them only where they are not as usual, so
     that what was dumped before reads, and is dumped, as it was.
+
+    `withheld` is what was carried out and may not be sold: {gtin, quantity, why, back, reaches};
+    `back` of them were handed back.
     """
 
     visit_id: str
@@ -97,6 +100,7 @@ class Visit:
     gone_s: float | None = None
     taps: list[str] = field(default_factory=list)
     desk_payments: dict[str, str] = field(default_factory=dict)
+    withheld: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def open(self) -> bool:
@@ -145,7 +149,7 @@ class Visit:
             if item.name not in ("trail", "lines", "refunded", "companions")
             and not (item.name in _LATER and getattr(self, item.name) == _USUAL[item.name])
         }
-        row["lines"] = [asdict(line) for line in self.lines]
+        row["lines"] = [line.dump() for line in self.lines]
         row["refunded"] = {str(line): count for line, count in sorted(self.refunded.items())}
         if self.companions:
             row["companions"] = [
@@ -157,15 +161,13 @@ class Visit:
     def load(cls, row: Mapping[str, Any]) -> Visit:
         """The visit that `dump` described."""
         values = dict(row)
-        values["lines"] = [
-            ChargeLine(**{**line, "reaches": tuple(line["reaches"])}) for line in row["lines"]
-        ]
+        values["lines"] = [ChargeLine.load(line) for line in row["lines"]]
         values["refunded"] = {int(line): count for line, count in row["refunded"].items()}
         values["companions"] = [Companion(*known) for known in row.get("companions", ())]
         return cls(**values)
 
 
-_LATER = ("kind", "channel", "entries", "entered", "gone_s", "taps", "desk_payments")
+_LATER = ("kind", "channel", "entries", "entered", "gone_s", "taps", "desk_payments", "withheld")
 _USUAL = {
     item.name: item.default if item.default_factory is MISSING else item.default_factory()
     for item in fields(Visit)

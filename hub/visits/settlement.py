@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contracts.geometry import Bay
 from contracts.store_file import Node
+from hub.catalog.goods import withhold
 from hub.commands import RefundVisit, Reply
 from hub.effects import us
 from hub.errors import ConflictError, RejectedError, UnknownVisitError
@@ -111,7 +112,9 @@ def _settle(state: HubState, visit: Visit) -> None:
     if unclear:
         visit.mark_review(f"{len(unclear)} unclear reaches")
         visit.unclear = [dict(decision_data(decision)) for decision in unclear]
-    lines = state.carts.lines(visit_id, state.attributor.cart(visit_id), state.catalog)
+    quantities = state.attributor.cart(visit_id)
+    withhold(state, visit, quantities)
+    lines = state.carts.lines(visit_id, quantities, state.catalog, final=True)
     at_us = us(state.now_s)
     transaction = state.wallets.charge(visit_id, lines, at_us=at_us)
     if transaction is not None:
@@ -129,10 +132,7 @@ def _settle(state: HubState, visit: Visit) -> None:
         currency=state.store.currency,
         needs_review=visit.needs_review,
         reasons=list(visit.review_reasons),
-        lines=[
-            [line.gtin, line.quantity, line.unit_price_minor, line.vat_rate, list(line.reaches)]
-            for line in lines
-        ],
+        lines=[_line_data(line) for line in lines],
         unclear=[[decision.reach_id, decision.line] for decision in unclear],
     )
     state.effects.receipts.append(visit_id)
@@ -166,6 +166,20 @@ def _let_go(state: HubState, visit: Visit) -> None:
     for body in visit.bodies():
         body.trail.clear()
     _forget_finals(state)
+
+
+def _line_data(line: ChargeLine) -> list[object]:
+    """A line as the event says it; what promotions took off only where they did."""
+    said: list[object] = [
+        line.gtin,
+        line.quantity,
+        line.unit_price_minor,
+        line.vat_rate,
+        list(line.reaches),
+    ]
+    if line.discount_minor:
+        said += [line.discount_minor, list(line.promotions)]
+    return said
 
 
 def _resolve_hold(state: HubState, visit: Visit) -> None:
@@ -261,12 +275,6 @@ def _refund_lines(visit: Visit, command: RefundVisit) -> tuple[list[ChargeLine],
             raise RejectedError(
                 f"expected at most {left} pieces of line {wish.line}, got {wish.quantity}"
             )
-        before.append(_with_quantity(line, left))
-        back.append(_with_quantity(line, wish.quantity))
+        before.append(line.left(left))
+        back.append(line.given_back(left, wish.quantity))
     return back, before
-
-
-def _with_quantity(line: ChargeLine, quantity: int) -> ChargeLine:
-    return ChargeLine(
-        line.line, line.gtin, quantity, line.unit_price_minor, line.vat_rate, line.reaches
-    )

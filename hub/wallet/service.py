@@ -8,7 +8,7 @@ go of the hold. A refund first takes back debt, then goes back through the gatew
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -29,7 +29,8 @@ def vat_minor(gross_minor: int, rate: str, currency: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ChargeLine:
-    """So many pieces of one product at one price; prices include VAT."""
+    """So many pieces of one product at one price; prices include VAT. `discount_minor` is what
+    promotions take off the whole line."""
 
     line: int
     gtin: str
@@ -37,11 +38,48 @@ class ChargeLine:
     unit_price_minor: int
     vat_rate: str
     reaches: tuple[str, ...] = ()
+    discount_minor: int = 0
+    promotions: tuple[str, ...] = ()
 
     @property
     def gross_minor(self) -> int:
-        """Quantity times price."""
-        return self.quantity * self.unit_price_minor
+        """What is paid for the line: quantity times price, less the discount."""
+        return self.quantity * self.unit_price_minor - self.discount_minor
+
+    def left(self, quantity: int) -> ChargeLine:
+        """What the line comes to when so many of its pieces are left: their share of what was
+        paid, rounded half up. Parts given back one after the other sum to the line exactly."""
+        if not 0 <= quantity <= self.quantity:
+            raise LedgerError(f"expected 0 to {self.quantity} pieces, got {quantity}")
+        paid_minor = (2 * self.gross_minor * quantity + self.quantity) // (2 * self.quantity)
+        return replace(
+            self,
+            quantity=quantity,
+            discount_minor=quantity * self.unit_price_minor - paid_minor,
+        )
+
+    def given_back(self, left: int, quantity: int) -> ChargeLine:
+        """So many pieces, out of those that are left, with what was paid for them."""
+        paid_minor = self.left(left).gross_minor - self.left(left - quantity).gross_minor
+        return replace(
+            self,
+            quantity=quantity,
+            discount_minor=quantity * self.unit_price_minor - paid_minor,
+        )
+
+    def dump(self) -> dict[str, Any]:
+        """The line as JSON values; a line without promotions looks as it did before there were
+        any, so that old digests hold."""
+        row = asdict(self)
+        if not self.discount_minor and not self.promotions:
+            del row["discount_minor"], row["promotions"]
+        return row
+
+    @classmethod
+    def load(cls, row: Mapping[str, Any]) -> ChargeLine:
+        """The line that `dump` described."""
+        lists = {name: tuple(row[name]) for name in ("reaches", "promotions") if name in row}
+        return cls(**{**row, **lists})
 
 
 @dataclass(slots=True)
@@ -127,6 +165,8 @@ class Wallets:
             raise ConflictError(f"expected one settlement a visit, {visit_id} is settled")
         if any(line.quantity <= 0 or line.unit_price_minor < 0 for line in lines):
             raise LedgerError(f"expected lines of at least one piece on {visit_id}")
+        if any(line.discount_minor < 0 or line.gross_minor < 0 for line in lines):
+            raise LedgerError(f"expected discounts of 0 up to their lines on {visit_id}")
         total = sum(line.gross_minor for line in lines)
         on_hold = account.hold_minor if account.state == "held" else 0
         charged = min(total, on_hold)

@@ -43,8 +43,16 @@ def said_in_source() -> list[tuple[str, set[str], bool]]:
             more = any(keyword.arg is None for keyword in node.keywords)
             for part in ast.walk(node.args[0]):
                 if isinstance(part, ast.Constant) and "." in str(part.value):
-                    found.append((str(part.value), names, more))
+                    found += [(kind, names, more) for kind in _kinds_of(str(part.value), names)]
     return found
+
+
+def _kinds_of(said: str, names: set[str]) -> list[str]:
+    """The kind itself; for the beginning of one, as in f"gateway.{fact}", all with these fields."""
+    if not said.endswith("."):
+        return [said]
+    begun = [k for k, kind in KINDS.items() if k.startswith(said) and names == set(kind.fields)]
+    return begun or [said]
 
 
 def test_every_kind_that_is_said_is_listed_with_exactly_its_fields() -> None:

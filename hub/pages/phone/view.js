@@ -150,6 +150,7 @@ function cartView(state, seen) {
   return [
     h("h1", {}, left ? "Thank you, that was it" : "Your cart"),
     left ? h("p", { class: "soft" }, "You have left the store. The receipt is being made.") : null,
+    noticeCards(state.notices),
     state.lines.length
       ? h("ul", { class: "card lines", id: "cart", "aria-label": "Your cart" },
           state.lines.map((line) => lineItem(line, state.currency, { seen })))
@@ -158,6 +159,7 @@ function cartView(state, seen) {
       ? h("p", { class: "card amber", id: "unclear" },
           `We are checking ${items(state.unclear)}. If we cannot be sure, it is free.`)
       : null,
+    state.saved_minor ? h("div", { class: "card" }, savedSum(state)) : null,
     h("div", { class: "card sum" }, h("span", {}, left ? "Total" : "So far"),
       h("strong", { id: "total" }, money(state.total_minor, state.currency))),
     left ? null : h("p", { class: "soft" },
@@ -187,14 +189,50 @@ function lineItem(line, currency, { seen = null, refunded = 0 } = {}) {
   const total = money(line.total_minor, currency);
   const under = [];
   if (line.quantity > 1) under.push(`${money(line.unit_price_minor, currency)} each`);
+  if (line.discount_minor) {
+    under.push(`${(line.offers ?? []).join(", ")}: −${money(line.discount_minor, currency)}`);
+  }
   if (refunded) {
-    under.push(`${items(refunded)} given back: −${money(refunded * line.unit_price_minor, currency)}`);
+    under.push(`${items(refunded)} given back: −${money(givenBack(line, refunded), currency)}`);
   }
   return h("li", { class: seen && !seen.has(keyOf(line)) ? "fresh" : null },
     h("span", { class: "count" }, `${line.quantity}×`),
     h("span", {}, line.name),
     h("span", { class: "money" }, refunded >= line.quantity ? h("s", {}, total) : total),
     under.length ? h("span", { class: "under" }, under.join(" · ")) : null);
+}
+
+/** What so many pieces of a line brought back: their share of what was paid, rounded half up. */
+export function givenBack(line, count) {
+  const left = line.quantity - count;
+  return line.total_minor - Math.floor(
+    (2 * line.total_minor * left + line.quantity) / (2 * line.quantity));
+}
+
+/** Goods that are not simply sold, each as a card; `name` and `reason` are only ever text. */
+export function noticeCards(notices) {
+  const words = {
+    id: (row) => ["amber", `${row.name} is sold from ${row.age_min} on. Please show an ID to the staff.`],
+    closed: (row) => ["red", `${row.name} is not for sale now${because(row)}. Please put it back; it is not charged.`],
+    recalled: (row) => ["red", `${row.name} was called back${because(row)}. Please put it back; it is not charged.`],
+    hand_back: (row) => ["red", `${count(row)}${row.name} could not be sold and was not charged. Please hand it back.`],
+    recalled_bought: (row) => ["red", `${row.name} was called back${because(row)}. Do not use it; bring it back to us.`],
+  };
+  return (notices ?? []).filter((row) => words[row.kind]).map((row) => {
+    const [look, text] = words[row.kind](row);
+    return h("p", { class: `card ${look} notice`, role: "alert", "data-kind": row.kind }, text);
+  });
+}
+
+const count = (row) => (row.quantity > 1 ? `${row.quantity} × ` : "");
+const because = (row) =>
+  [row.reason ? `: ${row.reason}` : "", row.batch ? ` (batch ${row.batch})` : ""].join("");
+
+function savedSum(state) {
+  return state.saved_minor
+    ? h("div", { class: "sum" }, h("span", {}, "Saved"),
+        h("span", { class: "money", id: "saved" }, money(state.saved_minor, state.currency)))
+    : null;
 }
 
 function receiptView(state) {
@@ -207,6 +245,7 @@ function receiptView(state) {
     h("h1", {}, state.lines.length ? "Your receipt" : "Nothing taken, nothing charged"),
     h("p", { class: "soft" }, `${receipt.store} · ${new Date(1000 * receipt.settled_s).toLocaleString("en",
       { dateStyle: "medium", timeStyle: "short" })}`),
+    noticeCards(state.notices),
     receipt.not_charged
       ? h("p", { class: "card amber", id: "free" }, "We weren't sure, so it is free: ",
           `${items(receipt.not_charged)} not charged.`)
@@ -217,6 +256,7 @@ function receiptView(state) {
             lineItem(line, currency, { refunded: back.get(line.line) ?? 0 }))))
       : null,
     h("div", { class: "card" },
+      savedSum(state),
       receipt.refunded_minor ? sums("given-back", "Given back", -receipt.refunded_minor) : null,
       h("div", { class: "sum" }, h("span", {}, "Total"),
         h("strong", { id: "total" }, money(due_minor, currency))),
