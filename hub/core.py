@@ -44,7 +44,7 @@ from hub.wallet.told import told
 
 __all__ = ["LEVEL", "HubCore"]
 
-LEVEL = 1
+LEVEL = 2
 """The newest level of the rules. A database that began under an older one goes by that until a
 hub that knows this one starts on it (Adopt)."""
 

@@ -62,14 +62,25 @@ class Bus(Protocol):
 
 
 class HubClock:
-    """Hub seconds: UTC at the start, then the monotonic clock, so that they never jump."""
+    """Hub seconds: UTC at the start, then the monotonic clock, so that they never jump.
 
-    def __init__(self) -> None:
-        self._anchor_s = time.time() - time.monotonic()
+    They begin at `at_least_s`, what the database knows, where UTC was set back while the hub was
+    down. Hub time would otherwise stand still until UTC had caught up, and with it every wait.
+    """
+
+    def __init__(
+        self,
+        *,
+        at_least_s: float = 0.0,
+        utc: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._monotonic = monotonic
+        self._anchor_s = max(utc(), at_least_s) - monotonic()
 
     def __call__(self) -> float:
         """Now."""
-        return self._anchor_s + time.monotonic()
+        return self._anchor_s + self._monotonic()
 
 
 @dataclass(slots=True)

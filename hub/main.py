@@ -76,7 +76,7 @@ def _run(settings: HubSettings) -> int:
         listener.close()
         raise
     faults: list[str] = []
-    driver = Driver(hub, HubClock(), tick_s=settings.tick_s)
+    driver = Driver(hub, HubClock(at_least_s=hub.core.state.now_s), tick_s=settings.tick_s)
     bus = HubMqtt(settings, layout.store_id, on_news=driver.wake)
     app = create_app(driver, settings)
     server = uvicorn.Server(
