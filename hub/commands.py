@@ -27,6 +27,7 @@ from hub.catalog.commands import (
 from hub.command import Command as _Base
 from hub.command import Reply
 from hub.devices.commands import TrustDevice
+from hub.disputes.commands import DecideDispute, OpenDispute
 from hub.inventory.commands import (
     ChangePlanogram,
     ConfirmMove,
@@ -39,6 +40,7 @@ from hub.inventory.commands import (
     StartRestocking,
 )
 from hub.retention.commands import Forget
+from hub.review.commands import DecideReview, SetAftercare
 from hub.visits.commands import (
     ENTRIES_MAX,
     AddBadge,
@@ -59,6 +61,7 @@ from hub.wallet.gateway_commands import GatewayTold
 
 __all__ = [
     "COMMAND",
+    "RECALLED",
     "AddBadge",
     "AddPromotion",
     "Adopt",
@@ -72,6 +75,8 @@ __all__ = [
     "ConfirmAge",
     "ConfirmMove",
     "CountSlot",
+    "DecideDispute",
+    "DecideReview",
     "EndPromotion",
     "EndVisit",
     "FindPieces",
@@ -83,6 +88,7 @@ __all__ = [
     "LetIn",
     "LiftRecall",
     "MoveStock",
+    "OpenDispute",
     "OpenForTrack",
     "OpenVisit",
     "PongArrived",
@@ -99,6 +105,7 @@ __all__ = [
     "Restock",
     "Resume",
     "RevokeBadge",
+    "SetAftercare",
     "SetAgeLimit",
     "SetGoodsPolicy",
     "SetSaleHours",
@@ -252,6 +259,10 @@ Command = (
     | AddBadge
     | RevokeBadge
     | SettleAtDesk
+    | OpenDispute
+    | DecideDispute
+    | DecideReview
+    | SetAftercare
     | AddPromotion
     | CloseProduct
     | ConfirmAge
@@ -275,3 +286,13 @@ Command = (
     | TrustDevice
 )
 COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])
+RECALLED = (
+    RefundVisit,
+    SettleAtDesk,
+    GatewayTold,
+    FindPieces,
+    OpenDispute,
+    DecideDispute,
+    DecideReview,
+)
+"""Commands about a visit that may have been closed long ago."""

@@ -129,7 +129,8 @@ def _serve(
     store_id = hub.core.state.store.store_id
     faults: list[str] = []
     lost: list[str] = []
-    driver = Driver(hub, HubClock(), tick_s=settings.tick_s, retention=settings.retention)
+    clock = HubClock(at_least_s=hub.core.state.now_s)
+    driver = Driver(hub, clock, tick_s=settings.tick_s, retention=settings.retention)
     bus = HubMqtt(settings, store_id, on_news=driver.wake, owner=lambda: driver.owner)
     app = create_app(driver, settings)
     server = uvicorn.Server(
@@ -157,6 +158,7 @@ def _serve(
     bus.start()
     try:
         driver.start(bus)
+        app.state.errands.start()
         log = structlog.get_logger("hub")
         port = listener.getsockname()[1]
         log.info("hub.listening", port=port, store=store_id, epoch=hub.store.lease.epoch)
@@ -164,6 +166,7 @@ def _serve(
         with keeping(settings, hub.core.state.store, driver.now) as app.state.fiscal:
             server.run(sockets=[listener.dup()])
     finally:
+        app.state.errands.stop()
         driver.stop()
         bus.stop()
     if faults:

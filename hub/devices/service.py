@@ -26,6 +26,8 @@ from hub.visits.settlement import could_be
 
 __all__ = ["SEQUENCED", "apply_message", "pong", "trust"]
 
+OVERTAKEN_LEVEL = 2
+"""From this level of rules on, late floor news of a boot that has ended revives no track."""
 SEQUENCED: tuple[type[Message], ...] = (
     NodeBorn,
     ReachOpened,
@@ -46,7 +48,7 @@ def apply_message(
     estimate = boot.clock.estimate()
     offset_s = estimate.offset_s
     if isinstance(message, FloorTracksMoved):
-        _floor(state, device, message, offset_s)
+        _floor(state, device, boot, message, offset_s)
     elif isinstance(message, Watermark):
         _watermark(state, device, boot, message, offset_s)
     elif isinstance(message, ReachOpened):
@@ -155,7 +157,9 @@ def _remember(state: HubState, reach: NearReach) -> None:
         state.count("reaches_forgotten")
 
 
-def _floor(state: HubState, device: Device, message: FloorTracksMoved, offset_s: float) -> None:
+def _floor(
+    state: HubState, device: Device, boot: Boot, message: FloorTracksMoved, offset_s: float
+) -> None:
     if device.device_id not in state.floor_nodes:
         state.count("floor_news_of_others")
         return
@@ -165,6 +169,9 @@ def _floor(state: HubState, device: Device, message: FloorTracksMoved, offset_s:
         moved = segment_in_hub_time(segment, offset_s)
         state.attributor.track(moved)
         track, fresh = state.floor.news(moved, t_s)
+        if boot.superseded and state.level >= OVERTAKEN_LEVEL:
+            # Nobody will ever say that it is lost: the boot that would have said so is over.
+            state.floor.lose(track)
         if segment.linked_from is not None:
             link(state, track, segment.linked_from)
         if track.visit_id is not None and fresh:

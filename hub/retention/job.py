@@ -92,7 +92,7 @@ def erase(store: Store, due: Due) -> None:
         statements += _blanked(store, due.visit_ids[begin : begin + CHUNK])
     for _name, table, condition in _conditions(due.cutoffs, _needless(store)):
         statements.append(delete(table).where(condition))
-    store.run(statements)
+    store.run_all(statements)
     store.scrub()
 
 

@@ -2,6 +2,7 @@
 // read aloud, and which lines have been shown before.
 
 import { change, keyOf, tone, viewOf } from "./view.js";
+import { afterOpen, afterRestore } from "./after.js";
 
 /** The screen of one page. `parts` gives qr address, renew and again, and now_s. */
 export function makeScreen(parts) {
@@ -14,9 +15,11 @@ export function makeScreen(parts) {
 
   const put = (elements) => {
     const focused = document.activeElement?.id;
-    const open = view.querySelector("details")?.open;
+    const open = view.querySelector("details.privacy")?.open;
+    const kept = afterOpen(view);
     view.replaceChildren(...elements.flat().filter((child) => child));
-    if (open && view.querySelector("details")) view.querySelector("details").open = true;
+    if (open && view.querySelector("details.privacy")) view.querySelector("details.privacy").open = true;
+    afterRestore(view, kept);
     if (focused) document.getElementById(focused)?.focus();
   };
 
@@ -44,6 +47,10 @@ export function makeScreen(parts) {
     /** Draws again what has not changed but for the time. */
     tick() {
       if (last?.code) draw();
+    },
+    /** Draws the state again with what is known besides. */
+    again() {
+      if (last) draw();
     },
     /** Shows something that is no state of the hub. */
     plain(elements) {
