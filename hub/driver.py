@@ -260,7 +260,7 @@ class Driver:
         record = self.hub.store.visit_record(token_sha256=digest)
         if record is None:
             raise UnknownVisitError("expected the token of a visit, got one that is unknown")
-        account = None if record["account"] is None else Account(**record["account"])
+        account = None if record["account"] is None else Account.load(record["account"])
         return Visit.load(record["visit"]), account
 
     def payer_of(self, token: str) -> str:

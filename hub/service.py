@@ -188,7 +188,7 @@ class Hub:
         """Lets time pass: decisions, settlements, retries, pings."""
         self._check(started=True)
         now = self._now(now_s)
-        if self.core.busy:
+        if self.core.busy or self.core.due(now):
             self._journal("tick", c.Tick().model_dump_json(), now)
             self._keep(self.core.tick(now))
             self._ask(now)
@@ -200,7 +200,7 @@ class Hub:
         """Does a command durably, or raises RejectedError and changes nothing."""
         self._check(started=True)
         now = self._now(now_s)
-        remembers = c.RefundVisit | c.SettleAtDesk | c.GatewayTold | c.FindPieces
+        remembers = c.RefundVisit | c.SettleAtDesk | c.GatewayTold | c.FindPieces | c.PayDebt | c.WaiveDebt
         if isinstance(command, remembers) and command.visit_id is not None:
             self._recall(command.visit_id, now)
         reply = self._do(command, now)

@@ -31,6 +31,7 @@ from hub.errors import (
     RejectedError,
     StoreError,
     UnknownVisitError,
+    UnknownWalletError,
 )
 from hub.settings import HubSettings
 
@@ -44,6 +45,7 @@ _HEADERS = (
 )
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (UnknownVisitError, 404),
+    (UnknownWalletError, 404),
     (ConflictError, 409),
     (RejectedError, 422),
     (LedgerError, 422),
