@@ -331,7 +331,8 @@ def covered(state: HubState, visit: Visit, leg: Leg) -> None:
 
 
 def note(state: HubState, visit_id: str) -> None:
-    """Keeps the wallet's list of debts in step with a visit's account."""
+    """A visit's account changed: its rows are written anew, and its wallet's debts follow."""
+    state.effects.visits.add(visit_id)
     account = state.wallets.accounts.get(visit_id)
     purse = None if account is None else state.wallets.purses.all.get(account.payer)
     if account is None or purse is None:

@@ -159,7 +159,7 @@ def _failed(state: HubState, payment: Payment, outcome: str) -> None:
         reason=outcome,
     )
     for visit_id in payment.visits:
-        transaction = state.wallets.tab_failed(visit_id, at_us=us(state.now_s))
+        transaction = state.wallets.tab_failed(visit_id, payment.key, at_us=us(state.now_s))
         if transaction is not None:
             state.effects.transactions.append(transaction)
             owed = state.wallets.account(visit_id).debt_minor

@@ -300,13 +300,14 @@ class Wallets:
         account.refresh()
         return share
 
-    def tab_failed(self, visit_id: str, *, at_us: int) -> Transaction | None:
-        """The tab could not be captured: the visit's share becomes a debt."""
+    def tab_failed(self, visit_id: str, paid_by: str, *, at_us: int) -> Transaction | None:
+        """The hold that was to pay the tab could not: the visit's share becomes a debt."""
         account = self.account(visit_id)
         share = account.on_tab_minor
         for leg in account.tabbed:
             account.charged_minor -= leg.left_minor
-            leg.state, leg.charged_minor, leg.refunded_minor = "expired", 0, 0
+            leg.state, leg.paid_by = "expired", paid_by
+            leg.charged_minor = leg.refunded_minor = 0
         account.refresh()
         if not share:
             return None
