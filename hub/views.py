@@ -12,6 +12,7 @@ from hub.state import HubState
 from hub.visits.judging import claim_of, entry_code
 from hub.visits.model import Visit, phone_word
 from hub.wallet.service import Account, ChargeLine, vat_minor
+from hub.wallet.views import money_view
 
 __all__ = ["claim_view", "layout_view", "mirror_view", "phone_view", "staff_view"]
 
@@ -54,6 +55,7 @@ def phone_view(
         "saved_minor": sum(line.discount_minor for line in lines),
         "notices": notices(state, visit),
         "refusal": visit.refusal,
+        "money": money_view(state, visit, account),
         "receipt": _receipt(state, visit, account) if visit.stage == "final" else None,
     }
 

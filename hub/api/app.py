@@ -23,6 +23,7 @@ from hub.api.reports import report_routes
 from hub.api.staff import staff_routes
 from hub.api.streams import Streams
 from hub.api.tiles import TileStore, tile_routes
+from hub.api.wallets import wallet_routes
 from hub.driver import Driver
 from hub.errors import (
     ConflictError,
@@ -67,6 +68,7 @@ def create_app(driver: Driver, settings: HubSettings) -> FastAPI:
     app.add_middleware(_Hardened)
     limiter = Limiter(VISITS_PER_MINUTE_MAX, 60.0, time.monotonic)
     app.include_router(phone_routes(driver, streams, limiter))
+    app.include_router(wallet_routes(driver, streams, auth))
     app.include_router(staff_routes(driver, streams, auth))
     app.include_router(entry_routes(driver, settings, auth))
     app.include_router(goods_routes(driver, auth))

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import segno
 from fastapi import APIRouter, HTTPException, Path, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from hub.api.auth import Limiter, check_origin
 from hub.api.streams import Streams
@@ -37,6 +37,10 @@ class NewVisit(BaseModel):
     entries: Annotated[
         int, Field(ge=1, le=ENTRIES_MAX, description="people who come in on this wallet")
     ] = 1
+    wallet: Annotated[
+        SecretStr | None,
+        Field(min_length=20, max_length=100, description="the token of the wallet that pays"),
+    ] = None
 
 
 class GroupSize(BaseModel):
@@ -70,12 +74,14 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
         limiter.count(client)
         token = secrets.token_urlsafe(24)
         wanted = wish or NewVisit()
+        wallet = wanted.wallet
         driver.command(
             OpenVisit(
                 token_sha256=_digest(token),
                 visit_key=secrets.token_hex(10),
                 payer=wanted.payer,
                 entries=wanted.entries,
+                wallet_sha256=None if wallet is None else _digest(wallet.get_secret_value()),
             )
         )
         return _opened(token)

@@ -9,7 +9,7 @@ from hub.state import HubState
 from hub.visits.model import Visit
 from hub.wallet.account import Account
 from hub.wallet.commands import AddTip, PayDebt, WaiveDebt
-from hub.wallet.funding import ask_leg, note, pay_from_balance, sources_of
+from hub.wallet.funding import ask_leg, covered, note, pay_from_balance, sources_of
 from hub.wallet.sales import amount_text
 
 __all__ = ["add_tip", "pay_debt", "tip_left_s", "waive_debt"]
@@ -107,6 +107,7 @@ def add_tip(state: HubState, command: AddTip) -> Reply:
         state.effects.transactions.append(
             state.wallets.tip(visit.visit_id, amount_minor, at_us=at_us, source=name)
         )
+        covered(state, visit, account.legs[-1])
         if source == "gift":
             state.effects.cards.add(name.removeprefix("gift:"))
     note(state, visit.visit_id)

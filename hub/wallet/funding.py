@@ -197,9 +197,17 @@ def resolve(state: HubState, visit: Visit) -> None:
             _to_tab(state, visit, leg)
         else:
             ask_leg(state, visit, leg, "capture", leg.charged_minor)
+    _moved(state, visit, "visit", -account.total_minor)
     if account.debt_minor:
         settle_debt(state, visit)
     note(state, visit.visit_id)
+
+
+def _moved(state: HubState, visit: Visit, kind: str, amount_minor: int) -> None:
+    """A row for the wallet's list of latest movements."""
+    purse = state.wallets.purses.all.get(visit.payer)
+    if purse is not None and amount_minor:
+        purse.moved(state.now_s, kind, amount_minor, visit_id=visit.visit_id)
 
 
 def _resolve_balance(state: HubState, visit: Visit, leg: Leg) -> None:
@@ -260,6 +268,7 @@ def pay_from_balance(
     account = state.wallets.account(visit.visit_id)
     _touch(state, account.legs[-1])
     state.event("debt.paid", visit.visit_id, amount_minor=amount_minor, source=name)
+    _moved(state, visit, "debt_paid", -amount_minor)
     note(state, visit.visit_id)
 
 
@@ -325,8 +334,10 @@ def covered(state: HubState, visit: Visit, leg: Leg) -> None:
     """A leg was captured: tells what it was for."""
     if leg.purpose == "tip":
         state.event("tip.captured", visit.visit_id, amount_minor=leg.captured_minor)
+        _moved(state, visit, "tip", -leg.captured_minor)
     elif leg.purpose == "debt":
         state.event("debt.paid", visit.visit_id, amount_minor=leg.captured_minor, source="card")
+        _moved(state, visit, "debt_paid", -leg.captured_minor)
     note(state, visit.visit_id)
 
 

@@ -1,4 +1,4 @@
-"""A journal written before there were wallets leads to the very same events, entries and records."""
+"""A journal of before there were wallets leads to the very same events, entries and records."""
 
 from __future__ import annotations
 
