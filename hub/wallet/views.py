@@ -80,6 +80,8 @@ def money_view(state: HubState, visit: Visit, account: Account | None) -> dict[s
         "refused_extra": "" if account is None else account.refused_extra,
         "tip_minor": 0 if account is None else account.tip_minor,
         "tip_paid_minor": 0 if account is None else account.tip_paid_minor,
+        "tip_open": account is not None
+        and any(leg.open for leg in account.legs if leg.purpose == "tip"),
         "tip_minor_max": wallet.tip_minor_max if open_for_tips else 0,
         "tip_until_s": (visit.exited_s or 0.0) + wallet.tip_window_s if open_for_tips else None,
     }
