@@ -35,8 +35,7 @@ def sources_of(state: HubState, visit: Visit, need_minor: int) -> tuple[list[Par
     """Who pays how much of `need_minor`, in the shopper's order, and what nobody pays."""
     purses = state.wallets.purses
     purse = purses.all.get(visit.payer)
-    names = [f"gift:{card_id}" for card_id in purses.visit_cards.get(visit.visit_id, ())]
-    names += ["card"] if purse is None else purse.order
+    names = _visit_cards(state, visit) + (["card"] if purse is None else purse.order)
     parts: list[Part] = []
     for name in dict.fromkeys(names):
         if need_minor <= 0:
@@ -51,6 +50,18 @@ def sources_of(state: HubState, visit: Visit, need_minor: int) -> tuple[list[Par
             parts.append((kind, account, amount_minor))
             need_minor -= amount_minor
     return parts, max(0, need_minor)
+
+
+def _visit_cards(state: HubState, visit: Visit) -> list[str]:
+    """Gift cards that were given for this visit alone, before its gate and after."""
+    purses = state.wallets.purses
+    waiting = purses.visit_cards.get(visit.visit_id, [])
+    account = state.wallets.accounts.get(visit.visit_id)
+    legs = [] if account is None else account.legs
+    used = [leg.account.removeprefix("gift:") for leg in legs if leg.source == "gift"]
+    purse = purses.all.get(visit.payer)
+    claimed = [] if purse is None else purse.cards
+    return [f"gift:{card_id}" for card_id in [*waiting, *used] if card_id not in claimed]
 
 
 def _spendable(state: HubState, account: str) -> int:

@@ -23,9 +23,9 @@ __all__ = [
     "payer_of",
 ]
 
-MOVEMENTS_KEPT = 50
+MOVEMENTS_KEPT = 20
 """Latest movements shown on a wallet's page; all of them are in the ledger."""
-IDS_KEPT = 200
+IDS_KEPT = 50
 """Latest ids of commands a wallet remembers, so that a repeated one does nothing."""
 CARDS_MAX = 10
 """Gift cards on one wallet."""

@@ -14,9 +14,6 @@ from hub.wallet.purses import GiftCard, Purse
 
 __all__ = ["card_view", "money_view", "payer_view", "wallet_view"]
 
-SHOWN = 20
-"""Latest movements on the page."""
-
 
 def wallet_view(state: HubState, secret_sha256: str) -> dict[str, Any]:
     """A wallet as its owner sees it; UnknownWalletError for any other secret."""
@@ -116,7 +113,7 @@ def _purse_view(state: HubState, purse: Purse) -> dict[str, Any]:
         ],
         "tab_minor": 0 if purse.tab is None else purse.tab.amount_minor,
         "visits": _visits(state, purse.payer),
-        "movements": purse.movements[: -SHOWN - 1 : -1],
+        "movements": purse.movements[::-1],
     }
 
 

@@ -23,6 +23,7 @@ const screen = makeScreen((state) => ({
   group: visitor ? group : null,
   tip: (minor) => ask("tip", { tip_id: once(), amount_minor: minor }),
   pay: () => ask("debt", { pay_id: once() }),
+  card: visitor ? useCard : null,
   again: visitor ? h("button", { type: "button", class: "quiet", id: "again", onclick: forget },
     "Start another visit") : null,
 }));
@@ -98,6 +99,8 @@ async function group(entries) {
 }
 
 const once = () => `p-${crypto.getRandomValues(new Uint32Array(3)).join("-")}`;
+
+const useCard = async (code) => await ask("card", { code }) || "It pays first. What is left stays on the card.";
 
 /** Asks something about this visit; returns the store's own words if it says no. */
 async function ask(path, body) {

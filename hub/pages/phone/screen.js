@@ -14,9 +14,10 @@ export function makeScreen(parts) {
 
   const put = (elements) => {
     const focused = document.activeElement?.id;
-    const open = view.querySelector("details")?.open;
+    const words = (details) => details.querySelector("summary")?.textContent;
+    const open = new Set([...view.querySelectorAll("details[open]")].map(words));
     view.replaceChildren(...elements.flat().filter((child) => child));
-    if (open && view.querySelector("details")) view.querySelector("details").open = true;
+    for (const details of view.querySelectorAll("details")) if (open.has(words(details))) details.open = true;
     if (focused) document.getElementById(focused)?.focus();
   };
 

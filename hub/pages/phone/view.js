@@ -28,10 +28,10 @@ const items = (count) => (count === 1 ? "1 item" : `${count} items`);
 const percent = (rate) => `${+(100 * Number(rate)).toFixed(2)} %`;
 
 /** The whole view of a state. `seen` holds keys of lines that were shown before. */
-export function viewOf(state, { now_s, qr, renew, group, seen, again, tip, pay }) {
+export function viewOf(state, { now_s, qr, renew, group, seen, again, tip, pay, card }) {
   switch (state.stage) {
     case "issued":
-      return codeView(state, { now_s, qr, renew, group });
+      return codeView(state, { now_s, qr, renew, group, card });
     case "entering":
     case "binding":
       return [...enteringView(state), ...nextView(state, { now_s, qr })];
@@ -77,7 +77,7 @@ export function privacyNote() {
       "Software never accuses anyone. What it is not sure of is free, unless a person looked."));
 }
 
-function codeView(state, { now_s, qr, renew, group }) {
+function codeView(state, { now_s, qr, renew, group, card }) {
   const left_s = Math.ceil(state.code_expires_s - now_s);
   if (left_s <= 0) {
     return [
@@ -94,6 +94,7 @@ function codeView(state, { now_s, qr, renew, group }) {
     h("p", { class: "card" },
       `At the gate ${money(state.hold_minor, state.currency)} are reserved, not charged. ` +
       "You pay for what you take, once, when you leave."),
+    card ? giftCard(card) : null,
     h("div", { class: "foot" }, privacyNote()),
   ];
 }
@@ -130,6 +131,23 @@ function groupSize(state, group) {
     h("span", { id: "people" }, state.entries === 1
       ? "Just me" : `${state.entries} people, on my wallet`),
     button("more", "One person more", "+", state.entries + 1));
+}
+
+/** A gift card that pays first for this visit; made once, so that a code is not lost in redrawing. */
+let giftForm = null;
+function giftCard(card) {
+  if (giftForm?.card === card) return giftForm.element;
+  const input = h("input", {
+    id: "gift-code", autocomplete: "off", autocapitalize: "characters", spellcheck: "false",
+    placeholder: "XXXX-XXXX-XXXX-XXXX", "aria-label": "Gift card code", maxlength: 60,
+  });
+  const told = h("p", { class: "soft", role: "alert", id: "gift-told" });
+  const use = async () => { told.textContent = await card(input.value.trim()); };
+  const element = h("details", { class: "card" },
+    h("summary", {}, "Pay with a gift card"),
+    input, h("button", { type: "button", id: "gift-use", class: "quiet", onclick: use }, "Use it for this visit"), told);
+  giftForm = { card, element };
+  return element;
 }
 
 /** Seconds as m:ss. */

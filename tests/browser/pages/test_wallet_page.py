@@ -95,6 +95,24 @@ def test_the_order_is_the_shoppers(phone: Any, store: Any) -> None:
     assert httpx.get(url).json()["order"] == ["card"]
 
 
+def test_a_guest_pays_one_visit_with_a_card(phone: Any, store: Any, story: Any) -> None:
+    phone.goto(f"{store.hub_url}/phone/")
+    phone.eval("localStorage.clear()")
+    phone.goto(f"{store.hub_url}/phone/?again")
+    phone.click("#begin")
+    phone.until("document.querySelector('#qr')?.naturalWidth > 0")
+    phone.eval("document.querySelector('details').open = true")
+    phone.eval(f"document.querySelector('#gift-code').value = {issue(store, 6000)!r}")
+    phone.click("#gift-use")
+    phone.until_text("It pays first", "#gift-told")
+    story.enter("gus", store.phone(phone.eval(TOKEN))["code"])
+    story.take("gus", "bay-b-1-l")
+    phone.until_text("€3.29", "#total")
+    story.leave("gus")
+    phone.until_text("€3.29 from a gift card", "#split")
+    assert phone.faults == []
+
+
 def test_a_wrong_code_is_told_and_changes_nothing(phone: Any, store: Any) -> None:
     open_wallet(phone, store)
     add_card(phone, "ABCD-EFGH-JKLM-NPQR", "#redeem")

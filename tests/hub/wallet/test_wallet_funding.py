@@ -251,6 +251,18 @@ def test_a_gift_card_pays_for_a_guest_and_keeps_the_rest(make_till: Make) -> Non
         till.do(c.UseGiftCard(token_sha256=sha("code-one-1"), code_sha256=sha("card-a")))
 
 
+def test_a_guests_card_pays_beyond_the_hold_and_the_tip(make_till: Make) -> None:
+    till = make_till(tip_minor_max=500)
+    till.gift("card-a", 2300)
+    visit = till.visit("code-one-1")
+    till.do(c.UseGiftCard(token_sha256=sha("code-one-1"), code_sha256=sha("card-a")))
+    till.shop("code-one-1", 9, BREAD)
+    assert (till.account(visit).captured_minor, till.account(visit).debt_minor) == (2241, 0)
+    till.tip("code-one-1", 100)
+    assert (till.posted("gift:card-a"), till.gateway.totals().captured_minor) == (0, 41)
+    assert till.posted("tips") == -100
+
+
 def test_a_wallet_is_spent_by_its_secret_only(make_till: Make) -> None:
     till = make_till()
     payer = till.open_wallet("my-secret")
