@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ from hub.store.service import Store
 from hub.visits.codes import KeyRing
 from hub.visits.judging import judged_scan
 from hub.wallet.asking import ask_once, near_totals
+from hub.wallet.debts import may_pay
 from hub.wallet.fake import FakeGateway
 from hub.wallet.gateway import GatewayRequest, PaymentGateway
 
@@ -200,9 +201,11 @@ class Hub:
         """Does a command durably, or raises RejectedError and changes nothing."""
         self._check(started=True)
         now = self._now(now_s)
-        remembers = c.RefundVisit | c.SettleAtDesk | c.GatewayTold | c.FindPieces | c.PayDebt | c.WaiveDebt
+        remembers = c.RefundVisit | c.SettleAtDesk | c.GatewayTold | c.FindPieces | c.WaiveDebt
         if isinstance(command, remembers) and command.visit_id is not None:
             self._recall(command.visit_id, now)
+        elif isinstance(command, c.PayDebt):
+            self._recall(command.visit_id, now, lambda visit: may_pay(visit, command))
         reply = self._do(command, now)
         self._commit()
         self._ask(now)
@@ -424,11 +427,13 @@ class Hub:
             self.live.count("gateway_setup_errors")
         return answer
 
-    def _recall(self, visit_id: str, now: float) -> None:
+    def _recall(
+        self, visit_id: str, now: float, wanted: Callable[[dict[str, Any]], bool] = lambda _v: True
+    ) -> None:
         if visit_id in self.core.state.visits:
             return
         record = self.store.visit_record(visit_id=visit_id)
-        if record is not None:
+        if record is not None and wanted(record["visit"]):
             self._do(c.Recall(record=record), now)
 
     def _snapshot(self, now: float) -> None:

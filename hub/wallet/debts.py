@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from hub.command import Reply
 from hub.effects import us
 from hub.errors import ConflictError, RejectedError, UnknownVisitError
@@ -10,9 +13,10 @@ from hub.visits.model import Visit
 from hub.wallet.account import Account
 from hub.wallet.commands import AddTip, PayDebt, WaiveDebt
 from hub.wallet.funding import ask_leg, covered, note, pay_from_balance, sources_of
+from hub.wallet.purses import payer_of
 from hub.wallet.sales import amount_text
 
-__all__ = ["add_tip", "pay_debt", "tip_left_s", "waive_debt"]
+__all__ = ["add_tip", "may_pay", "pay_debt", "tip_left_s", "waive_debt"]
 
 PAY_IDS_MAX = 20
 """Attempts to pay or waive one visit's debt."""
@@ -122,6 +126,12 @@ def tip_left_s(state: HubState, visit: Visit) -> float:
     if visit.exit_kind == "unseen":
         return 0.0
     return max(0.0, visit.exited_s + wallet.tip_window_s - state.now_s)
+
+
+def may_pay(visit: Mapping[str, Any], command: PayDebt) -> bool:
+    """Whether a stored visit is of whoever asks: only then is it called back into memory."""
+    payer = None if command.wallet_sha256 is None else payer_of(command.wallet_sha256)
+    return bool(command.token_sha256 == visit["token_sha256"] or payer == visit["payer"])
 
 
 def _visit(state: HubState, visit_id: str) -> Visit:

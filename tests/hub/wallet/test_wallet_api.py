@@ -220,3 +220,18 @@ def test_staffs_part_needs_the_password(
     digest = counter.till.hub.digest()
     assert counter.client.request(method, path, json={}).status_code == 401
     assert counter.till.hub.digest() == digest
+
+
+def test_no_secret_and_no_code_is_in_the_database(
+    make_till: Callable[..., Till], tmp_path: Path
+) -> None:
+    counter = Counter(make_till(url=f"sqlite:///{tmp_path / 'hub.sqlite'}"))
+    url, token = counter.open()
+    code = counter.card(500)["code"]
+    counter.client.post(f"{url}/cards", json={"code": code})
+    phone, _opened = counter.visit(token)
+    counter.till.hub.export_json()
+    kept = b"".join(path.read_bytes() for path in sorted(tmp_path.iterdir()))
+    assert b"open_wallet" in kept
+    for secret in (token, code, code.replace("-", ""), phone.rsplit("/", 1)[1]):
+        assert secret.encode() not in kept

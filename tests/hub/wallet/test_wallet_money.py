@@ -268,6 +268,10 @@ def test_a_debt_of_long_ago_is_paid(make_till: Make) -> None:
         till.visit(f"code-more-{number}")
         till.shop(f"code-more-{number}", 1)
     assert visit not in state.visits
+    digest = till.hub.digest()
+    with pytest.raises(UnknownVisitError):
+        till.do(_pay(visit, "p1", token_sha256=sha("a-stranger")))
+    assert till.hub.digest() == digest
     till.do(_pay(visit, "p1", token_sha256=sha("code-owe-1")))
     assert till.posted("debt:anna") == 0
 

@@ -8,6 +8,7 @@ from typing import Any
 from auditor.ledger import audit
 from contracts.store_file import StoreFile, Wallet, parse_store_file
 from hub import commands as c
+from hub.rules import Rules
 from hub.service import Hub
 from hub.wallet.account import Account
 from hub.wallet.fake import FakeGateway, FaultPlan
@@ -36,26 +37,36 @@ class Till:
     """One hub and its gateway. Every call moves the time on by what it takes."""
 
     def __init__(
-        self, *, url: str = "sqlite:///:memory:", faults: FaultPlan | None = None, **wallet: Any
+        self,
+        *,
+        url: str = "sqlite:///:memory:",
+        faults: FaultPlan | None = None,
+        snapshot_every: int = 20_000,
+        **wallet: Any,
     ) -> None:
         self.faults = faults
         self.gateway = FakeGateway(faults=lambda r, n: self.faults(r, n) if self.faults else "none")
         self.layout = layout(**wallet)
         self.url = url
-        self.hub = self._open()
+        self.snapshot_every = snapshot_every
+        self.hub = self.reopened()
+        self.hub.start(0.0)
         self.day = Day()
         self.day.born(0.0)
         self.now_s = 0.0
         self.numbers = 0
         self.play()
 
-    def _open(self) -> Hub:
-        hub = Hub.open(
-            self.layout, url=self.url, attributor=NearestAttributor, gateway=self.gateway
+    def reopened(self) -> Hub:
+        """A hub on the same database; its nodes answer no ping, so nothing waits for one."""
+        return Hub.open(
+            self.layout,
+            url=self.url,
+            attributor=NearestAttributor,
+            gateway=self.gateway,
+            rules=Rules(clock_wait_s=0.0),
+            snapshot_every=self.snapshot_every,
         )
-        hub.core.state.rules = hub.core.state.rules.model_copy(update={"clock_wait_s": 0.0})
-        hub.start(0.0)
-        return hub
 
     def close(self) -> None:
         """Closes hub and gateway."""
