@@ -53,15 +53,19 @@ def sources_of(state: HubState, visit: Visit, need_minor: int) -> tuple[list[Par
 
 
 def _visit_cards(state: HubState, visit: Visit) -> list[str]:
-    """Gift cards that were given for this visit alone, before its gate and after."""
+    """Gift cards that were given for this visit alone, before its gate and after. One that a
+    wallet has claimed since is that wallet's."""
     purses = state.wallets.purses
     waiting = purses.visit_cards.get(visit.visit_id, [])
     account = state.wallets.accounts.get(visit.visit_id)
     legs = [] if account is None else account.legs
     used = [leg.account.removeprefix("gift:") for leg in legs if leg.source == "gift"]
-    purse = purses.all.get(visit.payer)
-    claimed = [] if purse is None else purse.cards
-    return [f"gift:{card_id}" for card_id in [*waiting, *used] if card_id not in claimed]
+    return [
+        f"gift:{card_id}"
+        for card_id in [*waiting, *used]
+        if purses.cards[card_id].payer is None
+        or (card_id in waiting and purses.cards[card_id].payer == visit.payer)
+    ]
 
 
 def _spendable(state: HubState, account: str) -> int:

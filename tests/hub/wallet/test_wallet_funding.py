@@ -263,6 +263,17 @@ def test_a_guests_card_pays_beyond_the_hold_and_the_tip(make_till: Make) -> None
     assert till.posted("tips") == -100
 
 
+def test_a_card_claimed_before_the_gate_pays_for_its_wallet_only(make_till: Make) -> None:
+    till = make_till()
+    till.gift("card-a", 2500)
+    visit = till.visit("code-one-1")
+    till.do(c.UseGiftCard(token_sha256=sha("code-one-1"), code_sha256=sha("card-a")))
+    till.open_wallet("s1")
+    till.claim("s1", "card-a")
+    till.enter("code-one-1")
+    assert [leg.source for leg in till.account(visit).legs] == ["card"]
+
+
 def test_a_wallet_is_spent_by_its_secret_only(make_till: Make) -> None:
     till = make_till()
     payer = till.open_wallet("my-secret")
