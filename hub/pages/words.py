@@ -171,6 +171,7 @@ _OF_MONEY: dict[str, tuple[str, Tone]] = {
     "refund.paid": ("{amount} were paid back", "good"),
     "refund.unpaid": ("{amount} must be paid back another way", "red"),
     "gateway.refused": ("the payment gateway said no: {reason_said}", "red"),
+    "hold.split": ("several sources hold it", "plain"),
     "hold.extension_asked": ("the cart outgrows the hold: {amount} more are asked for", "plain"),
     "hold.extended": ("{amount} more reserved, not charged", "plain"),
     "hold.extension_refused": ("no more can be reserved: {reason_said}", "amber"),

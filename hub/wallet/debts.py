@@ -47,6 +47,8 @@ def pay_debt(state: HubState, command: PayDebt) -> Reply:
         _remember(account, command.pay_id, command.source)
         pay_from_balance(state, visit, "stored", name, amount_minor)
         return Reply(visit_id=visit.visit_id, amount_minor=amount_minor)
+    if visit.channel == "desk":
+        raise RejectedError("expected a visit with a card, this one is paid at the desk")
     _remember(account, command.pay_id, command.source)
     account.refused_extra = ""
     leg = state.wallets.add_leg(visit.visit_id, "card", "clearing", amount_minor, "debt")

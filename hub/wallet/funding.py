@@ -35,7 +35,9 @@ def sources_of(state: HubState, visit: Visit, need_minor: int) -> tuple[list[Par
     """Who pays how much of `need_minor`, in the shopper's order, and what nobody pays."""
     purses = state.wallets.purses
     purse = purses.all.get(visit.payer)
-    names = _visit_cards(state, visit) + (["card"] if purse is None else purse.order)
+    # Who was let in at the desk pays there and has no card that could be asked.
+    own = ["card"] if visit.channel != "desk" else []
+    names = _visit_cards(state, visit) + (own if purse is None else purse.order)
     parts: list[Part] = []
     for name in dict.fromkeys(names):
         if need_minor <= 0:
