@@ -413,3 +413,17 @@ def test_a_tip_comes_in_time_or_not_at_all(make_till: Make) -> None:
     closed.shop("code-one-1", 1)
     with pytest.raises(RejectedError, match="takes tips"):
         closed.tip("code-one-1", 100)
+
+
+# -- the desk -----------------------------------------------------------------------------
+
+
+def test_what_was_paid_at_the_desk_goes_back_to_its_till(make_till: Make) -> None:
+    till = make_till()
+    visit = _owing(till)
+    till.do(
+        c.SettleAtDesk(visit_id=visit, payment_id="d1", method="cash", amount_minor=241, by="clerk")
+    )
+    assert (till.posted("till:cash"), till.posted("debt:anna")) == (241, 0)
+    till.refund(visit, quantity=1)
+    assert (till.posted("till:cash"), till.gateway.totals().refunded_minor) == (0, 8)
