@@ -42,6 +42,11 @@ class NewVisit(BaseModel):
         Field(min_length=20, max_length=100, description="the token of the wallet that pays"),
     ] = None
 
+    @property
+    def wallet_sha256(self) -> str | None:
+        """What the hub keeps of the wallet's token."""
+        return None if self.wallet is None else _digest(self.wallet.get_secret_value())
+
 
 class GroupSize(BaseModel):
     """How many people come in on one payer, all together."""
@@ -74,14 +79,13 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
         limiter.count(client)
         token = secrets.token_urlsafe(24)
         wanted = wish or NewVisit()
-        wallet = wanted.wallet
         driver.command(
             OpenVisit(
                 token_sha256=_digest(token),
                 visit_key=secrets.token_hex(10),
                 payer=wanted.payer,
                 entries=wanted.entries,
-                wallet_sha256=None if wallet is None else _digest(wallet.get_secret_value()),
+                wallet_sha256=wanted.wallet_sha256,
             )
         )
         return _opened(token)
@@ -123,9 +127,8 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
         if code is None:
             raise HTTPException(409, "expected a visit before its gate; the code is used")
         picture = io.BytesIO()
-        segno.make(code, error="m", micro=False).save(
-            picture, kind="svg", scale=8, border=4, xmldecl=False
-        )
+        made = segno.make(code, error="m", micro=False)
+        made.save(picture, kind="svg", scale=8, border=4, xmldecl=False)
         return Response(
             picture.getvalue(), media_type="image/svg+xml", headers={"Cache-Control": "no-store"}
         )

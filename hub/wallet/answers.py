@@ -116,8 +116,11 @@ def _capture(state: HubState, visit: Visit, leg: Leg, outcome: str) -> None:
         wallets.capture_failed(visit.visit_id, at_us=at_us, key=leg.key)
     )
     state.count("captures_failed")
-    kind = "tip.failed" if leg.purpose == "tip" else "debt.recorded"
-    state.event(kind, visit.visit_id, amount_minor=amount_minor)
+    state.event(
+        "tip.failed" if leg.purpose == "tip" else "debt.recorded",
+        visit.visit_id,
+        amount_minor=amount_minor,
+    )
     note(state, visit.visit_id)
 
 

@@ -151,8 +151,7 @@ def block_gift_card(state: HubState, command: BlockGiftCard) -> Reply:
         return Reply(repeated=True)
     card.blocked = command.blocked
     state.effects.cards.add(card.card_id)
-    kind = "gift.blocked" if card.blocked else "gift.unblocked"
-    state.event(kind, None, card_id=card.card_id)
+    state.event("gift.blocked" if card.blocked else "gift.unblocked", None, card_id=card.card_id)
     return Reply()
 
 

@@ -303,8 +303,12 @@ def extra_answered(state: HubState, visit: Visit, leg: Leg, *, approved: bool, r
         state.wallets.refuse_hold(visit.visit_id, leg.key)
         if leg.purpose != "tip":
             state.wallets.account(visit.visit_id).refused_extra = reason[:200]
-        kind = "tip.refused" if leg.purpose == "tip" else "hold.extension_refused"
-        state.event(kind, visit.visit_id, amount_minor=leg.amount_minor, reason=reason)
+        state.event(
+            "tip.refused" if leg.purpose == "tip" else "hold.extension_refused",
+            visit.visit_id,
+            amount_minor=leg.amount_minor,
+            reason=reason,
+        )
     note(state, visit.visit_id)
 
 

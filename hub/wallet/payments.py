@@ -75,7 +75,7 @@ def _start(state: HubState, purse: Purse, payment: Payment) -> Payment:
     state.wallets.purses.payments[payment.key] = payment
     _write(state, payment, payment.key, "pending", f"{payment.purpose}_asked")
     state.event(
-        f"{payment.purpose}.asked",
+        "topup.asked" if payment.purpose == "topup" else "tab.asked",
         None,
         payer=purse.payer,
         key=payment.key,
@@ -129,7 +129,7 @@ def _captured(state: HubState, payment: Payment) -> None:
     kind = f"{payment.purpose}_captured"
     _write(state, payment, f"{payment.key}:captured", "posted", kind, resolves=payment.key)
     state.event(
-        f"{payment.purpose}.captured",
+        "topup.captured" if payment.purpose == "topup" else "tab.captured",
         None,
         payer=purse.payer,
         key=payment.key,
@@ -151,7 +151,7 @@ def _failed(state: HubState, payment: Payment, outcome: str) -> None:
     kind = f"{payment.purpose}_refused"
     _write(state, payment, f"{payment.key}:refused", "void", kind, resolves=payment.key)
     state.event(
-        f"{payment.purpose}.refused",
+        "topup.refused" if payment.purpose == "topup" else "tab.refused",
         None,
         payer=purse.payer,
         key=payment.key,

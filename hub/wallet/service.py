@@ -25,8 +25,7 @@ What each kind of transaction books (debit / credit):
     refund          revenue, vat / debt, writeoff, wallet
     refund_paid     wallet / clearing                   the gateway paid it back
     refund_balance  wallet / stored or gift
-    refund_tab      wallet / tab
-    refund_desk     wallet / till                       paid back where it was paid
+    refund_tab, refund_desk    wallet / tab or till
     desk_paid       till / debt
 """
 
@@ -39,14 +38,7 @@ from hub.errors import ConflictError, LedgerError, RejectedError
 from hub.wallet.account import Account, HoldState, Leg, LegState, Purpose, Source
 from hub.wallet.model import Entry, Ledger, Phase, Transaction
 from hub.wallet.purses import Purses
-from hub.wallet.sales import (
-    ChargeLine,
-    pair,
-    refunded_entries,
-    sales_entries,
-    side,
-    vat_minor,
-)
+from hub.wallet.sales import ChargeLine, pair, refunded_entries, sales_entries, side, vat_minor
 
 __all__ = ["Account", "ChargeLine", "HoldState", "Leg", "Wallets", "vat_minor"]
 
@@ -135,8 +127,8 @@ class Wallets:
         account, old = self._leg(visit_id, key, "held")
         leg = self.add_leg(visit_id, "card", "clearing", old.charged_minor, "again")
         leg.charged_minor, old.charged_minor = old.charged_minor, 0
-        entries = pair("clearing", _wallet(account), leg.amount_minor)
-        placed = self._write(account, leg.key, "hold_again", entries, at_us=at_us, phase="pending")
+        both = pair("clearing", _wallet(account), leg.amount_minor)
+        placed = self._write(account, leg.key, "hold_again", both, at_us=at_us, phase="pending")
         return leg, [placed, self.void_hold(visit_id, at_us=at_us, expired=True, key=key)]
 
     def hold_again_placed(self, visit_id: str, key: str) -> Leg:
@@ -244,11 +236,24 @@ class Wallets:
         self, visit_id: str, source: Source, name: str, amount_minor: int, *, at_us: int
     ) -> Transaction:
         """A balance pays what is owed, at once."""
-        leg = self.add_leg(visit_id, source, name, amount_minor, "debt")
-        account = self.account(visit_id)
-        entries = pair(name, f"debt:{account.payer}", amount_minor)
+        return self._paid(self.account(visit_id), source, name, amount_minor, at_us)
+
+    def _paid(
+        self,
+        account: Account,
+        source: Source,
+        name: str,
+        amount_minor: int,
+        at_us: int,
+        tail: str = "",
+    ) -> Transaction:
+        leg = self.add_leg(account.visit_id, source, name, amount_minor, "debt")
         transaction = self._write(
-            account, _tx(account, leg, "debt_paid"), "debt_paid", entries, at_us=at_us
+            account,
+            f"{account.visit_id}:{tail}" if tail else _tx(account, leg, "debt_paid"),
+            "desk_paid" if source == "desk" else "debt_paid",
+            pair(name, f"debt:{account.payer}", amount_minor),
+            at_us=at_us,
         )
         leg.state = "captured"
         leg.charged_minor = leg.captured_minor = amount_minor
@@ -400,20 +405,9 @@ class Wallets:
             raise RejectedError(
                 f"expected 1 to {account.debt_minor}, which {visit_id} owes, got {amount_minor}"
             )
-        leg = self.add_leg(visit_id, "desk", f"till:{method}", amount_minor, "debt")
-        transaction = self._write(
-            account,
-            f"{visit_id}:desk_paid:{number}",
-            "desk_paid",
-            pair(leg.account, f"debt:{account.payer}", amount_minor),
-            at_us=at_us,
+        return self._paid(
+            account, "desk", f"till:{method}", amount_minor, at_us, f"desk_paid:{number}"
         )
-        leg.state = "captured"
-        leg.charged_minor = leg.captured_minor = amount_minor
-        account.charged_minor += amount_minor
-        account.debt_minor -= amount_minor
-        account.refresh()
-        return transaction
 
     def refund_paid(
         self, visit_id: str, *, at_us: int, key: str | None = None, into: str = ""
