@@ -16,8 +16,8 @@ What each kind of transaction books (debit / credit):
     capture_failed  debt / wallet                       resolves the hold
     hold_again      pending, clearing / wallet          in place of a hold that ran out
     debt_covered    wallet / debt                       a later hold pays what is owed
-    debt_paid       stored / debt                       a balance does
-    debt_waived     writeoff / debt                     staff let it go
+    debt_paid, desk_paid       stored or till / debt
+    debt_waived     writeoff / debt
     tab             tab / wallet                        a small charge waits; resolves the hold
     tab_failed      debt / tab                          the tab could not be captured
     tip             stored, gift or wallet / tips
@@ -26,7 +26,6 @@ What each kind of transaction books (debit / credit):
     refund_paid     wallet / clearing                   the gateway paid it back
     refund_balance  wallet / stored or gift
     refund_tab, refund_desk    wallet / tab or till
-    desk_paid       till / debt
 """
 
 from __future__ import annotations
@@ -297,11 +296,10 @@ class Wallets:
     def tab_captured(self, visit_id: str, paid_by: str) -> int:
         """A hold that paid the whole tab was captured; returns this visit's share of it."""
         account = self.account(visit_id)
-        share = 0
+        share = account.on_tab_minor
         for leg in account.tabbed:
             leg.state, leg.paid_by = "captured", paid_by
             leg.captured_minor = leg.charged_minor
-            share += leg.left_minor
         account.refresh()
         return share
 
