@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from auditor import goods
+from auditor import aftercare, goods
 from auditor.desk import desk_payments, staff_pay_nothing
 from auditor.fiscal import CHECKS as FISCAL_CHECKS
 from auditor.wallets import WALLET_CHECKS
@@ -235,6 +235,10 @@ CHECKS: dict[str, Callable[[Export], Iterable[str]]] = {
     "messages took effect once": _messages_once,
     "desk payments pay debts": desk_payments,
     "staff pay nothing": staff_pay_nothing,
+    "receipts are numbered without a gap": aftercare.receipts_numbered,
+    "reviewed lines trace to staff": aftercare.reviews_by_staff,
+    "disputes are answered once": aftercare.disputes_answered,
+    "automatic refunds keep their limits": aftercare.refunds_within_limits,
     **goods.CHECKS,
     **FISCAL_CHECKS,
     **WALLET_CHECKS,

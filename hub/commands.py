@@ -26,6 +26,7 @@ from hub.catalog.commands import (
 )
 from hub.command import Command as _Base
 from hub.command import Reply
+from hub.disputes.commands import DecideDispute, OpenDispute
 from hub.inventory.commands import (
     ChangePlanogram,
     ConfirmMove,
@@ -37,6 +38,7 @@ from hub.inventory.commands import (
     ResolveFind,
     StartRestocking,
 )
+from hub.review.commands import DecideReview, SetAftercare
 from hub.visits.commands import (
     ENTRIES_MAX,
     AddBadge,
@@ -70,6 +72,7 @@ from hub.wallet.gateway_commands import GatewayTold
 
 __all__ = [
     "COMMAND",
+    "RECALLED",
     "AddBadge",
     "AddPromotion",
     "AddTip",
@@ -86,6 +89,8 @@ __all__ = [
     "ConfirmAge",
     "ConfirmMove",
     "CountSlot",
+    "DecideDispute",
+    "DecideReview",
     "EndPromotion",
     "EndVisit",
     "FindPieces",
@@ -97,6 +102,7 @@ __all__ = [
     "LetIn",
     "LiftRecall",
     "MoveStock",
+    "OpenDispute",
     "OpenForTrack",
     "OpenVisit",
     "OpenWallet",
@@ -116,6 +122,7 @@ __all__ = [
     "Restock",
     "Resume",
     "RevokeBadge",
+    "SetAftercare",
     "SetAgeLimit",
     "SetGoodsPolicy",
     "SetOrder",
@@ -274,6 +281,10 @@ Command = (
     | AddBadge
     | RevokeBadge
     | SettleAtDesk
+    | OpenDispute
+    | DecideDispute
+    | DecideReview
+    | SetAftercare
     | AddPromotion
     | CloseProduct
     | ConfirmAge
@@ -306,3 +317,14 @@ Command = (
     | AddTip
 )
 COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])
+RECALLED = (
+    RefundVisit,
+    SettleAtDesk,
+    GatewayTold,
+    FindPieces,
+    WaiveDebt,
+    OpenDispute,
+    DecideDispute,
+    DecideReview,
+)
+"""Commands about a visit that may have been closed long ago."""

@@ -26,10 +26,14 @@ from hub.catalog import service as catalog
 from hub.chain import canonical
 from hub.devices import service as devices
 from hub.devices.model import Admission, Boot
+from hub.disputes import service as disputes
 from hub.effects import NOTHING, Effects, EventLog
 from hub.errors import HubError, RejectedError
 from hub.inventory import restocking, watch
 from hub.inventory import service as inventory
+from hub.review.decide import decide_review
+from hub.review.model import Aftercare
+from hub.review.policy import policy_of, set_aftercare
 from hub.rules import Rules
 from hub.state import AttributorFactory, HubState, decision_data, ground_of
 from hub.visits import desk, entry, leaving, scans, settlement, tagalong, taps
@@ -49,7 +53,11 @@ FORGET_REACHES_S = 60.0
 HANDLERS: Mapping[type, Callable[[HubState, Any], c.Reply]] = {
     c.OpenVisit: entry.open_visit,
     c.RenewCode: entry.renew_code,
-    c.RefundVisit: settlement.refund,
+    c.RefundVisit: disputes.refund,
+    c.OpenDispute: disputes.open_dispute,
+    c.DecideDispute: disputes.decide_dispute,
+    c.DecideReview: decide_review,
+    c.SetAftercare: set_aftercare,
     c.GatewayAnswered: answers.answered,
     c.GatewayTold: told,
     c.ChangePrice: catalog.change_price,
@@ -144,6 +152,7 @@ class HubCore:
         tagalong.watch_tag_along(state)
         settlement.settle_ready(state)
         payments.capture_tabs(state)
+        disputes.refund_due(state)
         answers.ask_again(state)
         self._forget()
         if state.shelves.stale and self.quiet:
@@ -172,7 +181,12 @@ class HubCore:
         """Whether time passing may change anything."""
         state = self.state
         return bool(
-            self._stirred or self._held or state.asks or state.reaches or state.open_visits()
+            self._stirred
+            or self._held
+            or state.asks
+            or state.reaches
+            or state.aftercare.due
+            or state.open_visits()
         )
 
     def due(self, now_s: float) -> bool:
@@ -221,6 +235,8 @@ class HubCore:
                 dumped[name] = kept
         if state.told:
             dumped["told"] = dict(state.told)
+        if state.aftercare:
+            dumped["aftercare"] = state.aftercare.dump()
         return dumped
 
     def restore(self, dumped: Mapping[str, Any]) -> None:
@@ -239,6 +255,8 @@ class HubCore:
         state.blind = {(device, sensor): kind for device, sensor, kind in dumped["blind"]}
         state.counters = dict(dumped["counters"])
         scans.restore_later(state, dumped)
+        if "aftercare" in dumped:
+            state.aftercare = Aftercare.load(dumped["aftercare"])
         state.told = dict(dumped.get("told", {}))
         for row in dumped["visits"]:
             self._known(Visit.load(row))
@@ -360,6 +378,12 @@ class HubCore:
         reach = state.reaches.pop(decision.reach_id, None)
         if reach is not None:
             watch.note_teller(state, decision.reach_id, reach.device_id)
+        key = (decision.reach_id, decision.line)
+        if key in state.aftercare.reviewed:
+            # Staff have looked; what the attributor thinks since is remembered and moves nothing.
+            state.aftercare.reviewed[key] = decision
+            state.count("decisions_after_review")
+            return
         decision = watch.believe(state, decision)
         before = state.carts.apply(decision)
         owner = decision.best.visit_id
@@ -380,12 +404,16 @@ class HubCore:
             kind = "decision.revised"
             if before.best.visit_id in state.visits:
                 state.effects.visits.add(str(before.best.visit_id))
+        if late and visit is not None and policy_of(state).review_wait_s > 0:
+            visit.late.append(dict(decision_data(decision)))
+            del visit.late[: -state.rules.late_max]
         state.event(kind, owner, **decision_data(decision))
         goods.notice_cart(state, decision, None if late else visit)
 
     def _renew(self) -> None:
         state = self.state
         state.carts.clear()
+        state.aftercare.reviewed.clear()
         state.stock.forget_moves()
         state.shelves.tellers.clear()
         state.shelves.stale = False

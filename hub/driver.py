@@ -257,11 +257,21 @@ class Driver:
         visit = state.visits.get(state.by_token.get(digest, ""))
         if visit is not None:
             return visit, state.wallets.accounts.get(visit.visit_id)
-        record = self.hub.store.visit_record(token_sha256=digest)
-        if record is None:
-            raise UnknownVisitError("expected the token of a visit, got one that is unknown")
-        account = None if record["account"] is None else Account.load(record["account"])
-        return Visit.load(record["visit"]), account
+        return _recorded(self.hub.store.visit_record(token_sha256=digest), "token")
+
+    def visit(self, visit_id: str) -> tuple[Visit, Account | None]:
+        """A visit and its money, from memory or the database; UnknownVisitError."""
+        with self.lock:
+            state = self.hub.core.state
+            visit = state.visits.get(visit_id)
+            if visit is not None:
+                return visit, state.wallets.accounts.get(visit_id)
+            return _recorded(self.hub.store.visit_record(visit_id=visit_id), "id")
+
+    def visit_by_token(self, token: str) -> tuple[Visit, Account | None]:
+        """The visit of a phone's token; UnknownVisitError if it is not one of ours."""
+        with self.lock:
+            return self._visit_of(token)
 
     def payer_of(self, token: str) -> str:
         """Who pays for the visit of this token; UnknownVisitError if it is not one of ours."""
@@ -320,3 +330,10 @@ class Driver:
                     if camera.bay_id in node.bays if camera.role == "shelf" else node.floor:
                         return node.node_id
         return None
+
+
+def _recorded(record: dict[str, Any] | None, what: str) -> tuple[Visit, Account | None]:
+    if record is None:
+        raise UnknownVisitError(f"expected the {what} of a visit, got one that is unknown")
+    account = None if record["account"] is None else Account.load(record["account"])
+    return Visit.load(record["visit"]), account

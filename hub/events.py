@@ -146,6 +146,47 @@ KINDS: Mapping[str, Kind] = {
     "decision.made": Kind("who took what at one reach", _DECISION),
     "decision.revised": Kind("the same reach, on second thought", _DECISION),
     "decision.late": Kind("a reach of a visit that is over", _DECISION),
+    "decision.reviewed": Kind(
+        "staff said who took what at a reach that was unclear", (*_DECISION, "review_id", "by")
+    ),
+    "review.opened": Kind("a visit that left waits for staff", ("until_us", "lines")),
+    "review.closed": Kind("it waits no more", ("why", "not_charged")),
+    "review.noted": Kind(
+        "staff looked at a reach after the receipt",
+        ("reach_id", "line", "choice", "review_id", "by", "amount_minor"),
+    ),
+    "dispute.opened": Kind(
+        "a shopper says that pieces are not theirs; the limits are those of that moment",
+        (
+            "dispute_id",
+            "line",
+            "gtin",
+            "quantity",
+            "amount_minor",
+            "automatic",
+            "limit_line_minor",
+            "limit_payer_minor",
+            "limit_payer_count",
+            "limit_store_minor",
+        ),
+    ),
+    "dispute.upheld": Kind(
+        "the pieces were given back", ("dispute_id", "by", "reason", "refund_id", "amount_minor")
+    ),
+    "dispute.rejected": Kind("the line stays as it is", ("dispute_id", "by", "reason")),
+    "dispute.closed": Kind("a refund has answered it", ("dispute_id", "refund_id")),
+    "dispute.waits_for_staff": Kind("it could not be refunded at once", ("dispute_id",)),
+    "aftercare.set": Kind(
+        "staff set reviews and automatic refunds",
+        (
+            "by",
+            "review_wait_s",
+            "refund_line_minor",
+            "refund_payer_day_minor",
+            "refund_payer_day_count",
+            "refund_store_day_minor",
+        ),
+    ),
     "hold.placed": Kind("the gateway holds the amount", ("amount_minor",)),
     "hold.captured": Kind("the gateway paid the charge", ("amount_minor",)),
     "hold.voided": Kind("the hold is free again", ("amount_minor",)),

@@ -101,12 +101,14 @@ def _run(settings: HubSettings) -> int:
         _close(hub, gateway, listener)
         raise
     driver.start(bus)
+    app.state.errands.start()
     log = structlog.get_logger("hub")
     log.info("hub.listening", port=listener.getsockname()[1], store=layout.store_id)
     try:
         with keeping(settings, layout, driver.now) as app.state.fiscal:
             server.run(sockets=[listener])
     finally:
+        app.state.errands.stop()
         driver.stop()
         bus.stop()
         _close(hub, gateway, listener)

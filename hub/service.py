@@ -39,6 +39,8 @@ from hub.core import LEVEL, HubCore
 from hub.deliveries import Delivery, address, unpacked
 from hub.effects import NOTHING, Effects, us
 from hub.errors import HubError, HubHaltedError, StoreWriteError
+from hub.evidence.index import evidence_rows
+from hub.evidence.tables import evidence as evidence_table
 from hub.live import Live, NodeState
 from hub.replay import adopt_layout, configs, rebuild, snapshot_row
 from hub.rules import Rules
@@ -201,8 +203,7 @@ class Hub:
         """Does a command durably, or raises RejectedError and changes nothing."""
         self._check(started=True)
         now = self._now(now_s)
-        remembers = c.RefundVisit | c.SettleAtDesk | c.GatewayTold | c.FindPieces | c.WaiveDebt
-        if isinstance(command, remembers) and command.visit_id is not None:
+        if isinstance(command, c.RECALLED) and command.visit_id is not None:
             self._recall(command.visit_id, now)
         elif isinstance(command, c.PayDebt):
             self._recall(command.visit_id, now, lambda visit: may_pay(visit, command))
@@ -330,6 +331,8 @@ class Hub:
                 "payload": payload.decode(),
             },
         )
+        for evidence in evidence_rows(item, self._last_us):
+            self._rows.upsert(evidence_table, evidence)
         effects = self.core.skip(item, now) if dead else self.core.handle(item, now)
         self._add(effects)
         for who, boot, number, reason in self.core.unread:

@@ -6,6 +6,7 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError
@@ -16,7 +17,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from contracts.ids import DeviceId
+from contracts.ids import DeviceId, GateId
 from hub.errors import SettingsError
 from hub.rules import Rules
 
@@ -91,6 +92,47 @@ class HubSettings(BaseSettings):
     mqtt_wait_s: Annotated[
         float, Field(gt=0, le=600, description="give up if the broker is not there by then")
     ] = 20.0
+    smtp_host: Annotated[
+        str | None, Field(description="mail server for receipts; None: no e-mail")
+    ] = None
+    smtp_port: Annotated[int, Field(ge=1, le=65535, description="TCP port")] = 587
+    smtp_tls: Annotated[
+        Literal["starttls", "tls", "none"], Field(description="none: to this machine only")
+    ] = "starttls"
+    smtp_user: Annotated[str | None, Field(description="None: no login")] = None
+    smtp_password: Annotated[SecretStr | None, Field(description="of the user")] = None
+    smtp_sender: Annotated[
+        str | None,
+        Field(pattern=r"^[^\r\n]{1,200}@[^\r\n]{1,200}$", description="receipts come from"),
+    ] = None
+    receipt_seller: Annotated[
+        str, Field(max_length=400, description="name, address and VAT id; lines parted by \\n")
+    ] = ""
+    receipt_fonts: Annotated[
+        tuple[Path, ...], Field(max_length=8, description="fonts for scripts of product names")
+    ] = ()
+    time_zone: Annotated[str, Field(description="of the store, such as Europe/Berlin")] = "UTC"
+    evidence_dir: Annotated[
+        Path | None,
+        Field(description="what nodes sent for reviews and disputes; None: beside the database"),
+    ] = None
+    evidence_quota_bytes: Annotated[
+        int, Field(ge=100_000, description="on disk; the oldest go first")
+    ] = 500_000_000
+    evidence_keep_s: Annotated[
+        float, Field(gt=0, le=366 * 86_400, description="then it is deleted")
+    ] = 30 * 86_400.0
+    training_dir: Annotated[
+        Path | None,
+        Field(description="reviewed pictures are kept here as training truth; None: none are"),
+    ] = None
+    training_quota_bytes: Annotated[
+        int, Field(ge=100_000, description="nothing is added above it")
+    ] = 2_000_000_000
+    screen_tokens: Annotated[
+        dict[GateId, Annotated[SecretStr, Field(min_length=12)]],
+        Field(description="what a display at a gate shows to be one, as JSON"),
+    ] = {}
     tick_s: Annotated[float, Field(ge=0.05, le=2.0, description="between two decisions")] = 0.2
     snapshot_every: Annotated[
         int, Field(ge=100, le=10_000_000, description="inputs between snapshots")
@@ -141,8 +183,28 @@ def load_settings(path: Path | None = None) -> HubSettings:
             f"expected a staff password to listen on {settings.host}, which others can reach; "
             "set SORTIE_HUB_STAFF_PASSWORD, or listen on 127.0.0.1"
         )
+    _check_aftercare(settings)
     _check_gateway(settings)
     return settings
+
+
+def _check_aftercare(settings: HubSettings) -> None:
+    """What the mails and receipts need; SettingsError says what is missing."""
+    try:
+        ZoneInfo(settings.time_zone)
+    except (KeyError, ValueError, OSError) as error:
+        raise SettingsError(
+            f"expected a time zone such as Europe/Berlin, got {settings.time_zone!r}"
+        ) from error
+    if settings.smtp_host is None:
+        return
+    if settings.smtp_sender is None:
+        raise SettingsError("expected SORTIE_HUB_SMTP_SENDER beside SORTIE_HUB_SMTP_HOST")
+    if settings.smtp_tls == "none" and not is_loopback(settings.smtp_host):
+        raise SettingsError(
+            f"expected SORTIE_HUB_SMTP_TLS to be starttls or tls for {settings.smtp_host}: "
+            "addresses must not cross a network in the clear"
+        )
 
 
 def _check_gateway(settings: HubSettings) -> None:

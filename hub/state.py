@@ -14,6 +14,7 @@ from hub.effects import Attempt, Effects, EventLog
 from hub.events import written
 from hub.inventory.model import Stock
 from hub.inventory.shelves import Facing, Shelves
+from hub.review.model import Aftercare
 from hub.rules import Rules
 from hub.visits.commands import CodeJudged
 from hub.visits.floor import Floor
@@ -86,6 +87,7 @@ class HubState:
     badges: dict[str, str] = field(default_factory=dict)
     tagged: dict[str, tuple[str, float]] = field(default_factory=dict)
     guesses: dict[str, list[float]] = field(default_factory=dict)
+    aftercare: Aftercare = field(default_factory=Aftercare)
     told: dict[str, str] = field(default_factory=dict)
     floor_nodes: frozenset[str] = field(init=False)
 

@@ -178,6 +178,7 @@ def doctor() -> None:
 def _add_parts() -> None:
     """Sub-commands that live in modules of their own; these import little at their top."""
     from sortie import score_cmd
+    from sortie.exit_display_cmd import register as register_exit_display
     from sortie.hub_cmd import register as register_hub
     from sortie.library_cmd import register as register_library
     from sortie.models_cli import models_app
@@ -197,6 +198,7 @@ def _add_parts() -> None:
     register_view(app)
     register_plates(app)
     register_hub(app)
+    register_exit_display(app)
     register_torture(app)
 
 

@@ -13,13 +13,19 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hub.api.aftercare import aftercare_of
 from hub.api.auth import Limiter, StaffAuth
+from hub.api.disputes import dispute_routes
 from hub.api.entries import entry_routes
+from hub.api.evidence import evidence_routes
+from hub.api.exits import exit_routes
 from hub.api.gateway import CARDS_PER_MINUTE_MAX, gateway_routes
 from hub.api.goods import goods_routes
 from hub.api.metrics import metric_routes
 from hub.api.phones import VISITS_PER_MINUTE_MAX, phone_routes
+from hub.api.receipts import receipt_routes
 from hub.api.reports import report_routes
+from hub.api.reviews import review_routes
 from hub.api.staff import staff_routes
 from hub.api.streams import Streams
 from hub.api.tiles import TileStore, tile_routes
@@ -73,6 +79,13 @@ def create_app(driver: Driver, settings: HubSettings) -> FastAPI:
     app.include_router(entry_routes(driver, settings, auth))
     app.include_router(goods_routes(driver, auth))
     app.include_router(tile_routes(driver, settings, auth, TileStore(time.monotonic)))
+    aftercare = aftercare_of(driver, settings)
+    app.state.errands = aftercare.errands
+    app.include_router(receipt_routes(aftercare, auth))
+    app.include_router(evidence_routes(aftercare, auth))
+    app.include_router(dispute_routes(aftercare, auth))
+    app.include_router(review_routes(aftercare, auth))
+    app.include_router(exit_routes(aftercare, streams, auth))
     app.include_router(metric_routes(driver, streams))
     app.include_router(report_routes(driver, auth))
     cards = Limiter(CARDS_PER_MINUTE_MAX, 60.0, time.monotonic)

@@ -36,6 +36,10 @@ class Carts:
     def __iter__(self) -> Iterator[Decision]:
         return iter(self._decisions.values())
 
+    def get(self, key: Key) -> Decision | None:
+        """The latest decision of a reach's line, if it is still known."""
+        return self._decisions.get(key)
+
     def apply(self, decision: Decision) -> Decision | None:
         """Replaces the decision of the same reach and line; returns the one before."""
         key = (decision.reach_id, decision.line)

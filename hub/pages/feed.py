@@ -85,6 +85,11 @@ class HubFeed:
         self._viewers = 0
         self._arrived = asyncio.Event()
 
+    @property
+    def client(self) -> httpx.AsyncClient:
+        """The line to the hub, for pages that ask for more."""
+        return self._client
+
     def arrive(self) -> None:
         """Somebody looks: from now on the hub is asked often."""
         self._viewers += 1

@@ -36,6 +36,14 @@ __all__ = [
 ]
 
 CLOSED_SHOWN = 8
+_STATUS_TONES: Mapping[str, Tone] = {
+    "exiting": "plain",
+    "in review": "amber",
+    "settling": "plain",
+    "disputed": "amber",
+    "unpaid": "red",
+}
+"""How a visit stands, where that says more than the shopper's word."""
 FEED_SHOWN = 60
 ACTS_SHOWN = 5
 FRAME_AGE_S_MAX = 2.0
@@ -356,6 +364,8 @@ def _cart(
 
 def _notes(row: Json, currency: str) -> list[tuple[str, Tone]]:
     notes: list[tuple[str, Tone]] = []
+    if (stands := str(row.get("status"))) in _STATUS_TONES:
+        notes.append((stands, _STATUS_TONES[stands]))
     if row["unclear"] and _open(row):
         notes.append((f"checking {row['unclear']}: free unless it becomes clear", "amber"))
     if row["debt_minor"]:

@@ -12,10 +12,12 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from hub.api.app import LOOPBACK_NAMES
 from hub.pages import PHONE_FILES
+from hub.pages.disputed import build_disputes
 from hub.pages.door import Guard, Sessions, add_login
 from hub.pages.feed import HubFeed, hub_client
 from hub.pages.life import alongside
 from hub.pages.money import add_money
+from hub.pages.review import build_review
 from hub.pages.routes import add_play, add_routes
 from hub.pages.settings import PagesSettings
 from hub.pages.staff import build_staff
@@ -59,6 +61,8 @@ def create_site(settings: PagesSettings, stopping: Callable[[], bool]) -> FastAP
     palette = Palette()
     _page("/", "Sortie", build_start, feed, palette, settings)
     _page("/staff", "Sortie: staff", build_staff, feed, palette, settings)
+    _page("/staff/review", "Sortie: review", build_review, feed, palette, settings)
+    _page("/staff/disputes", "Sortie: disputes", build_disputes, feed, palette, settings)
     _page("/stock", "Sortie: stock", build_stock, feed, palette, settings)
     ui.run_with(
         app,

@@ -59,6 +59,8 @@ class StaffPage:
             with ui.element("nav"):
                 ui.link("Stock", "/stock").classes("button quiet")
                 ui.link("Start page", "/").classes("button quiet")
+                ui.link("Review", "/staff/review").classes("button quiet")
+                ui.link("Disputes", "/staff/disputes").classes("button quiet")
                 ui.link("Money", "/money").classes("button quiet")
                 if self._login:
                     Pane().show(

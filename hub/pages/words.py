@@ -125,6 +125,8 @@ def _decision(kind: str, data: Mapping[str, Any], names: Names) -> tuple[str, To
         return f"a hand was in the shelf and {said}", "plain"
     if kind == "decision.late":
         return f"{said}, known too late to charge", "amber"
+    if kind == "decision.reviewed":
+        return f"staff looked: {act(data, names)}", "good"
     if not data["certain"]:
         return f"{said}: not charged unless a person confirms it", "amber"
     return (f"on second thought: {said}" if kind == "decision.revised" else said), "good"
@@ -160,6 +162,14 @@ _OF_VISITS: dict[str, tuple[str, Tone]] = {
     "visit.relinked": ("was lost from sight and found again: {why}", "plain"),
     "visit.lost": ("was lost from sight: {reason}", "red"),
     "visit.exited": ("walked out ({how_said})", "plain"),
+    "review.opened": ("waits for staff to look at what is unclear", "amber"),
+    "review.closed": ("review is over: {why}", "plain"),
+    "review.noted": ("staff looked at it after the receipt: {choice}", "plain"),
+    "dispute.opened": ("disputes {quantity} × {product}, {amount}", "amber"),
+    "dispute.upheld": ("dispute upheld by {by}: {amount} back", "good"),
+    "dispute.rejected": ("dispute rejected by {by}: {reason_said}", "amber"),
+    "dispute.closed": ("dispute answered by a refund", "good"),
+    "dispute.waits_for_staff": ("dispute could not be refunded at once and waits", "amber"),
     "visit.corrected": ("gets {amount} back: {reason_said}", "good"),
 }
 _OF_MONEY: dict[str, tuple[str, Tone]] = {
@@ -212,6 +222,7 @@ _OF_THE_STORE: dict[str, tuple[str, Tone]] = {
     "price.changed": ("{product} costs {price} from now on", "plain"),
     "vat.changed": ("{product} has a VAT rate of {vat_rate} from now on", "plain"),
     "stock.restocked": ("{quantity} × {product} put into {slot_id}", "plain"),
+    "aftercare.set": ("{by} changed reviews and automatic refunds", "plain"),
     "hub.resumed": ("the hub took up its work again", "plain"),
 }
 _OF_THE_STORE |= {

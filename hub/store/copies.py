@@ -31,6 +31,8 @@ from hub.store.service import Store
 __all__ = ["Copied", "Progress", "backup", "check_database", "opened", "restore"]
 
 CHUNK = 2_000
+NOT_COPIED = ("mails", "dispute_words")
+"""Addresses and words of shoppers: they are erased on a schedule that a copy would not know."""
 Progress = Callable[[str, int], None]
 """Gets the table that is being copied and how many rows of it are."""
 
@@ -165,6 +167,7 @@ def _copied(source: Engine, url: str, told: Progress) -> Copied:
                 rows = {
                     table.name: _copy(reading, writing, table, told)
                     for table in t.metadata.sorted_tables
+                    if table.name not in NOT_COPIED
                 }
                 heads = [_head(reading, table) for table in (t.events, t.ledger_transactions)]
         if target.dialect.name == "sqlite":

@@ -81,6 +81,8 @@ def _configure_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry)
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
+        # What is erased is overwritten in its page.
+        "secure_delete=ON",
         f"busy_timeout={BUSY_TIMEOUT_MS}",
     ):
         cursor.execute(f"PRAGMA {pragma}")

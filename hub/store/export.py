@@ -17,11 +17,11 @@
      "visits":        [{visit_id, payer, stage, gate_id, opened_us, scanned_us, exited_us,
                         settled_us, receipt_us, exit_kind, tracks [], lost, needs_review,
                         review_reasons [], currency, hold_minor, total_minor, charged_minor,
-                        captured_minor, debt_minor, refunded_minor}],
-     "receipts":      [{visit_id, issued_us, currency, total_minor, vat_minor, charged_minor,
-                        debt_minor, lines [{line, gtin, name, quantity, unit_price_minor,
-                        vat_rate, vat_minor, total_minor, reaches [], discount_minor,
-                        promotions []}]}],
+                        captured_minor, debt_minor, refunded_minor, status}],
+     "receipts":      [{number, visit_id, issued_us, currency, total_minor, vat_minor,
+                        charged_minor, debt_minor, lines [{line, gtin, name, quantity,
+                        unit_price_minor, vat_rate, vat_minor, total_minor, reaches [],
+                        discount_minor, promotions []}]}],
      "products":      [{gtin, name, vat_rate, initial, restocked, in_carts, sold, unaccounted,
                         found, removed}],
      "prices":        [{gtin, from_us, price_minor}],
@@ -53,8 +53,11 @@ from hub.events import newest
 from hub.fiscal.tables import fiscal_entries
 from hub.store import tables as t
 from hub.store.service import Store
+from hub.visits.model import Visit
+from hub.visits.status import status
 from hub.wallet import purse_tables
 from hub.wallet.gateway import GatewayTotals
+from hub.wallet.service import Account
 
 __all__ = ["export_json", "write_export"]
 
@@ -116,9 +119,15 @@ def _event(row: dict[str, Any]) -> dict[str, Any]:
 
 def _visit(row: dict[str, Any]) -> dict[str, Any]:
     shown = {name: value for name, value in row.items() if name not in ("record", "token_sha256")}
+    shown["status"] = _status(json.loads(row["record"]))
     shown["tracks"] = json.loads(row["tracks"])
     shown["review_reasons"] = json.loads(row["review_reasons"])
     return shown
+
+
+def _status(record: dict[str, Any]) -> str:
+    account = None if record["account"] is None else Account.load(record["account"])
+    return status(Visit.load(record["visit"]), account)
 
 
 def _receipts(store: Store) -> list[dict[str, Any]]:

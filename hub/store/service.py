@@ -29,8 +29,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from hub.chain import GENESIS, link
+from hub.disputes.tables import dispute_words
 from hub.errors import ChainBrokenError, StoreError, StoreWriteError
+from hub.evidence.tables import evidence
 from hub.fiscal.tables import fiscal_entries
+from hub.receipts.tables import mails
 from hub.store import tables as t
 from hub.store.database import is_memory, migrate, open_engine, short
 from hub.store.journal import JournalEntry, Snapshot
@@ -63,6 +66,9 @@ _ORDER: tuple[Table, ...] = (
     t.node_configs,
     t.clocks,
     t.snapshots,
+    evidence,
+    mails,
+    dispute_words,
     gateway_payers,
     gateway_intents,
     fiscal_entries,
@@ -90,6 +96,11 @@ class Store:
                 f"expected a database that can be opened and written at {url}: {short(error)}"
             ) from error
 
+    @property
+    def dialect(self) -> str:
+        """Which kind of database it is: sqlite or postgresql."""
+        return self._engine.dialect.name
+
     def close(self) -> None:
         """Closes all connections."""
         self._writer.close()
@@ -103,6 +114,8 @@ class Store:
             with self._writer.begin():
                 for table in _ORDER:
                     if table.name in rows.inserts:
+                        if table is t.receipts:
+                            self._number(rows.inserts[table.name])
                         self._insert(table, rows.inserts[table.name])
                     if table.name in rows.upserts:
                         self._upsert(table, list(rows.upserts[table.name].values()))
@@ -155,6 +168,26 @@ class Store:
             plain = _plain(insert(table).inline(), self._engine.dialect, list(rows[0]))
             self._insert_sql[table.name] = plain
         self._many(plain, rows)
+
+    def _number(self, receipts: list[dict[str, Any]]) -> None:
+        """Numbers receipts in the order of settlements. With the commit, so that no number is
+        lost with one that fails."""
+        last = self._writer.execute(select(func.max(t.receipts.c.number))).scalar_one() or 0
+        for number, row in enumerate(receipts, last + 1):
+            row["number"] = number
+
+    def run(self, statement: Any) -> int:
+        """One statement about what is not journaled (evidence, mails, words of disputes), in a
+        commit of its own; how many rows it changed. The caller holds the hub's lock."""
+        try:
+            with self._writer.begin():
+                return int(self._writer.execute(statement).rowcount)
+        except SQLAlchemyError as error:
+            raise StoreWriteError(f"nothing was stored: {short(error)}") from error
+
+    def ask(self, statement: Any) -> list[dict[str, Any]]:
+        """The rows of a SELECT."""
+        return self._read(statement)
 
     def _upsert(self, table: Table, rows: list[dict[str, Any]]) -> None:
         plain = self._upsert_sql.get(table.name)

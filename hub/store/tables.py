@@ -193,6 +193,8 @@ receipts = Table(
     Column("vat_minor", _BIG, nullable=False),
     Column("charged_minor", _BIG, nullable=False),
     Column("debt_minor", _BIG, nullable=False),
+    Column("number", _BIG, nullable=False, server_default="0"),
+    Index(None, "number", unique=True),
 )
 receipt_lines = Table(
     "receipt_lines",

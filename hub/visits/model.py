@@ -90,6 +90,12 @@ class Visit:
     lines: list[ChargeLine] = field(default_factory=list)
     refunded: dict[int, int] = field(default_factory=dict)
     refund_ids: dict[str, str] = field(default_factory=dict)
+    disputes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    review_until_s: float | None = None
+    reviewed: dict[str, list[Any]] = field(default_factory=dict)
+    late: list[dict[str, Any]] = field(default_factory=list)
+    exit_gate_id: str | None = None
+    mark: int | None = None
     unclear: list[dict[str, Any]] = field(default_factory=list)
     trail: Trail = field(default_factory=_trail)
     kind: Literal["shopper", "staff"] = "shopper"
@@ -142,11 +148,11 @@ class Visit:
             self.review_reasons.append(reason)
 
     def dump(self) -> dict[str, Any]:
-        """The visit as JSON values, without its trail."""
+        """The visit as JSON values, without its trail and what only the gate's display needs."""
         row = {
             item.name: getattr(self, item.name)
             for item in fields(self)
-            if item.name not in ("trail", "lines", "refunded", "companions")
+            if item.name not in ("trail", "lines", "refunded", "companions", "exit_gate_id", "mark")
             and not (item.name in _LATER and getattr(self, item.name) == _USUAL[item.name])
         }
         row["lines"] = [line.dump() for line in self.lines]
@@ -167,7 +173,10 @@ class Visit:
         return cls(**values)
 
 
-_LATER = ("kind", "channel", "entries", "entered", "gone_s", "taps", "desk_payments", "withheld")
+_LATER = (
+    "kind", "channel", "entries", "entered", "gone_s", "taps", "desk_payments", "withheld",
+    "disputes", "review_until_s", "reviewed", "late",
+)  # fmt: skip
 _USUAL = {
     item.name: item.default if item.default_factory is MISSING else item.default_factory()
     for item in fields(Visit)

@@ -12,6 +12,7 @@ from hub.catalog.goods import withhold
 from hub.commands import RefundVisit, Reply
 from hub.effects import us
 from hub.errors import ConflictError, RejectedError, UnknownVisitError
+from hub.review.waiting import owed, waits_for_staff
 from hub.state import HubState, NearReach, decision_data
 from hub.visits.codes import code_digest
 from hub.visits.gates import bay_distance_m
@@ -25,19 +26,21 @@ TRAIL_SLACK_S = 2.0
 
 
 def settle_ready(state: HubState) -> None:
-    """Settles every visit that has left and waits for nothing more."""
+    """Settles every visit that has left and waits for nothing more, staff included."""
     for visit in state.open_visits():
         if visit.stage != "left":
             continue
-        open_points = waits_for(state, visit)
-        grace_over = visit.grace_until_s is not None and state.now_s >= visit.grace_until_s
-        if not open_points or grace_over:
+        if visit.review_until_s is None:
+            open_points = waits_for(state, visit)
+            grace_over = visit.grace_until_s is not None and state.now_s >= visit.grace_until_s
+            if open_points and not grace_over:
+                continue
             for point in open_points:
                 visit.mark_review(f"settled without {point}")
-            if visit.kind == "staff":
-                _end_staff(state, visit)
-            else:
-                _settle(state, visit)
+        if visit.kind == "staff":
+            _end_staff(state, visit)
+        elif not waits_for_staff(state, visit):
+            _settle(state, visit)
 
 
 def waits_for(state: HubState, visit: Visit) -> list[str]:
@@ -112,7 +115,7 @@ def _settle(state: HubState, visit: Visit) -> None:
     if unclear:
         visit.mark_review(f"{len(unclear)} unclear reaches")
         visit.unclear = [dict(decision_data(decision)) for decision in unclear]
-    quantities = state.attributor.cart(visit_id)
+    quantities = owed(state, visit_id)
     withhold(state, visit, quantities)
     lines = state.carts.lines(visit_id, quantities, state.catalog, final=True)
     at_us = us(state.now_s)
@@ -184,11 +187,13 @@ def _line_data(line: ChargeLine) -> list[object]:
 
 def _forget_finals(state: HubState) -> None:
     """Keeps the latest closed visits in memory; all of them are in the database."""
+    busy = {ask.visit_id for ask in state.asks.values()}
+    busy.update(state.aftercare.open.values())
     closed = [
         visit.visit_id
         for visit in state.visits.values()
         if not visit.open
-        and not any(ask.visit_id == visit.visit_id for ask in state.asks.values())
+        and visit.visit_id not in busy
         and not state.wallets.purses.on_tab(visit.payer, visit.visit_id)
     ]
     for visit_id in closed[: max(0, len(closed) - state.rules.visits_final_kept)]:

@@ -16,6 +16,7 @@ import pytest
 import hub
 from auditor.ledger import audit
 from hub import events
+from hub.core import LEVEL
 from hub.errors import StoreError
 from hub.events import KINDS, Kind, Older, newest, written
 from hub.rules import Rules
@@ -130,7 +131,7 @@ def test_a_database_of_the_first_version_goes_on(
     assert any(json.loads(data).keys() == {"track_id", "t_us"} for _n, data, _h in rows)
     shop = make_shop("first.sqlite")
     hub = shop.hub
-    assert hub.core.state.level == 1
+    assert hub.core.state.level == LEVEL
     assert verify(f"sqlite:///{first}", attributor, Rules(clock_wait_s=0.0)).findings == ()
     export = hub.export_json()
     assert {name: found for name, found in audit(export).items() if found} == {}

@@ -14,6 +14,8 @@ const visitor = fragment === "";
 let token = fragment || recall();
 let offset_ms = 0;
 let stream = null;
+let mails = false;
+let pictures = new Map();
 
 // The code turns by itself; its address turns with it, so that the picture is asked for again.
 const screen = makeScreen((state) => ({
@@ -24,6 +26,10 @@ const screen = makeScreen((state) => ({
   tip: (minor) => ask("tip", { tip_id: once(), amount_minor: minor }),
   pay: () => ask("debt", { pay_id: once() }),
   card: visitor ? useCard : null,
+  receipt: token ? `/receipt/${encodeURIComponent(token)}` : null,
+  dispute: token ? dispute : null,
+  mail: token && mails ? mail : null,
+  pictures,
   again: visitor ? h("button", { type: "button", class: "quiet", id: "again", onclick: forget },
     "Start another visit") : null,
 }));
@@ -98,6 +104,46 @@ async function group(entries) {
   }
 }
 
+/** One tap: this line is wrong. The name is drawn once, so that a second tap changes nothing. */
+async function dispute({ line, quantity, words, name }) {
+  return post(`${API}/${encodeURIComponent(token)}/disputes`,
+    { dispute_id: name, line, quantity, words });
+}
+
+/** Sends the receipt; the address leaves this page once and is kept nowhere in it. */
+async function mail(address) {
+  return post(`${API}/${encodeURIComponent(token)}/receipt/mails`, { address });
+}
+
+/** What the hub answered, as {ok, said}. */
+async function post(url, body) {
+  try {
+    const answer = await fetch(url, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+    });
+    return answer.ok ? { ok: true, said: await answer.json() } : { ok: false, said: await reason(answer) };
+  } catch {
+    return { ok: false, said: "The store cannot be reached. Try again." };
+  }
+}
+
+/** Whether the store sends e-mail, and the pictures of what is disputed; asked for when needed. */
+async function after(state) {
+  if (state.stage !== "final") return;
+  const base = `${API}/${encodeURIComponent(token)}`;
+  try {
+    const known = await (await fetch(`${base}/receipt/mails`, { cache: "no-store" })).json();
+    const rows = state.disputes.length
+      ? await (await fetch(`${base}/disputes`, { cache: "no-store" })).json() : [];
+    mails = known.available;
+    pictures = new Map(rows.map((row) => [row.dispute_id, row.evidence
+      .filter((one) => one.state === "here").map((one) => `${base}/evidence/${one.sha256}`)]));
+    screen.again();
+  } catch {
+    // The receipt is shown all the same.
+  }
+}
+
 const once = () => `p-${crypto.getRandomValues(new Uint32Array(3)).join("-")}`;
 
 const useCard = async (code) => await ask("card", { code }) || "It pays first. What is left stays on the card.";
@@ -128,7 +174,10 @@ function open() {
   const base = `${API}/${encodeURIComponent(token)}`;
   fetch(base, { cache: "no-store" }).then(setClock, () => undefined);
   stream = follow(`${base}/events`, {
-    state: (state) => screen.show(state),
+    state: (state) => {
+      screen.show(state);
+      after(state);
+    },
     link: (up) => screen.linked(up),
     gone: () => (visitor ? forget() : screen.plain([
       h("h1", {}, "No such visit"),

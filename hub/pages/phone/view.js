@@ -1,22 +1,11 @@
 // From the hub's phone state to elements: no transport, no clock of its own. Text is only ever set
 // as text, so that nothing a product or a store is called can become markup.
 
-/** An element with attributes and children; a child that is null or false is left out. */
-export function h(name, attributes = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-    else if (value !== null && value !== false) element.setAttribute(key, value);
-  }
-  element.append(...children.flat().filter((child) => child !== null && child !== false));
-  return element;
-}
+import { afterView, markView, reviewNote } from "./after.js";
+import { h } from "./element.js";
+import { items, money } from "./words.js";
 
-/** Minor units as text, with as many places as the currency has. */
-export function money(minor, currency) {
-  const format = new Intl.NumberFormat("en", { style: "currency", currency });
-  return format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits);
-}
+export { h, money };
 
 /** Which colour the state's words have. */
 export function tone(word) {
@@ -24,11 +13,11 @@ export function tone(word) {
   return word === "refused" || word === "expired" ? "red" : "plain";
 }
 
-const items = (count) => (count === 1 ? "1 item" : `${count} items`);
 const percent = (rate) => `${+(100 * Number(rate)).toFixed(2)} %`;
 
 /** The whole view of a state. `seen` holds keys of lines that were shown before. */
-export function viewOf(state, { now_s, qr, renew, group, seen, again, tip, pay, card }) {
+export function viewOf(state, parts) {
+  const { now_s, qr, renew, group, seen, again, card } = parts;
   switch (state.stage) {
     case "issued":
       return codeView(state, { now_s, qr, renew, group, card });
@@ -37,9 +26,9 @@ export function viewOf(state, { now_s, qr, renew, group, seen, again, tip, pay, 
       return [...enteringView(state), ...nextView(state, { now_s, qr })];
     case "shopping":
     case "left":
-      return [...nextView(state, { now_s, qr }), ...cartView(state, seen)];
+      return [...nextView(state, { now_s, qr }), ...cartView(state, seen, now_s)];
     case "final":
-      return [...receiptView(state, { now_s, tip, pay }), again];
+      return [...receiptView(state, parts), again];
     default:
       return [...refusedView(state), again];
   }
@@ -66,7 +55,7 @@ export function startView({ begin, busy, error, wallet }) {
 
 /** What the store knows of a shopper, in the shopper's words. */
 export function privacyNote() {
-  return h("details", { class: "card" },
+  return h("details", { class: "card privacy" },
     h("summary", {}, "What the store knows about you"),
     h("p", { class: "soft" },
       "No face recognition and no body template: your cart has a random id, made new for every visit."),
@@ -165,11 +154,13 @@ function enteringView(state) {
   ];
 }
 
-function cartView(state, seen) {
+function cartView(state, seen, now_s) {
   const left = state.stage === "left";
   return [
     h("h1", {}, left ? "Thank you, that was it" : "Your cart"),
     left ? h("p", { class: "soft" }, "You have left the store. The receipt is being made.") : null,
+    markView(state),
+    left && state.review_until_s ? reviewNote(state, now_s) : null,
     noticeCards(state.notices),
     state.lines.length
       ? h("ul", { class: "card lines", id: "cart", "aria-label": "Your cart" },
@@ -260,7 +251,8 @@ function savedSum(state) {
     : null;
 }
 
-function receiptView(state, { now_s = 0, tip = null, pay = null }) {
+function receiptView(state, parts) {
+  const { now_s = 0, tip = null, pay = null } = parts;
   const { receipt, currency } = state;
   const back = new Map(receipt.refunded.map((row) => [row.line, row.quantity]));
   const due_minor = receipt.total_minor - receipt.refunded_minor;
@@ -270,6 +262,7 @@ function receiptView(state, { now_s = 0, tip = null, pay = null }) {
     h("h1", {}, state.lines.length ? "Your receipt" : "Nothing taken, nothing charged"),
     h("p", { class: "soft" }, `${receipt.store} · ${new Date(1000 * receipt.settled_s).toLocaleString("en",
       { dateStyle: "medium", timeStyle: "short" })}`),
+    markView(state),
     noticeCards(state.notices),
     receipt.not_charged
       ? h("p", { class: "card amber", id: "free" }, "We weren't sure, so it is free: ",
@@ -294,6 +287,7 @@ function receiptView(state, { now_s = 0, tip = null, pay = null }) {
     receipt.debt_minor ? debtCard(state, pay) : null,
     tipCard(state, { now_s, tip }),
     receipt.vat.length ? vatTable(receipt, currency) : null,
+    ...afterView(state, parts),
     h("p", { class: "soft" }, "After this receipt corrections only go down."),
   ];
 }
