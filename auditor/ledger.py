@@ -16,6 +16,7 @@ from typing import Any
 from auditor import aftercare, goods
 from auditor.desk import desk_payments, staff_pay_nothing
 from auditor.fiscal import CHECKS as FISCAL_CHECKS
+from auditor.wallets import WALLET_CHECKS
 
 __all__ = ["CHECKS", "audit", "count_findings"]
 
@@ -240,6 +241,7 @@ CHECKS: dict[str, Callable[[Export], Iterable[str]]] = {
     "automatic refunds keep their limits": aftercare.refunds_within_limits,
     **goods.CHECKS,
     **FISCAL_CHECKS,
+    **WALLET_CHECKS,
 }
 """Name to check; each yields findings as sentences."""
 

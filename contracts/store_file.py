@@ -158,9 +158,47 @@ class Node(Contract):
 
 
 class Wallet(Contract):
-    """What a shopper's wallet is asked for at entry."""
+    """What a shopper's wallet is asked for, and what it may do. Amounts are minor units, times
+    seconds. What is left out is off: a hold at entry, a capture at settlement, nothing else."""
 
-    hold_minor: Annotated[int, Field(gt=0, le=AMOUNT_MINOR_MAX)]
+    hold_minor: Annotated[
+        int, Field(gt=0, le=AMOUNT_MINOR_MAX, description="reserved when a shopper enters")
+    ]
+    topup_minor: Annotated[
+        int,
+        Field(ge=0, le=AMOUNT_MINOR_MAX, description="an extra hold is at least so much; 0: none"),
+    ] = 0
+    topup_margin_minor: Annotated[
+        int,
+        Field(ge=0, le=AMOUNT_MINOR_MAX, description="asked when less than so much is left"),
+    ] = 0
+    topups_max: Annotated[int, Field(ge=1, le=20, description="extra holds in one visit")] = 5
+    reauthorise: Annotated[
+        bool, Field(description="a hold that ran out before its capture is asked anew, once")
+    ] = False
+    debt_block_minor: Annotated[
+        int | None,
+        Field(ge=0, le=AMOUNT_MINOR_MAX, description="who owes more is refused; none: nobody is"),
+    ] = None
+    tab_visit_minor_max: Annotated[
+        int,
+        Field(ge=0, le=AMOUNT_MINOR_MAX, description="so small a charge waits on the tab; 0: off"),
+    ] = 0
+    tab_minor_max: Annotated[
+        int, Field(gt=0, le=AMOUNT_MINOR_MAX, description="a tab of so much is captured")
+    ] = 2_000
+    tab_age_s: Annotated[
+        float, Field(gt=0, le=366 * 86_400, description="and one that is so old")
+    ] = 7 * 86_400.0
+    tip_minor_max: Annotated[
+        int, Field(ge=0, le=AMOUNT_MINOR_MAX, description="the largest tip; 0: no tips")
+    ] = 0
+    tip_window_s: Annotated[
+        float, Field(gt=0, le=30 * 86_400, description="a tip may be given so long after the exit")
+    ] = 3_600.0
+    balance_minor_max: Annotated[
+        int, Field(gt=0, le=AMOUNT_MINOR_MAX, description="the largest stored balance")
+    ] = 50_000
 
 
 class StoreFile(Contract):

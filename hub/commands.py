@@ -56,6 +56,19 @@ from hub.visits.commands import (
     TapCard,
     VisitKey,
 )
+from hub.wallet.commands import (
+    AddTip,
+    BlockGiftCard,
+    ClaimGiftCard,
+    IssueGiftCard,
+    OpenWallet,
+    PayDebt,
+    RedeemGiftCard,
+    SetOrder,
+    TopUp,
+    UseGiftCard,
+    WaiveDebt,
+)
 from hub.wallet.gateway import Outcome
 from hub.wallet.gateway_commands import GatewayTold
 
@@ -64,11 +77,14 @@ __all__ = [
     "RECALLED",
     "AddBadge",
     "AddPromotion",
+    "AddTip",
     "Adopt",
     "AssignTrack",
+    "BlockGiftCard",
     "ChangePlanogram",
     "ChangePrice",
     "ChangeVat",
+    "ClaimGiftCard",
     "CloseProduct",
     "CodeJudged",
     "Command",
@@ -85,16 +101,20 @@ __all__ = [
     "GatewayAnswered",
     "GatewayTold",
     "GrowGroup",
+    "IssueGiftCard",
     "LetIn",
     "LiftRecall",
     "MoveStock",
     "OpenDispute",
     "OpenForTrack",
     "OpenVisit",
+    "OpenWallet",
+    "PayDebt",
     "PongArrived",
     "Rebase",
     "Recall",
     "RecallProduct",
+    "RedeemGiftCard",
     "RefundLine",
     "RefundVisit",
     "ReleaseNode",
@@ -108,12 +128,16 @@ __all__ = [
     "SetAftercare",
     "SetAgeLimit",
     "SetGoodsPolicy",
+    "SetOrder",
     "SetSaleHours",
     "SettleAtDesk",
     "StartRestocking",
     "TapCard",
     "Tick",
+    "TopUp",
     "TrustDevice",
+    "UseGiftCard",
+    "WaiveDebt",
 ]
 
 
@@ -122,6 +146,7 @@ class OpenVisit(_Base):
 
     With `visit_key` the phone shows signed codes (hub.visits.codes), and `entries` people may come
     in on them one after another; the code itself is in no command. Without it `code` is good once.
+    A wallet pays only where the SHA-256 of its secret is given.
     """
 
     kind: Literal["open_visit"] = "open_visit"
@@ -130,6 +155,7 @@ class OpenVisit(_Base):
     payer: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")] | None = None
     visit_key: VisitKey | None = None
     entries: Annotated[int, Field(ge=1, le=ENTRIES_MAX)] = 1
+    wallet_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
     @model_validator(mode="after")
     def _one_kind_of_code(self) -> OpenVisit:
@@ -284,6 +310,17 @@ Command = (
     | StartRestocking
     | Forget
     | TrustDevice
+    | OpenWallet
+    | SetOrder
+    | TopUp
+    | IssueGiftCard
+    | BlockGiftCard
+    | ClaimGiftCard
+    | RedeemGiftCard
+    | UseGiftCard
+    | PayDebt
+    | WaiveDebt
+    | AddTip
 )
 COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])
 RECALLED = (
@@ -291,6 +328,7 @@ RECALLED = (
     SettleAtDesk,
     GatewayTold,
     FindPieces,
+    WaiveDebt,
     OpenDispute,
     DecideDispute,
     DecideReview,

@@ -39,7 +39,7 @@ from hub.rules import Rules
 from hub.state import AttributorFactory, HubState, decision_data, ground_of
 from hub.visits import desk, entry, leaving, scans, settlement, tagalong, taps
 from hub.visits.model import Visit
-from hub.wallet import answers
+from hub.wallet import answers, balances, debts, funding, payments
 from hub.wallet.service import Account, Wallets
 from hub.wallet.told import told
 
@@ -97,6 +97,17 @@ HANDLERS: Mapping[type, Callable[[HubState, Any], c.Reply]] = {
     c.RevokeBadge: scans.revoke_badge,
     c.Forget: retention.forget,
     c.TrustDevice: devices.trust,
+    c.OpenWallet: balances.open_wallet,
+    c.SetOrder: balances.set_order,
+    c.TopUp: balances.top_up,
+    c.IssueGiftCard: balances.issue_gift_card,
+    c.BlockGiftCard: balances.block_gift_card,
+    c.ClaimGiftCard: balances.claim_gift_card,
+    c.RedeemGiftCard: balances.redeem_gift_card,
+    c.UseGiftCard: balances.use_gift_card,
+    c.PayDebt: debts.pay_debt,
+    c.WaiveDebt: debts.waive_debt,
+    c.AddTip: debts.add_tip,
 }
 """What does each command to the state; those that touch the core itself are in `_do`."""
 
@@ -137,11 +148,13 @@ class HubCore:
         self._release_overdue()
         for decision in state.attributor.decide(now_s=state.now_s):
             self._decided(decision)
+        funding.watch(state)
         entry.expire_codes(state)
         entry.bind_waiting(state)
         leaving.watch_lost(state)
         tagalong.watch_tag_along(state)
         settlement.settle_ready(state)
+        payments.capture_tabs(state)
         disputes.refund_due(state)
         answers.ask_again(state)
         self._forget()
@@ -178,6 +191,10 @@ class HubCore:
             or state.aftercare.due
             or state.open_visits()
         )
+
+    def due(self, now_s: float) -> bool:
+        """Whether something that waits for a time, and for nothing else, has come."""
+        return payments.tab_due(self.state, now_s)
 
     @property
     def quiet(self) -> bool:
@@ -352,7 +369,7 @@ class HubCore:
             raise RejectedError(f"expected a closed visit of the past, got {visit.visit_id}")
         self._known(visit)
         if command.record["account"] is not None:
-            self.state.wallets.accounts[visit.visit_id] = Account(**command.record["account"])
+            self.state.wallets.accounts[visit.visit_id] = Account.load(command.record["account"])
         return c.Reply(visit_id=visit.visit_id)
 
     def _known(self, visit: Visit) -> None:

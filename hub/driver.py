@@ -416,5 +416,5 @@ class Driver:
 def _recorded(record: dict[str, Any] | None, what: str) -> tuple[Visit, Account | None]:
     if record is None:
         raise UnknownVisitError(f"expected the {what} of a visit, got one that is unknown")
-    account = None if record["account"] is None else Account(**record["account"])
+    account = None if record["account"] is None else Account.load(record["account"])
     return Visit.load(record["visit"]), account

@@ -64,6 +64,8 @@ class Effects:
     prices: list[tuple[str, int, int]] = field(default_factory=list)
     planogram: set[str] = field(default_factory=set)
     clocks: set[tuple[str, str]] = field(default_factory=set)
+    purses: set[str] = field(default_factory=set)
+    cards: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
         return bool(
@@ -76,6 +78,8 @@ class Effects:
             or self.stock
             or self.prices
             or self.planogram
+            or self.purses
+            or self.cards
         )
 
 

@@ -3,6 +3,7 @@
 HubError
 ├── RejectedError            a command cannot be done; nothing changed
 │   ├── UnknownVisitError    no visit by that id or token
+│   ├── UnknownWalletError   no wallet by that secret or payer, no gift card by that code or id
 │   └── ConflictError        the same key with other content, or a second settlement
 ├── StockError               pieces would appear or vanish, or be fewer than none
 ├── LedgerError              money would not balance, or would break a rule; nothing was written
@@ -39,6 +40,7 @@ __all__ = [
     "StoreTakenError",
     "StoreWriteError",
     "UnknownVisitError",
+    "UnknownWalletError",
 ]
 
 
@@ -52,6 +54,10 @@ class RejectedError(HubError):
 
 class UnknownVisitError(RejectedError):
     """No visit by that id or token."""
+
+
+class UnknownWalletError(RejectedError):
+    """No wallet by that secret or payer, no gift card by that code or id."""
 
 
 class ConflictError(RejectedError):

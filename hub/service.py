@@ -14,7 +14,7 @@ HubHaltedError until `recover()` has read the database again; nothing unstored w
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from contracts.topics import topic
 from hub import commands as c
 from hub.core import LEVEL, HubCore
 from hub.dead_letters import DeadLetters, kind_of
-from hub.deliveries import Delivery, address, unpacked
+from hub.deliveries import Delivery, address, authentic, unpacked
 from hub.devices.pings import Pings
 from hub.effects import NOTHING, Effects, us
 from hub.errors import HubError, HubHaltedError, StoreWriteError
@@ -56,6 +56,7 @@ from hub.store.service import Store
 from hub.visits.codes import KeyRing
 from hub.visits.judging import judged_scan
 from hub.wallet.asking import ask_once, near_totals
+from hub.wallet.debts import may_pay
 from hub.wallet.fake import FakeGateway
 from hub.wallet.gateway import GatewayRequest, PaymentGateway
 
@@ -189,7 +190,7 @@ class Hub:
         """Lets time pass: decisions, settlements, retries, pings."""
         self._check(started=True)
         now = self._now(now_s)
-        if self.core.busy:
+        if self.core.busy or self.core.due(now):
             self._journal("tick", c.Tick().model_dump_json(), now)
             self._keep(self.core.tick(now))
             self._ask(now)
@@ -204,6 +205,9 @@ class Hub:
         now = self._now(now_s)
         if isinstance(command, c.RECALLED) and command.visit_id is not None:
             self._recall(command.visit_id, now)
+        elif isinstance(command, c.PayDebt):
+            wish = command
+            self._recall(command.visit_id, now, lambda visit: may_pay(visit, wish))
         if self.payers is not None:
             command = self.payers.exchanged(command, self._rows, us(now))
         reply = self._do(command, now)
@@ -290,18 +294,12 @@ class Hub:
             device_id, channel = address(name)
             if channel in ("events", "batch"):
                 item = decode(payload)
-                self._authentic(item, device_id)
+                authentic(item, self.core.state.store.store_id, device_id)
                 return self._sequenced(item, name, payload, now, poisoned)
             self._unsequenced(channel, device_id, payload, now)
         except (ContractError, ValueError) as error:
             self._dead(name, payload, now, str(error))
         return None
-
-    def _authentic(self, item: Envelope, device_id: str) -> None:
-        if item.storeid != self.core.state.store.store_id:
-            raise ValueError(f"expected store {self.core.state.store.store_id}, got {item.storeid}")
-        if device_id and device_id != item.deviceid:
-            raise ValueError(f"expected device {device_id} on its topic, got {item.deviceid}")
 
     def _sequenced(
         self,
@@ -443,11 +441,13 @@ class Hub:
             self.live.count("gateway_setup_errors")
         return answer
 
-    def _recall(self, visit_id: str, now: float) -> None:
+    def _recall(
+        self, visit_id: str, now: float, wanted: Callable[[dict[str, Any]], bool] = lambda _v: True
+    ) -> None:
         if visit_id in self.core.state.visits:
             return
         record = self.store.visit_record(visit_id=visit_id)
-        if record is not None:
+        if record is not None and wanted(record["visit"]):
             self._do(c.Recall(record=record), now)
 
     def _snapshot(self, now: float) -> None:

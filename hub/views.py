@@ -15,6 +15,7 @@ from hub.visits.marks import mark_of
 from hub.visits.model import Visit, phone_word
 from hub.visits.status import status
 from hub.wallet.service import Account, ChargeLine, vat_minor
+from hub.wallet.views import money_view
 
 __all__ = [
     "claim_view",
@@ -67,6 +68,7 @@ def phone_view(
         "saved_minor": sum(line.discount_minor for line in lines),
         "notices": notices(state, visit),
         "refusal": visit.refusal,
+        "money": money_view(state, visit, account),
         "receipt": _receipt(state, visit, account) if visit.stage == "final" else None,
         "disputes": [
             shown_dispute(dispute_id, record) for dispute_id, record in visit.disputes.items()

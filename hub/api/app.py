@@ -29,6 +29,7 @@ from hub.api.reviews import review_routes
 from hub.api.staff import staff_routes
 from hub.api.streams import Streams
 from hub.api.tiles import TileStore, tile_routes
+from hub.api.wallets import wallet_routes
 from hub.driver import Driver
 from hub.errors import (
     ConflictError,
@@ -37,6 +38,7 @@ from hub.errors import (
     RejectedError,
     StoreError,
     UnknownVisitError,
+    UnknownWalletError,
 )
 from hub.settings import HubSettings
 
@@ -50,6 +52,7 @@ _HEADERS = (
 )
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (UnknownVisitError, 404),
+    (UnknownWalletError, 404),
     (ConflictError, 409),
     (RejectedError, 422),
     (LedgerError, 422),
@@ -71,6 +74,7 @@ def create_app(driver: Driver, settings: HubSettings) -> FastAPI:
     app.add_middleware(_Hardened)
     limiter = Limiter(VISITS_PER_MINUTE_MAX, 60.0, time.monotonic)
     app.include_router(phone_routes(driver, streams, limiter))
+    app.include_router(wallet_routes(driver, streams, auth))
     app.include_router(staff_routes(driver, streams, auth))
     app.include_router(entry_routes(driver, settings, auth))
     app.include_router(goods_routes(driver, auth))

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import segno
 from fastapi import APIRouter, HTTPException, Path, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from hub.api.auth import Limiter, check_origin
 from hub.api.streams import Streams
@@ -37,6 +37,15 @@ class NewVisit(BaseModel):
     entries: Annotated[
         int, Field(ge=1, le=ENTRIES_MAX, description="people who come in on this wallet")
     ] = 1
+    wallet: Annotated[
+        SecretStr | None,
+        Field(min_length=20, max_length=100, description="the token of the wallet that pays"),
+    ] = None
+
+    @property
+    def wallet_sha256(self) -> str | None:
+        """What the hub keeps of the wallet's token."""
+        return None if self.wallet is None else _digest(self.wallet.get_secret_value())
 
 
 class GroupSize(BaseModel):
@@ -76,6 +85,7 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
                 visit_key=secrets.token_hex(10),
                 payer=wanted.payer,
                 entries=wanted.entries,
+                wallet_sha256=wanted.wallet_sha256,
             )
         )
         return _opened(token)
@@ -117,9 +127,8 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
         if code is None:
             raise HTTPException(409, "expected a visit before its gate; the code is used")
         picture = io.BytesIO()
-        segno.make(code, error="m", micro=False).save(
-            picture, kind="svg", scale=8, border=4, xmldecl=False
-        )
+        made = segno.make(code, error="m", micro=False)
+        made.save(picture, kind="svg", scale=8, border=4, xmldecl=False)
         return Response(
             picture.getvalue(), media_type="image/svg+xml", headers={"Cache-Control": "no-store"}
         )

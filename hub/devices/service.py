@@ -236,6 +236,9 @@ def trust(state: HubState, command: TrustDevice) -> Reply:
     if device.revoked != command.trusted:
         return Reply(repeated=True)
     device.revoked = not command.trusted
-    kind = "device.reinstated" if command.trusted else "device.revoked"
-    state.event(kind, None, device_id=command.device_id)
+    state.event(
+        "device.reinstated" if command.trusted else "device.revoked",
+        None,
+        device_id=command.device_id,
+    )
     return Reply()

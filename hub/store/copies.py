@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import Table
 
+import hub.wallet.purse_tables  # noqa: F401 - its tables are copied too
 from hub.errors import StoreError
 from hub.store import tables as t
 from hub.store.database import is_memory, migrate, newest_revision, open_engine, short

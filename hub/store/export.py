@@ -8,6 +8,11 @@
                         captured_minor, refunded_minor}],
      "gateway_attempts": [{key, visit_id, kind, hold_key, payer, amount_minor, currency, tries,
                         outcome, changed_us}],
+     "funding":       [{key, visit_id, payer, source, purpose, account, currency, amount_minor,
+                        state, charged_minor, captured_minor, refunded_minor, paid_by}],
+     "wallets":       [{payer, opened_us, sources [], stored_minor, tab_minor, debt_minor}],
+     "gift_cards":    [{card_id, how, currency, amount_minor, left_minor, issued_us, expires_us,
+                        blocked, redeemed, payer}],
      "gateway":       {captured_minor, refunded_minor, held_minor, holds_open} or null,
      "visits":        [{visit_id, payer, stage, gate_id, opened_us, scanned_us, exited_us,
                         settled_us, receipt_us, exit_kind, tracks [], lost, needs_review,
@@ -31,7 +36,9 @@ event's row is {number, at_us, kind, visit_id, data}, with `written` as its data
 that: it was written in an older version of its kind than `data` says it in, or names its version
 (hub.events). A transaction's row is {number, tx_id,
 at_us, phase, kind, visit_id, currency, resolves, entries}. `hold_captured` and the like: see
-hub.wallet.service for what each transaction kind books. Entry codes and tokens are not exported.
+hub.wallet.service for what each transaction kind books. `funding` has a row for each source of a
+visit that was not paid by one hold on a card alone; a hold that is another's ends in `paid_by`.
+Exports of before there were wallets lack the three parts. Entry codes and tokens are not exported.
 """
 
 from __future__ import annotations
@@ -48,6 +55,7 @@ from hub.store import tables as t
 from hub.store.service import Store
 from hub.visits.model import Visit
 from hub.visits.status import status
+from hub.wallet import purse_tables
 from hub.wallet.gateway import GatewayTotals
 from hub.wallet.service import Account
 
@@ -64,6 +72,12 @@ def export_json(store: Store, layout: StoreFile, totals: GatewayTotals | None) -
         "transactions": _transactions(store),
         "holds": store.rows(t.holds, "visit_id"),
         "gateway_attempts": store.rows(t.gateway_attempts, "key"),
+        "funding": store.rows(purse_tables.funding, "key"),
+        "wallets": [
+            {**row, "sources": json.loads(row["sources"])}
+            for row in store.rows(purse_tables.wallets, "payer")
+        ],
+        "gift_cards": store.rows(purse_tables.gift_cards, "card_id"),
         "gateway": None if totals is None else asdict(totals),
         "visits": [_visit(row) for row in store.rows(t.visits, "opened_us", "visit_id")],
         "receipts": _receipts(store),
@@ -112,7 +126,7 @@ def _visit(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _status(record: dict[str, Any]) -> str:
-    account = None if record["account"] is None else Account(**record["account"])
+    account = None if record["account"] is None else Account.load(record["account"])
     return status(Visit.load(record["visit"]), account)
 
 

@@ -14,6 +14,8 @@ from hub.effects import Attempt, Effects, us
 from hub.state import HubState
 from hub.store import tables as t
 from hub.visits.model import Visit
+from hub.wallet import purse_tables
+from hub.wallet.rows import card_row, funding_rows, hold_row, purse_row
 from hub.wallet.service import Account, ChargeLine, vat_minor
 
 __all__ = ["Row", "Rows", "add_effects", "printable", "projections", "seed_rows"]
@@ -65,6 +67,7 @@ def add_effects(rows: Rows, effects: Effects, state: HubState) -> None:
         _receipt(rows, state, state.visits[visit_id])
     for key, attempt in sorted(effects.attempts.items()):
         _attempt(rows, state, key, attempt)
+    _purses(rows, state, effects.purses, effects.cards)
     _stock(rows, state, effects.stock)
     if effects.planogram:
         _planogram(rows, state, effects.planogram)
@@ -90,8 +93,20 @@ def projections(state: HubState) -> Rows:
     rows = Rows()
     for visit in state.visits.values():
         _visit(rows, state, visit)
+    purses = state.wallets.purses
+    _purses(rows, state, purses.all, purses.cards)
     _stock(rows, state, state.stock.shelf)
     return rows
+
+
+def _purses(rows: Rows, state: HubState, payers: Iterable[str], cards: Iterable[str]) -> None:
+    purses = state.wallets.purses
+    for payer in sorted(payers):
+        purse = purses.all.get(payer)
+        if purse is not None:
+            rows.upsert(purse_tables.wallets, purse_row(state, purse))
+    for card_id in sorted(cards):
+        rows.upsert(purse_tables.gift_cards, card_row(state, purses.cards[card_id]))
 
 
 def _ledger(rows: Rows, effects: Effects) -> None:
@@ -136,20 +151,10 @@ def _visit(rows: Rows, state: HubState, visit: Visit) -> None:
     money = account or Account(visit.visit_id, visit.payer, "")
     record: Row = {"visit": visit.dump(), "account": None}
     if account is not None:
-        record["account"] = {name: getattr(account, name) for name in Account.__slots__}
-        rows.upsert(
-            t.holds,
-            {
-                "visit_id": visit.visit_id,
-                "hold_key": account.hold_id,
-                "payer": account.payer,
-                "currency": state.store.currency,
-                "amount_minor": account.hold_minor,
-                "state": account.state,
-                "captured_minor": account.captured_minor,
-                "refunded_minor": account.refunded_minor,
-            },
-        )
+        record["account"] = account.dump()
+        rows.upsert(t.holds, hold_row(account, state.store.currency))
+        for row in funding_rows(account, state.store.currency):
+            rows.upsert(purse_tables.funding, row)
     rows.upsert(
         t.visits,
         {

@@ -42,6 +42,7 @@ from hub.store.database import is_memory, migrate, open_engine, short, shown
 from hub.store.journal import JournalEntry, Snapshot
 from hub.store.lease import Lease, NoLease
 from hub.store.rows import Rows
+from hub.wallet import purse_tables
 from hub.wallet.tables import gateway_intents, gateway_payers
 
 __all__ = ["Store"]
@@ -56,6 +57,9 @@ _ORDER: tuple[Table, ...] = (
     t.ledger_entries,
     t.visits,
     t.holds,
+    purse_tables.funding,
+    purse_tables.wallets,
+    purse_tables.gift_cards,
     t.gateway_attempts,
     t.receipts,
     t.receipt_lines,

@@ -17,7 +17,7 @@ from hub.state import HubState, NearReach, decision_data
 from hub.visits.codes import code_digest
 from hub.visits.gates import bay_distance_m
 from hub.visits.model import Visit
-from hub.wallet.gateway import GatewayRequest
+from hub.wallet import funding, refunds
 from hub.wallet.service import ChargeLine
 
 __all__ = ["could_be", "refund", "settle_ready", "waits_for"]
@@ -139,7 +139,7 @@ def _settle(state: HubState, visit: Visit) -> None:
         unclear=[[decision.reach_id, decision.line] for decision in unclear],
     )
     state.effects.receipts.append(visit_id)
-    _resolve_hold(state, visit)
+    funding.resolve(state, visit)
     state.attributor.forget(visit_id=visit_id)
     state.stock.settle(visit_id, lines)
     state.effects.stock.update(state.stock.shelf)
@@ -185,24 +185,6 @@ def _line_data(line: ChargeLine) -> list[object]:
     return said
 
 
-def _resolve_hold(state: HubState, visit: Visit) -> None:
-    account = state.wallets.account(visit.visit_id)
-    if account.state != "held":
-        return
-    capture = account.charged_minor > 0
-    state.ask(
-        visit.visit_id,
-        GatewayRequest(
-            key=f"{visit.visit_id}:{'capture' if capture else 'void'}",
-            kind="capture" if capture else "void",
-            hold_key=account.hold_id,
-            payer=visit.payer,
-            amount_minor=account.charged_minor if capture else account.hold_minor,
-            currency=state.store.currency,
-        ),
-    )
-
-
 def _forget_finals(state: HubState) -> None:
     """Keeps the latest closed visits in memory; all of them are in the database."""
     busy = {ask.visit_id for ask in state.asks.values()}
@@ -210,13 +192,16 @@ def _forget_finals(state: HubState) -> None:
     closed = [
         visit.visit_id
         for visit in state.visits.values()
-        if not visit.open and visit.visit_id not in busy
+        if not visit.open
+        and visit.visit_id not in busy
+        and not state.wallets.purses.on_tab(visit.payer, visit.visit_id)
     ]
     for visit_id in closed[: max(0, len(closed) - state.rules.visits_final_kept)]:
         visit = state.visits.pop(visit_id)
         state.by_token.pop(visit.token_sha256, None)
         state.by_code.pop(code_digest(visit.code), None)
         state.wallets.accounts.pop(visit_id, None)
+        state.wallets.purses.visit_cards.pop(visit_id, None)
 
 
 def refund(state: HubState, command: RefundVisit) -> Reply:
@@ -232,6 +217,7 @@ def refund(state: HubState, command: RefundVisit) -> Reply:
         return Reply(visit_id=visit.visit_id, repeated=True)
     if visit.stage != "final":
         raise RejectedError(f"expected a settled visit, this one is {visit.stage}")
+    refunds.check(state, visit)
     back, before = _refund_lines(visit, command)
     transaction, paying_minor = state.wallets.refund(
         visit.visit_id, back, before, at_us=us(state.now_s)
@@ -250,19 +236,7 @@ def refund(state: HubState, command: RefundVisit) -> Reply:
         lines=[[line.line, line.gtin, line.quantity] for line in back],
         reason=command.reason,
     )
-    if paying_minor:
-        account = state.wallets.account(visit.visit_id)
-        state.ask(
-            visit.visit_id,
-            GatewayRequest(
-                key=f"{visit.visit_id}:refund:{account.refunds}",
-                kind="refund",
-                hold_key=account.hold_id,
-                payer=visit.payer,
-                amount_minor=paying_minor,
-                currency=state.store.currency,
-            ),
-        )
+    refunds.pay_back(state, visit)
     return Reply(visit_id=visit.visit_id, amount_minor=amount_minor)
 
 

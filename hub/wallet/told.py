@@ -49,11 +49,14 @@ def told(state: HubState, command: GatewayTold) -> Reply:
 def _let_go(state: HubState, command: GatewayTold) -> None:
     """Expires a hold that nothing is charged on; a charge under way learns it by its answer."""
     account = state.wallets.accounts.get(command.visit_id)
-    if account is None or account.hold_id != command.hold_key or account.state != "held":
+    leg = None if account is None else account.leg(command.hold_key)
+    if account is None or leg is None or leg.state != "held" or leg.charged_minor:
         return
     if account.settled or any(ask.visit_id == command.visit_id for ask in state.asks.values()):
         return
     state.effects.transactions.append(
-        state.wallets.void_hold(command.visit_id, at_us=us(state.now_s), expired=True)
+        state.wallets.void_hold(
+            command.visit_id, at_us=us(state.now_s), expired=True, key=command.hold_key
+        )
     )
-    state.event("hold.voided", command.visit_id, amount_minor=account.hold_minor)
+    state.event("hold.voided", command.visit_id, amount_minor=leg.amount_minor)

@@ -177,7 +177,7 @@ def test_a_run_that_cannot_write_halts_the_hub_and_is_done_again(
     def full(_statements: Any) -> None:
         raise StoreWriteError("nothing was changed: disk full")
 
-    monkeypatch.setattr(shop.hub.store, "run", full)
+    monkeypatch.setattr(shop.hub.store, "run_all", full)
     with pytest.raises(StoreWriteError):
         retain(shop.hub, KEEP, END_S + 40 * DAY_S)
     assert "disk full" in shop.hub.halted

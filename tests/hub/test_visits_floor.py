@@ -20,6 +20,7 @@ from hub.commands import (
     RevokeBadge,
     StartRestocking,
 )
+from hub.core import LEVEL
 from hub.errors import ConflictError, RejectedError
 from hub.inventory.model import STAFF
 from tests.hub.visits_kit import (
@@ -223,7 +224,7 @@ def test_badges_survive_a_snapshot(make_shop: Callable[..., Any], day: Any) -> N
     shop.hub.close()
     again = make_shop("badge.sqlite")
     assert again.hub.core.state.badges == {digest: "sam"}
-    assert again.hub.core.state.level == 1
+    assert again.hub.core.state.level == LEVEL
 
 
 def test_a_revised_decision_of_staff_is_undone(shop: Any) -> None:

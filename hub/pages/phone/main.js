@@ -4,9 +4,11 @@
 import { follow } from "./live.js";
 import { makeScreen } from "./screen.js";
 import { h, startView } from "./view.js";
+import { reason, recallWallet } from "./wallet-key.js";
 
 const KEY = "sortie.visit";
 const API = "/api/v1/phones";
+const WALLET = "wallet.html";
 const fragment = decodeURIComponent(location.hash.slice(1));
 const visitor = fragment === "";
 let token = fragment || recall();
@@ -21,6 +23,9 @@ const screen = makeScreen((state) => ({
   qr: `${API}/${encodeURIComponent(token)}/qr.svg?n=${state?.code_turns_s ?? 0}-${state?.entered ?? 0}`,
   renew: visitor ? renew : null,
   group: visitor ? group : null,
+  tip: (minor) => ask("tip", { tip_id: once(), amount_minor: minor }),
+  pay: () => ask("debt", { pay_id: once() }),
+  card: visitor ? useCard : null,
   receipt: token ? `/receipt/${encodeURIComponent(token)}` : null,
   dispute: token ? dispute : null,
   mail: token && mails ? mail : null,
@@ -53,9 +58,17 @@ function setClock(answer) {
 }
 
 async function begin() {
-  screen.plain(startView({ begin, busy: true }));
+  screen.plain(startView({ begin, busy: true, wallet: WALLET }));
   try {
-    const answer = await fetch(`${API}/visits`, { method: "POST" });
+    const wallet = recallWallet();
+    const answer = await fetch(`${API}/visits`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(wallet ? { wallet } : {}),
+    });
+    if (answer.status === 404 && wallet) {
+      throw new Error("This store does not know the wallet in this browser. Look at it, or remove it.");
+    }
     if (!answer.ok) throw new Error(await reason(answer));
     setClock(answer);
     token = (await answer.json()).token;
@@ -63,7 +76,7 @@ async function begin() {
     open();
   } catch (error) {
     const text = error instanceof TypeError ? "The store cannot be reached. Try again." : error.message;
-    screen.plain(startView({ begin, error: text }));
+    screen.plain(startView({ begin, error: text, wallet: WALLET }));
   }
 }
 
@@ -131,12 +144,19 @@ async function after(state) {
   }
 }
 
-async function reason(answer) {
+const once = () => `p-${crypto.getRandomValues(new Uint32Array(3)).join("-")}`;
+
+const useCard = async (code) => await ask("card", { code }) || "It pays first. What is left stays on the card.";
+
+/** Asks something about this visit; returns the store's own words if it says no. */
+async function ask(path, body) {
   try {
-    const said = await answer.json();
-    return typeof said.detail === "string" ? said.detail : "The store said no. Try again.";
+    const answer = await fetch(`${API}/${encodeURIComponent(token)}/${path}`, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+    });
+    return answer.ok ? "" : await reason(answer);
   } catch {
-    return "The store said no. Try again.";
+    return "The store cannot be reached. Try again.";
   }
 }
 
@@ -145,7 +165,7 @@ function forget() {
   remember("");
   token = "";
   screen.linked(true);
-  screen.plain(startView({ begin }));
+  screen.plain(startView({ begin, wallet: WALLET }));
   document.getElementById("view").focus();
 }
 
@@ -167,6 +187,6 @@ function open() {
 }
 
 if (token) open();
-else screen.plain(startView({ begin }));
+else screen.plain(startView({ begin, wallet: WALLET }));
 setInterval(() => screen.tick(), 1000);
 addEventListener("hashchange", () => location.reload());

@@ -15,10 +15,11 @@ export function makeScreen(parts) {
 
   const put = (elements) => {
     const focused = document.activeElement?.id;
-    const open = view.querySelector("details.privacy")?.open;
+    const words = (details) => details.querySelector("summary")?.textContent;
+    const open = new Set([...view.querySelectorAll("details[open]")].map(words));
     const kept = afterOpen(view);
     view.replaceChildren(...elements.flat().filter((child) => child));
-    if (open && view.querySelector("details.privacy")) view.querySelector("details.privacy").open = true;
+    for (const details of view.querySelectorAll("details")) if (open.has(words(details))) details.open = true;
     afterRestore(view, kept);
     if (focused) document.getElementById(focused)?.focus();
   };

@@ -17,10 +17,10 @@ const percent = (rate) => `${+(100 * Number(rate)).toFixed(2)} %`;
 
 /** The whole view of a state. `seen` holds keys of lines that were shown before. */
 export function viewOf(state, parts) {
-  const { now_s, qr, renew, group, seen, again } = parts;
+  const { now_s, qr, renew, group, seen, again, card } = parts;
   switch (state.stage) {
     case "issued":
-      return codeView(state, { now_s, qr, renew, group });
+      return codeView(state, { now_s, qr, renew, group, card });
     case "entering":
     case "binding":
       return [...enteringView(state), ...nextView(state, { now_s, qr })];
@@ -35,7 +35,7 @@ export function viewOf(state, parts) {
 }
 
 /** Before anything: what this is, and the one button. */
-export function startView({ begin, busy, error }) {
+export function startView({ begin, busy, error, wallet }) {
   return [
     h("h1", {}, "Take what you like and walk out"),
     h("p", { class: "soft" }, "No checkout. Your cart is here, live, while you shop."),
@@ -47,6 +47,8 @@ export function startView({ begin, busy, error }) {
         h("li", {}, "Walk out: the receipt comes here"))),
     h("button", { type: "button", id: "begin", onclick: begin, disabled: busy ? "" : null },
       busy ? "Getting your code…" : "Start a visit"),
+    wallet ? h("a", { class: "wallet", id: "wallet", href: wallet },
+      "Your wallet: balance, gift cards, what pays first") : null,
     h("div", { class: "foot" }, privacyNote()),
   ];
 }
@@ -64,7 +66,7 @@ export function privacyNote() {
       "Software never accuses anyone. What it is not sure of is free, unless a person looked."));
 }
 
-function codeView(state, { now_s, qr, renew, group }) {
+function codeView(state, { now_s, qr, renew, group, card }) {
   const left_s = Math.ceil(state.code_expires_s - now_s);
   if (left_s <= 0) {
     return [
@@ -81,6 +83,7 @@ function codeView(state, { now_s, qr, renew, group }) {
     h("p", { class: "card" },
       `At the gate ${money(state.hold_minor, state.currency)} are reserved, not charged. ` +
       "You pay for what you take, once, when you leave."),
+    card ? giftCard(card) : null,
     h("div", { class: "foot" }, privacyNote()),
   ];
 }
@@ -119,6 +122,23 @@ function groupSize(state, group) {
     button("more", "One person more", "+", state.entries + 1));
 }
 
+/** A gift card that pays first for this visit; made once, so that a code is not lost in redrawing. */
+let giftForm = null;
+function giftCard(card) {
+  if (giftForm?.card === card) return giftForm.element;
+  const input = h("input", {
+    id: "gift-code", autocomplete: "off", autocapitalize: "characters", spellcheck: "false",
+    placeholder: "XXXX-XXXX-XXXX-XXXX", "aria-label": "Gift card code", maxlength: 60,
+  });
+  const told = h("p", { class: "soft", role: "alert", id: "gift-told" });
+  const use = async () => { told.textContent = await card(input.value.trim()); };
+  const element = h("details", { class: "card" },
+    h("summary", {}, "Pay with a gift card"),
+    input, h("button", { type: "button", id: "gift-use", class: "quiet", onclick: use }, "Use it for this visit"), told);
+  giftForm = { card, element };
+  return element;
+}
+
 /** Seconds as m:ss. */
 export function clock(seconds) {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
@@ -151,6 +171,11 @@ function cartView(state, seen, now_s) {
           `We are checking ${items(state.unclear)}. If we cannot be sure, it is free.`)
       : null,
     state.saved_minor ? h("div", { class: "card" }, savedSum(state)) : null,
+    state.money?.refused_extra
+      ? h("p", { class: "card amber", id: "no-more" },
+          `Your card reserves no more than ${money(state.hold_minor, state.currency)}. ` +
+          "What you take above that you will owe.")
+      : null,
     h("div", { class: "card sum" }, h("span", {}, left ? "Total" : "So far"),
       h("strong", { id: "total" }, money(state.total_minor, state.currency))),
     left ? null : h("p", { class: "soft" },
@@ -227,6 +252,7 @@ function savedSum(state) {
 }
 
 function receiptView(state, parts) {
+  const { now_s = 0, tip = null, pay = null } = parts;
   const { receipt, currency } = state;
   const back = new Map(receipt.refunded.map((row) => [row.line, row.quantity]));
   const due_minor = receipt.total_minor - receipt.refunded_minor;
@@ -253,17 +279,63 @@ function receiptView(state, parts) {
       h("div", { class: "sum" }, h("span", {}, "Total"),
         h("strong", { id: "total" }, money(due_minor, currency))),
       receipt.captured_minor ? sums("paid", "Charged to your wallet", receipt.captured_minor) : null,
-      !receipt.paid && due_minor > receipt.debt_minor
+      split(state),
+      state.money?.on_tab_minor
+        ? sums("on-tab", "Collected later, with other small visits", state.money.on_tab_minor) : null,
+      !receipt.paid && !state.money?.on_tab_minor && due_minor > receipt.debt_minor
         ? h("p", { class: "soft" }, "The charge is on its way to your wallet.") : null),
-    receipt.debt_minor
-      ? h("p", { class: "card red", id: "debt" },
-          `${money(receipt.debt_minor, currency)} were above what was reserved. ` +
-          "You owe this amount; it was not charged.")
-      : null,
+    receipt.debt_minor ? debtCard(state, pay) : null,
+    tipCard(state, { now_s, tip }),
     receipt.vat.length ? vatTable(receipt, currency) : null,
     ...afterView(state, parts),
     h("p", { class: "soft" }, "After this receipt corrections only go down."),
   ];
+}
+
+/** Which sources paid, if it was not the card alone. */
+function split(state) {
+  const names = { card: "your card", stored: "your balance", gift: "a gift card" };
+  const paid = (state.money?.sources ?? []).filter((part) => part.captured_minor && part.purpose !== "tip");
+  if (!paid.some((part) => part.source !== "card")) return null;
+  return h("p", { class: "soft", id: "split" }, paid.map((part) =>
+    `${money(part.captured_minor, state.currency)} from ${names[part.source]}`).join(" · "));
+}
+
+/** A button that asks the store once and says what it answered. */
+function asking(id, text, ask) {
+  const told = h("p", { class: "soft", role: "alert" });
+  const button = h("button", { type: "button", id }, text);
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    told.textContent = await ask();
+    button.disabled = told.textContent === "";
+  });
+  return [button, told];
+}
+
+function debtCard(state, pay) {
+  const { receipt, currency } = state;
+  const amount = money(receipt.debt_minor, currency);
+  return h("div", { class: "card red", id: "debt" },
+    h("p", {}, `${amount} were above what was reserved. ` + (state.money?.paying
+      ? "They are being charged." : "You owe this amount; it was not charged.")),
+    pay && !state.money?.paying ? asking("pay-debt", `Pay ${amount} now`, pay) : null);
+}
+
+const TIPS_MINOR = [50, 100, 200];
+
+function tipCard(state, { now_s, tip }) {
+  const paid = state.money ?? {};
+  if (paid.tip_minor) {
+    return h("p", { class: "card", id: "tipped" }, paid.tip_paid_minor
+      ? `Thank you for the tip: ${money(paid.tip_paid_minor, state.currency)}.`
+      : paid.tip_open ? "Your tip is on its way." : "Your card refused the tip. Nothing was charged for it.");
+  }
+  if (!tip || !paid.tip_minor_max || now_s > paid.tip_until_s) return null;
+  return h("div", { class: "card", id: "tips" },
+    h("h2", {}, "Something for the staff?"),
+    h("div", { class: "tips" }, TIPS_MINOR.filter((minor) => minor <= paid.tip_minor_max).map((minor) =>
+      h("div", {}, asking(`tip-${minor}`, money(minor, state.currency), () => tip(minor))))));
 }
 
 function vatTable(receipt, currency) {
