@@ -33,6 +33,7 @@ bench: install
 	@$(BIN)/sortie bench edge
 	@$(BIN)/sortie bench hub
 	@$(BIN)/sortie bench sim
+	@$(BIN)/sortie bench torture
 
 train: install
 	@$(BIN)/python -m pip install --quiet -c constraints.txt -c constraints-train.txt -e '.[train]'

@@ -20,6 +20,7 @@ __all__ = [
     "CameraId",
     "DeviceId",
     "GateId",
+    "Gln",
     "Gtin",
     "PlateId",
     "ReachId",
@@ -75,6 +76,13 @@ def _sscc(text: str) -> str:
     return text
 
 
+def _gln(text: str) -> str:
+    digits = text.isascii() and text.isdigit() and len(text) == 13
+    if not (digits and gtin_check_digit(text[:-1]) == int(text[-1])):
+        raise ValueError(f"expected a GLN of 13 digits with a right check digit, got {text!r}")
+    return text
+
+
 StoreId = Annotated[str, _SLUG]
 DeviceId = Annotated[str, _SLUG]
 BootId = Annotated[str, _SLUG]
@@ -88,4 +96,5 @@ ReachId = Annotated[str, _LONG]
 TrackId = Annotated[str, _LONG]
 VisitId = Annotated[str, _LONG]
 Gtin = Annotated[str, AfterValidator(_gtin)]
+Gln = Annotated[str, AfterValidator(_gln)]
 Sscc = Annotated[str, AfterValidator(_sscc)]

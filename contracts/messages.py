@@ -386,6 +386,17 @@ class SendTiles(Message):
     fps_max: Annotated[float, Field(gt=0, le=10)] = 4.0
 
 
+class SendEvidence(Message):
+    """The hub asks for evidence that a review or dispute needs, by the ids its events named."""
+
+    TYPE: ClassVar[str] = "sortie.node.send_evidence.v1"
+
+    evidence_ids: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")], ...],
+        Field(min_length=1, max_length=32),
+    ]
+
+
 MESSAGES: dict[str, type[Message]] = {
     message.TYPE: message
     for message in (
@@ -403,5 +414,6 @@ MESSAGES: dict[str, type[Message]] = {
         ClockPong,
         NodeConfig,
         SendTiles,
+        SendEvidence,
     )
 }

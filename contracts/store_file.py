@@ -16,7 +16,8 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from contracts.base import Contract
 from contracts.errors import StoreFileError
 from contracts.geometry import Bay, Camera, Gate, Plate
-from contracts.ids import BayId, BoardId, DeviceId, Gtin, SlotId, StoreId
+from contracts.hours import Hours, TimeZone
+from contracts.ids import BayId, BoardId, DeviceId, Gln, Gtin, SlotId, StoreId
 from contracts.money import AMOUNT_MINOR_MAX, Currency, VatRate
 from contracts.units import Grams, Metres, PositiveMetres
 
@@ -120,6 +121,14 @@ class Product(Contract):
         tuple[PicturePath, ...],
         Field(max_length=16, description="photos of it, as paths from the store file's folder"),
     ] = ()
+    age_min: Annotated[
+        int | None,
+        Field(ge=1, le=99, description="nobody younger may buy it: staff must have seen an ID"),
+    ] = None
+    sale_hours: Annotated[
+        tuple[Hours, ...],
+        Field(max_length=14, description="when it may be sold, in the store's zone; empty: always"),
+    ] = ()
 
 
 class Slot(Contract):
@@ -133,6 +142,10 @@ class Slot(Contract):
     gtin: Gtin
     facings: Annotated[int, Field(ge=1, le=60, description="items side by side")]
     deep: Annotated[int, Field(ge=1, le=30, description="items one behind the other")]
+    low_at: Annotated[
+        int | None,
+        Field(ge=1, le=1_800, description="so many pieces or fewer are low; fewer than it holds"),
+    ] = None
 
 
 class Node(Contract):
@@ -145,18 +158,62 @@ class Node(Contract):
 
 
 class Wallet(Contract):
-    """What a shopper's wallet is asked for at entry."""
+    """What a shopper's wallet is asked for, and what it may do. Amounts are minor units, times
+    seconds. What is left out is off: a hold at entry, a capture at settlement, nothing else."""
 
-    hold_minor: Annotated[int, Field(gt=0, le=AMOUNT_MINOR_MAX)]
+    hold_minor: Annotated[
+        int, Field(gt=0, le=AMOUNT_MINOR_MAX, description="reserved when a shopper enters")
+    ]
+    topup_minor: Annotated[
+        int,
+        Field(ge=0, le=AMOUNT_MINOR_MAX, description="an extra hold is at least so much; 0: none"),
+    ] = 0
+    topup_margin_minor: Annotated[
+        int,
+        Field(ge=0, le=AMOUNT_MINOR_MAX, description="asked when less than so much is left"),
+    ] = 0
+    topups_max: Annotated[int, Field(ge=1, le=20, description="extra holds in one visit")] = 5
+    reauthorise: Annotated[
+        bool, Field(description="a hold that ran out before its capture is asked anew, once")
+    ] = False
+    debt_block_minor: Annotated[
+        int | None,
+        Field(ge=0, le=AMOUNT_MINOR_MAX, description="who owes more is refused; none: nobody is"),
+    ] = None
+    tab_visit_minor_max: Annotated[
+        int,
+        Field(ge=0, le=AMOUNT_MINOR_MAX, description="so small a charge waits on the tab; 0: off"),
+    ] = 0
+    tab_minor_max: Annotated[
+        int, Field(gt=0, le=AMOUNT_MINOR_MAX, description="a tab of so much is captured")
+    ] = 2_000
+    tab_age_s: Annotated[
+        float, Field(gt=0, le=366 * 86_400, description="and one that is so old")
+    ] = 7 * 86_400.0
+    tip_minor_max: Annotated[
+        int, Field(ge=0, le=AMOUNT_MINOR_MAX, description="the largest tip; 0: no tips")
+    ] = 0
+    tip_window_s: Annotated[
+        float, Field(gt=0, le=30 * 86_400, description="a tip may be given so long after the exit")
+    ] = 3_600.0
+    balance_minor_max: Annotated[
+        int, Field(gt=0, le=AMOUNT_MINOR_MAX, description="the largest stored balance")
+    ] = 50_000
 
 
 class StoreFile(Contract):
-    """A whole store. Every cross reference is checked."""
+    """A whole store. Every cross reference is checked.
+
+    `time_zone` is what hours of sale and offers are told in. `gln` is the store's GS1 location
+    number, which names it in EPCIS; without one a URN of its own does.
+    """
 
     schema_version: Literal[1]
     store_id: StoreId
     name: Annotated[str, Field(min_length=1, max_length=80)]
     currency: Currency
+    time_zone: TimeZone = "UTC"
+    gln: Gln | None = None
     vat_rates: dict[str, VatRate]
     wallet: Wallet
     floor: Floor
@@ -241,6 +298,11 @@ def _layout_faults(store: StoreFile) -> list[str]:
         if not slot.u0_m < slot.u1_m or (width_m is not None and slot.u1_m > width_m + 1e-6):
             faults.append(
                 f"slots.{index}.u1_m: expected {slot.u0_m} < u1_m <= {width_m}, got {slot.u1_m}"
+            )
+        if slot.low_at is not None and slot.low_at >= slot.facings * slot.deep:
+            faults.append(
+                f"slots.{index}.low_at: expected fewer than the {slot.facings * slot.deep} pieces "
+                f"the slot holds, got {slot.low_at}"
             )
     floors = [node.node_id for node in store.nodes if node.floor]
     if len(floors) != 1:

@@ -58,6 +58,7 @@ TOPICS: dict[str, Topic] = {
         Topic("config", (m.NodeConfig,), False, 1, True, 0.01, "hub", False),
         Topic("ping", (m.ClockPing,), False, 0, False, 2.0, "hub", False),
         Topic("tiles", (m.SendTiles,), False, 0, False, 2.0, "hub", False),
+        Topic("evidence", (m.SendEvidence,), False, 1, False, 2.0, "hub", False),
     )
 }
 

@@ -26,6 +26,7 @@ from contracts.messages import (
     NodeConfig,
     NodeHealth,
     ReachClosed,
+    SendEvidence,
     SendTiles,
     Watermark,
 )
@@ -35,6 +36,7 @@ from edge.core import NodeCore
 from edge.drain import Drain
 from edge.errors import EvidenceError, OutboxFullError, SnapshotError
 from edge.evidence import EvidenceStore
+from edge.evidence_sender import EvidenceSender
 from edge.exchange import NodeInputs, NodeOutputs, Observation
 from edge.memory import NodeMemory
 from edge.outbox import Outbox
@@ -57,6 +59,7 @@ class Mail:
     acks: list[HubAck] = field(default_factory=list)
     pings: list[ClockPing] = field(default_factory=list)
     tiles: list[SendTiles] = field(default_factory=list)
+    evidence: list[SendEvidence] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -79,6 +82,7 @@ class Boot:
         bus: Bus,
         evidence: EvidenceStore,
         tiles: TileUploader | None,
+        sender: EvidenceSender | None = None,
         make_worker: Callable[[Any], CameraWorker],
         clock: Callable[[], float],
         unix_s: Callable[[], float],
@@ -92,6 +96,7 @@ class Boot:
         self._bus = bus
         self._evidence = evidence
         self._tiles = tiles
+        self._sender = sender
         self._clock = clock
         self._unix_s = unix_s
         self._say = say
@@ -130,8 +135,7 @@ class Boot:
         self._saved_s = clock()
         self._evidence_count = 0
         self._cpu = (time.process_time(), clock(), 0.0)
-        self.evidence_failed = 0
-        self.states_skipped = 0
+        self.evidence_failed = self.states_skipped = 0
         self.workers: dict[str, CameraWorker] = {
             camera.camera_id: make_worker(camera)
             for camera in config.cameras
@@ -150,6 +154,8 @@ class Boot:
         acks = {ack.boot_id: ack for ack in sorted(mail.acks, key=lambda one: one.upto_seq)}
         for ack in acks.values():
             self.drain.acknowledge(ack, now_s)
+        for wish in mail.evidence:
+            self._send_evidence(wish)
         if mail.pings:
             self.drain.heard()
         for worker in self.workers.values():
@@ -191,6 +197,8 @@ class Boot:
             "tiles_dropped": self._tiles.dropped if self._tiles else 0,
             "evidence_bytes": self._evidence.bytes_kept,
             "evidence_failed": self.evidence_failed,
+            "evidence_sent": self._sender.sent if self._sender else 0,
+            "evidence_dropped": self._sender.dropped if self._sender else 0,
             "cpu_share": self._cpu[2],
         }
 
@@ -350,6 +358,16 @@ class Boot:
             else event
             for event in outputs.events
         ]
+
+    def _send_evidence(self, wish: SendEvidence) -> None:
+        """Hands what is still here to the sender; of what is gone the hub is told."""
+        if self._sender is None:
+            return
+        for evidence_id in wish.evidence_ids:
+            try:
+                self._sender.offer(evidence_id, self._evidence.read(evidence_id))
+            except EvidenceError:
+                self._sender.offer(evidence_id, None)
 
     def _cpu_share(self, now_s: float) -> float:
         used_s, then_s, share = self._cpu

@@ -39,6 +39,10 @@ class MqttSettings(BaseModel):
     username: Annotated[str | None, Field(description="None: anonymous")] = None
     password: Annotated[SecretStr | None, Field(description="of the user")] = None
     tls_ca: Annotated[Path | None, Field(description="CA file; None: no TLS")] = None
+    tls_cert: Annotated[
+        Path | None, Field(description="this node's certificate; None: a password will do")
+    ] = None
+    tls_key: Annotated[Path | None, Field(description="the certificate's key")] = None
     keepalive_s: Annotated[int, Field(ge=2, le=3600, description="MQTT keep-alive")] = 5
     reconnect_first_s: Annotated[int, Field(ge=1, le=60, description="first pause")] = 1
     reconnect_max_s: Annotated[int, Field(ge=1, le=600, description="longest pause")] = 10
@@ -89,11 +93,15 @@ class MqttBus:
             )
         if settings.tls_ca is not None:
             try:
-                client.tls_set(ca_certs=str(settings.tls_ca))
+                client.tls_set(
+                    str(settings.tls_ca),
+                    None if settings.tls_cert is None else str(settings.tls_cert),
+                    None if settings.tls_key is None else str(settings.tls_key),
+                )
             except (OSError, ValueError) as error:
                 raise BrokerError(
-                    f"{settings.shown}: CA file {settings.tls_ca} cannot be used ({error}); give "
-                    "a PEM file"
+                    f"{settings.shown}: CA file {settings.tls_ca}, certificate "
+                    f"{settings.tls_cert} or its key cannot be used ({error}); give PEM files"
                 ) from error
         if will is not None:
             client.will_set(will.topic, will.payload, will.qos, will.retain)

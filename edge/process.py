@@ -18,12 +18,13 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from contracts.codec import encode
-from contracts.messages import ClockPing, HubAck, NodeConfig, NodeDied, SendTiles
+from contracts.messages import ClockPing, HubAck, NodeConfig, NodeDied, SendEvidence, SendTiles
 from contracts.topics import topic
 from edge.boot import Boot, Mail
 from edge.bus import Bus, Letter
 from edge.core import NodeCore
 from edge.evidence import EvidenceStore
+from edge.evidence_sender import EvidenceSender
 from edge.metrics import NodeMetrics
 from edge.mqtt import MqttBus
 from edge.outbox import Outbox
@@ -37,7 +38,7 @@ __all__ = ["NodeProcess", "new_boot_id"]
 SAY_AGAIN_S = 30.0
 METRICS_S = 1.0
 DEAD_LETTERS_SAID_MAX = 20
-_FROM_HUB = ("ack", "config", "ping", "tiles")
+_FROM_HUB = ("ack", "config", "evidence", "ping", "tiles")
 
 
 class MakeCore(Protocol):
@@ -80,6 +81,7 @@ class NodeProcess:
         self._say = say
         self._stop = threading.Event()
         self._wake = threading.Event()
+        self._sender: EvidenceSender | None = None
         self.dead_letters = 0
         self._told: tuple[str | None, float] = (None, 0.0)
         self._topics = {
@@ -104,12 +106,15 @@ class NodeProcess:
                 settings.hub_url, token.get_secret_value() if token is not None else None
             )
         tiles = None if put is None else TileUploader(settings.node_id, put)
+        self._sender = None if put is None else EvidenceSender(settings.node_id, put)
         try:
             while not self._stop.is_set():
                 self._run_once(tiles, metrics)
         finally:
             if tiles is not None:
                 tiles.close()
+            if self._sender is not None:
+                self._sender.close()
             if client is not None:
                 client.close()
             if metrics is not None:
@@ -158,6 +163,7 @@ class NodeProcess:
                 bus=bus,
                 evidence=evidence,
                 tiles=tiles,
+                sender=self._sender,
                 make_worker=lambda camera: self._worker(camera, core),
                 clock=self._clock,
                 unix_s=self._unix_s,
@@ -258,6 +264,8 @@ class NodeProcess:
             post.mail.pings.append(ClockPing.model_validate_json(letter.payload))
         elif letter.topic == self._topics["tiles"]:
             post.mail.tiles.append(SendTiles.model_validate_json(letter.payload))
+        elif letter.topic == self._topics["evidence"]:
+            post.mail.evidence.append(SendEvidence.model_validate_json(letter.payload))
         elif letter.topic == self._topics["config"]:
             config = NodeConfig.model_validate_json(letter.payload)
             settings = self._settings

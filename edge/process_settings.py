@@ -43,7 +43,10 @@ class NodeProcessSettings(BaseSettings):
     scale_ring: Annotated[str, Field(max_length=120, description="ring of the plates")] = "plates"
     gate_ring: Annotated[str, Field(max_length=120, description="ring of the gates")] = "gates"
     hub_url: Annotated[
-        str | None, Field(pattern=r"^https?://", description="where tiles go; none: no tiles")
+        str | None,
+        Field(
+            pattern=r"^https?://", description="where tiles and evidence go; none: neither is sent"
+        ),
     ] = None
     hub_token: Annotated[SecretStr | None, Field(description="this node's token at the hub")] = None
     metrics_port: Annotated[

@@ -12,7 +12,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Camera", "Frame", "Gate", "GateScan", "Scale", "ScaleBatch"]
+from contracts.signs import GateSigns
+
+__all__ = ["Camera", "ExitDisplay", "Frame", "Gate", "GateScan", "Scale", "ScaleBatch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +84,17 @@ class Gate(Protocol):
 
     def close(self) -> None:
         """Releases the device; closing twice is fine."""
+        ...
+
+
+class ExitDisplay(Protocol):
+    """A display at a gate."""
+
+    def show(self, signs: GateSigns, *, now_s: float) -> None:
+        """Shows these signs in place of what was shown; `now_s` is in hub seconds, as theirs are.
+        Signs whose time is over are left out."""
+        ...
+
+    def close(self) -> None:
+        """Clears the display and releases it; closing twice is fine."""
         ...

@@ -23,3 +23,4 @@ class Reply(Command):
     visit_id: str | None = None
     amount_minor: int = 0
     repeated: bool = False
+    payer: str | None = None

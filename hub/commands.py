@@ -12,8 +12,35 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from contracts.ids import BootId, DeviceId, Gtin, SlotId
 from contracts.money import AMOUNT_MINOR_MAX
+from hub.catalog.commands import (
+    AddPromotion,
+    CloseProduct,
+    ConfirmAge,
+    EndPromotion,
+    LiftRecall,
+    RecallProduct,
+    ReopenProduct,
+    SetAgeLimit,
+    SetGoodsPolicy,
+    SetSaleHours,
+)
 from hub.command import Command as _Base
 from hub.command import Reply
+from hub.devices.commands import TrustDevice
+from hub.disputes.commands import DecideDispute, OpenDispute
+from hub.inventory.commands import (
+    ChangePlanogram,
+    ConfirmMove,
+    CountSlot,
+    FindPieces,
+    FinishRestocking,
+    MoveStock,
+    ReleaseNode,
+    ResolveFind,
+    StartRestocking,
+)
+from hub.retention.commands import Forget
+from hub.review.commands import DecideReview, SetAftercare
 from hub.visits.commands import (
     ENTRIES_MAX,
     AddBadge,
@@ -29,36 +56,88 @@ from hub.visits.commands import (
     TapCard,
     VisitKey,
 )
+from hub.wallet.commands import (
+    AddTip,
+    BlockGiftCard,
+    ClaimGiftCard,
+    IssueGiftCard,
+    OpenWallet,
+    PayDebt,
+    RedeemGiftCard,
+    SetOrder,
+    TopUp,
+    UseGiftCard,
+    WaiveDebt,
+)
 from hub.wallet.gateway import Outcome
+from hub.wallet.gateway_commands import GatewayTold
 
 __all__ = [
     "COMMAND",
+    "RECALLED",
     "AddBadge",
+    "AddPromotion",
+    "AddTip",
     "Adopt",
     "AssignTrack",
+    "BlockGiftCard",
+    "ChangePlanogram",
     "ChangePrice",
     "ChangeVat",
+    "ClaimGiftCard",
+    "CloseProduct",
     "CodeJudged",
     "Command",
+    "ConfirmAge",
+    "ConfirmMove",
+    "CountSlot",
+    "DecideDispute",
+    "DecideReview",
+    "EndPromotion",
     "EndVisit",
+    "FindPieces",
+    "FinishRestocking",
+    "Forget",
     "GatewayAnswered",
+    "GatewayTold",
     "GrowGroup",
+    "IssueGiftCard",
     "LetIn",
+    "LiftRecall",
+    "MoveStock",
+    "OpenDispute",
     "OpenForTrack",
     "OpenVisit",
+    "OpenWallet",
+    "PayDebt",
     "PongArrived",
     "Rebase",
     "Recall",
+    "RecallProduct",
+    "RedeemGiftCard",
     "RefundLine",
     "RefundVisit",
+    "ReleaseNode",
     "RenewCode",
+    "ReopenProduct",
     "Reply",
+    "ResolveFind",
     "Restock",
     "Resume",
     "RevokeBadge",
+    "SetAftercare",
+    "SetAgeLimit",
+    "SetGoodsPolicy",
+    "SetOrder",
+    "SetSaleHours",
     "SettleAtDesk",
+    "StartRestocking",
     "TapCard",
     "Tick",
+    "TopUp",
+    "TrustDevice",
+    "UseGiftCard",
+    "WaiveDebt",
 ]
 
 
@@ -67,6 +146,7 @@ class OpenVisit(_Base):
 
     With `visit_key` the phone shows signed codes (hub.visits.codes), and `entries` people may come
     in on them one after another; the code itself is in no command. Without it `code` is good once.
+    A wallet pays only where the SHA-256 of its secret is given.
     """
 
     kind: Literal["open_visit"] = "open_visit"
@@ -75,6 +155,7 @@ class OpenVisit(_Base):
     payer: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")] | None = None
     visit_key: VisitKey | None = None
     entries: Annotated[int, Field(ge=1, le=ENTRIES_MAX)] = 1
+    wallet_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
     @model_validator(mode="after")
     def _one_kind_of_code(self) -> OpenVisit:
@@ -193,6 +274,7 @@ Command = (
     | ChangeVat
     | Restock
     | GatewayAnswered
+    | GatewayTold
     | PongArrived
     | Tick
     | Resume
@@ -209,5 +291,52 @@ Command = (
     | AddBadge
     | RevokeBadge
     | SettleAtDesk
+    | OpenDispute
+    | DecideDispute
+    | DecideReview
+    | SetAftercare
+    | AddPromotion
+    | CloseProduct
+    | ConfirmAge
+    | EndPromotion
+    | LiftRecall
+    | RecallProduct
+    | ReopenProduct
+    | SetAgeLimit
+    | SetGoodsPolicy
+    | SetSaleHours
+    | ChangePlanogram
+    | ConfirmMove
+    | CountSlot
+    | FindPieces
+    | FinishRestocking
+    | MoveStock
+    | ReleaseNode
+    | ResolveFind
+    | StartRestocking
+    | Forget
+    | TrustDevice
+    | OpenWallet
+    | SetOrder
+    | TopUp
+    | IssueGiftCard
+    | BlockGiftCard
+    | ClaimGiftCard
+    | RedeemGiftCard
+    | UseGiftCard
+    | PayDebt
+    | WaiveDebt
+    | AddTip
 )
 COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])
+RECALLED = (
+    RefundVisit,
+    SettleAtDesk,
+    GatewayTold,
+    FindPieces,
+    WaiveDebt,
+    OpenDispute,
+    DecideDispute,
+    DecideReview,
+)
+"""Commands about a visit that may have been closed long ago."""

@@ -21,23 +21,31 @@ from contracts.messages import Message, NodeBorn
 from contracts.store_file import StoreFile
 from hub import commands as c
 from hub.attribution.model import Decision
+from hub.catalog import goods
 from hub.catalog import service as catalog
 from hub.chain import canonical
 from hub.devices import service as devices
 from hub.devices.model import Admission, Boot
+from hub.disputes import service as disputes
 from hub.effects import NOTHING, Effects, EventLog
 from hub.errors import HubError, RejectedError
+from hub.inventory import restocking, watch
 from hub.inventory import service as inventory
+from hub.retention import service as retention
+from hub.review.decide import decide_review
+from hub.review.model import Aftercare
+from hub.review.policy import policy_of, set_aftercare
 from hub.rules import Rules
 from hub.state import AttributorFactory, HubState, decision_data, ground_of
 from hub.visits import desk, entry, leaving, scans, settlement, tagalong, taps
 from hub.visits.model import Visit
-from hub.wallet import answers
+from hub.wallet import answers, balances, debts, funding, payments
 from hub.wallet.service import Account, Wallets
+from hub.wallet.told import told
 
 __all__ = ["LEVEL", "HubCore"]
 
-LEVEL = 1
+LEVEL = 2
 """The newest level of the rules. A database that began under an older one goes by that until a
 hub that knows this one starts on it (Adopt)."""
 
@@ -46,11 +54,35 @@ FORGET_REACHES_S = 60.0
 HANDLERS: Mapping[type, Callable[[HubState, Any], c.Reply]] = {
     c.OpenVisit: entry.open_visit,
     c.RenewCode: entry.renew_code,
-    c.RefundVisit: settlement.refund,
+    c.RefundVisit: disputes.refund,
+    c.OpenDispute: disputes.open_dispute,
+    c.DecideDispute: disputes.decide_dispute,
+    c.DecideReview: decide_review,
+    c.SetAftercare: set_aftercare,
     c.GatewayAnswered: answers.answered,
+    c.GatewayTold: told,
     c.ChangePrice: catalog.change_price,
     c.ChangeVat: catalog.change_vat,
+    c.AddPromotion: goods.add_promotion,
+    c.EndPromotion: goods.end_promotion,
+    c.SetAgeLimit: goods.set_age_limit,
+    c.SetSaleHours: goods.set_sale_hours,
+    c.CloseProduct: goods.close_product,
+    c.ReopenProduct: goods.reopen_product,
+    c.RecallProduct: goods.recall_product,
+    c.LiftRecall: goods.lift_recall,
+    c.ConfirmAge: goods.confirm_age,
+    c.SetGoodsPolicy: watch.set_policy,
+    c.ReleaseNode: watch.release_node,
     c.Restock: inventory.restock,
+    c.CountSlot: restocking.count_slot,
+    c.StartRestocking: restocking.start_restocking,
+    c.MoveStock: restocking.move_stock,
+    c.ConfirmMove: restocking.confirm_move,
+    c.FinishRestocking: restocking.finish_restocking,
+    c.FindPieces: restocking.find_pieces,
+    c.ResolveFind: restocking.resolve_find,
+    c.ChangePlanogram: restocking.change_planogram,
     c.Resume: leaving.resume,
     c.Adopt: scans.adopt,
     c.CodeJudged: scans.code_judged,
@@ -63,6 +95,19 @@ HANDLERS: Mapping[type, Callable[[HubState, Any], c.Reply]] = {
     c.SettleAtDesk: desk.settle_at_desk,
     c.AddBadge: scans.add_badge,
     c.RevokeBadge: scans.revoke_badge,
+    c.Forget: retention.forget,
+    c.TrustDevice: devices.trust,
+    c.OpenWallet: balances.open_wallet,
+    c.SetOrder: balances.set_order,
+    c.TopUp: balances.top_up,
+    c.IssueGiftCard: balances.issue_gift_card,
+    c.BlockGiftCard: balances.block_gift_card,
+    c.ClaimGiftCard: balances.claim_gift_card,
+    c.RedeemGiftCard: balances.redeem_gift_card,
+    c.UseGiftCard: balances.use_gift_card,
+    c.PayDebt: debts.pay_debt,
+    c.WaiveDebt: debts.waive_debt,
+    c.AddTip: debts.add_tip,
 }
 """What does each command to the state; those that touch the core itself are in `_do`."""
 
@@ -103,13 +148,19 @@ class HubCore:
         self._release_overdue()
         for decision in state.attributor.decide(now_s=state.now_s):
             self._decided(decision)
+        funding.watch(state)
         entry.expire_codes(state)
         entry.bind_waiting(state)
         leaving.watch_lost(state)
         tagalong.watch_tag_along(state)
         settlement.settle_ready(state)
+        payments.capture_tabs(state)
+        disputes.refund_due(state)
         answers.ask_again(state)
         self._forget()
+        if state.shelves.stale and self.quiet:
+            # Staff moved goods: attribution takes the shelves up as they are, nobody being there.
+            self._renew()
         effects = self._taken()
         self._stirred = False
         return effects
@@ -138,8 +189,17 @@ class HubCore:
         """Whether time passing may change anything."""
         state = self.state
         return bool(
-            self._stirred or self._held or state.asks or state.reaches or state.open_visits()
+            self._stirred
+            or self._held
+            or state.asks
+            or state.reaches
+            or state.aftercare.due
+            or state.open_visits()
         )
+
+    def due(self, now_s: float) -> bool:
+        """Whether something that waits for a time, and for nothing else, has come."""
+        return payments.tab_due(self.state, now_s)
 
     @property
     def quiet(self) -> bool:
@@ -164,11 +224,8 @@ class HubCore:
     def dump(self) -> dict[str, Any]:
         """The state as JSON values; complete when `quiet`."""
         state = self.state
-        # Older snapshots have no keys, and their digest must stay what it was.
-        once = {"once": list(state.once)} if state.once else {}
-        return {
+        dumped = {
             **scans.dump_later(state),
-            **once,
             "now_s": state.now_s,
             "log": [state.log.number, state.log.head],
             "devices": state.devices.dump(),
@@ -180,6 +237,17 @@ class HubCore:
             "blind": [[*key, kind] for key, kind in sorted(state.blind.items())],
             "counters": dict(sorted(state.counters.items())),
         }
+        # A store that uses none of it has the digest that it had before there was any of it.
+        for name, part in (("offers", state.catalog.offers), ("shelves", state.shelves)):
+            if kept := part.dump():
+                dumped[name] = kept
+        if state.told:
+            dumped["told"] = dict(state.told)
+        if state.once:
+            dumped["once"] = list(state.once)
+        if state.aftercare:
+            dumped["aftercare"] = state.aftercare.dump()
+        return dumped
 
     def restore(self, dumped: Mapping[str, Any]) -> None:
         """Takes up a `quiet` state again, with a fresh attributor."""
@@ -190,12 +258,17 @@ class HubCore:
         state.floor.time_s = dumped["floor_s"]
         state.catalog.restore(dumped["catalog"])
         state.catalog.restore_vat(dumped.get("vat", {}))
+        state.catalog.offers.restore(dumped.get("offers", {}))
+        state.shelves.restore(dumped.get("shelves", {}))
         state.stock.restore(dumped["stock"])
         state.wallets = Wallets.load(dumped["wallets"])
         state.blind = {(device, sensor): kind for device, sensor, kind in dumped["blind"]}
         state.counters = dict(dumped["counters"])
         scans.restore_later(state, dumped)
         state.once = dict.fromkeys(dumped.get("once", ()))
+        if "aftercare" in dumped:
+            state.aftercare = Aftercare.load(dumped["aftercare"])
+        state.told = dict(dumped.get("told", {}))
         for row in dumped["visits"]:
             self._known(Visit.load(row))
         self._renew()
@@ -272,6 +345,7 @@ class HubCore:
         self.state.count("messages_unread")
 
     def _taken(self) -> Effects:
+        watch.watch_slots(self.state)
         effects = self.state.effects
         if not effects and not effects.clocks:
             return NOTHING
@@ -303,7 +377,7 @@ class HubCore:
             raise RejectedError(f"expected a closed visit of the past, got {visit.visit_id}")
         self._known(visit)
         if command.record["account"] is not None:
-            self.state.wallets.accounts[visit.visit_id] = Account(**command.record["account"])
+            self.state.wallets.accounts[visit.visit_id] = Account.load(command.record["account"])
         return c.Reply(visit_id=visit.visit_id)
 
     def _known(self, visit: Visit) -> None:
@@ -312,33 +386,56 @@ class HubCore:
 
     def _decided(self, decision: Decision) -> None:
         state = self.state
-        state.reaches.pop(decision.reach_id, None)
+        reach = state.reaches.pop(decision.reach_id, None)
+        if reach is not None:
+            watch.note_teller(state, decision.reach_id, reach.device_id)
+        key = (decision.reach_id, decision.line)
+        if key in state.aftercare.reviewed:
+            # Staff have looked; what the attributor thinks since is remembered and moves nothing.
+            state.aftercare.reviewed[key] = decision
+            state.count("decisions_after_review")
+            return
+        decision = watch.believe(state, decision)
         before = state.carts.apply(decision)
         owner = decision.best.visit_id
         visit = state.visits.get(owner) if owner is not None else None
         late = owner is not None and (visit is None or not visit.open)
-        if visit is not None and visit.kind == "staff" and not late:
-            touched = inventory.moved_by_staff(state, decision)
+        by_staff = visit is not None and visit.kind == "staff" and not late
+        # What nobody known puts on a shelf is staff's too while they restock.
+        unknown = owner is None and decision.best.quantity < 0
+        moving = restocking.staff_filled(state, decision, staff=by_staff or unknown)
+        if by_staff:
+            touched = inventory.moved_by_staff(state, moving)
         else:
-            touched = state.stock.apply(decision, None if late else owner)
+            touched = state.stock.apply(moving, None if late else owner)
         state.effects.stock.update(touched)
+        watch.note_strays(state, decision, touched)
         kind = "decision.late" if late else "decision.made"
         if before is not None and not late:
             kind = "decision.revised"
             if before.best.visit_id in state.visits:
                 state.effects.visits.add(str(before.best.visit_id))
+        if late and visit is not None and policy_of(state).review_wait_s > 0:
+            visit.late.append(dict(decision_data(decision)))
+            del visit.late[: -state.rules.late_max]
         state.event(kind, owner, **decision_data(decision))
+        goods.notice_cart(state, decision, None if late else visit)
 
     def _renew(self) -> None:
         state = self.state
         state.carts.clear()
+        state.aftercare.reviewed.clear()
         state.stock.forget_moves()
+        state.shelves.tellers.clear()
+        state.shelves.stale = False
         state.floor.tracks.clear()
         state.tagged.clear()
         for device in state.devices.all.values():
             for boot in device.boots.values():
                 boot.open_reaches = ()
-        state.attributor = state.factory(ground_of(state.store, state.stock))
+        state.attributor = state.factory(
+            ground_of(state.store, state.stock, state.shelves.planogram)
+        )
         self._stirred = False
 
     def _forget(self) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from contracts.codec import split
+from contracts.envelope import Envelope
 from contracts.errors import ContractError
 from contracts.topics import device_of
 
-__all__ = ["Delivery", "address", "unpacked"]
+__all__ = ["Delivery", "address", "authentic", "unpacked"]
 
 Delivery = bytes | tuple[str, bytes]
 """A topic and its payload, or the bytes of an envelope."""
@@ -39,3 +40,11 @@ def address(name: str) -> tuple[str, str]:
     if not name:
         return "", "events"
     return device_of(name), name.rsplit("/", 1)[1]
+
+
+def authentic(item: Envelope, store_id: str, device_id: str) -> None:
+    """ValueError if an envelope is another store's, or not of the device whose topic it came on."""
+    if item.storeid != store_id:
+        raise ValueError(f"expected store {store_id}, got {item.storeid}")
+    if device_id and device_id != item.deviceid:
+        raise ValueError(f"expected device {device_id} on its topic, got {item.deviceid}")

@@ -3,7 +3,9 @@
 Everything that touches the hub holds one lock, so there is one writer at a time. The writer takes
 what has arrived (at most a batch), commits it, then acknowledges. The gateway is asked outside
 the lock; its answers come back as commands. When the database cannot be written nothing is
-acknowledged, the alarm is up, and reading the database again is tried until it works.
+acknowledged, the alarm is up, and reading the database again is tried until it works. When another
+hub has taken the lease of the database this driver stops and says so, and nothing that it still
+had in hand is stored, acknowledged or asked.
 """
 
 from __future__ import annotations
@@ -21,11 +23,21 @@ import structlog
 
 from contracts.messages import SendTiles
 from hub import commands as c
-from hub.errors import HubError, HubHaltedError, RejectedError, StoreError, UnknownVisitError
+from hub.errors import (
+    HubError,
+    HubHaltedError,
+    LeaseLostError,
+    RejectedError,
+    StoreError,
+    UnknownVisitError,
+)
 from hub.events import newest
 from hub.mqtt import Arrived
+from hub.retention.run import retain
+from hub.retention.settings import Retention
 from hub.review.service import review_list
 from hub.service import BATCH_MAX, Hub, Outgoing
+from hub.store.service import Store
 from hub.views import phone_view, staff_view
 from hub.visits.model import Visit
 from hub.wallet.service import Account
@@ -61,26 +73,45 @@ class Bus(Protocol):
 
 
 class HubClock:
-    """Hub seconds: UTC at the start, then the monotonic clock, so that they never jump."""
+    """Hub seconds: UTC at the start, then the monotonic clock, so that they never jump.
 
-    def __init__(self) -> None:
-        self._anchor_s = time.time() - time.monotonic()
+    They begin at `at_least_s`, what the database knows, where UTC was set back while the hub was
+    down. Hub time would otherwise stand still until UTC had caught up, and with it every wait.
+    """
+
+    def __init__(
+        self,
+        *,
+        at_least_s: float = 0.0,
+        utc: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._monotonic = monotonic
+        self._anchor_s = max(utc(), at_least_s) - monotonic()
 
     def __call__(self) -> float:
         """Now."""
-        return self._anchor_s + time.monotonic()
+        return self._anchor_s + self._monotonic()
 
 
 @dataclass(slots=True)
 class Driver:
-    """The hub, its threads and its lock. `fatal` is called when the hub cannot go on."""
+    """The hub, its threads and its lock. `fatal` is called when the hub cannot go on, `lost` when
+    another hub owns the store."""
 
     hub: Hub
     now: Callable[[], float]
     tick_s: float = 0.2
+    retention: Retention | None = None
     fatal: Callable[[str], None] = lambda reason: None
+    lost: Callable[[str], None] = lambda reason: None
     bus: Bus | None = None
     alarm: str | None = None
+    gateway_s: float = 0.0
+    gateway_asked: int = 0
+    batches: int = 0
+    batched: int = 0
+    oldest_s: float = 0.0
     lock: threading.RLock = field(default_factory=threading.RLock)
     _news: threading.Event = field(default_factory=threading.Event)
     _asks: threading.Event = field(default_factory=threading.Event)
@@ -101,7 +132,11 @@ class Driver:
     def start(self, bus: Bus) -> None:
         """Starts the threads."""
         self.bus = bus
-        for name, work in (("hub-writer", self._write), ("hub-gateway", self._ask)):
+        for name, work in (
+            ("hub-writer", self._write),
+            ("hub-gateway", self._ask),
+            ("hub-retention", self._retain),
+        ):
             thread = threading.Thread(target=work, name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -114,9 +149,33 @@ class Driver:
         for thread in self._threads:
             thread.join()
 
+    @property
+    def owner(self) -> bool:
+        """Whether this hub owns its store, as far as can be told without asking."""
+        return self.hub.store.lease.held
+
+    def readiness(self) -> dict[str, bool]:
+        """What must be so before anybody is sent here; all of it, or the hub is not ready."""
+        return {
+            "replayed": bool(self.hub.started),
+            "database": self.alarm is None and self.hub.halted is None,
+            "lease": self.owner,
+            "broker": self.bus is not None and self.bus.connected,
+        }
+
     def wake(self) -> None:
         """Something arrived."""
         self._news.set()
+
+    def lose(self, error: LeaseLostError) -> None:
+        """Another hub goes on from what is stored; this one stops. Safe from any thread."""
+        self.alarm = str(error)
+        epoch = self.hub.store.lease.epoch
+        structlog.get_logger("hub").error("hub.lease_lost", error=str(error), epoch=epoch)
+        self._stopping.set()
+        self._news.set()
+        self._asks.set()
+        self.lost(str(error))
 
     # -- the writer -----------------------------------------------------------------------
 
@@ -129,6 +188,8 @@ class Driver:
             try:
                 self.step()
                 failures = 0
+            except LeaseLostError as error:
+                self.lose(error)
             except (HubHaltedError, StoreError) as error:
                 self._mend(log, error)
             except Exception as error:  # noqa: BLE001 - the edge of the process
@@ -147,6 +208,9 @@ class Driver:
         than TICK_PAUSE_S: under load many messages share a decision as they share a commit.
         """
         bus = self.bus
+        lease = self.hub.store.lease
+        if not lease.held:
+            lease.renew()
         arrived = bus.take(BATCH_MAX) if bus is not None else []
         with self.lock:
             out: list[Outgoing] = []
@@ -159,7 +223,11 @@ class Driver:
                 self._tick_at_s = now_s + self.tick_s
             elif arrived:
                 self._tick_at_s = self._ticked_s + TICK_PAUSE_S
-        if bus is not None:
+        if arrived:
+            self.batches += 1
+            self.batched += len(arrived)
+            self.oldest_s = self.now() - now_s
+        if bus is not None and lease.held:
             bus.acknowledge(arrived)
             if bus.sessions != self._session:
                 # A broker without persistence has forgotten what it retained.
@@ -177,14 +245,36 @@ class Driver:
         log.error("hub.halted", error=str(error))
         while not self._stopping.wait(RECOVER_PAUSE_S):
             try:
+                # What another hub has stored since must not be taken for our own.
+                self.hub.store.lease.renew()
                 with self.lock:
                     self.hub.recover()
+            except LeaseLostError as gone:
+                self.lose(gone)
+                return
             except (HubError, OSError) as again:
                 log.error("hub.still_halted", error=str(again))
                 continue
             self.alarm = None
             log.info("hub.recovered")
             return
+
+    # -- retention ------------------------------------------------------------------------
+
+    def _retain(self) -> None:
+        """Forgets what is due, now and then; a failure is tried again at the next time."""
+        settings = self.retention
+        if settings is None:
+            return
+        log = structlog.get_logger("hub")
+        while not self._stopping.wait(settings.every_s):
+            try:
+                with self.lock:
+                    due = retain(self.hub, settings, self.now())
+            except HubError as error:
+                log.error("retention.failed", error=str(error))
+                continue
+            log.info("retention.ran", visits=len(due.visit_ids), **due.counts)
 
     # -- the gateway ----------------------------------------------------------------------
 
@@ -193,11 +283,12 @@ class Driver:
         while not self._stopping.is_set():
             self._asks.wait(GATEWAY_POLL_S)
             self._asks.clear()
-            while self.hub.asks and not self._stopping.is_set():
+            while self.hub.asks and self.owner and not self._stopping.is_set():
                 with self.lock:
                     request = self.hub.asks.popleft() if self.hub.asks else None
                 if request is None:
                     break
+                began_s = self.now()
                 try:
                     answer = self.hub.ask_gateway(request)
                 except Exception as error:  # noqa: BLE001 - a gateway is somebody else's code
@@ -205,6 +296,10 @@ class Driver:
                     answer = c.GatewayAnswered(
                         key=request.key, outcome="timeout", reason=type(error).__name__
                     )
+                if self.hub.gateway_fault is not None:
+                    log.error("gateway.refuses_the_hub", error=self.hub.gateway_fault)
+                self.gateway_s += self.now() - began_s
+                self.gateway_asked += 1
                 # A halt loses the answer: after the recovery the same key is asked again.
                 with suppress(HubError):
                     self.command(answer)
@@ -229,17 +324,40 @@ class Driver:
         with self.lock:
             return view(self.hub)
 
+    def stored(self, view: Callable[[Store], T]) -> T:
+        """Looks at the database; on one with connections of its own nobody waits for it."""
+        store = self.hub.store
+        if not store.memory:
+            return view(store)
+        with self.lock:
+            return view(store)
+
     def _visit_of(self, token: str) -> tuple[Visit, Account | None]:
         digest = hashlib.sha256(token.encode()).hexdigest()
         state = self.hub.core.state
         visit = state.visits.get(state.by_token.get(digest, ""))
         if visit is not None:
             return visit, state.wallets.accounts.get(visit.visit_id)
-        record = self.hub.store.visit_record(token_sha256=digest)
-        if record is None:
-            raise UnknownVisitError("expected the token of a visit, got one that is unknown")
-        account = None if record["account"] is None else Account(**record["account"])
-        return Visit.load(record["visit"]), account
+        return _recorded(self.hub.store.visit_record(token_sha256=digest), "token")
+
+    def visit(self, visit_id: str) -> tuple[Visit, Account | None]:
+        """A visit and its money, from memory or the database; UnknownVisitError."""
+        with self.lock:
+            state = self.hub.core.state
+            visit = state.visits.get(visit_id)
+            if visit is not None:
+                return visit, state.wallets.accounts.get(visit_id)
+            return _recorded(self.hub.store.visit_record(visit_id=visit_id), "id")
+
+    def visit_by_token(self, token: str) -> tuple[Visit, Account | None]:
+        """The visit of a phone's token; UnknownVisitError if it is not one of ours."""
+        with self.lock:
+            return self._visit_of(token)
+
+    def payer_of(self, token: str) -> str:
+        """Who pays for the visit of this token; UnknownVisitError if it is not one of ours."""
+        with self.lock:
+            return self._visit_of(token)[0].payer
 
     def phone(self, token: str) -> dict[str, Any]:
         """What the phone with this token shows; UnknownVisitError if it is not one of ours."""
@@ -252,6 +370,7 @@ class Driver:
             shown = staff_view(self.hub, self.now())
         bus = self.bus
         shown["alarm"] = self.alarm
+        shown["gateway_fault"] = self.hub.gateway_fault
         shown["broker"] = bus is not None and bus.connected
         shown["dropped"] = 0 if bus is None else bus.dropped
         return shown
@@ -292,3 +411,10 @@ class Driver:
                     if camera.bay_id in node.bays if camera.role == "shelf" else node.floor:
                         return node.node_id
         return None
+
+
+def _recorded(record: dict[str, Any] | None, what: str) -> tuple[Visit, Account | None]:
+    if record is None:
+        raise UnknownVisitError(f"expected the {what} of a visit, got one that is unknown")
+    account = None if record["account"] is None else Account.load(record["account"])
+    return Visit.load(record["visit"]), account

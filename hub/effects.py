@@ -62,7 +62,10 @@ class Effects:
     receipts: list[str] = field(default_factory=list)
     stock: set[tuple[str, str]] = field(default_factory=set)
     prices: list[tuple[str, int, int]] = field(default_factory=list)
+    planogram: set[str] = field(default_factory=set)
     clocks: set[tuple[str, str]] = field(default_factory=set)
+    purses: set[str] = field(default_factory=set)
+    cards: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
         return bool(
@@ -74,6 +77,9 @@ class Effects:
             or self.receipts
             or self.stock
             or self.prices
+            or self.planogram
+            or self.purses
+            or self.cards
         )
 
 

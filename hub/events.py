@@ -94,6 +94,7 @@ _DECISION = (
     "reach_id", "line", "revision", "t_us", "gtin", "quantity", "slot_id", "to_visit",
     "probability", "certain", "why", "alternatives",
 )  # fmt: skip
+_MOVE = ("session_id", "move_id", "slot_id", "gtin", "quantity", "role")
 KINDS: Mapping[str, Kind] = {
     "visit.opened": Kind("a visit began; nobody has come in on it yet", ("payer",)),
     "visit.code_renewed": Kind("its time before the gate began anew"),
@@ -145,17 +146,106 @@ KINDS: Mapping[str, Kind] = {
     "decision.made": Kind("who took what at one reach", _DECISION),
     "decision.revised": Kind("the same reach, on second thought", _DECISION),
     "decision.late": Kind("a reach of a visit that is over", _DECISION),
+    "decision.reviewed": Kind(
+        "staff said who took what at a reach that was unclear", (*_DECISION, "review_id", "by")
+    ),
+    "review.opened": Kind("a visit that left waits for staff", ("until_us", "lines")),
+    "review.closed": Kind("it waits no more", ("why", "not_charged")),
+    "review.noted": Kind(
+        "staff looked at a reach after the receipt",
+        ("reach_id", "line", "choice", "review_id", "by", "amount_minor"),
+    ),
+    "dispute.opened": Kind(
+        "a shopper says that pieces are not theirs; the limits are those of that moment",
+        (
+            "dispute_id",
+            "line",
+            "gtin",
+            "quantity",
+            "amount_minor",
+            "automatic",
+            "limit_line_minor",
+            "limit_payer_minor",
+            "limit_payer_count",
+            "limit_store_minor",
+        ),
+    ),
+    "dispute.upheld": Kind(
+        "the pieces were given back", ("dispute_id", "by", "reason", "refund_id", "amount_minor")
+    ),
+    "dispute.rejected": Kind("the line stays as it is", ("dispute_id", "by", "reason")),
+    "dispute.closed": Kind("a refund has answered it", ("dispute_id", "refund_id")),
+    "dispute.waits_for_staff": Kind("it could not be refunded at once", ("dispute_id",)),
+    "aftercare.set": Kind(
+        "staff set reviews and automatic refunds",
+        (
+            "by",
+            "review_wait_s",
+            "refund_line_minor",
+            "refund_payer_day_minor",
+            "refund_payer_day_count",
+            "refund_store_day_minor",
+        ),
+    ),
     "hold.placed": Kind("the gateway holds the amount", ("amount_minor",)),
     "hold.captured": Kind("the gateway paid the charge", ("amount_minor",)),
     "hold.voided": Kind("the hold is free again", ("amount_minor",)),
+    "gateway.hold_gone": Kind("the gateway let a hold go", ("hold_key", "amount_minor", "reason")),
+    "gateway.disputed": Kind(
+        "the payer disputes the payment at the bank", ("hold_key", "amount_minor", "reason")
+    ),
+    "gateway.dispute_won": Kind(
+        "a dispute ended for the store", ("hold_key", "amount_minor", "reason")
+    ),
+    "gateway.dispute_lost": Kind(
+        "the bank took a payment back", ("hold_key", "amount_minor", "reason")
+    ),
+    "gateway.refund_failed": Kind(
+        "a refund did not reach the payer", ("hold_key", "amount_minor", "reason")
+    ),
     "debt.recorded": Kind("a charge could not be had", ("amount_minor",)),
     "debt.paid_at_desk": Kind(
         "a debt was paid at the desk", ("payment_id", "method", "amount_minor", "by")
     ),
+    "hold.split": Kind("several sources hold it", ("parts",)),
+    "hold.extension_asked": Kind("the cart outgrows the hold", ("amount_minor",)),
+    "hold.extended": Kind("more is held", ("amount_minor", "source")),
+    "hold.extension_refused": Kind("no more can be held", ("amount_minor", "reason")),
+    "hold.expired": Kind("a hold ran out and is asked anew", ("amount_minor",)),
+    "balance.captured": Kind("a balance paid its part", ("amount_minor", "source")),
+    "debt.payment_asked": Kind("a card is asked for a debt", ("amount_minor",)),
+    "debt.paid": Kind("a debt is paid", ("amount_minor", "source")),
+    "debt.waived": Kind("staff let a debt go", ("amount_minor", "reason")),
+    "tab.charged": Kind("a small charge waits on the tab", ("amount_minor",)),
+    "tab.asked": Kind("a card is asked for a tab", ("payer", "key", "amount_minor")),
+    "tab.captured": Kind("a tab is paid", ("payer", "key", "amount_minor")),
+    "tab.refused": Kind("a tab could not be had", ("payer", "key", "amount_minor", "reason")),
+    "tab.paid": Kind("a visit's share of a tab is paid", ("amount_minor",)),
+    "tip.added": Kind("a tip is given", ("amount_minor",)),
+    "tip.captured": Kind("a part of a tip is paid", ("amount_minor",)),
+    "tip.refused": Kind("a card refused a tip", ("amount_minor", "reason")),
+    "tip.failed": Kind("a tip could not be charged", ("amount_minor",)),
+    "topup.asked": Kind("a card is asked for a balance", ("payer", "key", "amount_minor")),
+    "topup.captured": Kind("a balance is topped up", ("payer", "key", "amount_minor")),
+    "topup.refused": Kind("a balance is not", ("payer", "key", "amount_minor", "reason")),
+    "wallet.opened": Kind("a wallet was opened", ("payer",)),
+    "wallet.ordered": Kind("a wallet's sources have an order", ("payer", "order")),
+    "gift.issued": Kind("staff made a gift card", ("card_id", "amount_minor")),
+    "gift.claimed": Kind("a card is a wallet's alone", ("card_id", "payer")),
+    "gift.redeemed": Kind("a card became balance", ("card_id", "payer")),
+    "gift.used": Kind("a card pays for one visit", ("card_id",)),
+    "gift.blocked": Kind("a card pays nothing", ("card_id",)),
+    "gift.unblocked": Kind("a card may pay again", ("card_id",)),
     "refund.paid": Kind("the gateway paid a refund", ("amount_minor",)),
     "refund.unpaid": Kind("a refund must be paid another way", ("amount_minor",)),
     "gateway.refused": Kind("the gateway said no", ("key", "outcome", "reason")),
     "device.born": Kind("a node began to run", ("device_id", "boot_id")),
+    "device.revoked": Kind("what a node says does not count any more", ("device_id",)),
+    "device.reinstated": Kind("what a node says counts again", ("device_id",)),
+    "retention.ran": Kind(
+        "what was due was forgotten, how many of each",
+        ("visits", "payers", "messages", "commands", "dead_letters"),
+    ),
     "sensor.blind": Kind(
         "a sensor sees nothing",
         ("device_id", "sensor_id", "sensor", "bay_id", "t_us", "reason"),
@@ -167,6 +257,75 @@ KINDS: Mapping[str, Kind] = {
     "price.changed": Kind("a product costs something else", ("gtin", "price_minor")),
     "vat.changed": Kind("a product has another VAT rate", ("gtin", "vat_rate")),
     "stock.restocked": Kind("pieces came onto a shelf, or off it", ("slot_id", "gtin", "quantity")),
+    "promotion.added": Kind(
+        "a promotion holds from then on",
+        (
+            "promotion_id",
+            "offer",
+            "name",
+            "gtins",
+            "percent_bp",
+            "amount_minor",
+            "take",
+            "pay",
+            "items",
+            "price_minor",
+            "hours",
+            "visit_max",
+            "combinable",
+            "from_us",
+            "until_us",
+        ),
+    ),
+    "promotion.ended": Kind("no pick from then on has it", ("promotion_id",)),
+    "product.age_limited": Kind("sold from this age on", ("gtin", "age_min")),
+    "product.hours_set": Kind("sold in these hours only", ("gtin", "hours")),
+    "product.closed": Kind("not for sale", ("gtin", "reason")),
+    "product.reopened": Kind("for sale again", ("gtin",)),
+    "product.recalled": Kind(
+        "called back", ("recall_id", "gtin", "batch", "reason", "days", "slots")
+    ),
+    "recall.lifted": Kind("sold again after its recall", ("recall_id", "gtin")),
+    "policy.set": Kind(
+        "how the store deals with goods",
+        (
+            "unproven_age",
+            "watch_stock",
+            "low_percent",
+            "pieces_per_minute_max",
+            "beyond_stock_max",
+        ),
+    ),
+    "cart.not_for_sale": Kind("somebody holds what is not sold", ("gtin", "why")),
+    "cart.needs_id": Kind("somebody holds what needs an ID", ("gtin", "age_min")),
+    "age.confirmed": Kind("an ID was looked at", ("approved", "role")),
+    "visit.withheld": Kind("carried out, not sold and not charged", ("lines",)),
+    "stock.counted": Kind(
+        "a slot was counted", ("count_id", "slot_id", "gtin", "counted", "role", "difference")
+    ),
+    "stock.ran_out": Kind("a slot holds nothing of its product", ("slot_id", "gtin", "on_hand")),
+    "stock.low": Kind("a slot is low", ("slot_id", "gtin", "on_hand", "low_at")),
+    "stock.filled": Kind("a slot is low no more", ("slot_id", "gtin", "on_hand")),
+    "stock.found": Kind(
+        "pieces lay about or came back", ("find_id", "gtin", "quantity", "where", "role")
+    ),
+    "find.resolved": Kind(
+        "found pieces were shelved or kept", ("find_id", "gtin", "quantity", "slot_id", "role")
+    ),
+    "restocking.started": Kind("staff begin to fill shelves", ("session_id", "role")),
+    "restocking.moved": Kind("pieces went in or out", _MOVE),
+    "restocking.held": Kind("too many to be true, until confirmed", _MOVE),
+    "restocking.confirmed": Kind("it was true", _MOVE),
+    "restocking.dropped": Kind("it was a mistake", _MOVE),
+    "restocking.finished": Kind(
+        "shelves are filled", ("session_id", "moves", "dropped", "differences")
+    ),
+    "planogram.changed": Kind(
+        "a slot is for another product",
+        ("slot_id", "gtin", "facings", "deep", "low_at", "before"),
+    ),
+    "node.quarantined": Kind("a node moves more than can be", ("device_id", "reason")),
+    "node.released": Kind("it is believed again", ("device_id",)),
     "hub.resumed": Kind("the hub was away and is back"),
 }
 """Kind to its newest version. A field that is added, changed or dropped makes a new version, and

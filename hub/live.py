@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -32,6 +32,7 @@ class Live:
     nodes: dict[str, NodeState] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     feed: deque[LogEvent] = field(default_factory=lambda: deque(maxlen=FEED_MAX))
+    refused: Counter[str] = field(default_factory=Counter)
     version: int = 0
 
     def happened(self, events: Iterable[LogEvent]) -> None:

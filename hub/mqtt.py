@@ -41,13 +41,21 @@ class Arrived:
 
 
 class HubMqtt:
-    """One connection to the broker. `on_news` is called from paho's thread."""
+    """One connection to the broker. `on_news` is called from paho's thread. Hubs of one store
+    share a name at the broker, which so hands its messages to whoever came last; one that is not
+    the `owner` any more must not come again."""
 
     def __init__(
-        self, settings: HubSettings, store_id: str, *, on_news: Callable[[], None]
+        self,
+        settings: HubSettings,
+        store_id: str,
+        *,
+        on_news: Callable[[], None],
+        owner: Callable[[], bool] = lambda: True,
     ) -> None:
         self._settings = settings
         self._on_news = on_news
+        self._owner = owner
         self._filters = [
             (topic(row.name, store_id=store_id, device_id="+"), 1)
             for row in TOPICS.values()
@@ -75,13 +83,8 @@ class HubMqtt:
             client.username_pw_set(
                 settings.mqtt_username, None if password is None else password.get_secret_value()
             )
-        if settings.mqtt_tls_ca is not None:
-            try:
-                client.tls_set(ca_certs=str(settings.mqtt_tls_ca))
-            except (OSError, ValueError) as error:
-                raise SettingsError(
-                    f"expected a PEM file at {settings.mqtt_tls_ca}: {error}"
-                ) from error
+        _encrypt(client, settings)
+        client.on_pre_connect = self._before
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_connect_fail = self._failed
@@ -133,6 +136,11 @@ class HubMqtt:
         for item in outgoing:
             self._client.publish(item.topic, item.payload, item.qos, item.retain)
 
+    def _before(self, _client: paho.Client, _data: Any) -> None:
+        """paho takes this for a connection that failed, and tries again later."""
+        if not self._owner():
+            raise ConnectionRefusedError("another hub owns the store")
+
     def _connected(
         self, client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any
     ) -> None:
@@ -167,3 +175,17 @@ class HubMqtt:
                 return
             self._inbox.append(Arrived(name, payload, message.mid, message.qos, events))
         self._on_news()
+
+
+def _encrypt(client: paho.Client, settings: HubSettings) -> None:
+    """TLS with the broker's CA, and this hub's own certificate if it has one."""
+    if settings.mqtt_tls_ca is None:
+        return
+    ca, own, key = settings.mqtt_tls_ca, settings.mqtt_tls_cert, settings.mqtt_tls_key
+    try:
+        client.tls_set(
+            str(ca), None if own is None else str(own), None if key is None else str(key)
+        )
+    except (OSError, ValueError) as error:
+        shown = ", ".join(str(path) for path in (ca, own, key) if path is not None)
+        raise SettingsError(f"expected PEM files at {shown}: {error}") from error

@@ -24,7 +24,7 @@ from hub.store.journal import JournalEntry, Snapshot
 from hub.store.rows import Rows, seed_rows
 from hub.store.service import Store
 
-__all__ = ["adopt_layout", "begun", "configs", "rebuild", "snapshot_row"]
+__all__ = ["adopt_layout", "begun", "configs", "rebuild", "snapshot_row", "stored_layout"]
 
 
 def rebuild(store: Store, layout: StoreFile, factory: AttributorFactory, rules: Rules) -> HubCore:
@@ -55,6 +55,14 @@ def begun(snapshot: Snapshot, factory: AttributorFactory, rules: Rules) -> HubCo
     core = HubCore(StoreFile.model_validate(dumped["layout"]), factory, rules)
     core.restore(dumped["core"])
     return core
+
+
+def stored_layout(store: Store) -> StoreFile:
+    """The store file that a database was written under; StoreError if no hub began it."""
+    snapshot = store.snapshot()
+    if snapshot is None:
+        raise StoreError("expected a hub's database with a snapshot, it has none: no hub began it")
+    return StoreFile.model_validate(json.loads(snapshot.state)["layout"])
 
 
 def adopt_layout(
@@ -89,6 +97,7 @@ def adopt_layout(
     dumped["stock"]["counts"] = _counts(dumped, fresh)
     dumped["catalog"] = _prices(dumped, before, layout)
     dumped["vat"] = _rates(dumped, before, grown)
+    dumped["shelves"] = _planogram(dumped, before, layout)
     grown.restore(dumped)
     position = store.last_position() + 1
     rows = Rows()
@@ -170,8 +179,8 @@ def _counts(dumped: dict[str, Any], fresh: dict[str, Any]) -> dict[str, Any]:
     for _slot, gtin, pieces in dumped["stock"]["shelf"]:
         shelved[gtin] = shelved.get(gtin, 0) + pieces
     for gtin, row in counts.items():
-        initial, restocked, carts, sold, unaccounted = row
-        held = shelved.get(gtin, 0) + sum(n for _, n in carts) + sold + unaccounted
+        initial, restocked, carts, sold, unaccounted, *others = row
+        held = shelved.get(gtin, 0) + sum(n for _, n in carts) + sold + unaccounted + sum(others)
         missing = held - initial - restocked
         counts[gtin] = [
             initial,
@@ -179,8 +188,23 @@ def _counts(dumped: dict[str, Any], fresh: dict[str, Any]) -> dict[str, Any]:
             carts,
             sold,
             unaccounted + max(0, -missing),
+            *others,
         ]
     return counts
+
+
+def _planogram(dumped: dict[str, Any], before: StoreFile, layout: StoreFile) -> dict[str, Any]:
+    """Slots that staff gave another product keep it, unless the file says something new."""
+    shelves: dict[str, Any] = dict(dumped.get("shelves", {}))
+    old = {slot.slot_id: slot for slot in before.slots}
+    gtins = {product.gtin for product in layout.products}
+    kept = {slot.slot_id for slot in layout.slots if old.get(slot.slot_id) == slot}
+    shelves["planogram"] = {
+        slot_id: facing
+        for slot_id, facing in shelves.get("planogram", {}).items()
+        if slot_id in kept and facing[0] in gtins
+    }
+    return shelves
 
 
 def _prices(dumped: dict[str, Any], before: StoreFile, layout: StoreFile) -> dict[str, Any]:

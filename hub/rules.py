@@ -90,6 +90,29 @@ class Rules(BaseModel):
         float,
         Field(gt=0, le=1, description="an unclear reach concerns a visit from this probability"),
     ] = 0.2
+    review_wait_s: Annotated[
+        Wait, Field(description="unclear lines wait so long for staff; 0: they are free at once")
+    ] = 0.0
+    auto_refund_line_minor: Annotated[
+        int, Field(ge=0, description="a disputed line up to this is refunded at once; 0: none is")
+    ] = 0
+    auto_refund_payer_day_minor: Annotated[
+        int, Field(ge=0, description="but at most so much a payer and day")
+    ] = 0
+    auto_refund_payer_day_count: Annotated[
+        int, Field(ge=0, description="and so many times a payer and day")
+    ] = 0
+    auto_refund_store_day_minor: Annotated[
+        int, Field(ge=0, description="and so much in the whole store a day")
+    ] = 0
+    dispute_s_max: Annotated[
+        float, Field(gt=0, le=3 * 366 * 86_400, description="a line may be disputed for so long")
+    ] = 30 * 86_400.0
+    disputes_max: Annotated[int, Field(ge=1, le=1_000, description="a visit")] = 20
+    disputes_open_max: Annotated[int, Field(ge=1, le=100_000, description="in the store")] = 2_000
+    late_max: Annotated[
+        int, Field(ge=1, le=1_000, description="late decisions of a final visit that are kept")
+    ] = 50
     gateway_tries_max: Annotated[int, Field(ge=1, le=100)] = 12
     hold_tries_max: Annotated[int, Field(ge=1, le=100)] = 4
     gateway_backoff_s: Annotated[

@@ -13,10 +13,9 @@ HubHaltedError until `recover()` has read the database again; nothing unstored w
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,19 +35,28 @@ from contracts.store_file import StoreFile
 from contracts.topics import topic
 from hub import commands as c
 from hub.core import LEVEL, HubCore
-from hub.deliveries import Delivery, address, unpacked
+from hub.dead_letters import DeadLetters, kind_of
+from hub.deliveries import Delivery, address, authentic, unpacked
+from hub.devices.pings import Pings
 from hub.effects import NOTHING, Effects, us
-from hub.errors import GatewayTimeoutError, HubError, HubHaltedError, StoreWriteError
+from hub.errors import HubError, HubHaltedError, StoreWriteError
+from hub.evidence.index import evidence_rows
+from hub.evidence.tables import evidence as evidence_table
 from hub.live import Live, NodeState
+from hub.outgoing import Outgoing
 from hub.replay import adopt_layout, configs, rebuild, snapshot_row
+from hub.retention.payers import Payers
 from hub.rules import Rules
 from hub.state import AttributorFactory
 from hub.store import tables as t
 from hub.store.export import export_json, write_export
+from hub.store.lease import Lease
 from hub.store.rows import Rows, add_effects
 from hub.store.service import Store
 from hub.visits.codes import KeyRing
 from hub.visits.judging import judged_scan
+from hub.wallet.asking import ask_once, near_totals
+from hub.wallet.debts import may_pay
 from hub.wallet.fake import FakeGateway
 from hub.wallet.gateway import GatewayRequest, PaymentGateway
 
@@ -56,21 +64,9 @@ __all__ = ["BATCH_MAX", "Hub", "Outgoing"]
 
 BATCH_MAX = 256
 """Messages a commit; also how many inputs without effects may wait for one."""
-DEAD_LETTER_BYTES_MAX = 65_536
-PING_S, PING_FIRST_S, PING_FIRST = 5.0, 0.5, 6
 SNAPSHOT_EVERY = 20_000
 """Inputs between snapshots; a snapshot waits for a moment without visits."""
 INBOX_KEPT_US = 7 * 86_400 * 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A message to publish."""
-
-    topic: str
-    payload: bytes
-    qos: int = 0
-    retain: bool = False
 
 
 class Hub:
@@ -93,6 +89,7 @@ class Hub:
         self.live = Live({name: NodeState() for name in core.state.devices.all})
         self.asks: deque[GatewayRequest] = deque()
         self.halted: str | None = None
+        self.gateway_fault: str | None = None
         self._ask_inline = ask_inline
         self._snapshot_every = snapshot_every
         self._rows = Rows()
@@ -100,8 +97,10 @@ class Hub:
         self._position = store.last_position()
         self._snapshot_at = self._position
         self._last_us = 0
-        self._pings: dict[str, tuple[float, int]] = {}
+        self._pings = Pings()
         self._started = False
+        self._refused = DeadLetters()
+        self.payers: Payers | None = None
 
     @classmethod
     def open(
@@ -115,15 +114,19 @@ class Hub:
         ask_inline: bool = True,
         snapshot_every: int = SNAPSHOT_EVERY,
         entry_keys: KeyRing | None = None,
+        lease: Lease | None = None,
+        pseudonyms: bool = False,
     ) -> Hub:
         """Opens or makes the database, replays it, and returns the hub as it was.
 
         `attributor` makes an attributor from a Ground (hub.attribution.engine.Engine does).
-        `entry_keys` sign entry codes; without any, codes are good as long as this object.
+        `entry_keys` sign entry codes; without any, codes are good as long as this object. A
+        `lease` is taken before, and every commit is made under it; with `pseudonyms` payers are
+        known by numbers (hub.retention.payers).
         Raises StoreError, ChainBrokenError, ReplayDivergedError.
         """
         rules = rules or Rules()
-        store = Store(url)
+        store = Store(url, lease)
         try:
             core = rebuild(store, layout, attributor, rules)
             core = adopt_layout(core, store, layout, attributor, rules)
@@ -139,6 +142,7 @@ class Hub:
             entry_keys=entry_keys,
         )
         hub._last_us = us(core.state.now_s)
+        hub.payers = Payers(store) if pseudonyms else None
         return hub
 
     def close(self) -> None:
@@ -186,24 +190,37 @@ class Hub:
         """Lets time pass: decisions, settlements, retries, pings."""
         self._check(started=True)
         now = self._now(now_s)
-        if self.core.busy:
+        if self.core.busy or self.core.due(now):
             self._journal("tick", c.Tick().model_dump_json(), now)
             self._keep(self.core.tick(now))
             self._ask(now)
         if self._position - self._snapshot_at >= self._snapshot_every and self.core.quiet:
             self._snapshot(now)
-        return self._due_pings(now)
+        due = self._pings.due(self.core.state.devices.all, self.core.undated, now)
+        return [self.outgoing("ping", name, ClockPing(hub_us=us(now))) for name in due]
 
     def command(self, command: c.Command, now_s: float) -> c.Reply:
         """Does a command durably, or raises RejectedError and changes nothing."""
         self._check(started=True)
         now = self._now(now_s)
-        if isinstance(command, (c.RefundVisit, c.SettleAtDesk)):
+        if isinstance(command, c.RECALLED) and command.visit_id is not None:
             self._recall(command.visit_id, now)
+        elif isinstance(command, c.PayDebt):
+            wish = command
+            self._recall(command.visit_id, now, lambda visit: may_pay(visit, wish))
+        if self.payers is not None:
+            command = self.payers.exchanged(command, self._rows, us(now))
         reply = self._do(command, now)
         self._commit()
         self._ask(now)
         return reply
+
+    def compact(self, now_s: float) -> bool:
+        """Takes a snapshot, which makes inputs before it needless, if nobody is in the store."""
+        self._check(started=True)
+        if self.core.quiet:
+            self._snapshot(self._now(now_s))
+        return self.core.quiet
 
     def recover(self) -> None:
         """After a halt: reads the database again and goes on from what is stored."""
@@ -215,6 +232,11 @@ class Hub:
         """The hub's time at its latest call."""
         return self._last_us / 1e6
 
+    @property
+    def started(self) -> bool:
+        """Whether `start` was called: the journal is replayed and the hub goes on from it."""
+        return self._started
+
     def digest(self) -> str:
         """SHA-256 of the core's state."""
         return self.core.digest()
@@ -224,12 +246,12 @@ class Hub:
     def export_json(self) -> dict[str, Any]:
         """What the auditor reads; see hub.store.export for the format."""
         self._commit()
-        return export_json(self.store, self.core.state.store, self.gateway.totals())
+        return export_json(self.store, self.core.state.store, near_totals(self.gateway))
 
     def export(self, path: Path | str) -> None:
         """Writes what the auditor reads to a file."""
         self._commit()
-        write_export(Path(path), self.store, self.core.state.store, self.gateway.totals())
+        write_export(Path(path), self.store, self.core.state.store, near_totals(self.gateway))
 
     # -- taking messages in ---------------------------------------------------------------
 
@@ -272,18 +294,12 @@ class Hub:
             device_id, channel = address(name)
             if channel in ("events", "batch"):
                 item = decode(payload)
-                self._authentic(item, device_id)
+                authentic(item, self.core.state.store.store_id, device_id)
                 return self._sequenced(item, name, payload, now, poisoned)
             self._unsequenced(channel, device_id, payload, now)
         except (ContractError, ValueError) as error:
             self._dead(name, payload, now, str(error))
         return None
-
-    def _authentic(self, item: Envelope, device_id: str) -> None:
-        if item.storeid != self.core.state.store.store_id:
-            raise ValueError(f"expected store {self.core.state.store.store_id}, got {item.storeid}")
-        if device_id and device_id != item.deviceid:
-            raise ValueError(f"expected device {device_id} on its topic, got {item.deviceid}")
 
     def _sequenced(
         self,
@@ -298,6 +314,8 @@ class Hub:
             raise ValueError(
                 f"expected a node of the store file, got {item.deviceid}; add it to nodes"
             )
+        if admission == "revoked":
+            raise ValueError(f"expected a node that is trusted, {item.deviceid} is revoked")
         device_id, boot_id, sequence = item.deviceid, item.bootid, item.sequence
         self.live.heard(device_id, now)
         self.live.count(f"messages_{admission}")
@@ -324,6 +342,8 @@ class Hub:
                 "payload": payload.decode(),
             },
         )
+        for evidence in evidence_rows(item, self._last_us):
+            self._rows.upsert(evidence_table, evidence)
         effects = self.core.skip(item, now) if dead else self.core.handle(item, now)
         self._add(effects)
         for who, boot, number, reason in self.core.unread:
@@ -334,6 +354,8 @@ class Hub:
     def _unsequenced(self, channel: str, device_id: str, payload: bytes, now: float) -> None:
         if device_id not in self.live.nodes:
             raise ValueError(f"expected a node of the store file, got {device_id}")
+        if self.core.state.devices.all[device_id].revoked:
+            raise ValueError(f"expected a node that is trusted, {device_id} is revoked")
         self.live.count(f"messages_{channel}")
         if channel == "pong":
             answer = ClockPong.model_validate_json(payload)
@@ -356,16 +378,12 @@ class Hub:
 
     def _dead(self, name: str, payload: bytes, now: float, reason: str) -> None:
         self.live.count("dead_letters")
-        self._rows.insert(
-            t.dead_letters,
-            {
-                "at_us": us(now),
-                "topic": name[:512],
-                "reason": reason,
-                "size": len(payload),
-                "payload": payload[:DEAD_LETTER_BYTES_MAX],
-            },
-        )
+        self.live.refused[kind_of(reason)] += 1
+        row = self._refused.row(name, payload, now, reason)
+        if row is None:
+            self.live.count("dead_letters_dropped")
+        else:
+            self._rows.insert(t.dead_letters, row)
 
     # -- journal and commits --------------------------------------------------------------
 
@@ -416,17 +434,20 @@ class Hub:
 
     def ask_gateway(self, request: GatewayRequest) -> c.GatewayAnswered:
         """Asks once; no answer is an answer of its own. Safe outside the hub's lock."""
-        try:
-            answer = self.gateway.ask(request)
-        except GatewayTimeoutError as error:
-            return c.GatewayAnswered(key=request.key, outcome="timeout", reason=str(error)[:200])
-        return c.GatewayAnswered(key=answer.key, outcome=answer.outcome, reason=answer.reason[:200])
+        if self.payers is not None:
+            request = replace(request, payer=self.payers.name(request.payer))
+        answer, self.gateway_fault = ask_once(self.gateway, request)
+        if self.gateway_fault is not None:
+            self.live.count("gateway_setup_errors")
+        return answer
 
-    def _recall(self, visit_id: str, now: float) -> None:
+    def _recall(
+        self, visit_id: str, now: float, wanted: Callable[[dict[str, Any]], bool] = lambda _v: True
+    ) -> None:
         if visit_id in self.core.state.visits:
             return
         record = self.store.visit_record(visit_id=visit_id)
-        if record is not None:
+        if record is not None and wanted(record["visit"]):
             self._do(c.Recall(record=record), now)
 
     def _snapshot(self, now: float) -> None:
@@ -441,6 +462,8 @@ class Hub:
         self.core = rebuild(self.store, state.store, state.factory, state.rules)
         self._rows = Rows()
         self._pending = 0
+        if self.payers is not None:
+            self.payers.forget_all()
         self._position = self.store.last_position()
         self.asks.clear()
         for ask in self.core.state.asks.values():
@@ -466,16 +489,6 @@ class Hub:
             if boot is not None:
                 ack = HubAck(boot_id=boot_id, upto_seq=boot.upto)
                 out.append(self.outgoing("ack", device_id, ack, qos=1))
-        return out
-
-    def _due_pings(self, now: float) -> list[Outgoing]:
-        out = []
-        for device_id in self.core.state.devices.all:
-            last_s, sent = self._pings.get(device_id, (-math.inf, 0))
-            soon = sent <= PING_FIRST or self.core.undated(device_id)
-            if now >= last_s + (PING_FIRST_S if soon else PING_S):
-                self._pings[device_id] = (now, sent + 1)
-                out.append(self.outgoing("ping", device_id, ClockPing(hub_us=us(now))))
         return out
 
     def outgoing(

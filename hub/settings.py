@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError
@@ -15,11 +17,20 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from contracts.ids import DeviceId
+from contracts.ids import DeviceId, GateId
 from hub.errors import SettingsError
+from hub.logs import LogFormat
+from hub.retention.settings import Retention
 from hub.rules import Rules
 
-__all__ = ["LOOPBACK_NAMES", "HubSettings", "is_loopback", "keys_path", "load_settings"]
+__all__ = [
+    "LOOPBACK_NAMES",
+    "HubSettings",
+    "is_loopback",
+    "is_test_key",
+    "keys_path",
+    "load_settings",
+]
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]", "testserver")
 """What the hub answers to while everyone on this machine is admin."""
@@ -50,6 +61,28 @@ class HubSettings(BaseSettings):
     gateway_file: Annotated[
         str, Field(description="books of the in-house payment gateway; :memory: forgets them")
     ] = "gateway.sqlite"
+    gateway: Annotated[
+        Literal["fake", "stripe"], Field(description="which payment gateway; fake moves no money")
+    ] = "fake"
+    stripe_secret_key: Annotated[
+        SecretStr | None, Field(min_length=12, description="sk_test_…, sk_live_…, rk_…")
+    ] = None
+    stripe_webhook_secret: Annotated[
+        SecretStr | None, Field(min_length=12, description="whsec_… of the webhook endpoint")
+    ] = None
+    stripe_api_base: Annotated[
+        str | None, Field(description="another address of Stripe's interface, for tests")
+    ] = None
+    stripe_timeout_s: Annotated[
+        float, Field(ge=1, le=120, description="wait so long for one answer of Stripe's")
+    ] = 20.0
+    fiscal_key_file: Annotated[
+        Path | None,
+        Field(description="key of `sortie hub fiscal init`; None: no fiscal journal is kept"),
+    ] = None
+    fiscal_every_s: Annotated[
+        float, Field(ge=0.1, le=3600, description="between two entries of the fiscal journal")
+    ] = 5.0
     host: Annotated[str, Field(min_length=1, description="address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="TCP port; 0 takes a free one")] = 8080
     staff_password: Annotated[
@@ -107,13 +140,77 @@ class HubSettings(BaseSettings):
     mqtt_username: Annotated[str | None, Field(description="None: anonymous")] = None
     mqtt_password: Annotated[SecretStr | None, Field(description="of the user")] = None
     mqtt_tls_ca: Annotated[Path | None, Field(description="CA file; None: no TLS")] = None
+    mqtt_tls_cert: Annotated[
+        Path | None, Field(description="this hub's certificate; None: a password will do")
+    ] = None
+    mqtt_tls_key: Annotated[Path | None, Field(description="the certificate's key")] = None
     mqtt_wait_s: Annotated[
         float, Field(gt=0, le=600, description="give up if the broker is not there by then")
     ] = 20.0
+    smtp_host: Annotated[
+        str | None, Field(description="mail server for receipts; None: no e-mail")
+    ] = None
+    smtp_port: Annotated[int, Field(ge=1, le=65535, description="TCP port")] = 587
+    smtp_tls: Annotated[
+        Literal["starttls", "tls", "none"], Field(description="none: to this machine only")
+    ] = "starttls"
+    smtp_user: Annotated[str | None, Field(description="None: no login")] = None
+    smtp_password: Annotated[SecretStr | None, Field(description="of the user")] = None
+    smtp_sender: Annotated[
+        str | None,
+        Field(pattern=r"^[^\r\n]{1,200}@[^\r\n]{1,200}$", description="receipts come from"),
+    ] = None
+    receipt_seller: Annotated[
+        str, Field(max_length=400, description="name, address and VAT id; lines parted by \\n")
+    ] = ""
+    receipt_fonts: Annotated[
+        tuple[Path, ...], Field(max_length=8, description="fonts for scripts of product names")
+    ] = ()
+    time_zone: Annotated[str, Field(description="of the store, such as Europe/Berlin")] = "UTC"
+    evidence_dir: Annotated[
+        Path | None,
+        Field(description="what nodes sent for reviews and disputes; None: beside the database"),
+    ] = None
+    evidence_quota_bytes: Annotated[
+        int, Field(ge=100_000, description="on disk; the oldest go first")
+    ] = 500_000_000
+    evidence_keep_s: Annotated[
+        float, Field(gt=0, le=366 * 86_400, description="then it is deleted")
+    ] = 30 * 86_400.0
+    training_dir: Annotated[
+        Path | None,
+        Field(description="reviewed pictures are kept here as training truth; None: none are"),
+    ] = None
+    training_quota_bytes: Annotated[
+        int, Field(ge=100_000, description="nothing is added above it")
+    ] = 2_000_000_000
+    screen_tokens: Annotated[
+        dict[GateId, Annotated[SecretStr, Field(min_length=12)]],
+        Field(description="what a display at a gate shows to be one, as JSON"),
+    ] = {}
     tick_s: Annotated[float, Field(ge=0.05, le=2.0, description="between two decisions")] = 0.2
+    lease_ttl_s: Annotated[
+        float,
+        Field(
+            ge=3,
+            le=60,
+            description="PostgreSQL: another hub takes the store over after so long without us",
+        ),
+    ] = 5.0
+    owner_name: Annotated[
+        str | None,
+        Field(max_length=100, description="this hub's name in the lease; None: host and process"),
+    ] = None
+    log_format: Annotated[
+        LogFormat, Field(description="lines for people, or JSON for a collector of logs")
+    ] = "console"
     snapshot_every: Annotated[
         int, Field(ge=100, le=10_000_000, description="inputs between snapshots")
     ] = 20_000
+    payer_numbers: Annotated[
+        bool, Field(description="write a number for a payer's name, which can then be forgotten")
+    ] = False
+    retention: Retention = Retention()
     rules: Rules = Rules()
 
 
@@ -156,6 +253,8 @@ def load_settings(path: Path | None = None) -> HubSettings:
             f"expected settings as SORTIE_HUB_NAME or in a YAML file: {faults}"
         ) from error
     _check_door(settings)
+    _check_aftercare(settings)
+    _check_gateway(settings)
     return settings
 
 
@@ -172,6 +271,75 @@ def _check_door(settings: HubSettings) -> None:
             "expected no shared staff password where accounts or second factors are required; "
             "unset SORTIE_HUB_STAFF_PASSWORD and give the pages an API key"
         )
+
+
+def _check_aftercare(settings: HubSettings) -> None:
+    """What the mails and receipts need; SettingsError says what is missing."""
+    try:
+        ZoneInfo(settings.time_zone)
+    except (KeyError, ValueError, OSError) as error:
+        raise SettingsError(
+            f"expected a time zone such as Europe/Berlin, got {settings.time_zone!r}"
+        ) from error
+    if settings.smtp_host is None:
+        return
+    if settings.smtp_sender is None:
+        raise SettingsError("expected SORTIE_HUB_SMTP_SENDER beside SORTIE_HUB_SMTP_HOST")
+    if settings.smtp_tls == "none" and not is_loopback(settings.smtp_host):
+        raise SettingsError(
+            f"expected SORTIE_HUB_SMTP_TLS to be starttls or tls for {settings.smtp_host}: "
+            "addresses must not cross a network in the clear"
+        )
+
+
+def _check_gateway(settings: HubSettings) -> None:
+    """A key that moves real money is used only where nobody can listen to it or to shoppers."""
+    key = settings.stripe_secret_key
+    if settings.gateway != "stripe":
+        if key is not None and not is_test_key(key):
+            raise SettingsError(
+                "expected SORTIE_HUB_GATEWAY=stripe with a live key of Stripe's, got fake; leave "
+                "the key out where it is not used"
+            )
+        return
+    if key is None:
+        raise SettingsError(
+            "expected a secret key for the gateway stripe; set SORTIE_HUB_STRIPE_SECRET_KEY to "
+            "the sk_test_… of your Stripe account"
+        )
+    if not key.get_secret_value().startswith(("sk_", "rk_")):
+        raise SettingsError(
+            "expected a secret or restricted key (sk_…, rk_…) in SORTIE_HUB_STRIPE_SECRET_KEY, "
+            "got something else; a publishable key (pk_…) cannot hold money"
+        )
+    base = urlsplit(settings.stripe_api_base or "https://api.stripe.com")
+    if base.scheme not in ("http", "https") or not base.hostname:
+        raise SettingsError(
+            f"expected an address such as https://api.stripe.com, got {settings.stripe_api_base}"
+        )
+    if base.scheme != "https" and not is_loopback(base.hostname):
+        raise SettingsError(
+            f"expected https for Stripe at {base.hostname}: the secret key goes there"
+        )
+    if is_test_key(key):
+        return
+    if settings.stripe_api_base is not None and base.scheme != "https":
+        raise SettingsError("expected a test key (sk_test_…) with an address that is not https")
+    if not is_loopback(settings.host) and getattr(settings, "tls_certificate", None) is None:
+        raise SettingsError(
+            f"expected TLS with a live key of Stripe's, and the hub listens on {settings.host} in "
+            "plain HTTP; listen on 127.0.0.1 behind a proxy that has a certificate"
+        )
+    if settings.stripe_webhook_secret is None:
+        raise SettingsError(
+            "expected SORTIE_HUB_STRIPE_WEBHOOK_SECRET with a live key: without it nobody learns "
+            "of disputes and of holds that Stripe let go"
+        )
+
+
+def is_test_key(key: SecretStr) -> bool:
+    """Whether a key of Stripe's moves no real money."""
+    return key.get_secret_value().startswith(("sk_test_", "rk_test_"))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from hub.devices.model import Devices
 from hub.effects import Attempt, Effects, EventLog
 from hub.events import written
 from hub.inventory.model import Stock
+from hub.inventory.shelves import Facing, Shelves
+from hub.review.model import Aftercare
 from hub.rules import Rules
 from hub.visits.commands import CodeJudged
 from hub.visits.floor import Floor
@@ -65,6 +67,7 @@ class HubState:
     factory: AttributorFactory
     catalog: Catalog
     stock: Stock
+    shelves: Shelves
     devices: Devices
     floor: Floor
     carts: Carts
@@ -88,6 +91,8 @@ class HubState:
     guesses: dict[str, list[float]] = field(default_factory=dict)
     once: dict[str, None] = field(default_factory=dict)
     """Keys of commands that were done and must not be done again, the oldest first."""
+    aftercare: Aftercare = field(default_factory=Aftercare)
+    told: dict[str, str] = field(default_factory=dict)
     floor_nodes: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -96,13 +101,14 @@ class HubState:
     @classmethod
     def fresh(cls, store: StoreFile, factory: AttributorFactory, rules: Rules) -> HubState:
         """The state of a store on its first day."""
-        catalog, stock = Catalog(store), Stock(store)
+        catalog, stock, shelves = Catalog(store), Stock(store), Shelves.of(store)
         return cls(
             store=store,
             rules=rules,
             factory=factory,
             catalog=catalog,
             stock=stock,
+            shelves=shelves,
             devices=Devices(
                 tuple(node.node_id for node in store.nodes),
                 waiting_max=rules.sequences_waiting_max,
@@ -111,7 +117,7 @@ class HubState:
             floor=Floor(rules.tracks_max, rules.points_max),
             carts=Carts(rules.decisions_max),
             wallets=Wallets(Ledger(store.currency)),
-            attributor=factory(ground_of(store, stock)),
+            attributor=factory(ground_of(store, stock, shelves.planogram)),
             log=EventLog(),
         )
 
@@ -153,10 +159,10 @@ class HubState:
         return list(self.live.values())
 
 
-def ground_of(store: StoreFile, stock: Stock) -> Ground:
+def ground_of(store: StoreFile, stock: Stock, planogram: Mapping[str, Facing]) -> Ground:
     """The store as attribution sees it, with the stock as it is now, misplaced pieces included."""
     slots = {slot.slot_id: slot for slot in store.slots}
-    home = {(slot.slot_id, slot.gtin) for slot in store.slots}
+    home = {(slot_id, facing.gtin) for slot_id, facing in planogram.items()}
     shelves = [
         Shelf(
             slot_id=slot_id,
@@ -165,7 +171,7 @@ def ground_of(store: StoreFile, stock: Stock) -> Ground:
             u0_m=slots[slot_id].u0_m,
             u1_m=slots[slot_id].u1_m,
             gtin=gtin,
-            facings=slots[slot_id].facings if (slot_id, gtin) in home else 1,
+            facings=planogram[slot_id].facings if (slot_id, gtin) in home else 1,
             on_hand=count,
         )
         for (slot_id, gtin), count in sorted(stock.shelf.items())

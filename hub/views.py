@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hub.catalog.notices import notices, offer_name
 from hub.errors import UnknownVisitError
+from hub.review.waiting import owed
 from hub.service import Hub
 from hub.state import HubState
 from hub.visits.judging import claim_of, entry_code
+from hub.visits.marks import mark_of
 from hub.visits.model import Visit, phone_word
+from hub.visits.status import status
 from hub.wallet.service import Account, ChargeLine, vat_minor
+from hub.wallet.views import money_view
 
-__all__ = ["claim_view", "layout_view", "mirror_view", "phone_view", "staff_view"]
+__all__ = [
+    "claim_view",
+    "layout_view",
+    "mirror_view",
+    "phone_view",
+    "shown_dispute",
+    "staff_view",
+]
 
 CLOSED_SHOWN = 50
 """Closed visits on the staff page; all are in the database."""
@@ -35,6 +47,9 @@ def phone_view(
         "visit_id": visit.visit_id,
         "state": phone_word(visit, unclear=unclear),
         "stage": visit.stage,
+        "status": status(visit, account),
+        "mark": mark_of(visit, state.now_s),
+        "review_until_s": visit.review_until_s if visit.open else None,
         "store": state.store.name,
         "currency": state.store.currency,
         "code": None if code is None else code[0],
@@ -50,8 +65,22 @@ def phone_view(
         "lines": [_line(state, line) for line in lines],
         "unclear": unclear,
         "total_minor": sum(line.gross_minor for line in lines),
+        "saved_minor": sum(line.discount_minor for line in lines),
+        "notices": notices(state, visit),
         "refusal": visit.refusal,
+        "money": money_view(state, visit, account),
         "receipt": _receipt(state, visit, account) if visit.stage == "final" else None,
+        "disputes": [
+            shown_dispute(dispute_id, record) for dispute_id, record in visit.disputes.items()
+        ],
+    }
+
+
+def shown_dispute(dispute_id: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """A dispute as its shopper sees it: who of the staff decided is not told."""
+    return {
+        "dispute_id": dispute_id,
+        **{name: value for name, value in record.items() if name != "by"},
     }
 
 
@@ -144,7 +173,10 @@ def _visit(hub: Hub, visit: Visit) -> dict[str, Any]:
     last = track.last if track is not None and visit.open else None
     seen = phone_view(hub, visit, account)
     return {
-        **{name: seen[name] for name in ("visit_id", "state", "stage", "lines", "unclear")},
+        **{
+            name: seen[name]
+            for name in ("visit_id", "state", "stage", "status", "lines", "unclear", "notices")
+        },
         "total_minor": seen["total_minor"],
         "payer": visit.payer,
         "kind": visit.kind,
@@ -173,7 +205,7 @@ def _lines(state: HubState, visit: Visit) -> Sequence[ChargeLine]:
     if visit.stage == "final":
         return visit.lines
     if visit.stage in ("shopping", "left"):
-        quantities = state.attributor.cart(visit.visit_id)
+        quantities = owed(state, visit.visit_id)
         return state.carts.lines(visit.visit_id, quantities, state.catalog)
     return ()
 
@@ -186,6 +218,8 @@ def _line(state: HubState, line: ChargeLine) -> dict[str, Any]:
         "quantity": line.quantity,
         "unit_price_minor": line.unit_price_minor,
         "total_minor": line.gross_minor,
+        "discount_minor": line.discount_minor,
+        "offers": [offer_name(state, name) for name in line.promotions],
     }
 
 
@@ -197,7 +231,8 @@ def _receipt(state: HubState, visit: Visit, account: Account | None) -> dict[str
         row[0] += line.gross_minor
         row[1] += vat_minor(line.gross_minor, line.vat_rate, currency)
     refunded_minor = sum(
-        line.unit_price_minor * visit.refunded.get(line.line, 0) for line in visit.lines
+        line.gross_minor - line.left(line.quantity - visit.refunded.get(line.line, 0)).gross_minor
+        for line in visit.lines
     )
     return {
         "store": state.store.name,

@@ -1,4 +1,4 @@
-"""`sortie bench edge|hub|sim`: what the store costs, each figure beside its limit.
+"""`sortie bench edge|hub|sim|torture`: what the store costs, each figure beside its limit.
 
 The measuring itself lies in the checkout's folder benchmarks/.
 """
@@ -6,6 +6,8 @@ The measuring itself lies in the checkout's folder benchmarks/.
 from __future__ import annotations
 
 import importlib
+import os
+import resource
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
@@ -30,6 +32,8 @@ RASTER_WORDS = {
     "people_4_every_dial_ms": "four people walking, every dial of light and lens",
     "h264_alone_ms": "through its H.264 stream, apart from drawing",
 }
+TORTURE_SEEDS = 3_000
+TORTURE_ROUNDS = 200
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -132,7 +136,42 @@ def _sim() -> list[Any]:
     ]
 
 
-PARTS: dict[str, Callable[[], list[Any]]] = {"edge": _edge, "hub": _hub, "sim": _sim}
+def _torture() -> list[Any]:
+    """Thousands of seeds and hundreds of kill rounds: what was done, checked and found."""
+    from sortie.torture.rounds import run_rounds
+    from sortie.torture.run import run_seeds
+
+    figure = _module("figures").Figure
+    began_s = _children_cpu_s()
+    seeds = run_seeds(range(1, TORTURE_SEEDS + 1), jobs=os.cpu_count() or 1)
+    spent_s = _children_cpu_s() - began_s
+    rows = [
+        figure("visits a CPU minute", 60.0 * seeds.visits / spent_s, "1/min", seeds.visits),
+    ]
+    parts = ((f"{TORTURE_SEEDS} seeds", seeds.document()),
+             (f"{TORTURE_ROUNDS} kill rounds", run_rounds(TORTURE_ROUNDS)))  # fmt: skip
+    for name, document in parts:
+        count = document["seeds"]
+        found = float(len(document["violations"]))
+        rows.append(figure(f"{name}: violations", found, "", count, limit=0.0))
+        rows.append(figure(f"{name}: visits", float(document["visits"]), "", count))
+        for part in ("faults", "checks"):
+            for what, many in document[part].items():
+                rows.append(figure(f"{name}, {part}: {what}", float(many), "", count))
+    return rows
+
+
+def _children_cpu_s() -> float:
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
+PARTS: dict[str, Callable[[], list[Any]]] = {
+    "edge": _edge,
+    "hub": _hub,
+    "sim": _sim,
+    "torture": _torture,
+}
 """What can be measured."""
 
 

@@ -46,6 +46,7 @@ class PartChoice(StrEnum):
     edge = "edge"
     hub = "hub"
     sim = "sim"
+    torture = "torture"
 
 
 JsonFile = Annotated[
@@ -160,7 +161,7 @@ def bench(
     *,
     json_file: JsonFile = None,
 ) -> None:
-    """Measure edge, hub or simulator in CPU time, each beside its limit."""
+    """Measure edge, hub or simulator in CPU time, each beside its limit; or torture the hub."""
     from sortie.bench import run_bench
 
     run_bench(part.value, json_file=json_file)
@@ -177,11 +178,14 @@ def doctor() -> None:
 def _add_parts() -> None:
     """Sub-commands that live in modules of their own; these import little at their top."""
     from sortie import score_cmd
+    from sortie.devices_cmd import register as register_devices
+    from sortie.exit_display_cmd import register as register_exit_display
     from sortie.hub_cmd import register as register_hub
     from sortie.library_cmd import register as register_library
     from sortie.models_cli import models_app
     from sortie.plates_cmd import register as register_plates
     from sortie.store_cmd import register as register_store
+    from sortie.torture.cli import register as register_torture
     from sortie.train import train_app
     from sortie.view_cmd import register as register_view
     from sortie.watch_cmd import register
@@ -195,6 +199,9 @@ def _add_parts() -> None:
     register_view(app)
     register_plates(app)
     register_hub(app)
+    register_devices(app)
+    register_exit_display(app)
+    register_torture(app)
 
 
 def main() -> None:

@@ -1,9 +1,11 @@
-"""`sortie hub`: backups of a hub's database, putting one back, whether it tells the truth, and
-writing anew what follows from its log."""
+"""`sortie hub`: backups of a hub's database, putting one back, whether it tells the truth, writing
+anew what follows from its log, and what left the store."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +13,7 @@ import typer
 from rich.console import Console
 
 from contracts.store_file import StoreFile
+from sortie import money_cmd
 from sortie.output import check_output, write_json
 from sortie.staff_cmd import register_staff
 
@@ -18,12 +21,21 @@ if TYPE_CHECKING:
     from hub.store.copies import Copied, Progress
     from hub.store.service import Store
 
-__all__ = ["register", "run_backup", "run_rebuild", "run_restore", "run_verify"]
+__all__ = [
+    "register",
+    "run_backup",
+    "run_epcis",
+    "run_rebuild",
+    "run_restore",
+    "run_retain",
+    "run_verify",
+]
 
 hub_app = typer.Typer(
     help="A hub's database and accounts: back up, restore, verify, rebuild, staff.",
     no_args_is_help=True,
 )
+money_cmd.register(hub_app)
 
 Database = Annotated[
     str,
@@ -35,6 +47,7 @@ Database = Annotated[
 ]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="write the result as JSON")]
 URL = "sqlite:///hub.sqlite"
+TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 
 def register(app: typer.Typer) -> None:
@@ -93,6 +106,34 @@ def rebuild_command(
     run_rebuild(database, _console(), settings=settings)
 
 
+@hub_app.command("epcis")
+def epcis_command(
+    out: Annotated[Path, typer.Option("--out", help="the JSON-LD file to write")],
+    database: Database = URL,
+    begin: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=TIMES, help="recorded at this time or later, UTC"),
+    ] = None,
+    end: Annotated[
+        datetime | None, typer.Option("--to", formats=TIMES, help="recorded before this time, UTC")
+    ] = None,
+) -> None:
+    """Write what left the store and what came back as EPCIS 2.0. The hub may be running."""
+    run_epcis(database, out, _console(), begin=begin, end=end)
+
+
+@hub_app.command("retain")
+def retain_command(
+    database: Database = URL,
+    settings: Annotated[
+        Path | None, typer.Option("--settings", help="the hub's settings, for what is kept")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what is due")] = False,
+) -> None:
+    """Forget what is due by the settings. A running hub does so by itself: stop it first."""
+    run_retain(database, _console(), settings=settings, dry_run=dry_run)
+
+
 def run_backup(url: str, target: Path, console: Console) -> None:
     """Writes a backup and says what is in it. StoreError as hub.store.copies."""
     from hub.store.copies import backup
@@ -125,6 +166,39 @@ def run_rebuild(url: str, console: Console, *, settings: Path | None = None) -> 
     return changed
 
 
+def run_epcis(
+    url: str,
+    out: Path,
+    console: Console,
+    *,
+    begin: datetime | None = None,
+    end: datetime | None = None,
+) -> None:
+    """Writes the EPCIS document of a database and says how many events it has. StoreError if it
+    is no hub's database; times are UTC."""
+    from hub.inventory.epcis import epcis_document
+    from hub.replay import stored_layout
+    from hub.store.copies import check_database
+    from hub.store.epcis import epcis_pages
+    from hub.store.service import Store
+
+    check_output("--out", out)
+    check_database(url)
+    store = Store(url)
+    try:
+        events = list(
+            epcis_pages(store, stored_layout(store), from_s=_seconds(begin), to_s=_seconds(end))
+        )
+    finally:
+        store.close()
+    write_json(out, epcis_document(events, created_us=time.time_ns() // 1_000))
+    console.print(f"{out} written: {len(events):,} events")
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.replace(tzinfo=UTC).timestamp()
+
+
 def run_verify(
     url: str, console: Console, *, settings: Path | None = None, json_file: Path | None = None
 ) -> bool:
@@ -134,6 +208,7 @@ def run_verify(
     """
     from auditor.ledger import audit
     from hub.attribution.engine import Engine
+    from hub.fiscal.journal import check_journal
     from hub.settings import load_settings
     from hub.store.export import export_json
     from hub.store.verify import verify
@@ -145,6 +220,7 @@ def run_verify(
     def look(store: Store, layout: StoreFile) -> None:
         # The payment gateway's own totals are compared where it is asked, not from a file.
         books.update(audit(export_json(store, layout, None)))
+        books["fiscal journal signed"] = list(check_journal(store))
 
     with console.status("verifying") as status:
         report = verify(url, Engine, rules, told=status.update, look=look)
@@ -169,6 +245,28 @@ def run_verify(
         }
         write_json(json_file, result)
     return not findings
+
+
+def run_retain(url: str, console: Console, *, settings: Path | None, dry_run: bool) -> None:
+    """Erases what is due, and says how much; StoreTakenError while a hub has the database."""
+    from hub.attribution.engine import Engine
+    from hub.retention.offline import retain_offline
+    from hub.settings import load_settings
+    from hub.store.copies import check_database
+
+    known = None if settings is None else load_settings(settings)
+    check_database(url)
+    due = retain_offline(
+        url,
+        Engine,
+        now_s=time.time(),
+        settings=None if known is None else known.retention,
+        rules=None if known is None else known.rules,
+        dry_run=dry_run,
+    )
+    for name, count in {"visits": len(due.visit_ids), **due.counts}.items():
+        console.print(f"{name:<14}{count:>12,}")
+    console.print("nothing was erased: a dry run" if dry_run else "erased")
 
 
 def _copy(console: Console, done: str, copy: Callable[[Progress], Copied]) -> None:

@@ -131,7 +131,7 @@ class StoreProcesses:
             "MQTT_PASSWORD": self.broker_files.passwords[HUB_USER],
             "MQTT_WAIT_S": "60",
         }
-        return _child("hub", "hub.main", "SORTIE_HUB_", settings, serves(f"{self.hub_url}/healthz"))
+        return _child("hub", "hub.main", "SORTIE_HUB_", settings, serves(f"{self.hub_url}/readyz"))
 
     def node(self, node_id: str, gallery: Path | None = None) -> Child:
         """One node; `gallery` is the enrolled products. It serves as soon as it has its

@@ -116,6 +116,23 @@ class Supervisor:
         """The process id of a running child."""
         return self._running[name].process.pid
 
+    def status(self, name: str) -> int | None:
+        """A child's exit status; None while it runs."""
+        return self._running[name].process.poll()
+
+    def wait_ended(self, name: str) -> None:
+        """Waits for the end of a child that was told to end, or kills it."""
+        process = self._running[name].process
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(STOP_TIMEOUT_S)
+
+    def last_words(self, name: str) -> str:
+        """The end of a child's log."""
+        return _tail(self._running[name].log)
+
     def kill(self, name: str) -> None:
         """Kills a child as a crash would; `poll` starts it again."""
         self._running[name].process.kill()

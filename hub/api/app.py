@@ -11,8 +11,14 @@ from fastapi.responses import Response
 
 from hub.accounts.service import Accounts
 from hub.accounts.store import AccountStore
+from hub.api.aftercare import aftercare_of
 from hub.api.auth import Limiter, StaffAuth
+from hub.api.disputes import dispute_routes
 from hub.api.entries import entry_routes
+from hub.api.evidence import evidence_routes
+from hub.api.exits import exit_routes
+from hub.api.gateway import CARDS_PER_MINUTE_MAX, gateway_routes
+from hub.api.goods import goods_routes
 from hub.api.hardening import Hardened, Recorded
 from hub.api.idempotent import AnsweredBefore, Keyed
 from hub.api.keys import key_routes
@@ -21,10 +27,14 @@ from hub.api.openapi import add_document, operation_id
 from hub.api.people import own_routes, people_routes
 from hub.api.phones import VISITS_PER_MINUTE_MAX, phone_routes
 from hub.api.problems import add_problems
+from hub.api.receipts import receipt_routes
+from hub.api.reports import report_routes
 from hub.api.resources import resource_routes
+from hub.api.reviews import review_routes
 from hub.api.staff import staff_routes
 from hub.api.streams import Streams
 from hub.api.tiles import TileStore, tile_routes
+from hub.api.wallets import wallet_routes
 from hub.api.webhooks import make_sender, webhook_routes
 from hub.driver import Driver
 from hub.settings import LOOPBACK_NAMES, HubSettings
@@ -75,6 +85,7 @@ def _add_routes(app: FastAPI, driver: Driver, settings: HubSettings, auth: Staff
     limiter = Limiter(VISITS_PER_MINUTE_MAX, 60.0, time.monotonic)
     keyed = Keyed(auth.accounts.store, driver.now)
     app.include_router(phone_routes(driver, streams, limiter))
+    app.include_router(wallet_routes(driver, streams, auth, keyed))
     app.include_router(staff_routes(driver, streams, auth, settings, keyed))
     app.include_router(own_routes(driver, auth))
     app.include_router(people_routes(driver, auth))
@@ -83,6 +94,17 @@ def _add_routes(app: FastAPI, driver: Driver, settings: HubSettings, auth: Staff
     webhooks = WebhookStore(auth.accounts.store)
     app.include_router(webhook_routes(driver, auth, webhooks, settings, app.state.sender))
     app.include_router(entry_routes(driver, settings, auth))
+    app.include_router(goods_routes(driver, auth, keyed))
+    aftercare = aftercare_of(driver, settings)
+    app.state.errands = aftercare.errands
+    app.include_router(receipt_routes(aftercare, auth))
+    app.include_router(evidence_routes(aftercare, auth))
+    app.include_router(dispute_routes(aftercare, auth))
+    app.include_router(review_routes(aftercare, auth))
+    app.include_router(exit_routes(aftercare, streams, auth))
+    app.include_router(report_routes(driver, auth))
+    cards = Limiter(CARDS_PER_MINUTE_MAX, 60.0, time.monotonic)
+    app.include_router(gateway_routes(driver, settings, auth, cards))
     app.include_router(tile_routes(driver, settings, auth, TileStore(time.monotonic)))
     app.include_router(metric_routes(driver, streams, auth, settings))
 

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.ids import DeviceId, GateId, TrackId
-from hub.api.auth import StaffAuth, check_origin
+from hub.api.auth import StaffAuth, check_origin, signed
 from hub.api.tiles import check_node
 from hub.commands import Reply
 from hub.driver import Driver
@@ -130,11 +130,13 @@ def entry_routes(driver: Driver, settings: HubSettings, auth: StaffAuth) -> APIR
         return driver.read(lambda hub: claim_view(hub, reply.visit_id or ""))
 
     @staff.post("/entries", status_code=201)
-    def let_in(body: Entry) -> dict[str, Any]:
+    def let_in(request: Request, body: Entry) -> dict[str, Any]:
         """Lets somebody in at a gate: a customer who pays at the desk, or a helper of staff."""
         key = secrets.token_hex(10)
         token = _claim(driver, key)
-        reply = driver.command(LetIn(**body.model_dump(), visit_key=key, token_sha256=token))
+        reply = driver.command(
+            LetIn(**signed(request, body).model_dump(), visit_key=key, token_sha256=token)
+        )
         return driver.read(lambda hub: claim_view(hub, reply.visit_id or ""))
 
     _body_routes(staff, driver)
@@ -145,33 +147,38 @@ def entry_routes(driver: Driver, settings: HubSettings, auth: StaffAuth) -> APIR
 
 def _body_routes(staff: APIRouter, driver: Driver) -> None:
     @staff.post("/tracks/{track_id}/visit", status_code=201)
-    def open_for_track(track_id: TrackId, body: BodyVisit) -> dict[str, Any]:
+    def open_for_track(request: Request, track_id: TrackId, body: BodyVisit) -> dict[str, Any]:
         """A visit for a body that came in without one."""
         key = secrets.token_hex(10)
         token = _claim(driver, key)
         reply = driver.command(
-            OpenForTrack(**body.model_dump(), track_id=track_id, visit_key=key, token_sha256=token)
+            OpenForTrack(
+                **signed(request, body).model_dump(),
+                track_id=track_id,
+                visit_key=key,
+                token_sha256=token,
+            )
         )
         return driver.read(lambda hub: claim_view(hub, reply.visit_id or ""))
 
     @staff.post("/tracks/{track_id}/assign")
-    def assign(track_id: TrackId, body: Assigned) -> Reply:
+    def assign(request: Request, track_id: TrackId, body: Assigned) -> Reply:
         """This body belongs to that visit."""
-        return driver.command(AssignTrack(**body.model_dump(), track_id=track_id))
+        return driver.command(AssignTrack(**signed(request, body).model_dump(), track_id=track_id))
 
     @staff.post("/visits/{visit_id}/end")
-    def end(visit_id: VisitName, body: Ended) -> Reply:
+    def end(request: Request, visit_id: VisitName, body: Ended) -> Reply:
         """Everybody of a visit has left, by a way that no gate sees."""
-        return driver.command(EndVisit(**body.model_dump(), visit_id=visit_id))
+        return driver.command(EndVisit(**signed(request, body).model_dump(), visit_id=visit_id))
 
 
 def _desk_routes(staff: APIRouter, driver: Driver, auth: StaffAuth) -> None:
     badges = Depends(auth.needs("manager"))
 
     @staff.post("/visits/{visit_id}/payments")
-    def pay(visit_id: VisitName, body: Payment) -> Reply:
+    def pay(request: Request, visit_id: VisitName, body: Payment) -> Reply:
         """What a visit owes, or a part of it, was paid at the desk."""
-        return driver.command(SettleAtDesk(**body.model_dump(), visit_id=visit_id))
+        return driver.command(SettleAtDesk(**signed(request, body).model_dump(), visit_id=visit_id))
 
     @staff.get("/visits/{visit_id}/claim")
     def claim(visit_id: VisitName, response: Response) -> dict[str, Any]:
@@ -180,18 +187,18 @@ def _desk_routes(staff: APIRouter, driver: Driver, auth: StaffAuth) -> None:
         return driver.read(lambda hub: claim_view(hub, visit_id))
 
     @staff.post("/badges", status_code=201, dependencies=[badges])
-    def add_badge(body: Badge, response: Response) -> dict[str, str]:
+    def add_badge(request: Request, body: Badge, response: Response) -> dict[str, str]:
         """A new badge. Its code is told this once; print it as a QR code."""
         response.headers["Cache-Control"] = "no-store"
         code = new_badge()
         digest = hashlib.sha256(code.encode()).hexdigest()
-        driver.command(AddBadge(**body.model_dump(), badge_sha256=digest))
+        driver.command(AddBadge(**signed(request, body).model_dump(), badge_sha256=digest))
         return {"holder": body.holder, "code": code}
 
     @staff.post("/badges/revoke", dependencies=[badges])
-    def revoke(body: Badge) -> Reply:
+    def revoke(request: Request, body: Badge) -> Reply:
         """The badges of a holder open nothing any more."""
-        return driver.command(RevokeBadge(**body.model_dump()))
+        return driver.command(RevokeBadge(**signed(request, body).model_dump()))
 
 
 def _claim(driver: Driver, visit_key: str) -> str:

@@ -6,12 +6,19 @@ from collections.abc import Iterator
 
 from fastapi import APIRouter, Depends, Response
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
 from prometheus_client.registry import Collector
 
 from hub.api.auth import StaffAuth
 from hub.api.streams import Streams
 from hub.driver import Driver
+from hub.errors import StoreError
+from hub.service import Hub
 from hub.settings import HubSettings
 
 __all__ = ["metric_routes"]
@@ -46,6 +53,7 @@ class _HubCollector(Collector):
             ("dropped", "Messages refused because the inbox was full", state["dropped"]),
         ):
             yield GaugeMetricFamily(f"sortie_hub_{name}", text, value=value)
+        yield from self._running()
         heard = GaugeMetricFamily(
             "sortie_hub_device_heard_seconds", "Since a node was heard", labels=["device"]
         )
@@ -54,11 +62,46 @@ class _HubCollector(Collector):
                 heard.add_metric([device["device_id"]], device["heard_s_ago"])
         yield heard
 
+    def _running(self) -> Iterator[Metric]:
+        """The hub as a machine: commits, gateway, lease, chains, database, what was refused."""
+        driver = self._driver
+        hub = driver.hub
+        state = hub.core.state
+        for name, text, count, total in (
+            ("batch_messages", "Messages a batch from the broker", driver.batches, driver.batched),
+            ("gateway_seconds", "Answers of the gateway", driver.gateway_asked, driver.gateway_s),
+        ):
+            yield SummaryMetricFamily(f"sortie_hub_{name}", text, count, total)
+        for name, text, value in (
+            ("lease_held", "1 while this hub owns the store", int(driver.owner)),
+            ("lease_epoch", "How often the store changed hands", hub.store.lease.epoch),
+            ("ready", "1 while this hub is ready", int(all(driver.readiness().values()))),
+            ("events_number", "Number of the last event", state.log.number),
+            ("transactions_number", "Number of the last transaction", state.wallets.ledger.number),
+            ("asks_waiting", "Questions to the gateway without a final answer", len(state.asks)),
+            ("batch_age_seconds", "From arrival to commit of the latest batch", driver.oldest_s),
+            ("database_bytes", "Size of the database", driver.read(_size)),
+        ):
+            yield GaugeMetricFamily(f"sortie_hub_{name}", text, value=value)
+        refused = CounterMetricFamily(
+            "sortie_hub_refused", "Messages refused, by the class of the reason", labels=["why"]
+        )
+        for why, count in sorted(hub.live.refused.items()):
+            refused.add_metric([why], count)
+        yield refused
+
+
+def _size(hub: Hub) -> float:
+    try:
+        return float(hub.store.size_bytes())
+    except StoreError:
+        return float("nan")
+
 
 def metric_routes(
     driver: Driver, streams: Streams, auth: StaffAuth, settings: HubSettings
 ) -> APIRouter:
-    """/metrics, for staff and keys unless a setting opens it, and /healthz."""
+    """/metrics, for staff and keys unless a setting opens it, /healthz and /readyz."""
     router = APIRouter(tags=["health"])
     registry = CollectorRegistry()
     registry.register(_HubCollector(driver, streams))
@@ -76,10 +119,18 @@ def metric_routes(
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
     @router.get("/healthz")
-    def healthz(response: Response) -> dict[str, object]:
-        """200 while the hub can write, else 503 and why."""
-        if driver.alarm is not None:
+    def healthz() -> dict[str, object]:
+        """200 while the process answers: restart it if this does not come."""
+        return {"ok": True, "role": "owner", "alarm": driver.alarm}
+
+    @router.get("/readyz")
+    def readyz(response: Response) -> dict[str, object]:
+        """200 when the journal is replayed, the database can be written, the store is ours and
+        the broker is there; else 503 and which of them is not so."""
+        checks = driver.readiness()
+        ready = all(checks.values())
+        if not ready:
             response.status_code = 503
-        return {"ok": driver.alarm is None, "alarm": driver.alarm}
+        return {"ready": ready, "role": "owner", "checks": checks, "alarm": driver.alarm}
 
     return router

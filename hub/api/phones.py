@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import segno
 from fastapi import APIRouter, HTTPException, Path, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from hub.api.auth import Limiter, check_origin
 from hub.api.streams import EventStream, Streams
@@ -40,6 +40,15 @@ class NewVisit(BaseModel):
     entries: Annotated[
         int, Field(ge=1, le=ENTRIES_MAX, description="people who come in on this wallet")
     ] = 1
+    wallet: Annotated[
+        SecretStr | None,
+        Field(min_length=20, max_length=100, description="the token of the wallet that pays"),
+    ] = None
+
+    @property
+    def wallet_sha256(self) -> str | None:
+        """What the hub keeps of the wallet's token."""
+        return None if self.wallet is None else _digest(self.wallet.get_secret_value())
 
 
 class GroupSize(BaseModel):
@@ -69,6 +78,7 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
         client = request.client.host if request.client is not None else "unknown"
         if limiter.spent(client):
             raise HTTPException(429, "too many visits from here; wait a minute")
+        _check_payer(wish)
         limiter.count(client)
         token = secrets.token_urlsafe(24)
         wanted = wish or NewVisit()
@@ -78,6 +88,7 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
                 visit_key=secrets.token_hex(10),
                 payer=wanted.payer,
                 entries=wanted.entries,
+                wallet_sha256=wanted.wallet_sha256,
             )
         )
         return _opened(token)
@@ -119,14 +130,18 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
         if code is None:
             raise HTTPException(409, "expected a visit before its gate; the code is used")
         picture = io.BytesIO()
-        segno.make(code, error="m", micro=False).save(
-            picture, kind="svg", scale=8, border=4, xmldecl=False
-        )
+        made = segno.make(code, error="m", micro=False)
+        made.save(picture, kind="svg", scale=8, border=4, xmldecl=False)
         return Response(
             picture.getvalue(), media_type="image/svg+xml", headers={"Cache-Control": "no-store"}
         )
 
     return router
+
+
+def _check_payer(wish: NewVisit | None) -> None:
+    if wish is not None and (wish.payer or "").startswith("guest-"):
+        raise HTTPException(422, "expected a name of your own; guests are named by the hub")
 
 
 def _turns_s(driver: Driver) -> Callable[[dict[str, Any]], float]:

@@ -23,6 +23,7 @@ from hub.errors import (
     RejectedError,
     StoreError,
     UnknownVisitError,
+    UnknownWalletError,
 )
 from hub.webhooks.errors import UnknownWebhookError
 
@@ -32,6 +33,7 @@ MEDIA_TYPE = "application/problem+json"
 FAULTS_MAX = 20
 _STATUS: tuple[tuple[type[HubError], int], ...] = (
     (UnknownVisitError, 404),
+    (UnknownWalletError, 404),
     (UnknownAccountError, 404),
     (UnknownWebhookError, 404),
     (ConflictError, 409),

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from contracts.ids import DeviceId
 from hub.accounts.model import Principal
 from hub.api.auth import StaffAuth, check_origin, note
 from hub.api.idempotent import Keyed, command_key
 from hub.api.streams import EventStream, Streams
-from hub.commands import ChangePrice, ChangeVat, RefundVisit, Reply, Restock
+from hub.commands import ChangePrice, ChangeVat, RefundVisit, Reply, Restock, TrustDevice
 from hub.driver import Driver
 from hub.personal import public_data
 from hub.service import Hub
@@ -174,6 +175,12 @@ def _command_routes(
             auth.demand(who, "manager", "to take pieces off")
         return driver.command(body.model_copy(update={"once_key": command_key(request)}))
 
+    @router.post("/staff/devices/{device_id}/{word}", dependencies=[Depends(auth.needs("manager"))])
+    def trust(request: Request, device_id: DeviceId, word: Literal["revoke", "reinstate"]) -> Reply:
+        """What a node says does not count any more, or does again."""
+        note(request, target=f"{word} {device_id}")
+        return driver.command(TrustDevice(device_id=device_id, trusted=word == "reinstate"))
+
 
 def _refunded_after(driver: Driver, body: RefundVisit) -> int:
     """What of a visit will have been given back. A repetition gives nothing; a visit nobody knows
@@ -191,6 +198,10 @@ def _refunded_after(driver: Driver, body: RefundVisit) -> int:
         wanted = dict(visit.refunded)
         for row in body.lines:
             wanted[row.line] = wanted.get(row.line, 0) + row.quantity
-        return sum(line.unit_price_minor * wanted.get(line.line, 0) for line in visit.lines)
+        return sum(
+            line.given_back(line.quantity, min(count, line.quantity)).gross_minor
+            for line in visit.lines
+            if (count := wanted.get(line.line, 0))
+        )
 
     return driver.read(amount_minor)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hub.attribution.model import Decision
 from hub.catalog.model import Catalog
+from hub.catalog.offers import Why
+from hub.catalog.promotions import Saving
 from hub.wallet.service import ChargeLine
 
 __all__ = ["Carts"]
@@ -19,6 +22,7 @@ class _Piece:
     price_minor: int
     vat_rate: str
     reach_id: str
+    t_s: float
 
 
 class Carts:
@@ -31,6 +35,10 @@ class Carts:
 
     def __iter__(self) -> Iterator[Decision]:
         return iter(self._decisions.values())
+
+    def get(self, key: Key) -> Decision | None:
+        """The latest decision of a reach's line, if it is still known."""
+        return self._decisions.get(key)
 
     def apply(self, decision: Decision) -> Decision | None:
         """Replaces the decision of the same reach and line; returns the one before."""
@@ -69,13 +77,66 @@ class Carts:
         ]
 
     def lines(
-        self, visit_id: str, quantities: Mapping[str, int], catalog: Catalog
+        self,
+        visit_id: str,
+        quantities: Mapping[str, int],
+        catalog: Catalog,
+        *,
+        final: bool = False,
     ) -> list[ChargeLine]:
-        """What the visit owes: certain pieces at the price and VAT rate seen at their pick.
+        """What the visit owes: certain pieces at the price and VAT rate seen at their pick, less
+        what the best allowed combination of the promotions seen there takes off.
 
         A piece put back takes the dearest of its kind out of the cart. `quantities` is the
-        attributor's own count; where the two differ the smaller one is charged.
+        attributor's own count; where the two differ the smaller one is charged. What may not be
+        sold is left out; `final` says that the visit is over and nobody looks at an ID any more.
         """
+        sold = {
+            gtin: [p for p in held if self._why(visit_id, gtin, p, catalog, final) is None]
+            for gtin, held in self._held(visit_id, quantities, catalog).items()
+        }
+        flat = [(gtin, piece) for gtin, held in sold.items() for piece in held]
+        savings = catalog.offers.savings([(g, p.price_minor, p.t_s) for g, p in flat])
+        lines: list[ChargeLine] = []
+        begin = 0
+        for gtin, held in sold.items():
+            parts = list(zip(held, savings[begin : begin + len(held)], strict=True))
+            begin += len(held)
+            lines.extend(_priced(gtin, parts, len(lines)))
+        return lines
+
+    def withheld(
+        self,
+        visit_id: str,
+        quantities: Mapping[str, int],
+        catalog: Catalog,
+        *,
+        final: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Certain pieces that may not be sold to the visit; see hub.visits.model.Visit."""
+        rows: dict[tuple[str, Why], dict[str, Any]] = {}
+        if catalog.offers.plain:
+            return []
+        for gtin, held in self._held(visit_id, quantities, catalog).items():
+            for piece in held:
+                why = self._why(visit_id, gtin, piece, catalog, final)
+                if why is None:
+                    continue
+                fresh = {"gtin": gtin, "quantity": 0, "why": why, "back": 0, "reaches": []}
+                row = rows.setdefault((gtin, why), fresh)
+                row["quantity"] += 1
+                if piece.reach_id not in row["reaches"]:
+                    row["reaches"].append(piece.reach_id)
+        return list(rows.values())
+
+    @staticmethod
+    def _why(visit_id: str, gtin: str, piece: _Piece, catalog: Catalog, final: bool) -> Why | None:
+        return catalog.offers.not_sold(visit_id, gtin, piece.t_s, final=final)
+
+    def _held(
+        self, visit_id: str, quantities: Mapping[str, int], catalog: Catalog
+    ) -> dict[str, list[_Piece]]:
+        """The visit's certain pieces by product, in the order of their picks."""
         pieces: dict[str, list[_Piece]] = {}
         for decision in self.of(visit_id):
             gtin, quantity = decision.best.gtin, decision.best.quantity
@@ -85,14 +146,13 @@ class Carts:
             if quantity > 0:
                 product = catalog.products[gtin]
                 price, vat_rate = product.price_at(decision.t_s), product.vat_at(decision.t_s)
-                held.extend([_Piece(price, vat_rate, decision.reach_id)] * quantity)
+                piece = _Piece(price, vat_rate, decision.reach_id, decision.t_s)
+                held.extend([piece] * quantity)
             else:
                 _take_dearest(held, -quantity)
-        lines: list[ChargeLine] = []
         for gtin, held in pieces.items():
             _take_dearest(held, len(held) - max(0, quantities.get(gtin, 0)))
-            lines.extend(_priced(gtin, held, len(lines)))
-        return lines
+        return pieces
 
     def settle(self, visit_id: str) -> None:
         """Drops the decisions that moved this visit's cart; they are in the event log."""
@@ -139,18 +199,20 @@ def _take_dearest(held: list[_Piece], count: int) -> None:
         del held[dearest]
 
 
-def _priced(gtin: str, held: list[_Piece], offset: int) -> list[ChargeLine]:
-    by_price: dict[tuple[int, str], list[str]] = {}
-    for piece in held:
-        by_price.setdefault((piece.price_minor, piece.vat_rate), []).append(piece.reach_id)
+def _priced(gtin: str, held: Sequence[tuple[_Piece, Saving]], offset: int) -> list[ChargeLine]:
+    by_price: dict[tuple[int, str], list[tuple[_Piece, Saving]]] = {}
+    for piece, saving in held:
+        by_price.setdefault((piece.price_minor, piece.vat_rate), []).append((piece, saving))
     return [
         ChargeLine(
             line=offset + index + 1,
             gtin=gtin,
-            quantity=len(reaches),
+            quantity=len(parts),
             unit_price_minor=price_minor,
             vat_rate=vat_rate,
-            reaches=tuple(dict.fromkeys(reaches)),
+            reaches=tuple(dict.fromkeys(piece.reach_id for piece, _ in parts)),
+            discount_minor=sum(saving.discount_minor for _, saving in parts),
+            promotions=tuple(sorted({name for _, saving in parts for name in saving.promotions})),
         )
-        for index, ((price_minor, vat_rate), reaches) in enumerate(by_price.items())
+        for index, ((price_minor, vat_rate), parts) in enumerate(by_price.items())
     ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from contracts.money import AMOUNT_MINOR_MAX
 from contracts.store_file import StoreFile
+from hub.catalog.offers import Offers
 from hub.errors import RejectedError
 
 __all__ = ["Catalog", "CatalogProduct"]
@@ -39,10 +40,11 @@ class CatalogProduct:
 
 
 class Catalog:
-    """All products of the store."""
+    """All products of the store, and what is promised and forbidden of them."""
 
     def __init__(self, store: StoreFile) -> None:
         self.currency = store.currency
+        self.offers = Offers.of(store)
         self.products = {
             product.gtin: CatalogProduct(
                 product.gtin,

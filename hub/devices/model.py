@@ -12,7 +12,7 @@ from hub.devices.clock import Clock
 
 __all__ = ["Admission", "Boot", "Device", "Devices"]
 
-Admission = Literal["next", "ahead", "duplicate", "full", "unknown"]
+Admission = Literal["next", "ahead", "duplicate", "full", "unknown", "revoked"]
 
 
 @dataclass(slots=True)
@@ -36,13 +36,14 @@ class Boot:
 
 @dataclass(slots=True)
 class Device:
-    """A node. `current` is the boot it was last heard to be in."""
+    """A node. `current` is the boot it was last heard to be in; a `revoked` one is not believed."""
 
     device_id: str
     boots: dict[str, Boot] = field(default_factory=dict)
     current: str | None = None
     software: str = ""
     config_revision: int = 0
+    revoked: bool = False
 
     @property
     def boot(self) -> Boot | None:
@@ -63,6 +64,8 @@ class Devices:
         device = self.all.get(device_id)
         if device is None:
             return "unknown"
+        if device.revoked:
+            return "revoked"
         boot = device.boots.get(boot_id)
         if boot is None:
             return "next" if sequence == 0 else "ahead"
@@ -139,6 +142,8 @@ class Devices:
                     }
                     for boot in device.boots.values()
                 ],
+                # Only where it is so: snapshots of before have no such word.
+                **({"revoked": True} if device.revoked else {}),
             }
             for name, device in sorted(self.all.items())
         }
@@ -152,6 +157,7 @@ class Devices:
             device.current = row["current"]
             device.software = row["software"]
             device.config_revision = row["config_revision"]
+            device.revoked = row.get("revoked", False)
             for part in row["boots"]:
                 device.boots[part["boot_id"]] = Boot(
                     part["boot_id"],

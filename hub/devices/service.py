@@ -13,18 +13,21 @@ from contracts.messages import (
     SensorOutage,
     Watermark,
 )
-from hub.commands import PongArrived
+from hub.commands import PongArrived, Reply, TrustDevice
 from hub.devices.hubtime import closed_in_hub_time, opened_in_hub_time, segment_in_hub_time
 from hub.devices.model import Boot, Device
 from hub.effects import us
+from hub.errors import RejectedError
 from hub.state import HubState, NearReach
 from hub.visits.entry import bind_waiting
 from hub.visits.leaving import follow, link
 from hub.visits.scans import scanned
 from hub.visits.settlement import could_be
 
-__all__ = ["SEQUENCED", "apply_message", "pong"]
+__all__ = ["SEQUENCED", "apply_message", "pong", "trust"]
 
+OVERTAKEN_LEVEL = 2
+"""From this level of rules on, late floor news of a boot that has ended revives no track."""
 SEQUENCED: tuple[type[Message], ...] = (
     NodeBorn,
     ReachOpened,
@@ -45,7 +48,7 @@ def apply_message(
     estimate = boot.clock.estimate()
     offset_s = estimate.offset_s
     if isinstance(message, FloorTracksMoved):
-        _floor(state, device, message, offset_s)
+        _floor(state, device, boot, message, offset_s)
     elif isinstance(message, Watermark):
         _watermark(state, device, boot, message, offset_s)
     elif isinstance(message, ReachOpened):
@@ -154,7 +157,9 @@ def _remember(state: HubState, reach: NearReach) -> None:
         state.count("reaches_forgotten")
 
 
-def _floor(state: HubState, device: Device, message: FloorTracksMoved, offset_s: float) -> None:
+def _floor(
+    state: HubState, device: Device, boot: Boot, message: FloorTracksMoved, offset_s: float
+) -> None:
     if device.device_id not in state.floor_nodes:
         state.count("floor_news_of_others")
         return
@@ -164,6 +169,9 @@ def _floor(state: HubState, device: Device, message: FloorTracksMoved, offset_s:
         moved = segment_in_hub_time(segment, offset_s)
         state.attributor.track(moved)
         track, fresh = state.floor.news(moved, t_s)
+        if boot.superseded and state.level >= OVERTAKEN_LEVEL:
+            # Nobody will ever say that it is lost: the boot that would have said so is over.
+            state.floor.lose(track)
         if segment.linked_from is not None:
             link(state, track, segment.linked_from)
         if track.visit_id is not None and fresh:
@@ -217,3 +225,20 @@ def _outage(state: HubState, device: Device, message: SensorOutage, offset_s: fl
                 visit.blind = True
                 visit.mark_review(f"{device.device_id} could not keep what it saw")
                 state.effects.visits.add(visit.visit_id)
+
+
+def trust(state: HubState, command: TrustDevice) -> Reply:
+    """What a node says counts from now on, or does not. What it said before stays."""
+    device = state.devices.all.get(command.device_id)
+    if device is None:
+        known = ", ".join(sorted(state.devices.all))
+        raise RejectedError(f"expected a node of the store ({known}), got {command.device_id}")
+    if device.revoked != command.trusted:
+        return Reply(repeated=True)
+    device.revoked = not command.trusted
+    state.event(
+        "device.reinstated" if command.trusted else "device.revoked",
+        None,
+        device_id=command.device_id,
+    )
+    return Reply()

@@ -1,10 +1,12 @@
 """Live stock. Per product, always:
 
-    initial + restocked = on shelves + in carts + sold + unaccounted
+    initial + restocked = on shelves + in carts + sold + found + removed + unaccounted
 
-and no count is negative. `restocked` also takes up pieces the books did not know of: a shelf that
-gives more than it held held more. `unaccounted` holds pieces that left a shelf with nobody the
-hub knows, or that a settled visit could not be charged for.
+and no count is negative; whatever writes says so or raises StockError. `restocked` also takes up
+pieces the books did not know of: a shelf that gives more than it held held more. `unaccounted`
+holds pieces that left a shelf with nobody the hub knows, or that a settled visit could not be
+charged for: what is lost, or was stolen. `found` is what lies in the lost-and-found, `removed`
+what staff took out of the store.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Any
 
 from contracts.store_file import StoreFile
 from hub.attribution.model import Decision
-from hub.errors import RejectedError
+from hub.errors import RejectedError, StockError
 from hub.wallet.service import ChargeLine
 
 __all__ = ["STAFF", "Counts", "Place", "Stock"]
@@ -37,6 +39,17 @@ class Counts:
     carts: dict[str, int] = field(default_factory=dict)
     sold: int = 0
     unaccounted: int = 0
+    found: int = 0
+    removed: int = 0
+
+    def gone(self) -> int:
+        """Pieces that are neither on a shelf nor in a cart."""
+        return self.sold + self.unaccounted + self.found + self.removed
+
+    def whole(self) -> bool:
+        """Whether no count is negative."""
+        counted = (self.initial, self.restocked, self.sold, self.unaccounted, self.found)
+        return min(*counted, self.removed, *self.carts.values(), 0) >= 0
 
 
 class Stock:
@@ -77,6 +90,7 @@ class Stock:
         self._shift(place, best.quantity, visit_id)
         self._moves[key] = (place, best.quantity, visit_id)
         touched.add(place)
+        self.check(best.gtin)
         return touched
 
     def settle(self, visit_id: str, lines: Iterable[ChargeLine]) -> None:
@@ -93,6 +107,7 @@ class Stock:
             else:
                 counts.restocked += sold - held
         self._moves = {key: move for key, move in self._moves.items() if move[2] != visit_id}
+        self.check(*charged)
 
     def restock(self, slot_id: str, gtin: str, quantity: int) -> Place:
         """Staff put pieces on a shelf, or took some off if negative."""
@@ -109,7 +124,87 @@ class Stock:
             self.counts[gtin].restocked += quantity
         else:
             self.counts[gtin].unaccounted -= quantity
+        self.check(gtin)
         return place
+
+    def remove(self, slot_id: str, gtin: str, quantity: int) -> Place:
+        """Staff took pieces out of the store."""
+        place = self.place(slot_id, gtin)
+        if not 0 < quantity <= self.shelf.get(place, 0):
+            raise RejectedError(
+                f"expected to take 1 to {self.shelf.get(place, 0)} of {gtin} out of {slot_id}, got "
+                f"{quantity}; count the slot first if it holds more"
+            )
+        self.shelf[place] -= quantity
+        self.counts[gtin].removed += quantity
+        self.check(gtin)
+        return place
+
+    def count(self, slot_id: str, gtin: str, counted: int) -> int:
+        """Somebody counted a place: the books follow. Returns by how many pieces they were wrong.
+
+        Pieces too few are unaccounted for; pieces too many are some of those, or came in unseen.
+        """
+        place = self.place(slot_id, gtin)
+        if not 0 <= counted <= QUANTITY_MAX:
+            raise RejectedError(f"expected to count 0 to {QUANTITY_MAX}, got {counted}")
+        difference = counted - self.shelf.get(place, 0)
+        self.shelf[place] = counted
+        self._appear(gtin, difference)
+        self.check(gtin)
+        return difference
+
+    def find(self, gtin: str, quantity: int) -> None:
+        """Pieces lay about: they are in the lost-and-found now."""
+        if gtin not in self.counts or not 0 < quantity <= QUANTITY_MAX:
+            raise RejectedError(
+                f"expected 1 to {QUANTITY_MAX} of a GTIN of the store, got {quantity} of {gtin}"
+            )
+        self._appear(gtin, quantity)
+        self.counts[gtin].found += quantity
+        self.check(gtin)
+
+    def give_out(self, gtin: str, quantity: int, slot_id: str | None) -> Place | None:
+        """Pieces leave the lost-and-found: back to a slot, or for good (written off)."""
+        place = None if slot_id is None else self.place(slot_id, gtin)
+        counts = self.counts[gtin]
+        if not 0 < quantity <= counts.found:
+            raise RejectedError(f"expected 1 to {counts.found} found pieces, got {quantity}")
+        counts.found -= quantity
+        if place is None:
+            counts.unaccounted += quantity
+        else:
+            self.shelf[place] = self.shelf.get(place, 0) + quantity
+        self.check(gtin)
+        return place
+
+    def place(self, slot_id: str, gtin: str) -> Place:
+        """A place of the store; RejectedError if there is none."""
+        if slot_id not in self.slots or gtin not in self.counts:
+            raise RejectedError(f"expected a slot and a GTIN of the store, got {slot_id}, {gtin}")
+        return slot_id, gtin
+
+    def check(self, *gtins: str) -> None:
+        """StockError if a product's pieces do not add up; called after every write."""
+        on_shelves = dict.fromkeys(gtins, 0)
+        for (slot_id, gtin), count in self.shelf.items():
+            if gtin in on_shelves:
+                if count < 0:
+                    raise StockError(f"expected 0 or more of {gtin} in {slot_id}, got {count}")
+                on_shelves[gtin] += count
+        for gtin, shelved in on_shelves.items():
+            counts = self.counts[gtin]
+            had = counts.initial + counts.restocked
+            has = shelved + sum(counts.carts.values()) + counts.gone()
+            if had != has or not counts.whole():
+                raise StockError(f"expected {had} pieces of {gtin}, the books account for {has}")
+
+    def _appear(self, gtin: str, quantity: int) -> None:
+        """Pieces turned up, or are missing if negative: the other side of the books."""
+        counts = self.counts[gtin]
+        known = min(quantity, counts.unaccounted)
+        counts.unaccounted -= known
+        counts.restocked += quantity - known
 
     def forget_moves(self) -> None:
         """No decision of the past can be revised any more; places go into their dumped order."""
@@ -165,7 +260,14 @@ class Stock:
         return {
             "shelf": [[slot, gtin, count] for (slot, gtin), count in sorted(self.shelf.items())],
             "counts": {
-                gtin: [c.initial, c.restocked, sorted(c.carts.items()), c.sold, c.unaccounted]
+                gtin: [
+                    c.initial,
+                    c.restocked,
+                    sorted(c.carts.items()),
+                    c.sold,
+                    c.unaccounted,
+                    *_more(c),
+                ]
                 for gtin, c in sorted(self.counts.items())
             },
         }
@@ -174,6 +276,11 @@ class Stock:
         """Takes in what `dump` described."""
         self.shelf = {(slot, gtin): count for slot, gtin, count in state["shelf"]}
         self.counts = {
-            gtin: Counts(initial, restocked, dict(carts), sold, unaccounted)
-            for gtin, (initial, restocked, carts, sold, unaccounted) in state["counts"].items()
+            gtin: Counts(initial, restocked, dict(carts), *others)
+            for gtin, (initial, restocked, carts, *others) in state["counts"].items()
         }
+
+
+def _more(counts: Counts) -> list[int]:
+    """Counts that came later; left out while they are nothing, so that old digests hold."""
+    return [counts.found, counts.removed] if counts.found or counts.removed else []

@@ -13,10 +13,21 @@ from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
-__all__ = ["ASSET_FILES", "MIRROR_FILES", "PHONE_FILES", "PlainFiles", "mount"]
+__all__ = [
+    "ASSET_FILES",
+    "EXIT_FILES",
+    "MIRROR_FILES",
+    "PHONE_FILES",
+    "POLICY",
+    "RECEIPT_FILES",
+    "PlainFiles",
+    "mount",
+]
 
 PHONE_FILES = Path(__file__).parent / "phone"
 ASSET_FILES = Path(__file__).parent / "assets"
+EXIT_FILES = Path(__file__).parent / "exit"
+RECEIPT_FILES = Path(__file__).parent / "receipt"
 MIRROR_FILES = Path(__file__).parent / "mirror"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -44,10 +55,13 @@ class PlainFiles(StaticFiles):
 
 
 def mount(app: Starlette) -> None:
-    """Adds the phone's pages to the hub's application, at /phone; / leads there."""
+    """Adds the phone's pages to the hub's application, at /phone, and the files of receipts and
+    of displays; / leads to the phone."""
 
     async def to_phone(_request: object) -> RedirectResponse:
         return RedirectResponse("/phone/")
 
     app.router.add_route("/", to_phone, include_in_schema=False)
+    app.mount("/receipt-files", PlainFiles(directory=RECEIPT_FILES), name="receipt-files")
+    app.mount("/exit-files", PlainFiles(directory=EXIT_FILES), name="exit-files")
     app.mount("/phone", PlainFiles(directory=PHONE_FILES, html=True), name="phone")

@@ -113,6 +113,11 @@ class Sessions:
         seat = self._seats.get(_digest(token))
         return seat if seat is not None and self._now() < seat.ends_s else None
 
+    def token_of(self, request: Request) -> str:
+        """The hub's session of who asks; empty if there is none."""
+        seat = self.seat(request.cookies.get(COOKIE, ""))
+        return "" if seat is None else seat.token
+
     def good(self, token: str) -> bool:
         """Whether a token is of a session that has not ended."""
         return self.seat(token) is not None

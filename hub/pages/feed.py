@@ -37,11 +37,14 @@ RETRY_S = (0.3, 1.0, 2.0, 5.0)
 REFUSED_RETRY_S = 15.0
 """A wrong password is not tried faster than the hub lets others try."""
 TIMEOUT_S = 5.0
+REPORT_TIMEOUT_S = 60.0
+"""Reports may read a far gateway's lists."""
 SILENT_S_MAX = 30.0
 """The hub sends a sign of life every ten seconds."""
 WATCH_FOR_S = 15.0
 WATCH_EVERY_S = 5.0
 PHONE_EVERY_S = 0.2
+STOCK_EVERY_S = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +90,15 @@ class HubFeed:
         self._watched: dict[str, float] = {}
         self._tiles: OrderedDict[str, _Kept] = OrderedDict()
         self._phones: OrderedDict[str, _Kept] = OrderedDict()
+        self._stock: _Kept | None = None
         self._review_at_s = float("-inf")
         self._viewers = 0
         self._arrived = asyncio.Event()
+
+    @property
+    def client(self) -> httpx.AsyncClient:
+        """The line to the hub, for pages that ask for more."""
+        return self._client
 
     def arrive(self) -> None:
         """Somebody looks: from now on the hub is asked often."""
@@ -187,8 +196,8 @@ class HubFeed:
             self.shot = after
             self.version += 1
 
-    async def _json(self, path: str) -> Any:
-        answer = await self._client.get(path)
+    async def _json(self, path: str, *, headers: Mapping[str, str] | None = None) -> Any:
+        answer = await self._client.get(path, headers=headers)
         return answer.raise_for_status().json()
 
     # -- for one page ---------------------------------------------------------------------
@@ -235,6 +244,24 @@ class HubFeed:
             camera["camera_id"] == camera_id for camera in layout["cameras"]
         )
 
+    async def report(
+        self, path: str, *, token: str = "", **params: str
+    ) -> tuple[Mapping[str, Any] | None, str]:
+        """A report of the hub's for staff; None and the reason if there is none now."""
+        try:
+            answer = await self._client.get(
+                f"/api/v1/staff{path}",
+                params=params,
+                headers=bearer(token),
+                timeout=REPORT_TIMEOUT_S,
+            )
+        except httpx.HTTPError:
+            return None, "The hub did not answer; try again."
+        if answer.status_code != 200:
+            return None, _reason(answer)
+        body: Mapping[str, Any] = answer.json()
+        return body, ""
+
     async def refund(
         self,
         refund_id: str,
@@ -274,6 +301,45 @@ class HubFeed:
             return None, _reason(answer)
         found: Mapping[str, Any] = answer.json()
         return found, ""
+
+    async def stock(self) -> Mapping[str, Any] | None:
+        """Shelves, goods and alerts, as {"stock", "goods", "alerts"}, at most a second old; None
+        while the hub does not answer."""
+        if self._stock is None or self._now() - self._stock.at_s >= STOCK_EVERY_S:
+            try:
+                body = {
+                    part: await self._json(f"/api/v1/staff/{part}")
+                    for part in ("stock", "goods", "alerts")
+                }
+            except (httpx.HTTPError, ValueError):
+                return None
+            self._stock = _Kept(self._now(), body)
+        found: Mapping[str, Any] = self._stock.body
+        return found
+
+    async def buyers(self, recall_id: str, *, token: str = "") -> Mapping[str, Any] | None:
+        """Receipts with what was called back; None if the hub does not say."""
+        try:
+            found: Mapping[str, Any] = await self._json(
+                f"/api/v1/staff/recalls/{recall_id}/buyers", headers=bearer(token)
+            )
+        except (httpx.HTTPError, ValueError):
+            return None
+        return found
+
+    async def order(
+        self, path: str, body: Mapping[str, Any], *, token: str = ""
+    ) -> tuple[bool, str]:
+        """Asks the hub to do something about goods (`path` below /api/v1/staff); whether it was
+        done, and the hub's words if it was not."""
+        try:
+            answer = await self._client.post(
+                f"/api/v1/staff/{path}", json=dict(body), headers=bearer(token)
+            )
+        except httpx.HTTPError:
+            return False, "The hub did not answer; trying again changes nothing twice."
+        self._stock = None
+        return answer.status_code == 200, _reason(answer)
 
     async def login(
         self, password: str, *, name: str = "", code: str = "", client: str = ""
@@ -325,4 +391,6 @@ def _reason(answer: httpx.Response) -> str:
         detail = answer.json().get("detail", "")
     except ValueError:
         detail = ""
+    if isinstance(detail, list):
+        detail = "; ".join(str(row.get("msg", "")) for row in detail)
     return detail if isinstance(detail, str) and detail else f"status {answer.status_code}"

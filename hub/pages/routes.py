@@ -18,6 +18,7 @@ from starlette.responses import (
 )
 
 from hub.pages import ASSET_FILES, MIRROR_FILES, PHONE_FILES, PlainFiles
+from hub.pages.back_office import BackOffice
 from hub.pages.feed import HubFeed
 
 __all__ = ["EMPTY_TILE", "add_play", "add_routes"]
@@ -26,14 +27,20 @@ MIRROR_POLL_S = 0.2
 HEARTBEAT_S = 10.0
 MIRRORS_MAX = 100
 _VISIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 EMPTY_TILE = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 480 270">
 <rect width="480" height="270" fill="#1c2421"/>
 <text x="240" y="140" fill="#8fa097" font-family="system-ui, sans-serif" font-size="17"
  text-anchor="middle">waiting for a picture of {camera}</text></svg>"""
 
 
-def add_routes(app: Starlette, feed: HubFeed, stopping: Callable[[], bool]) -> None:
-    """Adds the routes; `stopping` ends the streams, so that the process can end."""
+def add_routes(
+    app: Starlette,
+    feed: HubFeed,
+    stopping: Callable[[], bool],
+    token_of: Callable[[Request], str] = lambda _request: "",
+) -> None:
+    """Adds the routes; `stopping` ends the streams, `token_of` gives the session of who asks."""
     mirrors = 0
 
     async def tile(request: Request) -> Response:
@@ -75,10 +82,20 @@ def add_routes(app: Starlette, feed: HubFeed, stopping: Callable[[], bool]) -> N
             return JSONResponse({"detail": "no such visit"}, status_code=404)
         return JSONResponse(dict(phone), headers={"Cache-Control": "no-store"})
 
+    async def evidence(request: Request) -> Response:
+        sha256 = request.path_params["sha256"]
+        desk = BackOffice(feed.client, token_of(request))
+        found = await desk.picture(sha256) if _SHA256.fullmatch(sha256) else None
+        if found is None:
+            return PlainTextResponse("expected evidence that is here\n", status_code=404)
+        headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+        return Response(found[0], media_type=found[1], headers=headers)
+
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"ok": True, "hub": feed.shot.connected})
 
     app.router.add_route("/tiles/{camera}.jpg", tile, include_in_schema=False)
+    app.router.add_route("/evidence/{sha256}", evidence, include_in_schema=False)
     app.router.add_route("/mirrored/{visit}/events", mirror, include_in_schema=False)
     app.router.add_route("/mirrored/{visit}", known, include_in_schema=False)
     app.router.add_route("/healthz", healthz, include_in_schema=False)

@@ -31,10 +31,19 @@ __all__ = [
     "front_distance_m",
     "near_bay",
     "people",
+    "refund_minor",
     "refundable",
 ]
 
 CLOSED_SHOWN = 8
+_STATUS_TONES: Mapping[str, Tone] = {
+    "exiting": "plain",
+    "in review": "amber",
+    "settling": "plain",
+    "disputed": "amber",
+    "unpaid": "red",
+}
+"""How a visit stands, where that says more than the shopper's word."""
 FEED_SHOWN = 60
 ACTS_SHOWN = 5
 FRAME_AGE_S_MAX = 2.0
@@ -298,7 +307,26 @@ def refundable(phone: Json) -> list[tuple[int, str, int, int]]:
     ]
 
 
+def refund_minor(phone: Json, wanted: Mapping[int, int]) -> int:
+    """What so many pieces of receipt lines bring back, as the hub reckons it: a line that was
+    discounted goes back in parts that sum to what was paid for it."""
+    receipt = phone["receipt"]
+    gone = {} if receipt is None else {x["line"]: x["quantity"] for x in receipt["refunded"]}
+    total = 0
+    for line in phone["lines"]:
+        left = line["quantity"] - gone.get(line["line"], 0)
+        after = left - wanted.get(line["line"], 0)
+        total += _part(line, left) - _part(line, after)
+    return total
+
+
 # ---------------------------------------------------------------------------- inside
+
+
+def _part(line: Json, count: int) -> int:
+    """The share of a line's price that so many of its pieces have, rounded half up."""
+    quantity = int(line["quantity"])
+    return (2 * int(line["total_minor"]) * count + quantity) // (2 * quantity)
 
 
 def _clip(share: float) -> float:
@@ -336,6 +364,8 @@ def _cart(
 
 def _notes(row: Json, currency: str) -> list[tuple[str, Tone]]:
     notes: list[tuple[str, Tone]] = []
+    if (stands := str(row.get("status"))) in _STATUS_TONES:
+        notes.append((stands, _STATUS_TONES[stands]))
     if row["unclear"] and _open(row):
         notes.append((f"checking {row['unclear']}: free unless it becomes clear", "amber"))
     if row["debt_minor"]:
@@ -344,6 +374,11 @@ def _notes(row: Json, currency: str) -> list[tuple[str, Tone]]:
         notes.append((f"given back {money(row['refunded_minor'], currency)}", "good"))
     if row["refusal"]:
         notes.append((f"refused: {row['refusal']}", "red"))
+    for notice in row.get("notices", ()):
+        if notice["kind"] == "id":
+            notes.append((f"{notice['name']}: an ID must be seen", "amber"))
+        elif notice["kind"] in ("closed", "recalled"):
+            notes.append((f"{notice['name']} is not for sale", "red"))
     notes += [(reason, "amber") for reason in row["reasons"]]
     return notes
 

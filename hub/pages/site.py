@@ -12,13 +12,17 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from hub.pages import PHONE_FILES
 from hub.pages.account import add_account
-from hub.pages.door import COOKIE, Guard, Sessions, add_login
+from hub.pages.disputed import build_disputes
+from hub.pages.door import Guard, Sessions, add_login
 from hub.pages.feed import HubFeed, hub_client
 from hub.pages.life import alongside
+from hub.pages.money import add_money
+from hub.pages.review import build_review
 from hub.pages.routes import add_play, add_routes
 from hub.pages.settings import PagesSettings
 from hub.pages.staff import build_staff
 from hub.pages.start import build_start
+from hub.pages.stock import build_stock
 from hub.pages.words import Palette
 from hub.settings import LOOPBACK_NAMES
 
@@ -46,10 +50,11 @@ def create_site(settings: PagesSettings, stopping: Callable[[], bool]) -> FastAP
             yield
 
     app = FastAPI(title="Sortie pages", lifespan=life, openapi_url=None)
-    add_routes(app, feed, stopping)
     if settings.play_url is not None:
         add_play(app, settings.play_url)
     sessions = Sessions(settings.session_s, time.monotonic)
+    add_routes(app, feed, stopping, sessions.token_of)
+    add_money(app, feed, lambda: time.strftime("%Y-%m-%d", time.gmtime()), sessions.token_of)
     if settings.door:
         add_login(app, feed, sessions)
         add_account(app, client, sessions)
@@ -59,6 +64,9 @@ def create_site(settings: PagesSettings, stopping: Callable[[], bool]) -> FastAP
     palette = Palette()
     _page("/", "Sortie", build_start, feed, palette, settings, sessions)
     _page("/staff", "Sortie: staff", build_staff, feed, palette, settings, sessions)
+    _page("/staff/review", "Sortie: review", build_review, feed, palette, settings, sessions)
+    _page("/staff/disputes", "Sortie: disputes", build_disputes, feed, palette, settings, sessions)
+    _page("/stock", "Sortie: stock", build_stock, feed, palette, settings, sessions)
     ui.run_with(
         app,
         title="Sortie",
@@ -88,5 +96,4 @@ def _page(
         client.on_delete(feed.leave)
         ui.add_head_html(HEAD)
         ui.colors(primary=ACCENT)
-        seat = sessions.seat(client.request.cookies.get(COOKIE, ""))
-        build(feed, palette, settings, time.monotonic, "" if seat is None else seat.token)
+        build(feed, palette, settings, time.monotonic, sessions.token_of(client.request))

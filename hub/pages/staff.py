@@ -26,6 +26,7 @@ from hub.pages.shown import (
     counters,
     facts,
     feed_rows,
+    refund_minor,
     refundable,
 )
 from hub.pages.words import Palette, label, money
@@ -58,7 +59,11 @@ class StaffPage:
                 "<small>staff</small></h1>"
             )
             with ui.element("nav"):
+                ui.link("Stock", "/stock").classes("button quiet")
                 ui.link("Start page", "/").classes("button quiet")
+                ui.link("Review", "/staff/review").classes("button quiet")
+                ui.link("Disputes", "/staff/disputes").classes("button quiet")
+                ui.link("Money", "/money").classes("button quiet")
                 if not self._login:
                     Pane("open-door").show(
                         '<p title="No password and no account is set: everyone on this machine '
@@ -167,7 +172,7 @@ class StaffPage:
             Pane().show(f"<h3>Give back to {escape(label(visit_id))}</h3>")
 
             def total_minor() -> int:
-                return sum(price * wanted[line] for line, _name, _left, price in lines)
+                return 0 if phone is None else refund_minor(phone, wanted)
 
             def changed(line: int, value: float | None) -> None:
                 wanted[line] = int(value or 0)

@@ -125,6 +125,8 @@ def _decision(kind: str, data: Mapping[str, Any], names: Names) -> tuple[str, To
         return f"a hand was in the shelf and {said}", "plain"
     if kind == "decision.late":
         return f"{said}, known too late to charge", "amber"
+    if kind == "decision.reviewed":
+        return f"staff looked: {act(data, names)}", "good"
     if not data["certain"]:
         return f"{said}: not charged unless a person confirms it", "amber"
     return (f"on second thought: {said}" if kind == "decision.revised" else said), "good"
@@ -160,6 +162,14 @@ _OF_VISITS: dict[str, tuple[str, Tone]] = {
     "visit.relinked": ("was lost from sight and found again: {why}", "plain"),
     "visit.lost": ("was lost from sight: {reason}", "red"),
     "visit.exited": ("walked out ({how_said})", "plain"),
+    "review.opened": ("waits for staff to look at what is unclear", "amber"),
+    "review.closed": ("review is over: {why}", "plain"),
+    "review.noted": ("staff looked at it after the receipt: {choice}", "plain"),
+    "dispute.opened": ("disputes {quantity} × {product}, {amount}", "amber"),
+    "dispute.upheld": ("dispute upheld by {by}: {amount} back", "good"),
+    "dispute.rejected": ("dispute rejected by {by}: {reason_said}", "amber"),
+    "dispute.closed": ("dispute answered by a refund", "good"),
+    "dispute.waits_for_staff": ("dispute could not be refunded at once and waits", "amber"),
     "visit.corrected": ("gets {amount} back: {reason_said}", "good"),
 }
 _OF_MONEY: dict[str, tuple[str, Tone]] = {
@@ -171,9 +181,41 @@ _OF_MONEY: dict[str, tuple[str, Tone]] = {
     "refund.paid": ("{amount} were paid back", "good"),
     "refund.unpaid": ("{amount} must be paid back another way", "red"),
     "gateway.refused": ("the payment gateway said no: {reason_said}", "red"),
+    "hold.split": ("several sources hold it", "plain"),
+    "hold.extension_asked": ("the cart outgrows the hold: {amount} more are asked for", "plain"),
+    "hold.extended": ("{amount} more reserved, not charged", "plain"),
+    "hold.extension_refused": ("no more can be reserved: {reason_said}", "amber"),
+    "hold.expired": ("the reserve ran out: {amount} are asked for anew", "amber"),
+    "balance.captured": ("{amount} paid from {source}", "good"),
+    "debt.payment_asked": ("pays a debt of {amount}", "plain"),
+    "debt.paid": ("a debt of {amount} is paid", "good"),
+    "debt.waived": ("a debt of {amount} was let go: {reason_said}", "good"),
+    "tab.charged": ("{amount} wait on the tab", "plain"),
+    "tab.asked": ("a tab of {amount} is collected", "plain"),
+    "tab.captured": ("a tab of {amount} was collected", "good"),
+    "tab.refused": ("a tab of {amount} could not be collected: {reason_said}", "amber"),
+    "tab.paid": ("{amount} from the tab are paid", "good"),
+    "tip.added": ("gives a tip of {amount}", "plain"),
+    "tip.captured": ("a tip of {amount} is paid", "good"),
+    "tip.refused": ("a tip of {amount} was refused: {reason_said}", "amber"),
+    "tip.failed": ("a tip of {amount} could not be charged", "amber"),
+    "topup.asked": ("a wallet asks for {amount} from its card", "plain"),
+    "topup.captured": ("a wallet has {amount} more", "good"),
+    "topup.refused": ("a wallet's card said no: {reason_said}", "amber"),
+    "wallet.opened": ("a wallet was opened", "plain"),
+    "wallet.ordered": ("a wallet's sources have a new order", "plain"),
+    "gift.issued": ("gift card {card_id} was issued for {amount}", "plain"),
+    "gift.claimed": ("gift card {card_id} was put on a wallet", "plain"),
+    "gift.redeemed": ("gift card {card_id} became balance", "plain"),
+    "gift.used": ("pays with gift card {card_id}", "plain"),
+    "gift.blocked": ("gift card {card_id} was blocked", "amber"),
+    "gift.unblocked": ("gift card {card_id} may be used again", "plain"),
 }
 _OF_THE_STORE: dict[str, tuple[str, Tone]] = {
     "device.born": ("{device_id} started", "plain"),
+    "device.revoked": ("what {device_id} says does not count any more", "amber"),
+    "device.reinstated": ("what {device_id} says counts again", "good"),
+    "retention.ran": ("what was due was forgotten, {visits} visits among it", "plain"),
     "sensor.blind": ("{sensor_id} is blind: {reason_said}", "red"),
     "sensor.back": ("{sensor_id} sees again", "good"),
     "entry.tagged_along": ("somebody came in at {gate_id} behind a shopper, on {track_id}", "red"),
@@ -183,7 +225,38 @@ _OF_THE_STORE: dict[str, tuple[str, Tone]] = {
     "price.changed": ("{product} costs {price} from now on", "plain"),
     "vat.changed": ("{product} has a VAT rate of {vat_rate} from now on", "plain"),
     "stock.restocked": ("{quantity} × {product} put into {slot_id}", "plain"),
+    "aftercare.set": ("{by} changed reviews and automatic refunds", "plain"),
     "hub.resumed": ("the hub took up its work again", "plain"),
+}
+_OF_THE_STORE |= {
+    "promotion.added": ("the offer “{name}” holds", "plain"),
+    "promotion.ended": ("the offer {promotion_id} has ended", "plain"),
+    "product.age_limited": ("{product} is sold from the age of {age_min} on", "plain"),
+    "product.hours_set": ("{product} is sold at other hours", "plain"),
+    "product.closed": ("{product} is not for sale: {reason_said}", "amber"),
+    "product.reopened": ("{product} is for sale again", "plain"),
+    "product.recalled": ("{product} is called back: {reason_said}", "red"),
+    "recall.lifted": ("{product} is sold again after its recall", "plain"),
+    "policy.set": ("the rules for goods were changed", "plain"),
+    "cart.not_for_sale": ("has {product}, which is not for sale", "red"),
+    "cart.needs_id": ("has {product}: an ID must be seen", "amber"),
+    "age.confirmed": ("showed an ID: {approved_said}", "plain"),
+    "visit.withheld": ("carried out what is not sold; it is not charged", "red"),
+    "stock.counted": ("{counted} × {product} counted in {slot_id} ({difference:+d})", "plain"),
+    "stock.ran_out": ("{slot_id} has no {product} left", "red"),
+    "stock.low": ("{slot_id} has {on_hand} × {product} left", "amber"),
+    "stock.filled": ("{slot_id} has {on_hand} × {product} again", "good"),
+    "stock.found": ("{quantity} × {product} found", "plain"),
+    "find.resolved": ("{quantity} found × {product} went to {place_said}", "plain"),
+    "restocking.started": ("restocking began", "plain"),
+    "restocking.moved": ("{quantity:+d} × {product} in {slot_id}", "plain"),
+    "restocking.held": ("{quantity} × {product} for {slot_id}: too many to be true?", "amber"),
+    "restocking.confirmed": ("{quantity} × {product} for {slot_id} are right", "plain"),
+    "restocking.dropped": ("{quantity} × {product} for {slot_id} were a mistake", "plain"),
+    "restocking.finished": ("restocking is done", "plain"),
+    "planogram.changed": ("{slot_id} is for {product} now", "plain"),
+    "node.quarantined": ("{device_id} is not believed any more: {reason_said}", "red"),
+    "node.released": ("{device_id} is believed again", "good"),
 }
 _HOW = {
     "exit": "over the exit line",
@@ -204,6 +277,8 @@ class _Facts(dict[str, Any]):
                 self[name] = money(data[key], currency)
         self["product"] = names.get(str(data.get("gtin")), str(data.get("gtin")))
         self["reason_said"] = data.get("reason") or "no reason given"
+        self["approved_said"] = "old enough" if data.get("approved") else "not old enough"
+        self["place_said"] = data.get("slot_id") or "where nothing is sold"
         self["how_said"] = _HOW.get(str(data.get("how")), str(data.get("how")))
 
     def __missing__(self, key: str) -> str:

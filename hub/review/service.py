@@ -11,20 +11,24 @@ __all__ = ["review_list"]
 
 
 def review_list(state: HubState) -> list[dict[str, Any]]:
-    """One row a visit, the newest first; nobody having looked, nothing unclear is charged."""
+    """One row a visit, those that wait for staff first, then the newest; nobody having looked,
+    nothing unclear is charged."""
     rows = []
     for visit in reversed(list(state.visits.values())):
         unclear = _unclear(state, visit)
-        if visit.needs_review or unclear:
+        if visit.needs_review or unclear or visit.late:
             rows.append(
                 {
                     "visit_id": visit.visit_id,
                     "stage": visit.stage,
                     "reasons": list(visit.review_reasons),
+                    "until_s": visit.review_until_s if visit.open else None,
                     "lines": unclear,
+                    "late": [dict(row) for row in visit.late],
+                    "decided": {name: said[1] for name, said in visit.reviewed.items()},
                 }
             )
-    return rows
+    return sorted(rows, key=lambda row: (row["until_s"] is None, row["until_s"] or 0.0))
 
 
 def _unclear(state: HubState, visit: Visit) -> list[dict[str, Any]]:

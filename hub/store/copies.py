@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,17 +22,29 @@ from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import Table
 
+import hub.wallet.purse_tables  # noqa: F401 - its tables are copied too
 from hub.accounts import tables as _accounts
 from hub.errors import StoreError
 from hub.store import tables as t
 from hub.store.database import is_memory, migrate, newest_revision, open_engine, short
+from hub.store.service import Store
 from hub.webhooks import tables as _webhooks
 
-__all__ = ["Copied", "Progress", "backup", "restore"]
+__all__ = [
+    "Copied",
+    "Progress",
+    "backup",
+    "check_database",
+    "opened",
+    "restore",
+]
 
 CHUNK = 2_000
 BESIDE = (*_accounts.__all__, *_webhooks.__all__)
 """Tables beside the hub's own that a copy takes along; naming them here declares them."""
+NOT_COPIED = ("leases", "mails", "dispute_words")
+"""A lease says who writes to this database now, which is no part of what it holds. Addresses and
+words of shoppers are erased on a schedule that a copy would not know."""
 Progress = Callable[[str, int], None]
 """Gets the table that is being copied and how many rows of it are."""
 
@@ -91,6 +104,24 @@ def restore(source: Path, url: str, *, told: Progress = lambda _t, _n: None) -> 
             engine.dispose()
 
 
+def check_database(url: str) -> None:
+    """StoreError if there is no hub's database at `url`, or one of another version."""
+    _check_lasting(url)
+    _existing(url).dispose()
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Store]:
+    """A database that a hub has written, with today's schema; the hub may be running. StoreError
+    if it is no hub's or of another version: nothing is made and nothing brought up to date."""
+    check_database(url)
+    store = Store(url)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
 def _check_lasting(url: str) -> None:
     if is_memory(url):
         raise StoreError("expected a database that outlives its process, got one in memory")
@@ -148,6 +179,7 @@ def _copied(source: Engine, url: str, told: Progress) -> Copied:
                 rows = {
                     table.name: _copy(reading, writing, table, told)
                     for table in t.metadata.sorted_tables
+                    if table.name not in NOT_COPIED
                 }
                 heads = [_head(reading, table) for table in (t.events, t.ledger_transactions)]
         if target.dialect.name == "sqlite":
@@ -165,6 +197,8 @@ def _copied(source: Engine, url: str, told: Progress) -> Copied:
 
 def _refuse_full(connection: Connection) -> None:
     for table in t.metadata.sorted_tables:
+        if table is t.leases:
+            continue
         count = connection.execute(select(func.count()).select_from(table)).scalar_one()
         if count:
             raise StoreError(

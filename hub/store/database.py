@@ -7,6 +7,7 @@ from importlib.resources import files
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -15,9 +16,22 @@ from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from hub.errors import StoreError
 
-__all__ = ["is_memory", "migrate", "newest_revision", "open_engine", "short"]
+__all__ = ["is_memory", "migrate", "newest_revision", "open_engine", "short", "shown"]
 
 BUSY_TIMEOUT_MS = 5_000
+CONNECT_TIMEOUT_S = 5
+IDLE_IN_TRANSACTION_MS = 60_000
+"""A reader that stopped in the middle keeps nobody waiting for longer."""
+MIGRATION_LOCK = 0x50B71E
+"""PostgreSQL's advisory lock of whoever brings the schema up to date."""
+
+
+def shown(url: str) -> str:
+    """A database's address without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "(not an address)"
 
 
 def is_memory(url: str) -> bool:
@@ -32,11 +46,11 @@ def open_engine(url: str) -> Engine:
         backend = make_url(url).get_backend_name()
     except ArgumentError as error:
         raise StoreError(
-            f"expected a database URL such as sqlite:///hub.sqlite, got {url!r}"
-        ) from (error)
+            "expected a database URL such as sqlite:///hub.sqlite, got something else"
+        ) from error
     try:
         if backend != "sqlite":
-            return create_engine(url)
+            return create_engine(url, pool_pre_ping=True, connect_args=_session(backend))
         if is_memory(url):
             engine = create_engine(
                 url, poolclass=StaticPool, connect_args={"check_same_thread": False}
@@ -50,6 +64,21 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
+def _session(backend: str) -> dict[str, object]:
+    """How long a session waits: for its server, for somebody's lock, and for its own client."""
+    if backend != "postgresql":
+        return {}
+    return {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "application_name": "sortie-hub",
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "options": f"-c lock_timeout={BUSY_TIMEOUT_MS} "
+        f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}",
+    }
+
+
 def _scripts() -> Config:
     config = Config()
     config.set_main_option("script_location", str(files("hub.store") / "migrations"))
@@ -57,10 +86,19 @@ def _scripts() -> Config:
 
 
 def migrate(connection: Connection) -> None:
-    """Brings the schema to the newest version."""
+    """Brings the schema to the newest version. StoreError if a newer program wrote it."""
+    if connection.dialect.name == "postgresql":
+        # Two programs that start together must not both make the tables.
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
     config = _scripts()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise StoreError(
+            f"expected a database of this version or an older one: {error}; start the newer "
+            "program that wrote it, or restore a backup"
+        ) from error
 
 
 def newest_revision() -> str:
@@ -81,6 +119,8 @@ def _configure_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry)
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
+        # What is erased is overwritten in its page.
+        "secure_delete=ON",
         f"busy_timeout={BUSY_TIMEOUT_MS}",
     ):
         cursor.execute(f"PRAGMA {pragma}")

@@ -8,18 +8,27 @@
                         captured_minor, refunded_minor}],
      "gateway_attempts": [{key, visit_id, kind, hold_key, payer, amount_minor, currency, tries,
                         outcome, changed_us}],
+     "funding":       [{key, visit_id, payer, source, purpose, account, currency, amount_minor,
+                        state, charged_minor, captured_minor, refunded_minor, paid_by}],
+     "wallets":       [{payer, opened_us, sources [], stored_minor, tab_minor, debt_minor}],
+     "gift_cards":    [{card_id, how, currency, amount_minor, left_minor, issued_us, expires_us,
+                        blocked, redeemed, payer}],
      "gateway":       {captured_minor, refunded_minor, held_minor, holds_open} or null,
      "visits":        [{visit_id, payer, stage, gate_id, opened_us, scanned_us, exited_us,
                         settled_us, receipt_us, exit_kind, tracks [], lost, needs_review,
                         review_reasons [], currency, hold_minor, total_minor, charged_minor,
-                        captured_minor, debt_minor, refunded_minor}],
-     "receipts":      [{visit_id, issued_us, currency, total_minor, vat_minor, charged_minor,
-                        debt_minor, lines [{line, gtin, name, quantity, unit_price_minor,
-                        vat_rate, vat_minor, total_minor, reaches []}]}],
-     "products":      [{gtin, name, vat_rate, initial, restocked, in_carts, sold, unaccounted}],
+                        captured_minor, debt_minor, refunded_minor, status}],
+     "receipts":      [{number, visit_id, issued_us, currency, total_minor, vat_minor,
+                        charged_minor, debt_minor, lines [{line, gtin, name, quantity,
+                        unit_price_minor, vat_rate, vat_minor, total_minor, reaches [],
+                        discount_minor, promotions []}]}],
+     "products":      [{gtin, name, vat_rate, initial, restocked, in_carts, sold, unaccounted,
+                        found, removed}],
      "prices":        [{gtin, from_us, price_minor}],
      "stock":         [{slot_id, gtin, on_hand}],
      "inbox":         [{position, device_id, boot_id, sequence, received_us, dead}],
+     "fiscal":        [{number, source, kind, at_us, day, body {…}, previous_hash, hash,
+                        signature}],
      "dead_letters":  {"count": …},
      "audit_log":     [{number, at_us, who, action, target, origin, outcome, previous_hash,
                         hash}]}
@@ -30,7 +39,9 @@ that: it was written in an older version of its kind than `data` says it in, or 
 (hub.events). A transaction's row is {number, tx_id,
 at_us, phase, kind, visit_id, currency, resolves, entries}, an entry of the audit log
 {number, at_us, who, action, target, origin, outcome}. `hold_captured` and the like: see
-hub.wallet.service for what each transaction kind books. Entry codes and tokens are not exported.
+hub.wallet.service for what each transaction kind books. `funding` has a row for each source of a
+visit that was not paid by one hold on a card alone; a hold that is another's ends in `paid_by`.
+Exports of before there were wallets lack the three parts. Entry codes and tokens are not exported.
 """
 
 from __future__ import annotations
@@ -43,9 +54,14 @@ from typing import Any
 from contracts.store_file import StoreFile
 from hub.accounts.tables import audit_log
 from hub.events import newest
+from hub.fiscal.tables import fiscal_entries
 from hub.store import tables as t
 from hub.store.service import Store
+from hub.visits.model import Visit
+from hub.visits.status import status
+from hub.wallet import purse_tables
 from hub.wallet.gateway import GatewayTotals
+from hub.wallet.service import Account
 
 __all__ = ["export_json", "write_export"]
 
@@ -60,6 +76,12 @@ def export_json(store: Store, layout: StoreFile, totals: GatewayTotals | None) -
         "transactions": _transactions(store),
         "holds": store.rows(t.holds, "visit_id"),
         "gateway_attempts": store.rows(t.gateway_attempts, "key"),
+        "funding": store.rows(purse_tables.funding, "key"),
+        "wallets": [
+            {**row, "sources": json.loads(row["sources"])}
+            for row in store.rows(purse_tables.wallets, "payer")
+        ],
+        "gift_cards": store.rows(purse_tables.gift_cards, "card_id"),
         "gateway": None if totals is None else asdict(totals),
         "visits": [_visit(row) for row in store.rows(t.visits, "opened_us", "visit_id")],
         "receipts": _receipts(store),
@@ -69,6 +91,9 @@ def export_json(store: Store, layout: StoreFile, totals: GatewayTotals | None) -
         "inbox": [
             {name: value for name, value in row.items() if name != "payload"}
             for row in store.rows(t.inbox, "position")
+        ],
+        "fiscal": [
+            {**row, "body": json.loads(row["body"])} for row in store.rows(fiscal_entries, "number")
         ],
         "dead_letters": {"count": store.count(t.dead_letters)},
         "audit_log": store.rows(audit_log, "number"),
@@ -99,9 +124,15 @@ def _event(row: dict[str, Any]) -> dict[str, Any]:
 
 def _visit(row: dict[str, Any]) -> dict[str, Any]:
     shown = {name: value for name, value in row.items() if name not in ("record", "token_sha256")}
+    shown["status"] = _status(json.loads(row["record"]))
     shown["tracks"] = json.loads(row["tracks"])
     shown["review_reasons"] = json.loads(row["review_reasons"])
     return shown
+
+
+def _status(record: dict[str, Any]) -> str:
+    account = None if record["account"] is None else Account.load(record["account"])
+    return status(Visit.load(record["visit"]), account)
 
 
 def _receipts(store: Store) -> list[dict[str, Any]]:
@@ -109,6 +140,7 @@ def _receipts(store: Store) -> list[dict[str, Any]]:
     for row in store.rows(t.receipt_lines, "visit_id", "line"):
         visit_id = row.pop("visit_id")
         row["reaches"] = json.loads(row["reaches"])
+        row["promotions"] = json.loads(row["promotions"])
         lines.setdefault(visit_id, []).append(row)
     return [
         {**row, "lines": lines.get(row["visit_id"], [])}

@@ -14,9 +14,11 @@ from hub.effects import Attempt, Effects, us
 from hub.state import HubState
 from hub.store import tables as t
 from hub.visits.model import Visit
+from hub.wallet import purse_tables
+from hub.wallet.rows import card_row, funding_rows, hold_row, purse_row
 from hub.wallet.service import Account, ChargeLine, vat_minor
 
-__all__ = ["Row", "Rows", "add_effects", "projections", "seed_rows"]
+__all__ = ["Row", "Rows", "add_effects", "printable", "projections", "seed_rows"]
 
 Row = dict[str, Any]
 
@@ -65,7 +67,10 @@ def add_effects(rows: Rows, effects: Effects, state: HubState) -> None:
         _receipt(rows, state, state.visits[visit_id])
     for key, attempt in sorted(effects.attempts.items()):
         _attempt(rows, state, key, attempt)
+    _purses(rows, state, effects.purses, effects.cards)
     _stock(rows, state, effects.stock)
+    if effects.planogram:
+        _planogram(rows, state, effects.planogram)
     for gtin, from_us, price_minor in effects.prices:
         rows.insert(t.prices, {"gtin": gtin, "from_us": from_us, "price_minor": price_minor})
     for device_id, boot_id in sorted(effects.clocks):
@@ -79,18 +84,7 @@ def seed_rows(rows: Rows, state: HubState) -> None:
             t.prices,
             {"gtin": product.gtin, "from_us": 0, "price_minor": product.prices[0][1]},
         )
-    for slot in state.store.slots:
-        rows.upsert(
-            t.planogram,
-            {
-                "slot_id": slot.slot_id,
-                "bay_id": slot.bay_id,
-                "board_id": slot.board_id,
-                "gtin": slot.gtin,
-                "facings": slot.facings,
-                "deep": slot.deep,
-            },
-        )
+    _planogram(rows, state, {slot.slot_id for slot in state.store.slots})
     _stock(rows, state, state.stock.shelf)
 
 
@@ -99,8 +93,20 @@ def projections(state: HubState) -> Rows:
     rows = Rows()
     for visit in state.visits.values():
         _visit(rows, state, visit)
+    purses = state.wallets.purses
+    _purses(rows, state, purses.all, purses.cards)
     _stock(rows, state, state.stock.shelf)
     return rows
+
+
+def _purses(rows: Rows, state: HubState, payers: Iterable[str], cards: Iterable[str]) -> None:
+    purses = state.wallets.purses
+    for payer in sorted(payers):
+        purse = purses.all.get(payer)
+        if purse is not None:
+            rows.upsert(purse_tables.wallets, purse_row(state, purse))
+    for card_id in sorted(cards):
+        rows.upsert(purse_tables.gift_cards, card_row(state, purses.cards[card_id]))
 
 
 def _ledger(rows: Rows, effects: Effects) -> None:
@@ -145,20 +151,10 @@ def _visit(rows: Rows, state: HubState, visit: Visit) -> None:
     money = account or Account(visit.visit_id, visit.payer, "")
     record: Row = {"visit": visit.dump(), "account": None}
     if account is not None:
-        record["account"] = {name: getattr(account, name) for name in Account.__slots__}
-        rows.upsert(
-            t.holds,
-            {
-                "visit_id": visit.visit_id,
-                "hold_key": account.hold_id,
-                "payer": account.payer,
-                "currency": state.store.currency,
-                "amount_minor": account.hold_minor,
-                "state": account.state,
-                "captured_minor": account.captured_minor,
-                "refunded_minor": account.refunded_minor,
-            },
-        )
+        record["account"] = account.dump()
+        rows.upsert(t.holds, hold_row(account, state.store.currency))
+        for row in funding_rows(account, state.store.currency):
+            rows.upsert(purse_tables.funding, row)
     rows.upsert(
         t.visits,
         {
@@ -221,6 +217,8 @@ def _receipt_line(state: HubState, visit: Visit, line: ChargeLine, tax: int) -> 
         "vat_minor": tax,
         "total_minor": line.gross_minor,
         "reaches": json.dumps(list(line.reaches)),
+        "discount_minor": line.discount_minor,
+        "promotions": json.dumps(list(line.promotions)),
     }
 
 
@@ -271,8 +269,27 @@ def _stock(rows: Rows, state: HubState, places: Iterable[tuple[str, str]]) -> No
                 "in_carts": sum(counts.carts.values()),
                 "sold": counts.sold,
                 "unaccounted": counts.unaccounted,
+                "found": counts.found,
+                "removed": counts.removed,
             },
         )
+
+
+def _planogram(rows: Rows, state: HubState, slot_ids: set[str]) -> None:
+    for slot in state.store.slots:
+        if slot.slot_id in slot_ids:
+            facing = state.shelves.planogram[slot.slot_id]
+            rows.upsert(
+                t.planogram,
+                {
+                    "slot_id": slot.slot_id,
+                    "bay_id": slot.bay_id,
+                    "board_id": slot.board_id,
+                    "gtin": facing.gtin,
+                    "facings": facing.facings,
+                    "deep": facing.deep,
+                },
+            )
 
 
 def _clock(rows: Rows, state: HubState, device_id: str, boot_id: str) -> None:
@@ -291,3 +308,8 @@ def _clock(rows: Rows, state: HubState, device_id: str, boot_id: str) -> None:
 
 def _us(seconds: float | None) -> int | None:
     return None if seconds is None else us(seconds)
+
+
+def printable(words: str) -> str:
+    """Words that every database takes as text: no NUL and no half of a character."""
+    return words.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

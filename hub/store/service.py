@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
     Connection,
     Dialect,
+    Executable,
     Insert,
     Select,
     Table,
@@ -22,6 +24,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -29,11 +32,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from hub.chain import GENESIS, link
+from hub.disputes.tables import dispute_words
 from hub.errors import ChainBrokenError, StoreError, StoreWriteError
+from hub.evidence.tables import evidence
+from hub.fiscal.tables import fiscal_entries
+from hub.receipts.tables import mails
 from hub.store import tables as t
-from hub.store.database import is_memory, migrate, open_engine, short
+from hub.store.database import is_memory, migrate, open_engine, short, shown
 from hub.store.journal import JournalEntry, Snapshot
+from hub.store.lease import Lease, NoLease
 from hub.store.rows import Rows
+from hub.wallet import purse_tables
+from hub.wallet.tables import gateway_intents, gateway_payers
 
 __all__ = ["Store"]
 
@@ -47,6 +57,9 @@ _ORDER: tuple[Table, ...] = (
     t.ledger_entries,
     t.visits,
     t.holds,
+    purse_tables.funding,
+    purse_tables.wallets,
+    purse_tables.gift_cards,
     t.gateway_attempts,
     t.receipts,
     t.receipt_lines,
@@ -56,88 +69,139 @@ _ORDER: tuple[Table, ...] = (
     t.stock,
     t.node_configs,
     t.clocks,
+    t.payers,
     t.snapshots,
+    evidence,
+    mails,
+    dispute_words,
+    gateway_payers,
+    gateway_intents,
+    fiscal_entries,
 )
 READ_CHUNK = 1_000
 _Plain = tuple[str, Callable[[dict[str, Any]], Any] | None]
 
 
 class Store:
-    """One store's database."""
+    """One store's database. With a lease every commit is made under it, or fails."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, lease: Lease | None = None) -> None:
         self.url = url
+        self.lease: Lease = NoLease() if lease is None else lease
         self.memory = is_memory(url)
         self._engine = open_engine(url)
         self._insert_sql: dict[str, _Plain] = {}
         self._upsert_sql: dict[str, _Plain] = {}
         try:
             with self._engine.connect() as connection:
+                self.lease.fence(connection)
                 migrate(connection)
                 connection.commit()
             self._writer: Connection = self._engine.connect()
         except SQLAlchemyError as error:
+            self._engine.dispose()
             raise StoreError(
-                f"expected a database that can be opened and written at {url}: {short(error)}"
+                f"expected a database that can be opened and written at {shown(url)}: "
+                f"{short(error)}"
             ) from error
+        except StoreError:
+            self._engine.dispose()
+            raise
+
+    @property
+    def dialect(self) -> str:
+        """Which kind of database it is: sqlite or postgresql."""
+        return self._engine.dialect.name
 
     def close(self) -> None:
         """Closes all connections."""
-        self._writer.close()
+        with suppress(SQLAlchemyError):
+            # A connection that broke cannot be given back, and need not be.
+            self._writer.close()
         self._engine.dispose()
 
     # -- writing --------------------------------------------------------------------------
 
     def write(self, rows: Rows) -> None:
-        """Commits all rows at once, or raises StoreWriteError and stores none of them."""
-        try:
-            with self._writer.begin():
-                for table in _ORDER:
-                    if table.name in rows.inserts:
-                        self._insert(table, rows.inserts[table.name])
-                    if table.name in rows.upserts:
-                        self._upsert(table, list(rows.upserts[table.name].values()))
-        except SQLAlchemyError as error:
-            raise StoreWriteError(f"nothing was stored: {short(error)}") from error
+        """Commits all rows at once, or raises StoreWriteError and stores none of them;
+        LeaseLostError if another hub owns the store by now."""
+        with self._commit("stored"):
+            for table in _ORDER:
+                if table.name in rows.inserts:
+                    if table is t.receipts:
+                        self._number(rows.inserts[table.name])
+                    self._insert(table, rows.inserts[table.name])
+                if table.name in rows.upserts:
+                    self._upsert(table, list(rows.upserts[table.name].values()))
 
     def mark_dead(self, device_id: str, boot_id: str, sequence: int) -> bool:
         """A stored message is known to break the rules' code: replay passes over it."""
-        try:
-            with self._writer.begin():
-                result = self._writer.execute(
-                    update(t.inbox)
-                    .where(
-                        t.inbox.c.device_id == device_id,
-                        t.inbox.c.boot_id == boot_id,
-                        t.inbox.c.sequence == sequence,
-                    )
-                    .values(dead=True)
+        with self._commit("stored"):
+            result = self._writer.execute(
+                update(t.inbox)
+                .where(
+                    t.inbox.c.device_id == device_id,
+                    t.inbox.c.boot_id == boot_id,
+                    t.inbox.c.sequence == sequence,
                 )
-        except SQLAlchemyError as error:
-            raise StoreWriteError(f"nothing was stored: {short(error)}") from error
+                .values(dead=True)
+            )
         return bool(result.rowcount)
 
     def prune(self, before_position: int, inbox_before_us: int) -> None:
         """Forgets inputs that a snapshot made needless; messages only when old enough."""
+        with self._commit("pruned"):
+            self._writer.execute(
+                delete(t.commands).where(
+                    t.commands.c.position <= before_position,
+                    t.commands.c.kind.in_(("tick", "pong")),
+                )
+            )
+            self._writer.execute(
+                delete(t.inbox).where(
+                    t.inbox.c.position <= before_position,
+                    t.inbox.c.received_us < inbox_before_us,
+                )
+            )
+            self._writer.execute(
+                delete(t.snapshots).where(t.snapshots.c.position < before_position)
+            )
+
+    def run_all(self, statements: Sequence[Executable]) -> None:
+        """Commits changes that are no rows of the hub's own, all or none. StoreWriteError."""
+        with self._commit("changed"):
+            for statement in statements:
+                self._writer.execute(statement)
+
+    def scrub(self, *, whole: bool = False) -> None:
+        """Takes what was erased out of the files: the log beside SQLite's, PostgreSQL's dead rows;
+        `whole` writes the file anew, which keeps everybody waiting. StoreWriteError."""
+        if self.memory:
+            return
+        try:
+            if self._engine.dialect.name != "sqlite":
+                with self._engine.connect() as connection:
+                    alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+                    alone.exec_driver_sql("VACUUM")
+                return
+            with self.connect() as connection:
+                # No transaction may be open, and the engine has begun one.
+                connection.exec_driver_sql("ROLLBACK")
+                for part in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)")[not whole :]:
+                    connection.exec_driver_sql(part)
+                connection.exec_driver_sql("BEGIN")
+        except SQLAlchemyError as error:
+            raise StoreWriteError(f"what was erased was not scrubbed: {short(error)}") from error
+
+    @contextmanager
+    def _commit(self, done: str) -> Iterator[None]:
+        """One transaction of the writer, under the lease."""
         try:
             with self._writer.begin():
-                self._writer.execute(
-                    delete(t.commands).where(
-                        t.commands.c.position <= before_position,
-                        t.commands.c.kind.in_(("tick", "pong")),
-                    )
-                )
-                self._writer.execute(
-                    delete(t.inbox).where(
-                        t.inbox.c.position <= before_position,
-                        t.inbox.c.received_us < inbox_before_us,
-                    )
-                )
-                self._writer.execute(
-                    delete(t.snapshots).where(t.snapshots.c.position < before_position)
-                )
+                self.lease.fence(self._writer)
+                yield
         except SQLAlchemyError as error:
-            raise StoreWriteError(f"nothing was pruned: {short(error)}") from error
+            raise StoreWriteError(f"nothing was {done}: {short(error)}") from error
 
     def _insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
         plain = self._insert_sql.get(table.name)
@@ -146,6 +210,19 @@ class Store:
             plain = _plain(insert(table).inline(), self._engine.dialect, list(rows[0]))
             self._insert_sql[table.name] = plain
         self._many(plain, rows)
+
+    def _number(self, receipts: list[dict[str, Any]]) -> None:
+        """Numbers receipts in the order of settlements. With the commit, so that no number is
+        lost with one that fails."""
+        last = self._writer.execute(select(func.max(t.receipts.c.number))).scalar_one() or 0
+        for number, row in enumerate(receipts, last + 1):
+            row["number"] = number
+
+    def run(self, statement: Any) -> int:
+        """One statement about what is not journaled (evidence, mails, words of disputes), in a
+        commit of its own; how many rows it changed. The caller holds the hub's lock."""
+        with self._commit("stored"):
+            return int(self._writer.execute(statement).rowcount)
 
     def _upsert(self, table: Table, rows: list[dict[str, Any]]) -> None:
         plain = self._upsert_sql.get(table.name)
@@ -202,6 +279,17 @@ class Store:
             for table in (t.inbox, t.commands, t.snapshots)
         ]
         return max(int(value) for value in found)
+
+    def size_bytes(self) -> int:
+        """How large the database is, its log aside."""
+        if self._engine.dialect.name == "postgresql":
+            statement = select(func.pg_database_size(func.current_database()).label("n"))
+            return int(self._read(statement)[0]["n"])
+        pages, size = (
+            int(self._read(text(f"SELECT * FROM pragma_{name}"))[0][name])
+            for name in ("page_count", "page_size")
+        )
+        return pages * size
 
     def heads(self) -> tuple[tuple[int, str], tuple[int, str]]:
         """Number and hash of the last event and of the last transaction."""

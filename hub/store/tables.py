@@ -30,11 +30,13 @@ __all__ = [
     "gateway_attempts",
     "holds",
     "inbox",
+    "leases",
     "ledger_accounts",
     "ledger_entries",
     "ledger_transactions",
     "metadata",
     "node_configs",
+    "payers",
     "planogram",
     "prices",
     "products",
@@ -195,6 +197,8 @@ receipts = Table(
     Column("charged_minor", _BIG, nullable=False),
     Column("debt_minor", _BIG, nullable=False),
     Index("ix_receipts_issued_us", "issued_us", "visit_id"),
+    Column("number", _BIG, nullable=False, server_default="0"),
+    Index(None, "number", unique=True),
 )
 receipt_lines = Table(
     "receipt_lines",
@@ -209,6 +213,8 @@ receipt_lines = Table(
     Column("vat_minor", _BIG, nullable=False),
     Column("total_minor", _BIG, nullable=False),
     Column("reaches", Text, nullable=False),
+    Column("discount_minor", _BIG, nullable=False, server_default="0"),
+    Column("promotions", Text, nullable=False, server_default="[]"),
 )
 products = Table(
     "products",
@@ -221,6 +227,8 @@ products = Table(
     Column("in_carts", _BIG, nullable=False),
     Column("sold", _BIG, nullable=False),
     Column("unaccounted", _BIG, nullable=False),
+    Column("found", _BIG, nullable=False, server_default="0"),
+    Column("removed", _BIG, nullable=False, server_default="0"),
 )
 prices = Table(
     "prices",
@@ -262,6 +270,24 @@ clocks = Table(
     Column("sd_us", _BIG, nullable=False),
     Column("at_us", _BIG, nullable=False),
 )
+payers = Table(
+    "payers",
+    metadata,
+    Column("payer_id", _ID, primary_key=True),
+    Column("name", _ID, nullable=False, unique=True),
+    Column("used_us", _BIG, nullable=False),
+)
+"""The only place where a payer's name stands; everything else knows the number."""
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", _ID, primary_key=True),
+    Column("owner", _ID, nullable=False),
+    Column("epoch", _BIG, nullable=False),
+    Column("taken_us", _BIG, nullable=False),
+    Column("expires_us", _BIG, nullable=False),
+)
+"""Who may write, by the database's own clock; it belongs to the database and no backup has it."""
 snapshots = Table(
     "snapshots",
     metadata,

@@ -20,7 +20,8 @@ from hub.visits.floor import Track
 from hub.visits.gates import centre, inside
 from hub.visits.leaving import follow, leave
 from hub.visits.model import Body, Companion, Visit
-from hub.wallet.gateway import GatewayRequest
+from hub.wallet import funding
+from hub.wallet.balances import payer_for
 
 __all__ = [
     "admit_new",
@@ -45,9 +46,10 @@ def open_visit(state: HubState, command: OpenVisit) -> Reply:
         raise ConflictError("expected a new token and a new code, got one that is in use")
     visit_key = command.visit_key or hashlib.sha256(code.encode()).hexdigest()[:20]
     visit_id = "v-" + visit_key
+    payer = payer_for(state, command.payer, command.wallet_sha256)
     visit = Visit(
         visit_id=visit_id,
-        payer=command.payer or f"guest-{visit_id}",
+        payer=payer or f"guest-{visit_id}",
         token_sha256=command.token_sha256,
         code=code,
         code_expires_s=state.now_s + _lasts_s(state, code),
@@ -141,19 +143,12 @@ def ask_hold(state: HubState, visit: Visit, gate_id: str, t_s: float) -> None:
     visit.stage = "entering"
     visit.gate_id = gate_id
     visit.scanned_s = t_s
-    account = state.wallets.ask_hold(visit.visit_id, visit.payer, state.store.wallet.hold_minor)
     state.event("entry.scanned", visit.visit_id, gate_id=gate_id, t_us=us(t_s))
-    state.ask(
-        visit.visit_id,
-        GatewayRequest(
-            key=account.hold_id,
-            kind="hold",
-            hold_key=account.hold_id,
-            payer=visit.payer,
-            amount_minor=account.hold_minor,
-            currency=state.store.currency,
-        ),
-    )
+    answer, reason = funding.reserve(state, visit)
+    if answer == "ready":
+        _let_in(state, visit)
+    elif answer == "refused":
+        _turn_away(state, visit, reason)
 
 
 def enter_more(state: HubState, visit: Visit, gate_id: str, t_s: float) -> None:
@@ -174,15 +169,24 @@ def hold_answered(state: HubState, visit: Visit, *, approved: bool, reason: str)
         state.effects.transactions.append(
             state.wallets.place_hold(visit.visit_id, at_us=us(state.now_s))
         )
-        visit.stage = "binding"
-        state.event(
-            "hold.placed",
-            visit.visit_id,
-            amount_minor=state.wallets.account(visit.visit_id).hold_minor,
-        )
-        bind_waiting(state)
+        _let_in(state, visit)
         return
     state.wallets.refuse_hold(visit.visit_id)
+    funding.release(state, visit)
+    _turn_away(state, visit, reason)
+
+
+def _let_in(state: HubState, visit: Visit) -> None:
+    account = state.wallets.account(visit.visit_id)
+    visit.stage = "binding"
+    state.event("hold.placed", visit.visit_id, amount_minor=account.hold_minor)
+    if not account.classic:
+        parts = [[leg.account, leg.amount_minor] for leg in account.legs]
+        state.event("hold.split", visit.visit_id, parts=parts)
+    bind_waiting(state)
+
+
+def _turn_away(state: HubState, visit: Visit, reason: str) -> None:
     visit.stage = "refused"
     visit.refusal = reason
     for body in visit.bodies():

@@ -93,9 +93,14 @@ class Floor:
     def lose_all(self, prefix_of: set[str] | None = None) -> None:
         """The node that owns the floor began anew: its old tracks will not move again."""
         for track in self.tracks.values():
-            if track.lost_s is None and (prefix_of is None or track.track_id in prefix_of):
-                track.lost_s = track.last[0] if track.last is not None else self.time_s
-                track.unwatched = True
+            if prefix_of is None or track.track_id in prefix_of:
+                self.lose(track)
+
+    def lose(self, track: Track) -> None:
+        """The node that owns the track began anew: it will not move again."""
+        if track.lost_s is None:
+            track.lost_s = track.last[0] if track.last is not None else self.time_s
+            track.unwatched = True
 
     def forget_older(self, t_s: float) -> None:
         """Drops tracks without a visit that were lost before a time."""

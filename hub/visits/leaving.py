@@ -11,6 +11,7 @@ from hub.effects import us
 from hub.state import HubState
 from hub.visits.floor import Track
 from hub.visits.gates import crossing, inside
+from hub.visits.marks import free_mark
 from hub.visits.model import Body, Companion, Visit
 
 __all__ = ["body_left", "follow", "leave", "link", "resume", "watch_lost"]
@@ -116,6 +117,8 @@ def leave(
     visit.stage = "left"
     visit.exited_s = t_s
     visit.exit_kind = kind
+    visit.exit_gate_id = gate_id
+    visit.mark = free_mark(state, visit)
     visit.grace_until_s = state.now_s + state.rules.grace_s
     state.attributor.end(visit_id=visit.visit_id, t_s=t_s)
     state.event("visit.exited", visit.visit_id, how=kind, gate_id=gate_id, t_us=us(t_s))

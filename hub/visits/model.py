@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, Protocol
 
 from hub.wallet.service import ChargeLine
@@ -61,6 +61,9 @@ class Visit:
     `kind` "staff": known, but nothing is charged. `entries` people may come in on it, `entered`
     have. Fields from `kind` on came later: a dump names them only where they are not as usual, so
     that what was dumped before reads, and is dumped, as it was.
+
+    `withheld` is what was carried out and may not be sold: {gtin, quantity, why, back, reaches};
+    `back` of them were handed back.
     """
 
     visit_id: str
@@ -87,6 +90,12 @@ class Visit:
     lines: list[ChargeLine] = field(default_factory=list)
     refunded: dict[int, int] = field(default_factory=dict)
     refund_ids: dict[str, str] = field(default_factory=dict)
+    disputes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    review_until_s: float | None = None
+    reviewed: dict[str, list[Any]] = field(default_factory=dict)
+    late: list[dict[str, Any]] = field(default_factory=list)
+    exit_gate_id: str | None = None
+    mark: int | None = None
     unclear: list[dict[str, Any]] = field(default_factory=list)
     trail: Trail = field(default_factory=_trail)
     kind: Literal["shopper", "staff"] = "shopper"
@@ -97,6 +106,7 @@ class Visit:
     gone_s: float | None = None
     taps: list[str] = field(default_factory=list)
     desk_payments: dict[str, str] = field(default_factory=dict)
+    withheld: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def open(self) -> bool:
@@ -138,14 +148,14 @@ class Visit:
             self.review_reasons.append(reason)
 
     def dump(self) -> dict[str, Any]:
-        """The visit as JSON values, without its trail."""
+        """The visit as JSON values, without its trail and what only the gate's display needs."""
         row = {
             item.name: getattr(self, item.name)
             for item in fields(self)
-            if item.name not in ("trail", "lines", "refunded", "companions")
+            if item.name not in ("trail", "lines", "refunded", "companions", "exit_gate_id", "mark")
             and not (item.name in _LATER and getattr(self, item.name) == _USUAL[item.name])
         }
-        row["lines"] = [asdict(line) for line in self.lines]
+        row["lines"] = [line.dump() for line in self.lines]
         row["refunded"] = {str(line): count for line, count in sorted(self.refunded.items())}
         if self.companions:
             row["companions"] = [
@@ -157,15 +167,16 @@ class Visit:
     def load(cls, row: Mapping[str, Any]) -> Visit:
         """The visit that `dump` described."""
         values = dict(row)
-        values["lines"] = [
-            ChargeLine(**{**line, "reaches": tuple(line["reaches"])}) for line in row["lines"]
-        ]
+        values["lines"] = [ChargeLine.load(line) for line in row["lines"]]
         values["refunded"] = {int(line): count for line, count in row["refunded"].items()}
         values["companions"] = [Companion(*known) for known in row.get("companions", ())]
         return cls(**values)
 
 
-_LATER = ("kind", "channel", "entries", "entered", "gone_s", "taps", "desk_payments")
+_LATER = (
+    "kind", "channel", "entries", "entered", "gone_s", "taps", "desk_payments", "withheld",
+    "disputes", "review_until_s", "reviewed", "late",
+)  # fmt: skip
 _USUAL = {
     item.name: item.default if item.default_factory is MISSING else item.default_factory()
     for item in fields(Visit)

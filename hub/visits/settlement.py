@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from contracts.geometry import Bay
 from contracts.store_file import Node
+from hub.catalog.goods import withhold
 from hub.commands import RefundVisit, Reply
 from hub.effects import us
 from hub.errors import ConflictError, RejectedError, UnknownVisitError
+from hub.review.waiting import owed, waits_for_staff
 from hub.state import HubState, NearReach, decision_data
 from hub.visits.codes import code_digest
 from hub.visits.gates import bay_distance_m
 from hub.visits.model import Visit
-from hub.wallet.gateway import GatewayRequest
+from hub.wallet import funding, refunds
 from hub.wallet.service import ChargeLine
 
 __all__ = ["could_be", "refund", "settle_ready", "waits_for"]
@@ -24,19 +26,21 @@ TRAIL_SLACK_S = 2.0
 
 
 def settle_ready(state: HubState) -> None:
-    """Settles every visit that has left and waits for nothing more."""
+    """Settles every visit that has left and waits for nothing more, staff included."""
     for visit in state.open_visits():
         if visit.stage != "left":
             continue
-        open_points = waits_for(state, visit)
-        grace_over = visit.grace_until_s is not None and state.now_s >= visit.grace_until_s
-        if not open_points or grace_over:
+        if visit.review_until_s is None:
+            open_points = waits_for(state, visit)
+            grace_over = visit.grace_until_s is not None and state.now_s >= visit.grace_until_s
+            if open_points and not grace_over:
+                continue
             for point in open_points:
                 visit.mark_review(f"settled without {point}")
-            if visit.kind == "staff":
-                _end_staff(state, visit)
-            else:
-                _settle(state, visit)
+        if visit.kind == "staff":
+            _end_staff(state, visit)
+        elif not waits_for_staff(state, visit):
+            _settle(state, visit)
 
 
 def waits_for(state: HubState, visit: Visit) -> list[str]:
@@ -111,7 +115,9 @@ def _settle(state: HubState, visit: Visit) -> None:
     if unclear:
         visit.mark_review(f"{len(unclear)} unclear reaches")
         visit.unclear = [dict(decision_data(decision)) for decision in unclear]
-    lines = state.carts.lines(visit_id, state.attributor.cart(visit_id), state.catalog)
+    quantities = owed(state, visit_id)
+    withhold(state, visit, quantities)
+    lines = state.carts.lines(visit_id, quantities, state.catalog, final=True)
     at_us = us(state.now_s)
     transaction = state.wallets.charge(visit_id, lines, at_us=at_us)
     if transaction is not None:
@@ -129,14 +135,11 @@ def _settle(state: HubState, visit: Visit) -> None:
         currency=state.store.currency,
         needs_review=visit.needs_review,
         reasons=list(visit.review_reasons),
-        lines=[
-            [line.gtin, line.quantity, line.unit_price_minor, line.vat_rate, list(line.reaches)]
-            for line in lines
-        ],
+        lines=[_line_data(line) for line in lines],
         unclear=[[decision.reach_id, decision.line] for decision in unclear],
     )
     state.effects.receipts.append(visit_id)
-    _resolve_hold(state, visit)
+    funding.resolve(state, visit)
     state.attributor.forget(visit_id=visit_id)
     state.stock.settle(visit_id, lines)
     state.effects.stock.update(state.stock.shelf)
@@ -168,36 +171,37 @@ def _let_go(state: HubState, visit: Visit) -> None:
     _forget_finals(state)
 
 
-def _resolve_hold(state: HubState, visit: Visit) -> None:
-    account = state.wallets.account(visit.visit_id)
-    if account.state != "held":
-        return
-    capture = account.charged_minor > 0
-    state.ask(
-        visit.visit_id,
-        GatewayRequest(
-            key=f"{visit.visit_id}:{'capture' if capture else 'void'}",
-            kind="capture" if capture else "void",
-            hold_key=account.hold_id,
-            payer=visit.payer,
-            amount_minor=account.charged_minor if capture else account.hold_minor,
-            currency=state.store.currency,
-        ),
-    )
+def _line_data(line: ChargeLine) -> list[object]:
+    """A line as the event says it; what promotions took off only where they did."""
+    said: list[object] = [
+        line.gtin,
+        line.quantity,
+        line.unit_price_minor,
+        line.vat_rate,
+        list(line.reaches),
+    ]
+    if line.discount_minor:
+        said += [line.discount_minor, list(line.promotions)]
+    return said
 
 
 def _forget_finals(state: HubState) -> None:
     """Keeps the latest closed visits in memory; all of them are in the database."""
+    busy = {ask.visit_id for ask in state.asks.values()}
+    busy.update(state.aftercare.open.values())
     closed = [
         visit.visit_id
         for visit in state.visits.values()
-        if not visit.open and not any(ask.visit_id == visit.visit_id for ask in state.asks.values())
+        if not visit.open
+        and visit.visit_id not in busy
+        and not state.wallets.purses.on_tab(visit.payer, visit.visit_id)
     ]
     for visit_id in closed[: max(0, len(closed) - state.rules.visits_final_kept)]:
         visit = state.visits.pop(visit_id)
         state.by_token.pop(visit.token_sha256, None)
         state.by_code.pop(code_digest(visit.code), None)
         state.wallets.accounts.pop(visit_id, None)
+        state.wallets.purses.visit_cards.pop(visit_id, None)
 
 
 def refund(state: HubState, command: RefundVisit) -> Reply:
@@ -213,6 +217,7 @@ def refund(state: HubState, command: RefundVisit) -> Reply:
         return Reply(visit_id=visit.visit_id, repeated=True)
     if visit.stage != "final":
         raise RejectedError(f"expected a settled visit, this one is {visit.stage}")
+    refunds.check(state, visit)
     back, before = _refund_lines(visit, command)
     transaction, paying_minor = state.wallets.refund(
         visit.visit_id, back, before, at_us=us(state.now_s)
@@ -231,19 +236,7 @@ def refund(state: HubState, command: RefundVisit) -> Reply:
         lines=[[line.line, line.gtin, line.quantity] for line in back],
         reason=command.reason,
     )
-    if paying_minor:
-        account = state.wallets.account(visit.visit_id)
-        state.ask(
-            visit.visit_id,
-            GatewayRequest(
-                key=f"{visit.visit_id}:refund:{account.refunds}",
-                kind="refund",
-                hold_key=account.hold_id,
-                payer=visit.payer,
-                amount_minor=paying_minor,
-                currency=state.store.currency,
-            ),
-        )
+    refunds.pay_back(state, visit)
     return Reply(visit_id=visit.visit_id, amount_minor=amount_minor)
 
 
@@ -261,12 +254,6 @@ def _refund_lines(visit: Visit, command: RefundVisit) -> tuple[list[ChargeLine],
             raise RejectedError(
                 f"expected at most {left} pieces of line {wish.line}, got {wish.quantity}"
             )
-        before.append(_with_quantity(line, left))
-        back.append(_with_quantity(line, wish.quantity))
+        before.append(line.left(left))
+        back.append(line.given_back(left, wish.quantity))
     return back, before
-
-
-def _with_quantity(line: ChargeLine, quantity: int) -> ChargeLine:
-    return ChargeLine(
-        line.line, line.gtin, quantity, line.unit_price_minor, line.vat_rate, line.reaches
-    )

@@ -2,16 +2,22 @@
 
 No answer: the same question under the same key after a wait that doubles, so many times at most.
 A hold that stays unanswered refuses the entry and is voided, in case the gateway holds it after
-all. A capture that cannot be had turns the charge into a debt.
+all. A capture that cannot be had turns the charge into a debt; where the store says so, a hold
+that ran out is asked anew before, once.
 """
 
 from __future__ import annotations
 
 from hub.commands import GatewayAnswered, Reply
 from hub.effects import Attempt, us
+from hub.errors import LedgerError
 from hub.state import Ask, HubState
 from hub.visits.entry import hold_answered
-from hub.wallet.gateway import GatewayRequest
+from hub.visits.model import Visit
+from hub.wallet.account import Leg
+from hub.wallet.funding import ask_leg, covered, extra_answered, note
+from hub.wallet.payments import payment_answered
+from hub.wallet.refunds import refund_answered
 
 __all__ = ["answered", "ask_again"]
 
@@ -28,7 +34,7 @@ def answered(state: HubState, command: GatewayAnswered) -> Reply:
         )
         ask.next_try_s = state.now_s + wait_s
         state.count("gateway_timeouts")
-        return Reply(visit_id=ask.visit_id)
+        return Reply(visit_id=ask.visit_id or None)
     del state.asks[command.key]
     state.effects.attempts[command.key] = Attempt(
         ask.request, ask.visit_id, ask.tries, command.outcome
@@ -37,20 +43,27 @@ def answered(state: HubState, command: GatewayAnswered) -> Reply:
     if not approved:
         state.event(
             "gateway.refused",
-            ask.visit_id,
+            ask.visit_id or None,
             key=command.key,
             outcome=command.outcome,
             reason=command.reason,
         )
+    if not ask.visit_id:
+        payment_answered(state, ask, approved=approved, outcome=command.outcome)
+        return Reply()
+    visit = state.visits[ask.visit_id]
+    leg = state.wallets.account(ask.visit_id).leg(ask.request.hold_key)
+    if leg is None:
+        raise LedgerError(f"expected a hold of {ask.visit_id}, got {ask.request.hold_key}")
     kind = ask.request.kind
     if kind == "hold":
-        _hold(state, ask, command, approved=approved)
+        _hold(state, visit, leg, command)
     elif kind == "capture":
-        _capture(state, ask, approved=approved)
+        _capture(state, visit, leg, command.outcome)
     elif kind == "void":
-        _void(state, ask, approved=approved, expired=command.outcome == "expired")
+        _void(state, visit, leg, command.outcome)
     else:
-        _refund(state, ask, approved=approved)
+        refund_answered(state, visit, leg, outcome=command.outcome)
     return Reply(visit_id=ask.visit_id)
 
 
@@ -70,58 +83,53 @@ def _tried_enough(state: HubState, ask: Ask) -> bool:
     return ask.tries >= most
 
 
-def _hold(state: HubState, ask: Ask, command: GatewayAnswered, *, approved: bool) -> None:
-    visit = state.visits[ask.visit_id]
-    if visit.stage == "entering":
-        reason = "" if approved else (command.reason or command.outcome)
+def _hold(state: HubState, visit: Visit, leg: Leg, command: GatewayAnswered) -> None:
+    approved = command.outcome == "approved"
+    reason = "" if approved else (command.reason or command.outcome)
+    if leg.purpose != "entry":
+        extra_answered(state, visit, leg, approved=approved, reason=reason)
+    elif visit.stage == "entering":
         hold_answered(state, visit, approved=approved, reason=reason)
-    if not approved and command.outcome == "timeout":
-        request = ask.request
-        state.ask(
-            ask.visit_id,
-            GatewayRequest(
-                key=f"{ask.visit_id}:void",
-                kind="void",
-                hold_key=request.key,
-                payer=request.payer,
-                amount_minor=request.amount_minor,
-                currency=request.currency,
-            ),
-        )
+    if command.outcome == "timeout":
+        ask_leg(state, visit, leg, "void")
 
 
-def _capture(state: HubState, ask: Ask, *, approved: bool) -> None:
+def _capture(state: HubState, visit: Visit, leg: Leg, outcome: str) -> None:
     at_us = us(state.now_s)
-    if approved:
-        state.effects.transactions.append(state.wallets.capture(ask.visit_id, at_us=at_us))
-        state.event("hold.captured", ask.visit_id, amount_minor=ask.request.amount_minor)
-        visit = state.visits[ask.visit_id]
-        visit.receipt_s = state.now_s
+    wallets = state.wallets
+    if outcome == "approved":
+        state.effects.transactions.append(wallets.capture(visit.visit_id, at_us=at_us, key=leg.key))
+        state.event("hold.captured", visit.visit_id, amount_minor=leg.captured_minor)
+        if leg.purpose in ("entry", "extra", "again"):
+            visit.receipt_s = state.now_s
+        covered(state, visit, leg)
         return
-    state.effects.transactions.append(state.wallets.capture_failed(ask.visit_id, at_us=at_us))
+    anew = state.store.wallet.reauthorise and leg.purpose in ("entry", "extra")
+    if anew and outcome == "expired":
+        again, transactions = wallets.hold_again(visit.visit_id, leg.key, at_us=at_us)
+        state.effects.transactions.extend(transactions)
+        state.event("hold.expired", visit.visit_id, amount_minor=again.amount_minor)
+        ask_leg(state, visit, again, "hold")
+        return
+    amount_minor = leg.charged_minor
+    state.effects.transactions.append(
+        wallets.capture_failed(visit.visit_id, at_us=at_us, key=leg.key)
+    )
     state.count("captures_failed")
-    state.event("debt.recorded", ask.visit_id, amount_minor=ask.request.amount_minor)
+    state.event(
+        "tip.failed" if leg.purpose == "tip" else "debt.recorded",
+        visit.visit_id,
+        amount_minor=amount_minor,
+    )
+    note(state, visit.visit_id)
 
 
-def _void(state: HubState, ask: Ask, *, approved: bool, expired: bool) -> None:
-    account = state.wallets.account(ask.visit_id)
-    if account.state != "held":
+def _void(state: HubState, visit: Visit, leg: Leg, outcome: str) -> None:
+    if leg.state != "held":
         return
     state.effects.transactions.append(
         state.wallets.void_hold(
-            ask.visit_id, at_us=us(state.now_s), expired=expired or not approved
+            visit.visit_id, at_us=us(state.now_s), expired=outcome != "approved", key=leg.key
         )
     )
-    state.event("hold.voided", ask.visit_id, amount_minor=ask.request.amount_minor)
-
-
-def _refund(state: HubState, ask: Ask, *, approved: bool) -> None:
-    if approved:
-        state.effects.transactions.append(
-            state.wallets.refund_paid(ask.visit_id, at_us=us(state.now_s))
-        )
-        state.event("refund.paid", ask.visit_id, amount_minor=ask.request.amount_minor)
-        return
-    # The shopper keeps the credit on the wallet account; staff must pay it another way.
-    state.count("refunds_unpaid")
-    state.event("refund.unpaid", ask.visit_id, amount_minor=ask.request.amount_minor)
+    state.event("hold.voided", visit.visit_id, amount_minor=leg.amount_minor)

@@ -14,7 +14,13 @@ from collections.abc import Callable
 from typing import Literal
 
 from hub.errors import GatewayTimeoutError
-from hub.wallet.gateway import GatewayAnswer, GatewayRequest, GatewayTotals, Outcome
+from hub.wallet.gateway import (
+    GatewayAnswer,
+    GatewayHold,
+    GatewayRequest,
+    GatewayTotals,
+    Outcome,
+)
 
 __all__ = ["DECLINED_PREFIX", "FakeGateway", "Fault", "FaultPlan"]
 
@@ -71,6 +77,16 @@ class FakeGateway:
             " COALESCE(SUM(state = 'held'), 0) FROM holds"
         ).fetchone()
         return GatewayTotals(int(row[0]), int(row[1]), int(row[2]), int(row[3]))
+
+    def holds(self) -> list[GatewayHold]:
+        """Every hold, in the order of their keys."""
+        return [
+            GatewayHold(*row)
+            for row in self._db.execute(
+                "SELECT hold_key, payer, currency, amount_minor, state, captured_minor,"
+                " refunded_minor FROM holds ORDER BY hold_key"
+            )
+        ]
 
     def _next_fault(self, request: GatewayRequest) -> Fault:
         row = self._db.execute("SELECT times FROM asked WHERE key = ?", (request.key,)).fetchone()

@@ -7,14 +7,17 @@ and moves no money; with other content it is a conflict (HTTP 409 at Stripe).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 __all__ = [
     "AskKind",
     "GatewayAnswer",
+    "GatewayHold",
     "GatewayRequest",
     "GatewayTotals",
+    "HoldLister",
     "Outcome",
     "PaymentGateway",
 ]
@@ -54,6 +57,19 @@ class GatewayTotals:
     holds_open: int
 
 
+@dataclass(frozen=True, slots=True)
+class GatewayHold:
+    """One hold as the gateway knows it. `state`: held, captured, voided, expired or refused."""
+
+    hold_key: str
+    payer: str
+    currency: str
+    amount_minor: int
+    state: str
+    captured_minor: int
+    refunded_minor: int
+
+
 class PaymentGateway(Protocol):
     """A gateway; GatewayTimeoutError when no answer came."""
 
@@ -63,4 +79,13 @@ class PaymentGateway(Protocol):
 
     def totals(self) -> GatewayTotals:
         """The gateway's own books, for reconciliation."""
+        ...
+
+
+@runtime_checkable
+class HoldLister(Protocol):
+    """A gateway that can list its holds, for reconciliation."""
+
+    def holds(self) -> Iterable[GatewayHold]:
+        """Every hold of this store."""
         ...

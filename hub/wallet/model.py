@@ -10,8 +10,16 @@ entries of a transaction sum to zero. A pending transaction is never edited: a l
     till:METHOD      what was paid at the desk              debit balance
     revenue:RATE     net sales at one VAT rate              credit balance
     vat:RATE         VAT owed at that rate                  credit balance
+    stored:PAYER     money a shopper left with the store    credit balance, floor 0
+    gift:CARD        what a gift or prepaid card is worth   credit balance, floor 0
+    issued:HOW       what cards were sold or given for      debit balance
+    tab:PAYER        small charges not yet captured         debit balance, floor 0
+    tips             what shoppers gave to the staff        credit balance
+    writeoff         debts that staff let go                debit balance
 
-A wallet's available funds are its posted credit plus its pending credit (the hold).
+A wallet's available funds are its posted credit plus its pending credit (the hold). Of a stored
+balance or a card only posted credit may be spent, less what is pending against it: what is on its
+way in is not there yet, and what is reserved for one visit cannot be spent by another.
 """
 
 from __future__ import annotations
@@ -27,7 +35,12 @@ from hub.errors import LedgerError
 __all__ = ["ACCOUNT_KINDS", "WALLET_FLOOR_MINOR", "Entry", "Ledger", "Phase", "Transaction"]
 
 Phase = Literal["pending", "posted", "void"]
-ACCOUNT_KINDS = ("clearing", "wallet", "debt", "till", "revenue", "vat")
+ACCOUNT_KINDS = (
+    "clearing", "wallet", "debt", "till", "revenue", "vat",
+    "stored", "gift", "issued", "tab", "tips", "writeoff",
+)  # fmt: skip
+BALANCE_KINDS = ("stored", "gift")
+OWED_KINDS = ("tab",)
 WALLET_FLOOR_MINOR = 0
 ENTRIES_MAX = 256
 
@@ -81,6 +94,7 @@ class Ledger:
         self._posted: dict[str, int] = {}
         self._pending: dict[str, tuple[Entry, ...]] = {}
         self._pending_sums: dict[str, int] = {}
+        self._pending_debits: dict[str, int] = {}
 
     def posted(self, account: str) -> int:
         """The posted balance; debits positive."""
@@ -94,6 +108,10 @@ class Ledger:
         """What a wallet may still spend: posted plus pending credit."""
         account = f"wallet:{payer}"
         return -self.posted(account) - self.pending(account)
+
+    def spendable(self, account: str) -> int:
+        """What a stored balance or a card may still pay: posted credit less pending debits."""
+        return -self.posted(account) - self._pending_debits.get(account, 0)
 
     def balances(self) -> dict[str, int]:
         """Posted balances of all accounts ever used, by name."""
@@ -134,10 +152,10 @@ class Ledger:
         self.head = digest
         if resolves is not None:
             del self._pending[resolves]
-            _add(self._pending_sums, released, -1)
+            self._wait(released, -1)
         if phase == "pending":
             self._pending[tx_id] = tuple(entries)
-            _add(self._pending_sums, entries, 1)
+            self._wait(entries, 1)
         else:
             _add(self._posted, entries, 1)
         return Transaction(
@@ -182,21 +200,36 @@ class Ledger:
         if total != 0:
             raise LedgerError(f"expected debits to equal credits, got {total} too much debit")
 
+    def _wait(self, entries: Sequence[Entry], sign: int) -> None:
+        _add(self._pending_sums, entries, sign)
+        _add(self._pending_debits, _debits(entries), sign)
+
     def _check_floors(
         self, phase: Phase, entries: Sequence[Entry], released: Sequence[Entry]
     ) -> None:
-        """Available funds of every wallet touched stay at or above the floor."""
+        """Funds of every account touched stay at or above the floor."""
         change: dict[str, int] = {}
         _add(change, entries, 1)
         _add(change, released, -1)
+        posted: dict[str, int] = {}
+        _add(posted, entries if phase == "posted" else (), 1)
+        debits: dict[str, int] = {}
+        _add(debits, _debits(entries) if phase == "pending" else (), 1)
+        _add(debits, _debits(released), -1)
         for account, delta in change.items():
-            if not account.startswith("wallet:"):
+            kind = account.split(":", 1)[0]
+            if kind == "wallet":
+                left = -(self.posted(account) + self.pending(account) + delta)
+            elif kind in BALANCE_KINDS:
+                left = self.spendable(account) - posted.get(account, 0) - debits.get(account, 0)
+            elif kind in OWED_KINDS:
+                left = self.posted(account) + posted.get(account, 0)
+            else:
                 continue
-            available = -(self.posted(account) + self.pending(account) + delta)
-            if available < WALLET_FLOOR_MINOR:
+            if left < WALLET_FLOOR_MINOR:
                 raise LedgerError(
                     f"expected {account} to keep at least {WALLET_FLOOR_MINOR}, a {phase} "
-                    f"transaction would leave {available}"
+                    f"transaction would leave {left}"
                 )
 
     def dump(self) -> dict[str, Any]:
@@ -222,8 +255,12 @@ class Ledger:
         for tx_id, rows in state["pending"].items():
             entries = tuple(Entry(account, amount) for account, amount in rows)
             ledger._pending[tx_id] = entries
-            _add(ledger._pending_sums, entries, 1)
+            ledger._wait(entries, 1)
         return ledger
+
+
+def _debits(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    return tuple(entry for entry in entries if entry.amount_minor > 0)
 
 
 def _add(sums: dict[str, int], entries: Sequence[Entry], sign: int) -> None:

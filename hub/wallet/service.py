@@ -1,66 +1,45 @@
 """What happens to a shopper's money: hold, charge, capture, refund; written as ledger entries.
 
 Charge of T with a hold of H: min(T, H) from the wallet, the rest to the payer's debt, against
-revenue and VAT per rate. Capture moves what was charged from clearing into the wallet and lets
-go of the hold. A refund first takes back debt, then goes back through the gateway.
+revenue and VAT per rate. Capture moves what was charged from its source into the wallet and lets
+go of the hold: clearing for a card, `stored:PAYER` or `gift:CARD` for a balance. Several sources
+are taken in the order of the account's legs. A refund first takes back debt, then what was let
+go, then goes back to the sources, the last one first.
+
+What each kind of transaction books (debit / credit):
+
+    hold            pending, clearing / wallet          a card's hold at the gateway
+    reserve         pending, stored or gift / wallet    a balance is set aside
+    hold_voided, hold_expired                           the pending one is let go
+    charge          wallet and debt / revenue, vat      a visit is settled
+    capture         clearing, stored or gift / wallet   resolves the hold
+    capture_failed  debt / wallet                       resolves the hold
+    hold_again      pending, clearing / wallet          in place of a hold that ran out
+    debt_covered    wallet / debt                       a later hold pays what is owed
+    debt_paid, desk_paid       stored or till / debt
+    debt_waived     writeoff / debt
+    tab             tab / wallet                        a small charge waits; resolves the hold
+    tab_failed      debt / tab                          the tab could not be captured
+    tip             stored, gift or wallet / tips
+    tip_failed      tips / wallet                       resolves the tip's hold
+    refund          revenue, vat / debt, writeoff, wallet
+    refund_paid     wallet / clearing                   the gateway paid it back
+    refund_balance  wallet / stored or gift
+    refund_tab, refund_desk    wallet / tab or till
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
-from contracts.money import Money, vat_included_minor
 from hub.errors import ConflictError, LedgerError, RejectedError
-from hub.wallet.model import Entry, Ledger, Transaction
+from hub.wallet.account import Account, HoldState, Leg, LegState, Purpose, Source
+from hub.wallet.model import Entry, Ledger, Phase, Transaction
+from hub.wallet.purses import Purses
+from hub.wallet.sales import ChargeLine, pair, refunded_entries, sales_entries, side, vat_minor
 
-__all__ = ["Account", "ChargeLine", "HoldState", "Wallets", "vat_minor"]
-
-HoldState = Literal["none", "asked", "held", "captured", "voided", "expired", "refused"]
-
-
-def vat_minor(gross_minor: int, rate: str, currency: str) -> int:
-    """The VAT inside a gross amount at a rate such as "0.1900"."""
-    gross = Money(amount_minor=gross_minor, currency=currency)
-    return vat_included_minor(gross, Decimal(rate)).amount_minor
-
-
-@dataclass(frozen=True, slots=True)
-class ChargeLine:
-    """So many pieces of one product at one price; prices include VAT."""
-
-    line: int
-    gtin: str
-    quantity: int
-    unit_price_minor: int
-    vat_rate: str
-    reaches: tuple[str, ...] = ()
-
-    @property
-    def gross_minor(self) -> int:
-        """Quantity times price."""
-        return self.quantity * self.unit_price_minor
-
-
-@dataclass(slots=True)
-class Account:
-    """The money side of one visit. `charged_minor` is what the wallet paid, the rest is debt."""
-
-    visit_id: str
-    payer: str
-    hold_id: str
-    hold_minor: int = 0
-    state: HoldState = "none"
-    settled: bool = False
-    total_minor: int = 0
-    charged_minor: int = 0
-    captured_minor: int = 0
-    debt_minor: int = 0
-    refunded_minor: int = 0
-    refund_paying_minor: int = 0
-    refunds: int = 0
+__all__ = ["Account", "ChargeLine", "HoldState", "Leg", "Wallets", "vat_minor"]
 
 
 class Wallets:
@@ -69,54 +48,96 @@ class Wallets:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.accounts: dict[str, Account] = {}
+        self.purses = Purses()
+
+    # -- holds ----------------------------------------------------------------------------
 
     def ask_hold(self, visit_id: str, payer: str, amount_minor: int) -> Account:
-        """Opens a visit's account; the gateway is about to be asked for a hold."""
+        """Opens a visit's account on a card alone; the gateway is about to be asked for a hold."""
+        return self.open(visit_id, payer, [("card", "clearing", amount_minor)])
+
+    def open(
+        self, visit_id: str, payer: str, sources: Sequence[tuple[Source, str, int]]
+    ) -> Account:
+        """Opens a visit's account with what each source is to hold, in the order of capture."""
         if visit_id in self.accounts:
             raise ConflictError(f"expected one hold a visit, {visit_id} has one already")
-        account = Account(visit_id, payer, f"{visit_id}:hold", amount_minor, "asked")
+        hold_id = f"{visit_id}:hold"
+        account = Account(visit_id, payer, hold_id, state="asked")
+        for number, (source, name, amount_minor) in enumerate(sources, 1):
+            key = hold_id if source == "card" else f"{hold_id}:{number}"
+            account.legs.append(Leg(key, source, name, amount_minor))
+            account.hold_minor += amount_minor
         self.accounts[visit_id] = account
         return account
 
-    def refuse_hold(self, visit_id: str) -> None:
-        """The gateway declined, or never answered in time: no entry."""
-        self._in_state(visit_id, "asked").state = "refused"
+    def add_leg(
+        self, visit_id: str, source: Source, name: str, amount_minor: int, purpose: Purpose
+    ) -> Leg:
+        """One more source for a visit that has begun."""
+        account = self.account(visit_id)
+        leg = Leg(account.next_key(), source, name, amount_minor, purpose=purpose)
+        account.legs.append(leg)
+        return leg
 
-    def place_hold(self, visit_id: str, *, at_us: int) -> Transaction:
-        """The gateway holds the amount: pending entries."""
-        account = self._in_state(visit_id, "asked")
-        entries = _pair("clearing", f"wallet:{account.payer}", account.hold_minor)
-        transaction = self.ledger.write(
-            tx_id=account.hold_id,
+    def refuse_hold(self, visit_id: str, key: str | None = None) -> None:
+        """The gateway declined, or never answered in time: no entry, or no extra hold."""
+        account, leg = self._leg(visit_id, key, "asked")
+        leg.state = "refused"
+        account.refresh()
+
+    def place_hold(self, visit_id: str, *, at_us: int, key: str | None = None) -> Transaction:
+        """The source holds the amount: pending entries."""
+        account, leg = self._leg(visit_id, key, "asked")
+        transaction = self._write(
+            account,
+            leg.key,
+            "hold" if leg.source == "card" else "reserve",
+            pair(leg.account, _wallet(account), leg.amount_minor),
             at_us=at_us,
             phase="pending",
-            kind="hold",
-            visit_id=visit_id,
-            entries=entries,
         )
-        account.state = "held"
+        leg.state = "held"
+        if leg.purpose == "extra":
+            account.hold_minor += leg.amount_minor
+        account.refresh()
         return transaction
 
-    def void_hold(self, visit_id: str, *, at_us: int, expired: bool = False) -> Transaction:
+    def void_hold(
+        self, visit_id: str, *, at_us: int, expired: bool = False, key: str | None = None
+    ) -> Transaction:
         """Nothing was charged, or nothing can be any more: the hold is let go."""
-        account = self._in_state(visit_id, "held")
-        if account.charged_minor:
+        account, leg = self._leg(visit_id, key, "held")
+        if leg.charged_minor:
             raise LedgerError(
-                f"expected nothing charged on {visit_id}, got {account.charged_minor}; "
+                f"expected nothing charged on {visit_id}, got {leg.charged_minor}; "
                 "a charge without capture becomes a debt"
             )
         kind = "hold_expired" if expired else "hold_voided"
-        transaction = self.ledger.write(
-            tx_id=f"{visit_id}:{kind}",
-            at_us=at_us,
-            phase="void",
-            kind=kind,
-            visit_id=visit_id,
-            entries=(),
-            resolves=account.hold_id,
+        transaction = self._write(
+            account, _tx(account, leg, kind), kind, (), at_us=at_us, phase="void", resolves=leg.key
         )
-        account.state = "expired" if expired else "voided"
+        leg.state = "expired" if expired else "voided"
+        account.refresh()
         return transaction
+
+    def hold_again(self, visit_id: str, key: str, *, at_us: int) -> tuple[Leg, list[Transaction]]:
+        """A hold ran out before its capture: a new one is about to be asked in its place."""
+        account, old = self._leg(visit_id, key, "held")
+        leg = self.add_leg(visit_id, "card", "clearing", old.charged_minor, "again")
+        leg.charged_minor, old.charged_minor = old.charged_minor, 0
+        both = pair("clearing", _wallet(account), leg.amount_minor)
+        placed = self._write(account, leg.key, "hold_again", both, at_us=at_us, phase="pending")
+        return leg, [placed, self.void_hold(visit_id, at_us=at_us, expired=True, key=key)]
+
+    def hold_again_placed(self, visit_id: str, key: str) -> Leg:
+        """The gateway holds it; its pending entries stand since it was asked."""
+        account, leg = self._leg(visit_id, key, "asked")
+        leg.state = "held"
+        account.refresh()
+        return leg
+
+    # -- settlement -----------------------------------------------------------------------
 
     def charge(
         self, visit_id: str, lines: Sequence[ChargeLine], *, at_us: int
@@ -127,68 +148,195 @@ class Wallets:
             raise ConflictError(f"expected one settlement a visit, {visit_id} is settled")
         if any(line.quantity <= 0 or line.unit_price_minor < 0 for line in lines):
             raise LedgerError(f"expected lines of at least one piece on {visit_id}")
+        if any(line.discount_minor < 0 or line.gross_minor < 0 for line in lines):
+            raise LedgerError(f"expected discounts of 0 up to their lines on {visit_id}")
         total = sum(line.gross_minor for line in lines)
-        on_hold = account.hold_minor if account.state == "held" else 0
-        charged = min(total, on_hold)
+        held = [leg for leg in account.sale if leg.state == "held"]
+        charged = min(total, sum(leg.amount_minor for leg in held))
         transaction = None
         if total:
             entries = [
-                *_side(f"wallet:{account.payer}", charged),
-                *_side(f"debt:{account.payer}", total - charged),
-                *_sales(lines, self.ledger.currency, -1),
+                *side(_wallet(account), charged),
+                *side(f"debt:{account.payer}", total - charged),
+                *sales_entries(lines, self.ledger.currency),
             ]
-            transaction = self.ledger.write(
-                tx_id=f"{visit_id}:charge",
-                at_us=at_us,
-                phase="posted",
-                kind="charge",
-                visit_id=visit_id,
-                entries=entries,
-            )
+            transaction = self._write(account, f"{visit_id}:charge", "charge", entries, at_us=at_us)
+        rest = charged
+        for leg in held:
+            leg.charged_minor = min(rest, leg.amount_minor)
+            rest -= leg.charged_minor
         account.settled = True
         account.total_minor = total
         account.charged_minor = charged
         account.debt_minor = total - charged
         return transaction
 
-    def capture(self, visit_id: str, *, at_us: int) -> Transaction:
-        """The gateway paid what was charged; the rest of the hold is free again."""
-        account = self._in_state(visit_id, "held")
-        if not 0 < account.charged_minor <= account.hold_minor:
+    def capture(self, visit_id: str, *, at_us: int, key: str | None = None) -> Transaction:
+        """The source paid what was charged; the rest of the hold is free again."""
+        account, leg = self._leg(visit_id, key, "held")
+        if not 0 < leg.charged_minor <= leg.amount_minor:
             raise LedgerError(
-                f"expected to capture 1 to {account.hold_minor}, got {account.charged_minor}"
+                f"expected to capture 1 to {leg.amount_minor}, got {leg.charged_minor}"
             )
-        transaction = self.ledger.write(
-            tx_id=f"{visit_id}:capture",
+        entries = pair(leg.account, _wallet(account), leg.charged_minor)
+        transaction = self._write(
+            account,
+            _tx(account, leg, "capture"),
+            "capture",
+            entries,
             at_us=at_us,
-            phase="posted",
-            kind="capture",
-            visit_id=visit_id,
-            entries=_pair("clearing", f"wallet:{account.payer}", account.charged_minor),
-            resolves=account.hold_id,
+            resolves=leg.key,
         )
-        account.state = "captured"
-        account.captured_minor = account.charged_minor
+        leg.state = "captured"
+        leg.captured_minor = leg.charged_minor
+        account.refresh()
         return transaction
 
-    def capture_failed(self, visit_id: str, *, at_us: int) -> Transaction:
-        """The hold could not be captured: what was charged becomes a debt."""
-        account = self._in_state(visit_id, "held")
-        transaction = self.ledger.write(
-            tx_id=f"{visit_id}:capture_failed",
+    def capture_failed(self, visit_id: str, *, at_us: int, key: str | None = None) -> Transaction:
+        """The hold could not be captured: what was charged becomes a debt, a tip never was."""
+        account, leg = self._leg(visit_id, key, "held", "asked")
+        tip = leg.purpose == "tip"
+        kind = "tip_failed" if tip else "capture_failed"
+        against = "tips" if tip else f"debt:{account.payer}"
+        transaction = self._write(
+            account,
+            _tx(account, leg, kind),
+            kind,
+            pair(against, _wallet(account), leg.charged_minor),
             at_us=at_us,
-            phase="posted",
-            kind="capture_failed",
-            visit_id=visit_id,
-            entries=_pair(
-                f"debt:{account.payer}", f"wallet:{account.payer}", account.charged_minor
-            ),
-            resolves=account.hold_id,
+            resolves=leg.key,
         )
-        account.state = "expired"
-        account.debt_minor += account.charged_minor
-        account.charged_minor = 0
+        leg.state = "expired"
+        if not tip:
+            account.debt_minor += leg.charged_minor
+            account.charged_minor -= leg.charged_minor
+        leg.charged_minor = 0
+        account.refresh()
         return transaction
+
+    # -- debts ----------------------------------------------------------------------------
+
+    def cover_debt(self, visit_id: str, key: str, amount_minor: int, *, at_us: int) -> Transaction:
+        """A hold that came after the settlement takes the place of debt; its capture follows."""
+        account, leg = self._leg(visit_id, key, "held")
+        transaction = self._write(
+            account,
+            _tx(account, leg, "debt_covered"),
+            "debt_covered",
+            pair(_wallet(account), f"debt:{account.payer}", amount_minor),
+            at_us=at_us,
+        )
+        leg.charged_minor = amount_minor
+        account.charged_minor += amount_minor
+        account.debt_minor -= amount_minor
+        return transaction
+
+    def pay_debt(
+        self, visit_id: str, source: Source, name: str, amount_minor: int, *, at_us: int
+    ) -> Transaction:
+        """A balance pays what is owed, at once."""
+        return self._paid(self.account(visit_id), source, name, amount_minor, at_us)
+
+    def _paid(
+        self,
+        account: Account,
+        source: Source,
+        name: str,
+        amount_minor: int,
+        at_us: int,
+        tail: str = "",
+    ) -> Transaction:
+        leg = self.add_leg(account.visit_id, source, name, amount_minor, "debt")
+        transaction = self._write(
+            account,
+            f"{account.visit_id}:{tail}" if tail else _tx(account, leg, "debt_paid"),
+            "desk_paid" if source == "desk" else "debt_paid",
+            pair(name, f"debt:{account.payer}", amount_minor),
+            at_us=at_us,
+        )
+        leg.state = "captured"
+        leg.charged_minor = leg.captured_minor = amount_minor
+        account.charged_minor += amount_minor
+        account.debt_minor -= amount_minor
+        account.refresh()
+        return transaction
+
+    def waive_debt(self, visit_id: str, *, at_us: int) -> Transaction:
+        """Staff let go of all that a visit still owes."""
+        account = self.account(visit_id)
+        amount_minor = account.debt_minor
+        transaction = self._write(
+            account,
+            f"{visit_id}:debt_waived:{len(account.pay_ids)}",
+            "debt_waived",
+            pair("writeoff", f"debt:{account.payer}", amount_minor),
+            at_us=at_us,
+        )
+        account.debt_minor = 0
+        account.waived_minor += amount_minor
+        return transaction
+
+    # -- the tab --------------------------------------------------------------------------
+
+    def to_tab(self, visit_id: str, key: str, *, at_us: int) -> Transaction:
+        """A small charge waits on the payer's tab instead of being captured."""
+        account, leg = self._leg(visit_id, key, "held")
+        transaction = self._write(
+            account,
+            _tx(account, leg, "tab"),
+            "tab",
+            pair(f"tab:{account.payer}", _wallet(account), leg.charged_minor),
+            at_us=at_us,
+            resolves=leg.key,
+        )
+        leg.state = "tabbed"
+        account.refresh()
+        return transaction
+
+    def tab_captured(self, visit_id: str, paid_by: str) -> int:
+        """A hold that paid the whole tab was captured; returns this visit's share of it."""
+        account = self.account(visit_id)
+        share = account.on_tab_minor
+        for leg in account.tabbed:
+            leg.state, leg.paid_by = "captured", paid_by
+            leg.captured_minor = leg.charged_minor
+        account.refresh()
+        return share
+
+    def tab_failed(self, visit_id: str, paid_by: str, *, at_us: int) -> Transaction | None:
+        """The hold that was to pay the tab could not: the visit's share becomes a debt."""
+        account = self.account(visit_id)
+        share = account.on_tab_minor
+        for leg in account.tabbed:
+            account.charged_minor -= leg.left_minor
+            leg.state, leg.paid_by = "expired", paid_by
+            leg.charged_minor = leg.refunded_minor = 0
+        account.refresh()
+        if not share:
+            return None
+        account.debt_minor += share
+        entries = pair(f"debt:{account.payer}", f"tab:{account.payer}", share)
+        return self._write(account, f"{visit_id}:tab_failed", "tab_failed", entries, at_us=at_us)
+
+    # -- tips -----------------------------------------------------------------------------
+
+    def tip(
+        self, visit_id: str, amount_minor: int, *, at_us: int, source: str = "", key: str = ""
+    ) -> Transaction:
+        """A tip is booked: from a balance at once (`source` names its account), or from the hold
+        `key`, whose capture follows."""
+        account = self.account(visit_id)
+        if source:
+            kind: Source = "gift" if source.startswith("gift:") else "stored"
+            leg = self.add_leg(visit_id, kind, source, amount_minor, "tip")
+            leg.state, leg.captured_minor = "captured", amount_minor
+        else:
+            _account, leg = self._leg(visit_id, key, "held")
+        leg.charged_minor = amount_minor
+        entries = pair(source or _wallet(account), "tips", amount_minor)
+        return self._write(account, _tx(account, leg, "tip"), "tip", entries, at_us=at_us)
+
+    # -- refunds --------------------------------------------------------------------------
 
     def refund(
         self,
@@ -198,13 +346,14 @@ class Wallets:
         *,
         at_us: int,
     ) -> tuple[Transaction, int]:
-        """Takes lines back; returns the entries and what the gateway must now pay back.
+        """Takes lines back; returns the entries and what must now go back to its sources, which
+        the legs' `paying_minor` says one by one.
 
         `before` holds what was left of the same lines before this refund, so that the VAT of
         several part refunds sums to the VAT of the line.
         """
         account = self.account(visit_id)
-        if not account.settled or account.state == "held":
+        if not account.settled or account.busy:
             raise RejectedError(f"expected {visit_id} to be settled and captured; try again later")
         if account.refund_paying_minor:
             raise ConflictError(f"a refund of {visit_id} is on its way; try again later")
@@ -213,23 +362,27 @@ class Wallets:
             left = account.total_minor - account.refunded_minor
             raise RejectedError(f"expected a refund of 1 to {left}, got {amount}")
         from_debt = min(amount, account.debt_minor)
-        paying = amount - from_debt
+        from_waived = min(amount - from_debt, account.waived_minor)
+        paying = amount - from_debt - from_waived
         number = account.refunds + 1
-        transaction = self.ledger.write(
-            tx_id=f"{visit_id}:refund:{number}",
-            at_us=at_us,
-            phase="posted",
-            kind="refund",
-            visit_id=visit_id,
-            entries=[
-                *_refunded(lines, before, self.ledger.currency),
-                *_side(f"debt:{account.payer}", -from_debt),
-                *_side(f"wallet:{account.payer}", -paying),
-            ],
+        entries = [
+            *refunded_entries(lines, before, self.ledger.currency),
+            *side(f"debt:{account.payer}", -from_debt),
+            *side("writeoff", -from_waived),
+            *side(_wallet(account), -paying),
+        ]
+        transaction = self._write(
+            account, f"{visit_id}:refund:{number}", "refund", entries, at_us=at_us
         )
+        rest = paying
+        for leg in reversed(account.sale):
+            leg.paying_minor = min(rest, leg.left_minor)
+            leg.refunded_minor += leg.paying_minor
+            rest -= leg.paying_minor
         account.refunds = number
         account.refunded_minor += amount
         account.debt_minor -= from_debt
+        account.waived_minor -= from_waived
         account.refund_paying_minor = paying
         return transaction, paying
 
@@ -250,30 +403,34 @@ class Wallets:
             raise RejectedError(
                 f"expected 1 to {account.debt_minor}, which {visit_id} owes, got {amount_minor}"
             )
-        transaction = self.ledger.write(
-            tx_id=f"{visit_id}:desk_paid:{number}",
-            at_us=at_us,
-            phase="posted",
-            kind="desk_paid",
-            visit_id=visit_id,
-            entries=_pair(f"till:{method}", f"debt:{account.payer}", amount_minor),
+        return self._paid(
+            account, "desk", f"till:{method}", amount_minor, at_us, f"desk_paid:{number}"
         )
-        account.debt_minor -= amount_minor
+
+    def refund_paid(
+        self, visit_id: str, *, at_us: int, key: str | None = None, into: str = ""
+    ) -> Transaction:
+        """A source was paid back; `into` names another account than it came from."""
+        account = self.account(visit_id)
+        leg = account.leg(key or account.hold_id)
+        if leg is None or not leg.paying_minor:
+            raise ConflictError(f"expected a refund of {visit_id} on its way, there is none")
+        name = into or (f"tab:{account.payer}" if leg.state == "tabbed" else leg.account)
+        kind = {"clearing": "refund_paid", "tab": "refund_tab", "till": "refund_desk"}.get(
+            name.split(":", 1)[0], "refund_balance"
+        )
+        transaction = self._write(
+            account,
+            _tx(account, leg, f"refund_paid:{account.refunds}"),
+            kind,
+            pair(_wallet(account), name, leg.paying_minor),
+            at_us=at_us,
+        )
+        leg.paying_minor = 0
+        account.refresh()
         return transaction
 
-    def refund_paid(self, visit_id: str, *, at_us: int) -> Transaction:
-        """The gateway paid a refund back."""
-        account = self.account(visit_id)
-        transaction = self.ledger.write(
-            tx_id=f"{visit_id}:refund_paid:{account.refunds}",
-            at_us=at_us,
-            phase="posted",
-            kind="refund_paid",
-            visit_id=visit_id,
-            entries=_pair(f"wallet:{account.payer}", "clearing", account.refund_paying_minor),
-        )
-        account.refund_paying_minor = 0
-        return transaction
+    # -- reading --------------------------------------------------------------------------
 
     def account(self, visit_id: str) -> Account:
         """A visit's account; RejectedError if it never asked for a hold."""
@@ -282,66 +439,62 @@ class Wallets:
             raise RejectedError(f"expected a visit with a hold, {visit_id} has none")
         return account
 
-    def _in_state(self, visit_id: str, state: HoldState) -> Account:
-        account = self.account(visit_id)
-        if account.state != state:
-            raise ConflictError(
-                f"expected the hold of {visit_id} to be {state}, it is {account.state}"
-            )
-        return account
-
     def dump(self) -> dict[str, Any]:
         """All of the state as JSON values."""
-        return {
+        row = {
             "ledger": self.ledger.dump(),
-            "accounts": {key: asdict(value) for key, value in sorted(self.accounts.items())},
+            "accounts": {key: value.dump() for key, value in sorted(self.accounts.items())},
         }
+        if self.purses:
+            row["purses"] = self.purses.dump()
+        return row
 
     @classmethod
     def load(cls, state: Mapping[str, Any]) -> Wallets:
         """The wallets that `dump` described."""
         wallets = cls(Ledger.load(state["ledger"]))
-        wallets.accounts = {key: Account(**value) for key, value in state["accounts"].items()}
+        wallets.accounts = {key: Account.load(value) for key, value in state["accounts"].items()}
+        wallets.purses = Purses.load(state.get("purses", {}))
         return wallets
 
+    # -- inside ---------------------------------------------------------------------------
 
-def _side(account: str, amount_minor: int) -> tuple[Entry, ...]:
-    return (Entry(account, amount_minor),) if amount_minor else ()
+    def _leg(self, visit_id: str, key: str | None, *states: LegState) -> tuple[Account, Leg]:
+        account = self.account(visit_id)
+        leg = account.leg(key or account.hold_id)
+        if leg is None or leg.state not in states:
+            raise ConflictError(
+                f"expected the hold of {visit_id} to be {' or '.join(states)}, "
+                f"it is {'missing' if leg is None else leg.state}"
+            )
+        return account, leg
 
-
-def _pair(debit: str, credit: str, amount_minor: int) -> tuple[Entry, Entry]:
-    return Entry(debit, amount_minor), Entry(credit, -amount_minor)
-
-
-def _sales(lines: Sequence[ChargeLine], currency: str, sign: int) -> list[Entry]:
-    """Revenue and VAT per rate; VAT is rounded per line."""
-    taxes: dict[str, int] = {}
-    nets: dict[str, int] = {}
-    for line in lines:
-        tax = vat_minor(line.gross_minor, line.vat_rate, currency)
-        taxes[line.vat_rate] = taxes.get(line.vat_rate, 0) + tax
-        nets[line.vat_rate] = nets.get(line.vat_rate, 0) + line.gross_minor - tax
-    return _by_rate(nets, taxes, sign)
-
-
-def _refunded(
-    lines: Sequence[ChargeLine], before: Sequence[ChargeLine], currency: str
-) -> list[Entry]:
-    taxes: dict[str, int] = {}
-    nets: dict[str, int] = {}
-    for line, left in zip(lines, before, strict=True):
-        rest_minor = left.gross_minor - line.gross_minor
-        tax = vat_minor(left.gross_minor, left.vat_rate, currency) - vat_minor(
-            rest_minor, left.vat_rate, currency
+    def _write(
+        self,
+        account: Account,
+        tx_id: str,
+        kind: str,
+        entries: Sequence[Entry],
+        *,
+        at_us: int,
+        phase: Phase = "posted",
+        resolves: str | None = None,
+    ) -> Transaction:
+        return self.ledger.write(
+            tx_id=tx_id,
+            at_us=at_us,
+            phase=phase,
+            kind=kind,
+            visit_id=account.visit_id,
+            entries=entries,
+            resolves=resolves,
         )
-        taxes[line.vat_rate] = taxes.get(line.vat_rate, 0) + tax
-        nets[line.vat_rate] = nets.get(line.vat_rate, 0) + line.gross_minor - tax
-    return _by_rate(nets, taxes, 1)
 
 
-def _by_rate(nets: Mapping[str, int], taxes: Mapping[str, int], sign: int) -> list[Entry]:
-    entries: list[Entry] = []
-    for rate in sorted(nets):
-        entries.extend(_side(f"revenue:{rate}", sign * nets[rate]))
-        entries.extend(_side(f"vat:{rate}", sign * taxes[rate]))
-    return entries
+def _wallet(account: Account) -> str:
+    return f"wallet:{account.payer}"
+
+
+def _tx(account: Account, leg: Leg, what: str) -> str:
+    """The id of what happens to a leg: the classic one's has no number."""
+    return f"{account.visit_id}:{what}{leg.key.removeprefix(account.hold_id)}"

@@ -88,3 +88,54 @@ def test_files_that_cannot_be_read_say_why(tmp_path: Path) -> None:
     binary.write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(StoreFileError, match="UTF-8"):
         load_store_file(binary)
+
+
+def test_goods_that_are_not_simply_sold_and_where_the_store_is() -> None:
+    hours = 'sale_hours: [{begin: "06:00", end: "22:00", days: [mon, tue]}]'
+    price = TEXT[TEXT.index("price_minor:") :].splitlines()[0]
+    text = TEXT.replace(price, f"{price}\n    age_min: 18\n    {hours}", 1)
+    text = text.replace(
+        "currency: EUR\n", 'currency: EUR\ntime_zone: Europe/Paris\ngln: "4012345000054"\n'
+    )
+    store = parse_store_file(text, name="shop.yaml")
+    assert (store.time_zone, store.gln) == ("Europe/Paris", "4012345000054")
+    product = store.products[0]
+    assert (product.age_min, product.sale_hours[0].days) == (18, ("mon", "tue"))
+    plain = parse_store_file(TEXT, name="shop.yaml")
+    assert (plain.time_zone, plain.gln, plain.products[0].age_min) == ("UTC", None, None)
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ("age_min: 0", "products.0.age_min: Input should be greater than or equal to 1, got 0"),
+        (
+            'sale_hours: [{begin: "6", end: "22:00"}]',
+            "products.0.sale_hours.0.begin: String should",
+        ),
+        ('sale_hours: [{begin: "06:00", end: "06:00"}]', "other than end, got 06:00, 06:00"),
+        ('sale_hours: [{begin: "06:00", end: "07:00", days: [now]}]', "'mon', 'tue'"),
+    ],
+)
+def test_a_field_of_goods_that_is_wrong_says_so(field: str, words: str) -> None:
+    price = TEXT[TEXT.index("price_minor:") :].splitlines()[0]
+    text = fault(price, f"{price}\n    {field}")
+    assert words in text
+    assert text.startswith("shop.yaml:")
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ("time_zone: Mars/Olympus", "time_zone: expected a time zone such as Europe/Paris"),
+        ('gln: "4012345000055"', "gln: expected a GLN of 13 digits with a right check digit"),
+    ],
+)
+def test_a_store_that_is_nowhere_is_refused(field: str, words: str) -> None:
+    assert words in fault("currency: EUR\n", f"currency: EUR\n{field}\n")
+
+
+def test_a_slot_that_is_always_low_is_refused() -> None:
+    slot = TEXT[TEXT.index("  - {slot_id:") :].split("}")[0]
+    text = fault(slot, f"{slot}, low_at: 900")
+    assert "slots.0.low_at: expected fewer than the" in text

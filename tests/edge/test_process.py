@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.server
 import signal
 import threading
@@ -20,6 +21,7 @@ from contracts.messages import (
     NodeBorn,
     NodeConfig,
     ReachClosed,
+    SendEvidence,
     SendTiles,
     SensorOutage,
 )
@@ -212,6 +214,34 @@ def test_tiles_are_sent_when_asked_for_and_heads_are_blurred(
     picture = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_GRAYSCALE)
     assert picture is not None
     assert picture[12:28, 12:28].std() < 20 < picture[35:50, 70:90].std()
+
+
+def test_evidence_is_sent_when_asked_for_and_is_what_was_announced(
+    tmp_path: Path, node_broker: Broker, hub: FakeHub, shop: Shop
+) -> None:
+    got: list[tuple[str, str | None, bytes]] = []
+    handler = type("Handler", (_TileServer,), {"got": got})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    hub.send("config", rig.make_config(), retain=True)
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+    node = Runner(node_settings(tmp_path, node_broker.port, hub_url=url, hub_token="t-1"))
+    hub.wait_learned()
+    shop.take(0, 300.0)
+    found = hub.wait_for(ReachClosed)[0].evidence[0]
+    assert got == [], "nobody asked for it"
+    ids = (found.evidence_id, "b0-gone")
+    hub.send("evidence", SendEvidence(evidence_ids=ids))
+    until(lambda: len(got) == 2, "the piece, and that the other is gone")
+    node.stop()
+    server.shutdown()
+    server.server_close()
+    (path, token, body), (gone, _token, nothing) = got
+    assert path == f"/api/v1/nodes/node-t/evidence/{found.evidence_id}"
+    assert token == "Bearer t-1"
+    assert hashlib.sha256(body).hexdigest() == found.sha256
+    assert (gone, nothing) == ("/api/v1/nodes/node-t/evidence/b0-gone/gone", b"")
 
 
 # ---------------------------------------------------------------- kills

@@ -335,14 +335,36 @@ def day() -> Day:
 
 
 @pytest.fixture
-def make_shop(layout: StoreFile, tmp_path: Path) -> Iterator[Callable[..., Shop]]:
+def backend() -> str:
+    """The kind of database; a module that overrides it runs on others too."""
+    return "sqlite"
+
+
+@pytest.fixture
+def database(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """From a name to a database's address: the same name, the same database. Without a name it
+    is new, in memory where that can be."""
+    if backend == "postgresql":
+        found: Callable[[str], str] = request.getfixturevalue("postgres_url")
+        return found
+
+    def url(name: str = "") -> str:
+        return f"sqlite:///{tmp_path / name}" if name else "sqlite:///:memory:"
+
+    return url
+
+
+@pytest.fixture
+def make_shop(
+    layout: StoreFile, tmp_path: Path, database: Callable[[str], str]
+) -> Iterator[Callable[..., Shop]]:
     """Opens hubs; `name` is a database file, the same name the same database. `patient`: whether
     news wait for a boot's clock, as in production."""
     opened: list[Hub] = []
     gateways: list[FakeGateway] = []
 
     def make(name: str = "", *, gateway: FakeGateway | None = None, **more: Any) -> Shop:
-        url = f"sqlite:///{tmp_path / name}" if name else "sqlite:///:memory:"
+        url = database(name)
         if gateway is None:
             gateway = FakeGateway(str(tmp_path / f"{name}.gateway") if name else ":memory:")
             gateways.append(gateway)

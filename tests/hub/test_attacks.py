@@ -18,21 +18,9 @@ from hub.api.openapi import needs_of, routes_of
 from hub.driver import Driver
 from hub.errors import StoreWriteError
 from tests.hub.doors import COLA, WORDS, Browser, Door
+from tests.hub.open_routes import OPEN
 
 PRICE = ("/api/v1/staff/prices", {"gtin": COLA, "price_minor": 1})
-OPEN = {
-    ("POST", "/api/v1/staff/login"): "signing in",
-    ("POST", "/api/v1/phones/visits"): "a new shopper",
-    ("POST", "/api/v1/phones/{token}/code"): "the visit's token",
-    ("GET", "/api/v1/phones/{token}"): "the visit's token",
-    ("POST", "/api/v1/phones/{token}/group"): "the visit's token",
-    ("GET", "/api/v1/phones/{token}/events"): "the visit's token",
-    ("GET", "/api/v1/phones/{token}/qr.svg"): "the visit's token",
-    ("PUT", "/api/v1/nodes/{device}/tiles/{camera}"): "the node's token",
-    ("POST", "/api/v1/terminals/{node_id}/taps"): "the node's token",
-    ("GET", "/healthz"): "liveness",
-}
-"""Routes that declare no role, and what protects them instead."""
 
 
 @pytest.fixture
@@ -54,6 +42,8 @@ def filled(path: str) -> str:
         "{token}": "t" * 32, "{visit_id}": "v-none", "{camera}": "cam", "{device}": "node-shelf",
         "{session_id}": "0" * 16, "{key_id}": "0" * 16, "{name}": "nobody", "{gtin}": COLA,
         "{webhook_id}": f"wh_{'0' * 16}", "{track_id}": "t-none", "{node_id}": "node-floor",
+        "{sha256}": "0" * 64, "{reach}": "r-none", "{day}": "2026-01-01", "{gate}": "entry",
+        "{device_id}/{word}": "node-floor/revoke", "{recall_id}": "none", "{payer}": "nobody",
     }.items():  # fmt: skip
         path = path.replace(name, value)
     return path

@@ -317,9 +317,11 @@ def test_the_alarm_shows(site: Site, monkeypatch: Any) -> None:
     monkeypatch.setattr(site.driver.hub.store, "write", full)
     assert site.client.post("/api/v1/phones/visits").status_code == 503
     site.driver.alarm = site.driver.hub.halted
-    answer = site.client.get("/healthz")
-    assert (answer.status_code, answer.json()["ok"]) == (503, False)
+    answer = site.client.get("/readyz")
+    assert (answer.status_code, answer.json()["ready"]) == (503, False)
+    assert answer.json()["checks"]["database"] is False
     assert "full" in answer.json()["alarm"]
+    assert site.client.get("/healthz").status_code == 200, "it lives, and may mend"
     monkeypatch.undo()
     site.driver.hub.recover()
     assert site.client.post("/api/v1/phones/visits").status_code == 201

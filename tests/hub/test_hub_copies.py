@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
 
 from hub.errors import StoreError
 from hub.rules import Rules
@@ -16,6 +17,11 @@ from hub.store.verify import verify
 
 COLA, BREAD = "4006381333931", "5901234123457"
 RULES = Rules(clock_wait_s=0.0)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
@@ -35,12 +41,27 @@ def busy(make_shop: Callable[..., Any], day: Any) -> Any:
 
 
 @pytest.fixture
-def url(busy: Any, tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'hub.sqlite'}"
+def url(busy: Any) -> str:
+    return str(busy.hub.store.url)
+
+
+def _change(url: str, statement: str) -> int:
+    """Edits a database behind the hub's back; how many rows that touched."""
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            return connection.exec_driver_sql(statement.replace("%", "%%")).rowcount
+    finally:
+        engine.dispose()
 
 
 def test_a_backup_is_the_hub_as_it_was(
-    busy: Any, url: str, tmp_path: Path, make_shop: Callable[..., Any], attributor: Any
+    busy: Any,
+    url: str,
+    tmp_path: Path,
+    make_shop: Callable[..., Any],
+    attributor: Any,
+    database: Callable[[str], str],
 ) -> None:
     saved = tmp_path / "monday.sqlite"
     copied = backup(url, saved)
@@ -49,9 +70,9 @@ def test_a_backup_is_the_hub_as_it_was(
     assert copied.rows["receipts"] == 2
     assert sorted(p.name for p in tmp_path.glob("*monday*")) == ["monday.sqlite"]
     busy.open_visit("code-after")
-    assert restore(saved, f"sqlite:///{tmp_path / 'again.sqlite'}") == copied
+    assert restore(saved, database("again.sqlite")) == copied
     again = make_shop("again.sqlite", gateway=busy.hub.gateway)
-    report = verify(f"sqlite:///{tmp_path / 'again.sqlite'}", attributor, RULES)
+    report = verify(database("again.sqlite"), attributor, RULES)
     assert report.findings == ()
     kinds = [row["kind"] for row in again.hub.export_json()["events"]]
     assert kinds[-1] == "hub.resumed", "it went on from the moment of the backup"
@@ -96,13 +117,9 @@ EDITS = {
 
 
 @pytest.mark.parametrize("what", EDITS)
-def test_a_row_edited_by_hand_is_named(
-    busy: Any, url: str, tmp_path: Path, attributor: Any, what: str
-) -> None:
+def test_a_row_edited_by_hand_is_named(busy: Any, url: str, attributor: Any, what: str) -> None:
     statement, words = EDITS[what]
-    with sqlite3.connect(tmp_path / "hub.sqlite") as connection:
-        assert connection.execute(statement).rowcount > 0
-    connection.close()
+    assert _change(url, statement) > 0
     report = verify(url, attributor, RULES)
     assert any(words in finding for finding in report.findings), report.findings
 
@@ -138,8 +155,6 @@ def test_what_cannot_be_copied_is_refused_and_nothing_is_left(
 def test_a_database_of_another_version_is_not_read_as_ours(
     busy: Any, url: str, tmp_path: Path
 ) -> None:
-    with sqlite3.connect(tmp_path / "hub.sqlite") as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '0000'")
-    connection.close()
+    _change(url, "UPDATE alembic_version SET version_num = '0000'")
     with pytest.raises(StoreError, match=r"expected schema .* has 0000"):
         backup(url, tmp_path / "saved.sqlite")

@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import paho.mqtt.client as paho
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
 
-from contracts import messages as m
 from hub.main import main
 from sortie.broker import broker_command, write_broker_files
 from sortie.supervisor import free_port, wait_for_port
-
-ROOT = Path(__file__).parents[2]
-DEADLINE_S = 60.0
-
-
-def _environment(tmp_path: Path, store: str, **more: object) -> dict[str, str]:
-    path = tmp_path / "tiny.yaml"
-    path.write_text(store, encoding="utf-8")
-    settings = {
-        "store_file": path,
-        "database_url": f"sqlite:///{tmp_path / 'hub.sqlite'}",
-        "gateway_file": tmp_path / "gateway.sqlite",
-        **more,
-    }
-    names = {f"SORTIE_HUB_{name.upper()}": str(value) for name, value in settings.items()}
-    return {**os.environ, **names}
+from tests.hub.process_kit import DEADLINE_S, Process, Wire, environment_of
 
 
 @pytest.fixture
@@ -58,7 +37,7 @@ def refused(
 def test_it_refuses_to_listen_to_others_without_a_password(
     tmp_path: Path, store_text: str, refused: Callable[..., str]
 ) -> None:
-    said = refused(_environment(tmp_path, store_text, host="0.0.0.0"))
+    said = refused(environment_of(tmp_path, store_text, host="0.0.0.0"))
     assert "SORTIE_HUB_STAFF_PASSWORD" in said
 
 
@@ -67,7 +46,7 @@ def test_it_says_that_a_port_is_taken(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        said = refused(_environment(tmp_path, store_text, port=port))
+        said = refused(environment_of(tmp_path, store_text, port=port))
     assert f"port {port} on 127.0.0.1 is taken" in said
     assert not (tmp_path / "hub.sqlite").exists()
 
@@ -75,7 +54,9 @@ def test_it_says_that_a_port_is_taken(
 def test_it_says_that_there_is_no_broker(
     tmp_path: Path, store_text: str, refused: Callable[..., str]
 ) -> None:
-    environment = _environment(tmp_path, store_text, port=0, mqtt_port=free_port(), mqtt_wait_s=0.5)
+    environment = environment_of(
+        tmp_path, store_text, port=0, mqtt_port=free_port(), mqtt_wait_s=0.5
+    )
     assert "no connection to the broker" in refused(environment)
 
 
@@ -100,7 +81,7 @@ def test_it_names_the_setting_that_is_wrong(
     if file is not None:
         settings.write_text(file, encoding="utf-8")
     arguments = () if file is None else ("--settings", str(settings))
-    assert named in refused(_environment(tmp_path, store_text, **change), *arguments)
+    assert named in refused(environment_of(tmp_path, store_text, **change), *arguments)
 
 
 def test_it_names_the_file_that_is_wrong(
@@ -108,73 +89,12 @@ def test_it_names_the_file_that_is_wrong(
 ) -> None:
     missing = str(tmp_path / "none.yaml")
     assert "none.yaml: cannot be read" in refused(
-        _environment(tmp_path, store_text), "--settings", missing
+        environment_of(tmp_path, store_text), "--settings", missing
     )
     broken = store_text.replace("currency: EUR", "currency: euros")
-    assert "tiny.yaml:5: currency" in refused(_environment(tmp_path, broken))
+    assert "tiny.yaml:5: currency" in refused(environment_of(tmp_path, broken))
     (tmp_path / "hub.sqlite").write_bytes(b"this is no database" * 100)
-    assert "file is not a database" in refused(_environment(tmp_path, store_text, port=0))
-
-
-class Wire:
-    """A node's end of the broker: sends, and hears what the hub says."""
-
-    def __init__(self, port: int, password: str) -> None:
-        self.heard: list[tuple[str, bytes]] = []
-        self.news = threading.Condition()
-        self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id="test")
-        self.client.username_pw_set("hub", password)
-        self.client.on_message = self._message
-        self.client.connect("127.0.0.1", port)
-        self.client.subscribe("sortie/v1/tiny/+/ack", 1)
-        self.client.subscribe("sortie/v1/tiny/+/config", 1)
-        self.client.loop_start()
-
-    def _message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
-        with self.news:
-            self.heard.append((message.topic, bytes(message.payload)))
-            self.news.notify_all()
-
-    def send(self, script: list[tuple[float, str, bytes]]) -> None:
-        for _, name, payload in script:
-            self.client.publish(name, payload, 1)
-
-    def acked(self, device: str) -> int:
-        acks = [p for t, p in self.heard if t.endswith(f"{device}/ack")]
-        return max((m.HubAck.model_validate_json(p).upto_seq for p in acks), default=-1)
-
-    def wait(self, condition: Callable[[], bool]) -> None:
-        with self.news:
-            assert self.news.wait_for(condition, timeout=DEADLINE_S)
-
-    def close(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
-
-
-class Process:
-    """The hub as a child; `url` is known once it listens."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        self.child = subprocess.Popen(
-            [sys.executable, "-m", "hub.main"],
-            env=environment,
-            cwd=ROOT,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.child.stderr is not None
-        for line in self.child.stderr:
-            if "hub.listening" in line:
-                return
-        raise AssertionError("the hub ended before it listened")
-
-    def end(self, how: signal.Signals) -> int:
-        self.child.send_signal(how)
-        code = self.child.wait(DEADLINE_S)
-        assert self.child.stderr is not None
-        self.child.stderr.close()
-        return code
+    assert "file is not a database" in refused(environment_of(tmp_path, store_text, port=0))
 
 
 @pytest.fixture
@@ -197,7 +117,7 @@ def test_a_killed_hub_loses_nothing_that_it_acknowledged(
 ) -> None:
     port, password = broker
     http = free_port()
-    environment = _environment(
+    environment = environment_of(
         tmp_path,
         store_text,
         port=http,
@@ -208,7 +128,8 @@ def test_a_killed_hub_loses_nothing_that_it_acknowledged(
         rules__clock_wait_s=0,
     )
     environment["PYTHONUNBUFFERED"] = "1"
-    first = Process(environment)
+    first = Process(environment, tmp_path / "first.log")
+    first.until_logged("hub.listening")
     wire = Wire(port, password)
     url = f"http://127.0.0.1:{http}/api/v1"
     opened = httpx.post(f"{url}/phones/visits").json()
@@ -219,8 +140,9 @@ def test_a_killed_hub_loses_nothing_that_it_acknowledged(
     shelf = [row for row in day.script[:middle] if "node-shelf" in row[1]]
     wire.wait(lambda: wire.acked("node-shelf") >= len(shelf) - 1)
     assert first.end(signal.SIGKILL) == -signal.SIGKILL
-    second = Process(environment)
+    second = Process(environment, tmp_path / "second.log")
     try:
+        second.until_logged("hub.listening")
         # A node sends again whatever it has; the hub takes each message once.
         wire.send(day.script)
         last = day.shelf.sequence - 1
@@ -236,4 +158,4 @@ def test_a_killed_hub_loses_nothing_that_it_acknowledged(
         assert httpx.get(f"http://127.0.0.1:{http}/healthz").status_code == 200
     finally:
         wire.close()
-        assert second.end(signal.SIGTERM) in (0, -signal.SIGTERM)
+        assert second.end(signal.SIGTERM) == 0

@@ -17,6 +17,11 @@ from hub.wallet.fake import FakeGateway
 COLA, BREAD = "4006381333931", "5901234123457"
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 def _visit(shop: Any, visit_id: str) -> dict[str, Any]:
     return next(v for v in shop.hub.export_json()["visits"] if v["visit_id"] == visit_id)
 

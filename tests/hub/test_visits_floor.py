@@ -12,11 +12,15 @@ from hub.attribution.model import Alternative, Decision
 from hub.commands import (
     AddBadge,
     AssignTrack,
+    FinishRestocking,
+    MoveStock,
     OpenForTrack,
     RefundLine,
     RefundVisit,
     RevokeBadge,
+    StartRestocking,
 )
+from hub.core import LEVEL
 from hub.errors import ConflictError, RejectedError
 from hub.inventory.model import STAFF
 from tests.hub.visits_kit import (
@@ -162,6 +166,29 @@ def test_a_badge_opens_a_visit_of_staff(kept: Any, day: Any) -> None:
         kept.hub.command(RevokeBadge(holder="sam", by="boss"), kept.now_s)
 
 
+def test_what_staff_with_a_badge_restock_counts_once(kept: Any, day: Any) -> None:
+    digest = hashlib.sha256(BADGE.encode()).hexdigest()
+    kept.hub.command(AddBadge(badge_sha256=digest, holder="sam", by="boss"), kept.now_s)
+    kept.hub.command(StartRestocking(session_id="r1"), kept.now_s)
+    day.step(1.0, "t1", 1.0, 0.3, "born")
+    day.scan(1.1, BADGE)
+    day.step(1.5, "t1", 1.0, 0.8)
+    day.step(2.0, "t1", 1.1, 3.4)
+    day.reach(2.2, "t1", COLA, pick=False)
+    day.reach(3.4, "t1", BREAD)
+    walk_out(day, 6.5, "t1")
+    day.watermark(9.0)
+    play(kept, day, 12.0)
+    assert stock_of(kept, COLA) == (6, 0, 0)
+    assert stock_of(kept, BREAD) == (6, 0, 0)
+    move = MoveStock(session_id="r1", move_id="m1", slot_id="s1", gtin=COLA, quantity=2)
+    kept.hub.command(move, 12.0)
+    kept.hub.command(FinishRestocking(session_id="r1"), 12.0)
+    (finished,) = of_kind(kept, "restocking.finished")
+    assert finished.data["differences"] == [["s1", COLA, 2, 1], ["s2", BREAD, 0, -1]]
+    assert stock_of(kept, COLA) == (8, 2, 0)
+
+
 def test_a_helper_let_in_by_staff_pays_nothing(kept: Any, day: Any) -> None:
     day.step(1.0, "t1", 1.0, 0.3, "born")
     play(kept, day, 1.0)
@@ -197,7 +224,7 @@ def test_badges_survive_a_snapshot(make_shop: Callable[..., Any], day: Any) -> N
     shop.hub.close()
     again = make_shop("badge.sqlite")
     assert again.hub.core.state.badges == {digest: "sam"}
-    assert again.hub.core.state.level == 1
+    assert again.hub.core.state.level == LEVEL
 
 
 def test_a_revised_decision_of_staff_is_undone(shop: Any) -> None:

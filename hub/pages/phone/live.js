@@ -3,9 +3,9 @@
 
 const WAIT_MS = [500, 1000, 2000, 4000, 8000];
 
-/** Follows a stream of JSON states until `close` is called.
- *  `state` gets every state, `link` whether the stream stands, `gone` that there is no such visit. */
-export function follow(url, { state, link, gone }) {
+/** Follows a stream of JSON states, sent as `event`, until `close` is called.
+ *  `state` gets every state, `link` whether the stream stands, `gone` that there is no such thing. */
+export function follow(url, { event = "visit", state, link, gone }) {
   let source = null;
   let timer = null;
   let tries = 0;
@@ -13,10 +13,10 @@ export function follow(url, { state, link, gone }) {
 
   const open = () => {
     source = new EventSource(url);
-    source.addEventListener("visit", (event) => {
+    source.addEventListener(event, (sent) => {
       tries = 0;
       link(true);
-      state(JSON.parse(event.data));
+      state(JSON.parse(sent.data));
     });
     source.onerror = () => {
       source.close();

@@ -4,14 +4,18 @@
 import { follow } from "./live.js";
 import { makeScreen } from "./screen.js";
 import { h, startView } from "./view.js";
+import { reason, recallWallet } from "./wallet-key.js";
 
 const KEY = "sortie.visit";
 const API = "/api/v1/phones";
+const WALLET = "wallet.html";
 const fragment = decodeURIComponent(location.hash.slice(1));
 const visitor = fragment === "";
 let token = fragment || recall();
 let offset_ms = 0;
 let stream = null;
+let mails = false;
+let pictures = new Map();
 
 // The code turns by itself; its address turns with it, so that the picture is asked for again.
 const screen = makeScreen((state) => ({
@@ -19,6 +23,13 @@ const screen = makeScreen((state) => ({
   qr: `${API}/${encodeURIComponent(token)}/qr.svg?n=${state?.code_turns_s ?? 0}-${state?.entered ?? 0}`,
   renew: visitor ? renew : null,
   group: visitor ? group : null,
+  tip: (minor) => ask("tip", { tip_id: once(), amount_minor: minor }),
+  pay: () => ask("debt", { pay_id: once() }),
+  card: visitor ? useCard : null,
+  receipt: token ? `/receipt/${encodeURIComponent(token)}` : null,
+  dispute: token ? dispute : null,
+  mail: token && mails ? mail : null,
+  pictures,
   again: visitor ? h("button", { type: "button", class: "quiet", id: "again", onclick: forget },
     "Start another visit") : null,
 }));
@@ -47,9 +58,17 @@ function setClock(answer) {
 }
 
 async function begin() {
-  screen.plain(startView({ begin, busy: true }));
+  screen.plain(startView({ begin, busy: true, wallet: WALLET }));
   try {
-    const answer = await fetch(`${API}/visits`, { method: "POST" });
+    const wallet = recallWallet();
+    const answer = await fetch(`${API}/visits`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(wallet ? { wallet } : {}),
+    });
+    if (answer.status === 404 && wallet) {
+      throw new Error("This store does not know the wallet in this browser. Look at it, or remove it.");
+    }
     if (!answer.ok) throw new Error(await reason(answer));
     setClock(answer);
     token = (await answer.json()).token;
@@ -57,7 +76,7 @@ async function begin() {
     open();
   } catch (error) {
     const text = error instanceof TypeError ? "The store cannot be reached. Try again." : error.message;
-    screen.plain(startView({ begin, error: text }));
+    screen.plain(startView({ begin, error: text, wallet: WALLET }));
   }
 }
 
@@ -85,12 +104,59 @@ async function group(entries) {
   }
 }
 
-async function reason(answer) {
+/** One tap: this line is wrong. The name is drawn once, so that a second tap changes nothing. */
+async function dispute({ line, quantity, words, name }) {
+  return post(`${API}/${encodeURIComponent(token)}/disputes`,
+    { dispute_id: name, line, quantity, words });
+}
+
+/** Sends the receipt; the address leaves this page once and is kept nowhere in it. */
+async function mail(address) {
+  return post(`${API}/${encodeURIComponent(token)}/receipt/mails`, { address });
+}
+
+/** What the hub answered, as {ok, said}. */
+async function post(url, body) {
   try {
-    const said = await answer.json();
-    return typeof said.detail === "string" ? said.detail : "The store said no. Try again.";
+    const answer = await fetch(url, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+    });
+    return answer.ok ? { ok: true, said: await answer.json() } : { ok: false, said: await reason(answer) };
   } catch {
-    return "The store said no. Try again.";
+    return { ok: false, said: "The store cannot be reached. Try again." };
+  }
+}
+
+/** Whether the store sends e-mail, and the pictures of what is disputed; asked for when needed. */
+async function after(state) {
+  if (state.stage !== "final") return;
+  const base = `${API}/${encodeURIComponent(token)}`;
+  try {
+    const known = await (await fetch(`${base}/receipt/mails`, { cache: "no-store" })).json();
+    const rows = state.disputes.length
+      ? await (await fetch(`${base}/disputes`, { cache: "no-store" })).json() : [];
+    mails = known.available;
+    pictures = new Map(rows.map((row) => [row.dispute_id, row.evidence
+      .filter((one) => one.state === "here").map((one) => `${base}/evidence/${one.sha256}`)]));
+    screen.again();
+  } catch {
+    // The receipt is shown all the same.
+  }
+}
+
+const once = () => `p-${crypto.getRandomValues(new Uint32Array(3)).join("-")}`;
+
+const useCard = async (code) => await ask("card", { code }) || "It pays first. What is left stays on the card.";
+
+/** Asks something about this visit; returns the store's own words if it says no. */
+async function ask(path, body) {
+  try {
+    const answer = await fetch(`${API}/${encodeURIComponent(token)}/${path}`, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+    });
+    return answer.ok ? "" : await reason(answer);
+  } catch {
+    return "The store cannot be reached. Try again.";
   }
 }
 
@@ -99,7 +165,7 @@ function forget() {
   remember("");
   token = "";
   screen.linked(true);
-  screen.plain(startView({ begin }));
+  screen.plain(startView({ begin, wallet: WALLET }));
   document.getElementById("view").focus();
 }
 
@@ -108,7 +174,10 @@ function open() {
   const base = `${API}/${encodeURIComponent(token)}`;
   fetch(base, { cache: "no-store" }).then(setClock, () => undefined);
   stream = follow(`${base}/events`, {
-    state: (state) => screen.show(state),
+    state: (state) => {
+      screen.show(state);
+      after(state);
+    },
     link: (up) => screen.linked(up),
     gone: () => (visitor ? forget() : screen.plain([
       h("h1", {}, "No such visit"),
@@ -118,6 +187,6 @@ function open() {
 }
 
 if (token) open();
-else screen.plain(startView({ begin }));
+else screen.plain(startView({ begin, wallet: WALLET }));
 setInterval(() => screen.tick(), 1000);
 addEventListener("hashchange", () => location.reload());

@@ -2,6 +2,7 @@
 // read aloud, and which lines have been shown before.
 
 import { change, keyOf, tone, viewOf } from "./view.js";
+import { afterOpen, afterRestore } from "./after.js";
 
 /** The screen of one page. `parts` gives qr address, renew and again, and now_s. */
 export function makeScreen(parts) {
@@ -14,9 +15,12 @@ export function makeScreen(parts) {
 
   const put = (elements) => {
     const focused = document.activeElement?.id;
-    const open = view.querySelector("details")?.open;
+    const words = (details) => details.querySelector("summary")?.textContent;
+    const open = new Set([...view.querySelectorAll("details[open]")].map(words));
+    const kept = afterOpen(view);
     view.replaceChildren(...elements.flat().filter((child) => child));
-    if (open && view.querySelector("details")) view.querySelector("details").open = true;
+    for (const details of view.querySelectorAll("details")) if (open.has(words(details))) details.open = true;
+    afterRestore(view, kept);
     if (focused) document.getElementById(focused)?.focus();
   };
 
@@ -44,6 +48,10 @@ export function makeScreen(parts) {
     /** Draws again what has not changed but for the time. */
     tick() {
       if (last?.code) draw();
+    },
+    /** Draws the state again with what is known besides. */
+    again() {
+      if (last) draw();
     },
     /** Shows something that is no state of the hub. */
     plain(elements) {

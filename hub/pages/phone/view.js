@@ -1,22 +1,11 @@
 // From the hub's phone state to elements: no transport, no clock of its own. Text is only ever set
 // as text, so that nothing a product or a store is called can become markup.
 
-/** An element with attributes and children; a child that is null or false is left out. */
-export function h(name, attributes = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-    else if (value !== null && value !== false) element.setAttribute(key, value);
-  }
-  element.append(...children.flat().filter((child) => child !== null && child !== false));
-  return element;
-}
+import { afterView, markView, reviewNote } from "./after.js";
+import { h } from "./element.js";
+import { items, money } from "./words.js";
 
-/** Minor units as text, with as many places as the currency has. */
-export function money(minor, currency) {
-  const format = new Intl.NumberFormat("en", { style: "currency", currency });
-  return format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits);
-}
+export { h, money };
 
 /** Which colour the state's words have. */
 export function tone(word) {
@@ -24,29 +13,29 @@ export function tone(word) {
   return word === "refused" || word === "expired" ? "red" : "plain";
 }
 
-const items = (count) => (count === 1 ? "1 item" : `${count} items`);
 const percent = (rate) => `${+(100 * Number(rate)).toFixed(2)} %`;
 
 /** The whole view of a state. `seen` holds keys of lines that were shown before. */
-export function viewOf(state, { now_s, qr, renew, group, seen, again }) {
+export function viewOf(state, parts) {
+  const { now_s, qr, renew, group, seen, again, card } = parts;
   switch (state.stage) {
     case "issued":
-      return codeView(state, { now_s, qr, renew, group });
+      return codeView(state, { now_s, qr, renew, group, card });
     case "entering":
     case "binding":
       return [...enteringView(state), ...nextView(state, { now_s, qr })];
     case "shopping":
     case "left":
-      return [...nextView(state, { now_s, qr }), ...cartView(state, seen)];
+      return [...nextView(state, { now_s, qr }), ...cartView(state, seen, now_s)];
     case "final":
-      return [...receiptView(state), again];
+      return [...receiptView(state, parts), again];
     default:
       return [...refusedView(state), again];
   }
 }
 
 /** Before anything: what this is, and the one button. */
-export function startView({ begin, busy, error }) {
+export function startView({ begin, busy, error, wallet }) {
   return [
     h("h1", {}, "Take what you like and walk out"),
     h("p", { class: "soft" }, "No checkout. Your cart is here, live, while you shop."),
@@ -58,13 +47,15 @@ export function startView({ begin, busy, error }) {
         h("li", {}, "Walk out: the receipt comes here"))),
     h("button", { type: "button", id: "begin", onclick: begin, disabled: busy ? "" : null },
       busy ? "Getting your code…" : "Start a visit"),
+    wallet ? h("a", { class: "wallet", id: "wallet", href: wallet },
+      "Your wallet: balance, gift cards, what pays first") : null,
     h("div", { class: "foot" }, privacyNote()),
   ];
 }
 
 /** What the store knows of a shopper, in the shopper's words. */
 export function privacyNote() {
-  return h("details", { class: "card" },
+  return h("details", { class: "card privacy" },
     h("summary", {}, "What the store knows about you"),
     h("p", { class: "soft" },
       "No face recognition and no body template: your cart has a random id, made new for every visit."),
@@ -75,7 +66,7 @@ export function privacyNote() {
       "Software never accuses anyone. What it is not sure of is free, unless a person looked."));
 }
 
-function codeView(state, { now_s, qr, renew, group }) {
+function codeView(state, { now_s, qr, renew, group, card }) {
   const left_s = Math.ceil(state.code_expires_s - now_s);
   if (left_s <= 0) {
     return [
@@ -92,6 +83,7 @@ function codeView(state, { now_s, qr, renew, group }) {
     h("p", { class: "card" },
       `At the gate ${money(state.hold_minor, state.currency)} are reserved, not charged. ` +
       "You pay for what you take, once, when you leave."),
+    card ? giftCard(card) : null,
     h("div", { class: "foot" }, privacyNote()),
   ];
 }
@@ -130,6 +122,23 @@ function groupSize(state, group) {
     button("more", "One person more", "+", state.entries + 1));
 }
 
+/** A gift card that pays first for this visit; made once, so that a code is not lost in redrawing. */
+let giftForm = null;
+function giftCard(card) {
+  if (giftForm?.card === card) return giftForm.element;
+  const input = h("input", {
+    id: "gift-code", autocomplete: "off", autocapitalize: "characters", spellcheck: "false",
+    placeholder: "XXXX-XXXX-XXXX-XXXX", "aria-label": "Gift card code", maxlength: 60,
+  });
+  const told = h("p", { class: "soft", role: "alert", id: "gift-told" });
+  const use = async () => { told.textContent = await card(input.value.trim()); };
+  const element = h("details", { class: "card" },
+    h("summary", {}, "Pay with a gift card"),
+    input, h("button", { type: "button", id: "gift-use", class: "quiet", onclick: use }, "Use it for this visit"), told);
+  giftForm = { card, element };
+  return element;
+}
+
 /** Seconds as m:ss. */
 export function clock(seconds) {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
@@ -145,11 +154,14 @@ function enteringView(state) {
   ];
 }
 
-function cartView(state, seen) {
+function cartView(state, seen, now_s) {
   const left = state.stage === "left";
   return [
     h("h1", {}, left ? "Thank you, that was it" : "Your cart"),
     left ? h("p", { class: "soft" }, "You have left the store. The receipt is being made.") : null,
+    markView(state),
+    left && state.review_until_s ? reviewNote(state, now_s) : null,
+    noticeCards(state.notices),
     state.lines.length
       ? h("ul", { class: "card lines", id: "cart", "aria-label": "Your cart" },
           state.lines.map((line) => lineItem(line, state.currency, { seen })))
@@ -157,6 +169,12 @@ function cartView(state, seen) {
     state.unclear
       ? h("p", { class: "card amber", id: "unclear" },
           `We are checking ${items(state.unclear)}. If we cannot be sure, it is free.`)
+      : null,
+    state.saved_minor ? h("div", { class: "card" }, savedSum(state)) : null,
+    state.money?.refused_extra
+      ? h("p", { class: "card amber", id: "no-more" },
+          `Your card reserves no more than ${money(state.hold_minor, state.currency)}. ` +
+          "What you take above that you will owe.")
       : null,
     h("div", { class: "card sum" }, h("span", {}, left ? "Total" : "So far"),
       h("strong", { id: "total" }, money(state.total_minor, state.currency))),
@@ -187,8 +205,11 @@ function lineItem(line, currency, { seen = null, refunded = 0 } = {}) {
   const total = money(line.total_minor, currency);
   const under = [];
   if (line.quantity > 1) under.push(`${money(line.unit_price_minor, currency)} each`);
+  if (line.discount_minor) {
+    under.push(`${(line.offers ?? []).join(", ")}: −${money(line.discount_minor, currency)}`);
+  }
   if (refunded) {
-    under.push(`${items(refunded)} given back: −${money(refunded * line.unit_price_minor, currency)}`);
+    under.push(`${items(refunded)} given back: −${money(givenBack(line, refunded), currency)}`);
   }
   return h("li", { class: seen && !seen.has(keyOf(line)) ? "fresh" : null },
     h("span", { class: "count" }, `${line.quantity}×`),
@@ -197,7 +218,41 @@ function lineItem(line, currency, { seen = null, refunded = 0 } = {}) {
     under.length ? h("span", { class: "under" }, under.join(" · ")) : null);
 }
 
-function receiptView(state) {
+/** What so many pieces of a line brought back: their share of what was paid, rounded half up. */
+export function givenBack(line, count) {
+  const left = line.quantity - count;
+  return line.total_minor - Math.floor(
+    (2 * line.total_minor * left + line.quantity) / (2 * line.quantity));
+}
+
+/** Goods that are not simply sold, each as a card; `name` and `reason` are only ever text. */
+export function noticeCards(notices) {
+  const words = {
+    id: (row) => ["amber", `${row.name} is sold from ${row.age_min} on. Please show an ID to the staff.`],
+    closed: (row) => ["red", `${row.name} is not for sale now${because(row)}. Please put it back; it is not charged.`],
+    recalled: (row) => ["red", `${row.name} was called back${because(row)}. Please put it back; it is not charged.`],
+    hand_back: (row) => ["red", `${count(row)}${row.name} could not be sold and was not charged. Please hand it back.`],
+    recalled_bought: (row) => ["red", `${row.name} was called back${because(row)}. Do not use it; bring it back to us.`],
+  };
+  return (notices ?? []).filter((row) => words[row.kind]).map((row) => {
+    const [look, text] = words[row.kind](row);
+    return h("p", { class: `card ${look} notice`, role: "alert", "data-kind": row.kind }, text);
+  });
+}
+
+const count = (row) => (row.quantity > 1 ? `${row.quantity} × ` : "");
+const because = (row) =>
+  [row.reason ? `: ${row.reason}` : "", row.batch ? ` (batch ${row.batch})` : ""].join("");
+
+function savedSum(state) {
+  return state.saved_minor
+    ? h("div", { class: "sum" }, h("span", {}, "Saved"),
+        h("span", { class: "money", id: "saved" }, money(state.saved_minor, state.currency)))
+    : null;
+}
+
+function receiptView(state, parts) {
+  const { now_s = 0, tip = null, pay = null } = parts;
   const { receipt, currency } = state;
   const back = new Map(receipt.refunded.map((row) => [row.line, row.quantity]));
   const due_minor = receipt.total_minor - receipt.refunded_minor;
@@ -207,6 +262,8 @@ function receiptView(state) {
     h("h1", {}, state.lines.length ? "Your receipt" : "Nothing taken, nothing charged"),
     h("p", { class: "soft" }, `${receipt.store} · ${new Date(1000 * receipt.settled_s).toLocaleString("en",
       { dateStyle: "medium", timeStyle: "short" })}`),
+    markView(state),
+    noticeCards(state.notices),
     receipt.not_charged
       ? h("p", { class: "card amber", id: "free" }, "We weren't sure, so it is free: ",
           `${items(receipt.not_charged)} not charged.`)
@@ -217,20 +274,68 @@ function receiptView(state) {
             lineItem(line, currency, { refunded: back.get(line.line) ?? 0 }))))
       : null,
     h("div", { class: "card" },
+      savedSum(state),
       receipt.refunded_minor ? sums("given-back", "Given back", -receipt.refunded_minor) : null,
       h("div", { class: "sum" }, h("span", {}, "Total"),
         h("strong", { id: "total" }, money(due_minor, currency))),
       receipt.captured_minor ? sums("paid", "Charged to your wallet", receipt.captured_minor) : null,
-      !receipt.paid && due_minor > receipt.debt_minor
+      split(state),
+      state.money?.on_tab_minor
+        ? sums("on-tab", "Collected later, with other small visits", state.money.on_tab_minor) : null,
+      !receipt.paid && !state.money?.on_tab_minor && due_minor > receipt.debt_minor
         ? h("p", { class: "soft" }, "The charge is on its way to your wallet.") : null),
-    receipt.debt_minor
-      ? h("p", { class: "card red", id: "debt" },
-          `${money(receipt.debt_minor, currency)} were above what was reserved. ` +
-          "You owe this amount; it was not charged.")
-      : null,
+    receipt.debt_minor ? debtCard(state, pay) : null,
+    tipCard(state, { now_s, tip }),
     receipt.vat.length ? vatTable(receipt, currency) : null,
+    ...afterView(state, parts),
     h("p", { class: "soft" }, "After this receipt corrections only go down."),
   ];
+}
+
+/** Which sources paid, if it was not the card alone. */
+function split(state) {
+  const names = { card: "your card", stored: "your balance", gift: "a gift card" };
+  const paid = (state.money?.sources ?? []).filter((part) => part.captured_minor && part.purpose !== "tip");
+  if (!paid.some((part) => part.source !== "card")) return null;
+  return h("p", { class: "soft", id: "split" }, paid.map((part) =>
+    `${money(part.captured_minor, state.currency)} from ${names[part.source]}`).join(" · "));
+}
+
+/** A button that asks the store once and says what it answered. */
+function asking(id, text, ask) {
+  const told = h("p", { class: "soft", role: "alert" });
+  const button = h("button", { type: "button", id }, text);
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    told.textContent = await ask();
+    button.disabled = told.textContent === "";
+  });
+  return [button, told];
+}
+
+function debtCard(state, pay) {
+  const { receipt, currency } = state;
+  const amount = money(receipt.debt_minor, currency);
+  return h("div", { class: "card red", id: "debt" },
+    h("p", {}, `${amount} were above what was reserved. ` + (state.money?.paying
+      ? "They are being charged." : "You owe this amount; it was not charged.")),
+    pay && !state.money?.paying ? asking("pay-debt", `Pay ${amount} now`, pay) : null);
+}
+
+const TIPS_MINOR = [50, 100, 200];
+
+function tipCard(state, { now_s, tip }) {
+  const paid = state.money ?? {};
+  if (paid.tip_minor) {
+    return h("p", { class: "card", id: "tipped" }, paid.tip_paid_minor
+      ? `Thank you for the tip: ${money(paid.tip_paid_minor, state.currency)}.`
+      : paid.tip_open ? "Your tip is on its way." : "Your card refused the tip. Nothing was charged for it.");
+  }
+  if (!tip || !paid.tip_minor_max || now_s > paid.tip_until_s) return null;
+  return h("div", { class: "card", id: "tips" },
+    h("h2", {}, "Something for the staff?"),
+    h("div", { class: "tips" }, TIPS_MINOR.filter((minor) => minor <= paid.tip_minor_max).map((minor) =>
+      h("div", {}, asking(`tip-${minor}`, money(minor, state.currency), () => tip(minor))))));
 }
 
 function vatTable(receipt, currency) {

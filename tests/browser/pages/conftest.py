@@ -8,6 +8,7 @@ begins after the one before it ended: the hub has settled what was before.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import math
 import os
@@ -241,7 +242,15 @@ class Story:
 
     # ------------------------------------------------------------ the shelf
 
-    def take(self, name: str, slot_id: str, quantity: int = 1, *, unsure: bool = False) -> str:
+    def take(
+        self,
+        name: str,
+        slot_id: str,
+        quantity: int = 1,
+        *,
+        unsure: bool = False,
+        evidence: tuple[m.Evidence, ...] = (),
+    ) -> str:
         """A hand takes something (or puts it back, below zero); unsure: it may be the neighbour."""
         slot = next(row for row in self.layout.slots if row.slot_id == slot_id)
         bay = next(row for row in self.layout.bays if row.bay_id == slot.bay_id)
@@ -255,12 +264,22 @@ class Story:
         for _ in range(4):
             self._tell({})
         reach = self._reach(name, slot, bay, quantity, t_in_s, unsure)
-        self.shelf.say(reach.model_copy(update={"reach_id": reach_id}))
+        self.shelf.say(reach.model_copy(update={"reach_id": reach_id, "evidence": evidence}))
         for _ in range(6):
             self._tell({})
         self.watermark()
         self.committed()
         return reach_id
+
+    def strip(self, jpeg: bytes) -> m.Evidence:
+        """Evidence that this story's shelf node has: before, during and after in one picture."""
+        return m.Evidence(
+            evidence_id=f"{self._prefix}-{self._reaches + 1}",
+            sha256=hashlib.sha256(jpeg).hexdigest(),
+            media_type="image/jpeg",
+            bytes=len(jpeg),
+            expires_s=time.monotonic() + 3600.0,
+        )
 
     @staticmethod
     def _place_m(slot: Slot, unsure: bool) -> float:
@@ -431,6 +450,15 @@ class Store:
         }
         url = f"{self.hub_url}/api/v1/staff/refunds"
         until(lambda: httpx.post(url, json=body).status_code == 200, "the refund to be taken")
+
+    def send_evidence(self, evidence: m.Evidence, jpeg: bytes) -> None:
+        """The shelf node sends a piece as soon as the hub has asked for it."""
+        url = f"{self.hub_url}/api/v1/nodes/node-shelf/evidence/{evidence.evidence_id}"
+        headers = {"Authorization": f"Bearer {NODE_TOKEN}"}
+        until(
+            lambda: httpx.put(url, content=jpeg, headers=headers).status_code == 204,
+            "the hub to ask for evidence",
+        )
 
     @staticmethod
     def picture(text: str) -> bytes:

@@ -1,0 +1,134 @@
+"""Receipts: as a page by the phone's token, as JSON, as PDF, and by e-mail."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from hub.api.aftercare import Aftercare, Token, VisitId
+from hub.api.auth import StaffAuth, check_origin
+from hub.receipts import outbox
+from hub.receipts.document import Receipt, as_json
+from hub.receipts.page import receipt_html
+
+__all__ = ["receipt_routes"]
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'"
+)
+_PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+
+
+class MailWish(BaseModel):
+    """Where a receipt should go. The same `mail_id` again sends nothing twice."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    address: Annotated[SecretStr, Field(min_length=3, max_length=254)]
+    mail_id: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_-]{8,40}$")] = None
+
+
+class MailState(BaseModel):
+    """How a mail stands; without its address."""
+
+    mail_id: str
+    state: str
+
+
+class Mails(BaseModel):
+    """All mails of a receipt."""
+
+    available: bool
+    mails: list[MailState]
+
+
+def receipt_routes(aftercare: Aftercare, auth: StaffAuth) -> APIRouter:
+    """Routes of phones and staff, and the page."""
+    router = APIRouter(tags=["receipts"])
+    settings = aftercare.settings
+
+    def of_token(token: str) -> Receipt:
+        visit, _account = aftercare.driver.visit_by_token(token)
+        return aftercare.errands.receipt(visit.visit_id)
+
+    @router.get("/receipt/{token}", response_class=HTMLResponse, include_in_schema=False)
+    def page(token: Token) -> HTMLResponse:
+        """The receipt as a page that prints; the link stays good."""
+        html = receipt_html(
+            of_token(token),
+            pdf_url=f"/api/v1/phones/{token}/receipt.pdf",
+            seller=settings.receipt_seller,
+            zone=settings.time_zone,
+        )
+        return HTMLResponse(html, headers={**_PRIVATE, "Content-Security-Policy": POLICY})
+
+    @router.get("/api/v1/phones/{token}/receipt")
+    def document(token: Token, response: Response) -> dict[str, Any]:
+        """The receipt as JSON; 422 before the settlement."""
+        response.headers.update(_PRIVATE)
+        return as_json(of_token(token))
+
+    @router.get("/api/v1/phones/{token}/receipt.pdf")
+    def pdf(token: Token) -> Response:
+        """The receipt as PDF."""
+        return _pdf(aftercare, of_token(token))
+
+    @router.get(
+        "/api/v1/staff/visits/{visit_id}/receipt.pdf",
+        dependencies=[Depends(auth.needs("clerk"))],
+    )
+    def staff_pdf(visit_id: VisitId) -> Response:
+        """The receipt of a visit, for a shopper who asks at the desk."""
+        return _pdf(aftercare, aftercare.errands.receipt(visit_id))
+
+    _mail_routes(router, aftercare)
+    return router
+
+
+def _mail_routes(router: APIRouter, aftercare: Aftercare) -> None:
+    driver = aftercare.driver
+
+    @router.post("/api/v1/phones/{token}/receipt/mails", status_code=202)
+    def mail(request: Request, token: Token, wish: MailWish) -> MailState:
+        """Sends the receipt by e-mail. The address is erased once that is done."""
+        check_origin(request)
+        if aftercare.errands.sender is None:
+            raise HTTPException(409, "this store sends no e-mail; save the receipt as PDF")
+        client = request.client.host if request.client is not None else "unknown"
+        if aftercare.mails.spent(client):
+            raise HTTPException(429, "too many mails from here; wait a minute")
+        aftercare.mails.count(client)
+        visit, _account = driver.visit_by_token(token)
+        aftercare.errands.receipt(visit.visit_id)
+        # A phone's own key is good within its visit only.
+        mail_id = f"{visit.visit_id}-{wish.mail_id or secrets.token_hex(8)}"[:64]
+        address = wish.address.get_secret_value()
+        driver.read(
+            lambda hub: outbox.enqueue(hub.store, mail_id, visit.visit_id, address, driver.now())
+        )
+        return MailState(mail_id=mail_id, state="waiting")
+
+    @router.get("/api/v1/phones/{token}/receipt/mails")
+    def mails(token: Token, response: Response) -> Mails:
+        """Whether this store sends e-mail, and how the mails of this receipt stand."""
+        response.headers.update(_PRIVATE)
+        visit, _account = driver.visit_by_token(token)
+        rows = driver.read(lambda hub: outbox.state_of(hub.store, visit.visit_id))
+        return Mails(
+            available=aftercare.errands.sender is not None,
+            mails=[MailState(mail_id=row["mail_id"], state=row["state"]) for row in rows],
+        )
+
+
+def _pdf(aftercare: Aftercare, receipt: Receipt) -> Response:
+    name = f"receipt-{receipt.number}.pdf"
+    return Response(
+        aftercare.printer.render(receipt),
+        media_type="application/pdf",
+        headers={**_PRIVATE, "Content-Disposition": f'inline; filename="{name}"'},
+    )

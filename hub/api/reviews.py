@@ -1,0 +1,82 @@
+"""Reviews: the queue of unclear lines, staff's decisions, and what waits how long."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from hub.api.aftercare import Aftercare, actor
+from hub.api.auth import StaffAuth
+from hub.api.evidence import shown
+from hub.command import Reply
+from hub.effects import us
+from hub.review.commands import DecideReview, SetAftercare
+from hub.review.policy import policy_of
+from hub.review.service import review_list
+
+__all__ = ["review_routes"]
+
+
+def review_routes(aftercare: Aftercare, auth: StaffAuth) -> APIRouter:
+    """Routes of staff."""
+    router = APIRouter(prefix="/api/v1/staff", tags=["review"])
+    driver = aftercare.driver
+
+    @router.get("/reviews", dependencies=[Depends(auth.needs("viewer", "read:review"))])
+    def queue(response: Response) -> dict[str, Any]:
+        """Visits with unclear lines, those that wait first, each with its evidence; and the hub's
+        time, for countdowns."""
+        response.headers["Cache-Control"] = "no-store"
+        rows = driver.read(lambda hub: review_list(hub.core.state))
+        reaches = [line["reach_id"] for row in rows for line in (*row["lines"], *row["late"])]
+        pictures = shown(aftercare, list(dict.fromkeys(reaches)))
+        for row in rows:
+            own = {line["reach_id"] for line in (*row["lines"], *row["late"])}
+            row["evidence"] = [one for one in pictures if one["reach_id"] in own]
+        policy = driver.read(lambda hub: policy_of(hub.core.state))
+        return {
+            "now_s": driver.now(),
+            "visits": rows,
+            "policy": {name: getattr(policy, name) for name in policy.__slots__},
+        }
+
+    @router.post("/reviews/decide", dependencies=[Depends(auth.needs("clerk"))])
+    def decide(request: Request, body: DecideReview) -> Reply:
+        """Confirms an explanation that vision named, or that nothing was taken."""
+        line = _line(aftercare, body)
+        reply = driver.command(body.model_copy(update={"by": actor(request)}))
+        if not reply.repeated and line is not None:
+            _keep_truth(aftercare, body, line)
+        return reply
+
+    @router.post("/aftercare", dependencies=[Depends(auth.needs("manager"))])
+    def set_aftercare(request: Request, body: SetAftercare) -> Reply:
+        """How long reviews wait and which disputes are refunded at once; 0 turns a part off."""
+        return driver.command(body.model_copy(update={"by": actor(request)}))
+
+    return router
+
+
+def _line(aftercare: Aftercare, body: DecideReview) -> dict[str, Any] | None:
+    """The unclear line a decision is about, as it was before."""
+    for row in aftercare.driver.read(lambda hub: review_list(hub.core.state)):
+        if row["visit_id"] == body.visit_id:
+            for line in (*row["lines"], *row["late"]):
+                if (line["reach_id"], line["line"]) == (body.reach_id, body.line):
+                    found: dict[str, Any] = line
+                    return found
+    return None
+
+
+def _keep_truth(aftercare: Aftercare, body: DecideReview, line: dict[str, Any]) -> None:
+    """Training truth, only where the setting says so."""
+    if aftercare.training is None:
+        return
+    pictures = []
+    for row in shown(aftercare, [body.reach_id]):
+        found = aftercare.desk.read(row["sha256"])
+        if found is not None:
+            pictures.append((row["sha256"], found[1], found[0]))
+    choice = None if body.choice is None else body.choice.model_dump()
+    aftercare.training.keep(line, choice, pictures, decided_us=us(aftercare.driver.now()))

@@ -1,0 +1,51 @@
+"""Messages that were refused, and why: kept for people to look at, in bounds."""
+
+from __future__ import annotations
+
+from hub.effects import us
+from hub.store.rows import Row, printable
+
+__all__ = ["PER_MINUTE_MAX", "DeadLetters", "kind_of"]
+
+BYTES_MAX = 65_536
+REASON_MAX = 2_000
+TOPIC_MAX = 512
+PER_MINUTE_MAX = 1_000
+"""Kept a minute of hub time, so that a stolen node cannot fill the disk; the rest is counted."""
+
+
+class DeadLetters:
+    """Makes their rows."""
+
+    def __init__(self) -> None:
+        self._minute = 0
+        self._kept = 0
+
+    def row(self, name: str, payload: bytes, now_s: float, reason: str) -> Row | None:
+        """The row of a refused message; None if enough are kept for this minute."""
+        minute = int(now_s // 60)
+        if minute != self._minute:
+            self._minute, self._kept = minute, 0
+        if self._kept >= PER_MINUTE_MAX:
+            return None
+        self._kept += 1
+        return {
+            "at_us": us(now_s),
+            "topic": printable(name[:TOPIC_MAX]),
+            "reason": printable(reason[:REASON_MAX]),
+            "size": len(payload),
+            "payload": payload[:BYTES_MAX],
+        }
+
+
+def kind_of(reason: str) -> str:
+    """The class of a reason, for counting: revoked, unknown, forged, broke_rules or malformed."""
+    for words, kind in (
+        ("is revoked", "revoked"),
+        ("expected a node of the store file", "unknown"),
+        ("on its topic, got", "forged"),
+        ("broke the rules", "broke_rules"),
+    ):
+        if words in reason:
+            return kind
+    return "malformed"

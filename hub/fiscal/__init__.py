@@ -1,0 +1,1 @@
+"""The fiscal journal: what was sold and corrected, chained, signed, closed by day, archived."""

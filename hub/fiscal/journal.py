@@ -1,0 +1,321 @@
+"""The fiscal journal of a store: fed from the ledger, signed, closed, checked.
+
+    journal = FiscalJournal(store, layout, load_key(path), France())
+    journal.catch_up(now_us)          # as often as you like; what is there is not made again
+
+It follows the ledger's hash chain as it reads it, and refuses to go on behind a row that was
+edited: a technical entry names it first. Whoever else feeds the same journal at the same time
+loses the race for a number and reads again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from sqlalchemy import select
+
+from contracts.store_file import StoreFile
+from hub.chain import canonical
+from hub.errors import ChainBrokenError, FiscalError, StoreWriteError
+from hub.fiscal.keys import valid_signature
+from hub.fiscal.model import (
+    Draft,
+    Entry,
+    FiscalProfile,
+    Kind,
+    Signer,
+    State,
+    begun,
+    days_between,
+    next_entry,
+    resumed,
+    signed,
+)
+from hub.fiscal.tables import fiscal_entries as table
+from hub.reports.books import Booked, booked
+from hub.reports.period import day_of, zone_of
+from hub.store import tables as t
+from hub.store.rows import Rows
+from hub.store.service import Store
+
+__all__ = ["FINDINGS_MAX", "FiscalJournal", "check_journal", "entries_of", "read_entry", "state_of"]
+
+BATCH = 200
+"""Entries a commit."""
+CLOSE_AFTER_US = 15 * 60 * 1_000_000
+"""A day is closed so long after its end, when nothing of it can still be under way."""
+DAYS_MAX = 3_660
+"""More days than this between two entries are a wrong clock, not a store that rested."""
+FINDINGS_MAX = 100
+
+
+class FiscalJournal:
+    """Feeds one store's journal. Not thread-safe; FiscalError if the key is not the journal's."""
+
+    def __init__(
+        self, store: Store, layout: StoreFile, signer: Signer, profile: FiscalProfile
+    ) -> None:
+        self._store = store
+        self._layout = layout
+        self._signer = signer
+        self._profile = profile
+        self._zone = zone_of(layout)
+        self._rows: list[Entry] = []
+        self._state = begun()
+        self._seen = 0
+        self._read()
+
+    def catch_up(self, now_us: int) -> int:
+        """Makes the entries that are missing, closings of days that are over included; returns
+        how many. ChainBrokenError if a row of the ledger was edited."""
+        self._read()
+        before = self._state.number
+        try:
+            self._feed(now_us)
+            self._flush()
+        except StoreWriteError:
+            # Somebody else was quicker, or the database is away: what is stored decides.
+            self._read()
+            if self._state.number == before:
+                raise
+        return self._state.number - before
+
+    def note(self, source: str, what: str, now_us: int, **more: object) -> bool:
+        """A technical entry; False if there is one of that source already."""
+        self._read()
+        if self._state.day is None or self._known(source):
+            return False
+        self._add(source, "technical", now_us, {"what": what, **more})
+        self._flush()
+        return True
+
+    # -- feeding --------------------------------------------------------------------------
+
+    def _feed(self, now_us: int) -> None:
+        if self._state.number == 0:
+            self._open(now_us)
+        self._unbroken(now_us)
+        for item in booked(self._store, after=self._seen):
+            if _taxed(item):
+                self._close_before(day_of(item.at_us, self._zone), item.at_us)
+                self._sale(item)
+            self._seen = item.number
+            if len(self._rows) >= BATCH:
+                self._flush()
+        self._close_before(day_of(now_us - CLOSE_AFTER_US, self._zone), now_us)
+
+    def _open(self, now_us: int) -> None:
+        first = next(booked(self._store), None)
+        at_us = now_us if first is None else first.at_us
+        layout = self._layout
+        self._add(
+            "technical:opened",
+            "technical",
+            at_us,
+            {
+                "what": "opened",
+                "profile": self._profile.name,
+                "store_id": layout.store_id,
+                "name": layout.name,
+                "currency": layout.currency,
+                "zone": str(self._zone),
+                "public_key": self._signer.public_key,
+                "software": _software(),
+            },
+        )
+
+    def _unbroken(self, now_us: int) -> None:
+        """Follows what is new in the ledger; an edited row is named in the journal first."""
+        (events, _hash), (transactions, _head) = self._store.heads()
+        try:
+            self._store.verify(after_event=events, after_transaction=min(self._seen, transactions))
+        except ChainBrokenError as error:
+            digest = hashlib.sha256(str(error).encode()).hexdigest()[:16]
+            source = f"technical:broken:{digest}"
+            if not self._known(source):
+                self._add(source, "technical", now_us, {"what": "broken", "row": str(error)})
+                self._flush()
+            raise
+
+    def _sale(self, item: Booked) -> None:
+        net, vat = item.moved("revenue"), item.moved("vat")
+        sale = sum(net.values()) + sum(vat.values()) <= 0
+        sign = -1 if sale else 1
+        rates = {
+            rate: [sign * net.get(rate, 0), sign * vat.get(rate, 0)]
+            for rate in sorted({*net, *vat})
+        }
+        body: dict[str, Any] = {
+            "ledger": item.number,
+            "ledger_hash": item.hash,
+            "tx_id": item.tx_id,
+            "booked_us": item.at_us,
+            "booked_as": item.kind,
+            "visit_id": item.visit_id,
+            "currency": item.currency,
+            "gross_minor": sum(net + vat for net, vat in rates.values()),
+            "rates": rates,
+        }
+        if sale:
+            body["lines"] = self._lines(item.visit_id)
+        self._add(f"ledger:{item.number}", "ticket" if sale else "correction", item.at_us, body)
+
+    def _lines(self, visit_id: str) -> list[list[object]]:
+        """The receipt's lines: GTIN, name, quantity, unit price, rate, total."""
+        line = t.receipt_lines
+        return [
+            [row["gtin"], row["name"], row["quantity"], row["unit_price_minor"],
+             row["vat_rate"], row["total_minor"]]
+            for row in self._store.select(
+                select(line).where(line.c.visit_id == visit_id).order_by(line.c.line)
+            )
+        ]  # fmt: skip
+
+    def _close_before(self, day: date, now_us: int) -> None:
+        """Closes every day before this one that is still open."""
+        open_day = self._state.day
+        if open_day is None or (day - date.fromisoformat(open_day)).days > DAYS_MAX:
+            raise FiscalError(f"expected a day near {open_day}, the clock says {day}; mend it")
+        for over in list(days_between(open_day, day)):
+            closings = self._profile.closings(over)
+            for closing in closings:
+                self._add(
+                    f"closing:{closing.level}:{closing.period}",
+                    "closing",
+                    now_us,
+                    {
+                        "level": closing.level,
+                        "period": closing.period,
+                        "closed": self._state.totals[closing.level],
+                        "ledger": self._seen,
+                        **({"ends_day": True} if closing == closings[-1] else {}),
+                    },
+                )
+
+    def _add(self, source: str, kind: Kind, at_us: int, body: Mapping[str, Any]) -> None:
+        day = self._state.day or day_of(at_us, self._zone).isoformat()
+        draft = Draft(source, kind, at_us, day, json.loads(canonical(body)))
+        entry, self._state = next_entry(self._state, draft, self._signer.sign)
+        self._rows.append(entry)
+
+    # -- storing --------------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        rows = Rows()
+        for entry in self._rows:
+            row = {
+                **entry.row(),
+                "body": canonical(entry.body),
+                "previous_hash": entry.previous_hash,
+                "hash": entry.hash,
+                "signature": entry.signature,
+            }
+            rows.insert(table, row)
+        self._rows = []
+        if rows:
+            self._store.write(rows)
+
+    def _read(self) -> None:
+        """Where the stored journal stands."""
+        self._rows = []
+        last = next(entries_of(self._store, last=True), None)
+        if last is None:
+            self._state, self._seen = begun(), 0
+            return
+        if not valid_signature(self._signer.public_key, last.hash, last.signature):
+            raise FiscalError(
+                f"expected the key that signed entry {last.number} of the journal, got another; "
+                "give the file that `sortie hub fiscal init` made for this store"
+            )
+        if last.number != self._state.number or last.hash != self._state.head:
+            self._state = resumed(last)
+            self._seen = _ledger_seen(self._store)
+
+    def _known(self, source: str) -> bool:
+        found = self._store.select(select(table.c.number).where(table.c.source == source))
+        return bool(found) or any(entry.source == source for entry in self._rows)
+
+
+def check_journal(store: Store) -> Iterator[str]:
+    """What is wrong with a stored journal, and where the ledger is not what it signed."""
+    state, public_key = begun(), ""
+    tickets: dict[int, str] = {}
+    for entry in entries_of(store):
+        if entry.number == 1:
+            public_key = str(entry.body.get("public_key", ""))
+        state, faults = signed(entry, state, public_key, valid_signature)
+        yield from faults
+        if entry.kind in ("ticket", "correction"):
+            tickets[int(entry.body["ledger"])] = str(entry.body["ledger_hash"])
+    if state.number == 0:
+        return
+    seen = max(tickets, default=0)
+    for item in booked(store):
+        expected = tickets.pop(item.number, None)
+        if expected is None and _taxed(item) and item.number <= seen:
+            yield f"ledger transaction {item.number}: it has no entry in the fiscal journal"
+        elif expected is not None and expected != item.hash:
+            yield (
+                f"ledger transaction {item.number}: expected hash {expected}, which the fiscal "
+                f"journal signed, the row has {item.hash}; it was changed after it was written"
+            )
+    for number in tickets:
+        yield f"ledger transaction {number}: the fiscal journal signed it, and it is gone"
+
+
+def entries_of(
+    store: Store, *, first: int = 1, until: int | None = None, last: bool = False
+) -> Iterator[Entry]:
+    """Stored entries in their order; with `last` only the newest one."""
+    if last:
+        rows = store.select(select(table).order_by(table.c.number.desc()).limit(1))
+        yield from map(read_entry, rows)
+        return
+    while until is None or first <= until:
+        page = store.select(
+            select(table).where(table.c.number >= first).order_by(table.c.number).limit(BATCH)
+        )
+        for row in page:
+            if until is None or row["number"] <= until:
+                yield read_entry(row)
+        if len(page) < BATCH:
+            return
+        first = page[-1]["number"] + 1
+
+
+def read_entry(row: Mapping[str, Any]) -> Entry:
+    """An entry from a stored row; its body is JSON text there."""
+    body = row["body"]
+    return Entry(**{**row, "body": json.loads(body) if isinstance(body, str) else body})
+
+
+def state_of(entry: Entry | None) -> State:
+    """Where a journal stands after an entry; None: before the first."""
+    return begun() if entry is None else resumed(entry)
+
+
+def _ledger_seen(store: Store) -> int:
+    """The ledger's transaction that the newest entry with one names."""
+    found = store.select(
+        select(table.c.body)
+        .where(table.c.kind.in_(("ticket", "correction", "closing")))
+        .order_by(table.c.number.desc())
+        .limit(1)
+    )
+    return int(json.loads(found[0]["body"])["ledger"]) if found else 0
+
+
+def _taxed(item: Booked) -> bool:
+    return item.phase == "posted" and bool(item.moved("revenue") or item.moved("vat"))
+
+
+def _software() -> str:
+    try:
+        return f"sortie-store {version('sortie-store')}"
+    except PackageNotFoundError:
+        return "sortie-store"

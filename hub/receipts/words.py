@@ -1,0 +1,42 @@
+"""Money, rates and times as a receipt says them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+__all__ = ["amount", "at", "lines_of", "rate"]
+
+_PLACES = {"JPY": 0, "KRW": 0, "ISK": 0, "CLP": 0, "KWD": 3, "BHD": 3, "TND": 3, "JOD": 3, "OMR": 3}
+
+
+def amount(minor: int, currency: str) -> str:
+    """Minor units without the currency's name.
+
+    >>> amount(1456, "EUR"), amount(-5, "EUR"), amount(300, "JPY")
+    ('14.56', '-0.05', '300')
+    """
+    places = _PLACES.get(currency, 2)
+    whole, rest = divmod(abs(minor), 10**places)
+    text = f"{whole:,}" + (f".{rest:0{places}d}" if places else "")
+    return f"-{text}" if minor < 0 else text
+
+
+def rate(text: str) -> str:
+    """A VAT rate in per cent.
+
+    >>> rate("0.1900"), rate("0.0550")
+    ('19 %', '5.5 %')
+    """
+    return f"{100 * float(text):.2f}".rstrip("0").rstrip(".") + " %"
+
+
+def at(at_us: int, zone: str) -> str:
+    """A moment in the store's time zone, to the minute."""
+    moment = datetime.fromtimestamp(at_us / 1e6, UTC).astimezone(ZoneInfo(zone))
+    return moment.strftime("%Y-%m-%d %H:%M %Z")
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a setting that may have several."""
+    return [line.strip() for line in text.replace("\\n", "\n").splitlines() if line.strip()]

@@ -1,0 +1,1 @@
+"""Reports that are read from the ledger: VAT of a day, and whether the gateway agrees."""

@@ -1,0 +1,82 @@
+"""The ledger as reports read it: transactions of a period with their entries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, select
+
+from contracts.store_file import StoreFile
+from hub.errors import StoreError
+from hub.store import tables as t
+from hub.store.service import Store
+
+__all__ = ["Booked", "booked", "layout_of"]
+
+CHUNK = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """One transaction of the ledger; debits positive, times in microseconds."""
+
+    number: int
+    tx_id: str
+    at_us: int
+    phase: str
+    kind: str
+    visit_id: str
+    currency: str
+    hash: str
+    entries: tuple[tuple[str, int], ...]
+
+    def moved(self, kind: str) -> Mapping[str, int]:
+        """What moved on accounts of a kind such as "vat", by what follows the colon."""
+        sums: dict[str, int] = {}
+        for account, amount in self.entries:
+            name, _, rest = account.partition(":")
+            if name == kind:
+                sums[rest] = sums.get(rest, 0) + amount
+        return sums
+
+
+def booked(
+    store: Store, *, begins_us: int = 0, ends_us: int = 2**62, after: int = 0
+) -> Iterator[Booked]:
+    """Transactions of a time, from a number on, in the order of their numbers."""
+    tx, entry = t.ledger_transactions, t.ledger_entries
+    while True:
+        page = store.select(
+            select(tx)
+            .where(and_(tx.c.number > after, tx.c.at_us >= begins_us, tx.c.at_us < ends_us))
+            .order_by(tx.c.number)
+            .limit(CHUNK)
+        )
+        if not page:
+            return
+        first, after = page[0]["number"], page[-1]["number"]
+        entries: dict[int, list[tuple[str, int]]] = {}
+        for row in store.select(
+            select(entry)
+            .where(entry.c.number.between(first, after))
+            .order_by(entry.c.number, entry.c.line)
+        ):
+            entries.setdefault(row["number"], []).append((row["account"], row["amount_minor"]))
+        for row in page:
+            yield _as_booked(row, tuple(entries.get(row["number"], ())))
+
+
+def _as_booked(row: Mapping[str, Any], entries: tuple[tuple[str, int], ...]) -> Booked:
+    names = ("number", "tx_id", "at_us", "phase", "kind", "visit_id", "currency", "hash")
+    return Booked(**{name: row[name] for name in names}, entries=entries)
+
+
+def layout_of(store: Store) -> StoreFile:
+    """The store file that the database was last written under."""
+    snapshot = store.snapshot()
+    if snapshot is None:
+        raise StoreError("expected a hub's database with a snapshot, it has none: no hub began it")
+    return StoreFile.model_validate(json.loads(snapshot.state)["layout"])

@@ -1,0 +1,109 @@
+"""Reports from a hub's database: what the command line and the staff pages both show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from contracts.store_file import StoreFile
+from hub.fiscal.journal import entries_of
+from hub.reports.books import booked
+from hub.reports.period import period_of, zone_of
+from hub.reports.reconcile import (
+    Belief,
+    Reconciliation,
+    beliefs,
+    reconcile,
+    settled_meanwhile,
+)
+from hub.reports.vat import VatReport, vat_report
+from hub.store import tables as t
+from hub.store.service import Store
+from hub.wallet.gateway import HoldLister, PaymentGateway
+
+__all__ = ["Books", "books_of", "compare", "fiscal_status", "vat_of"]
+
+
+def vat_of(store: Store, layout: StoreFile, day: str) -> VatReport:
+    """The VAT of a day, month or year of the store. RejectedError if it is none."""
+    zone = zone_of(layout)
+    period = period_of(day, zone)
+    rows = booked(store, begins_us=period.begins_us, ends_us=period.ends_us)
+    return vat_report(
+        rows, period, store_id=layout.store_id, currency=layout.currency, zone=str(zone)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What the books say at one moment."""
+
+    believed: dict[str, Belief]
+    clearing_minor: int
+
+
+def books_of(store: Store) -> Books:
+    """What the books say of every hold, and of the money at the gateway."""
+    return Books(_believed(store), _clearing(store))
+
+
+def compare(read: Callable[[], Books], gateway: PaymentGateway, currency: str) -> Reconciliation:
+    """Reads the books, then the gateway, then the books again: what moved meanwhile is on its
+    way. GatewayTimeoutError or GatewaySetupError if the gateway cannot be read."""
+    before = read()
+    holds = list(gateway.holds()) if isinstance(gateway, HoldLister) else None
+    totals = gateway.totals()
+    after = read()
+    return reconcile(
+        after.believed,
+        holds,
+        totals,
+        clearing_minor=after.clearing_minor,
+        currency=currency,
+        steady=settled_meanwhile(before.believed, after.believed),
+    )
+
+
+def _believed(store: Store) -> dict[str, Belief]:
+    """What the books say of every hold."""
+    attempts = store.select(select(t.gateway_attempts))
+    gone = [
+        str(json.loads(row["data"])["hold_key"])
+        for row in store.select(
+            select(t.events.c.data).where(t.events.c.kind == "gateway.hold_gone")
+        )
+    ]
+    return beliefs(attempts, gone)
+
+
+def _clearing(store: Store) -> int:
+    """What the gateway owes the store by the ledger, in minor units."""
+    return sum(
+        amount
+        for item in booked(store)
+        if item.phase == "posted"
+        for account, amount in item.entries
+        if account == "clearing"
+    )
+
+
+def fiscal_status(store: Store) -> dict[str, Any]:
+    """Where the fiscal journal stands; "entries" is 0 where none is kept."""
+    last = next(entries_of(store, last=True), None)
+    if last is None:
+        return {"entries": 0}
+    first = next(entries_of(store, until=1))
+    names = ("profile", "public_key", "currency", "zone")
+    return {
+        "entries": last.number,
+        "head": last.hash,
+        "at_us": last.at_us,
+        "day": last.day,
+        "perpetual_sales_minor": last.body["totals"]["perpetual"]["sales_minor"],
+        "totals": last.body["totals"],
+        **{name: first.body.get(name) for name in names},
+    }

@@ -1,0 +1,57 @@
+"""Tables of wallets, gift cards, and the sources that paid a visit. Projections of the state: what
+they say follows from the ledger and the journal. Secrets and codes are in neither, only hashes in
+the journal."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text
+
+from hub.store.tables import metadata
+
+__all__ = ["funding", "gift_cards", "wallets"]
+
+_ID = String(200)
+_BIG = BigInteger().with_variant(Integer(), "sqlite")
+
+funding = Table(
+    "funding",
+    metadata,
+    Column("key", _ID, primary_key=True),
+    Column("visit_id", _ID, nullable=False),
+    Column("payer", _ID, nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("purpose", String(16), nullable=False),
+    Column("account", _ID, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount_minor", _BIG, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("charged_minor", _BIG, nullable=False),
+    Column("captured_minor", _BIG, nullable=False),
+    Column("refunded_minor", _BIG, nullable=False),
+    Column("paid_by", _ID, nullable=False),
+    Index(None, "visit_id"),
+)
+wallets = Table(
+    "wallets",
+    metadata,
+    Column("payer", _ID, primary_key=True),
+    Column("opened_us", _BIG, nullable=False),
+    Column("sources", Text, nullable=False),
+    Column("stored_minor", _BIG, nullable=False),
+    Column("tab_minor", _BIG, nullable=False),
+    Column("debt_minor", _BIG, nullable=False),
+)
+gift_cards = Table(
+    "gift_cards",
+    metadata,
+    Column("card_id", _ID, primary_key=True),
+    Column("how", String(16), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount_minor", _BIG, nullable=False),
+    Column("left_minor", _BIG, nullable=False),
+    Column("issued_us", _BIG, nullable=False),
+    Column("expires_us", _BIG),
+    Column("blocked", Boolean, nullable=False),
+    Column("redeemed", Boolean, nullable=False),
+    Column("payer", _ID),
+)

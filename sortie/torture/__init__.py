@@ -1,0 +1,1 @@
+"""The whole hub under every fault there is, by seed. See docs/torture.md."""

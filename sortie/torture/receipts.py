@@ -1,0 +1,104 @@
+"""Receipts against the truth: what people took, as far as nodes could store it, at what price.
+
+A visit that says itself that something is not known (in review, lost) may charge less; none may
+charge what was never taken. Visits that were in the store when a clock jumped are not judged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sortie.torture.clients import Prices
+from sortie.torture.people import Shopper
+
+__all__ = ["CARTS", "NEVER_MORE", "PRICES", "Receipts"]
+
+PRICE_SLACK_S = 3.0
+"""Who took something so near to a change of its price may have seen either."""
+CARTS = "carts equal the truth"
+NEVER_MORE = "nobody pays for more than was taken"
+PRICES = "prices as at the pick"
+
+
+class Receipts:
+    """Judges all receipts of an export. `counts` by check, `findings` as (invariant, sentence)."""
+
+    def __init__(
+        self,
+        export: Mapping[str, Any],
+        shoppers: Sequence[Shopper],
+        prices: Prices,
+        *,
+        since_s: float,
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self.findings: list[tuple[str, str]] = []
+        self._prices = prices
+        self._decided = {
+            event["data"]["reach_id"]: event["data"]["t_us"] / 1e6 - since_s
+            for event in export["events"]
+            if event["kind"].startswith("decision.")
+        }
+        self._bound = {
+            event["visit_id"]: event["at_us"] / 1e6 - since_s
+            for event in export["events"]
+            if event["kind"] == "visit.bound"
+        }
+        owners = {one.visit_id: one for one in shoppers}
+        receipts = {row["visit_id"]: row for row in export["receipts"]}
+        for visit in export["visits"]:
+            one, receipt = owners.get(visit["visit_id"]), receipts.get(visit["visit_id"])
+            if one is not None and receipt is not None:
+                self._judge(one, visit, receipt)
+
+    def _judge(self, one: Shopper, visit: dict[str, Any], receipt: dict[str, Any]) -> None:
+        if one.dim:
+            self.counts[f"(carts not known: {one.dim})"] += 1
+            return
+        charged: Counter[str] = Counter()
+        for line in receipt["lines"]:
+            charged[line["gtin"]] += line["quantity"]
+            self._price(visit["visit_id"], line)
+        must, may = one.expected()
+        taken: Counter[str] = Counter()
+        for act in one.acts:
+            if act.quantity > 0 and act.told is not None:
+                taken[act.place.gtin] += act.quantity
+        name = f"visit {visit['visit_id']} of shopper {one.number}"
+        self.counts[NEVER_MORE] += 1
+        if charged - taken:
+            self.findings.append(
+                (NEVER_MORE, f"{name}: charged {dict(charged)}, took {dict(taken)}")
+            )
+        if visit["needs_review"] or visit["lost"]:
+            self.counts["(carts in review)"] += 1
+            return
+        first_s = min((act.t_out_s for act in one.acts if act.told is not None), default=math.inf)
+        if self._bound.get(visit["visit_id"], math.inf) > first_s:
+            # What was decided to be nobody's before may stay so: too little, never too much.
+            self.counts["(carts of whom the gateway let in late)"] += 1
+            return
+        self.counts[CARTS] += 1
+        if must - charged or charged - may:
+            up_to = f" to {dict(may)}" if may != must else ""
+            self.findings.append(
+                (CARTS, f"{name}: charged {dict(charged)}, expected {dict(must)}{up_to}")
+            )
+
+    def _price(self, visit_id: str, line: dict[str, Any]) -> None:
+        self.counts[PRICES] += 1
+        allowed: set[int] = set()
+        for reach in line["reaches"]:
+            if reach in self._decided:
+                allowed |= self._prices.at(line["gtin"], self._decided[reach], PRICE_SLACK_S)
+        if line["unit_price_minor"] not in allowed:
+            self.findings.append(
+                (
+                    PRICES,
+                    f"visit {visit_id}: {line['gtin']} for {line['unit_price_minor']}, expected "
+                    f"one of {sorted(allowed)}",
+                )
+            )

@@ -1,0 +1,43 @@
+"""Routes over HTTP that ask for no member of staff."""
+
+from __future__ import annotations
+
+OPEN = {
+    ("POST", "/api/v1/staff/login"): "signing in",
+    ("POST", "/api/v1/phones/visits"): "a new shopper",
+    ("POST", "/api/v1/phones/{token}/code"): "the visit's token",
+    ("GET", "/api/v1/phones/{token}"): "the visit's token",
+    ("POST", "/api/v1/phones/{token}/group"): "the visit's token",
+    ("GET", "/api/v1/phones/{token}/events"): "the visit's token",
+    ("GET", "/api/v1/phones/{token}/qr.svg"): "the visit's token",
+    ("PUT", "/api/v1/nodes/{device}/tiles/{camera}"): "the node's token",
+    ("POST", "/api/v1/terminals/{node_id}/taps"): "the node's token",
+    ("GET", "/healthz"): "liveness",
+    ("GET", "/readyz"): "readiness",
+    ("GET", "/receipt/{token}"): "the visit's token",
+    ("GET", "/api/v1/phones/{token}/receipt"): "the visit's token",
+    ("GET", "/api/v1/phones/{token}/receipt.pdf"): "the visit's token",
+    ("POST", "/api/v1/phones/{token}/receipt/mails"): "the visit's token",
+    ("GET", "/api/v1/phones/{token}/receipt/mails"): "the visit's token",
+    ("POST", "/api/v1/phones/{token}/disputes"): "the visit's token",
+    ("GET", "/api/v1/phones/{token}/disputes"): "the visit's token",
+    ("GET", "/api/v1/phones/{token}/evidence/{sha256}"): "the visit's token",
+    ("POST", "/api/v1/phones/{token}/saved-card"): "the visit's token",
+    ("POST", "/api/v1/phones/{token}/card"): "the visit's token",
+    ("POST", "/api/v1/phones/{token}/tip"): "the visit's token",
+    ("POST", "/api/v1/phones/{token}/debt"): "the visit's token",
+    ("POST", "/api/v1/wallets"): "a new wallet",
+    ("GET", "/api/v1/wallets/{token}"): "the wallet's secret",
+    ("GET", "/api/v1/wallets/{token}/events"): "the wallet's secret",
+    ("PUT", "/api/v1/wallets/{token}/order"): "the wallet's secret",
+    ("POST", "/api/v1/wallets/{token}/topups"): "the wallet's secret",
+    ("POST", "/api/v1/wallets/{token}/debts"): "the wallet's secret",
+    ("POST", "/api/v1/wallets/{token}/cards"): "the wallet's secret",
+    ("PUT", "/api/v1/nodes/{device}/evidence/{evidence}"): "the node's token",
+    ("PUT", "/api/v1/nodes/{device}/evidence/{evidence}/gone"): "the node's token",
+    ("POST", "/api/v1/gateway/stripe"): "the gateway's signature",
+    ("GET", "/exit/{gate}"): "a page without data",
+    ("GET", "/api/v1/exits/{gate}"): "the display's token",
+    ("GET", "/api/v1/exits/{gate}/events"): "the display's token",
+}
+"""Routes that declare no role, and what protects them instead."""

@@ -1,0 +1,312 @@
+"""The fiscal journal: made once, closed by day, signed, and every edit is named."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.commands import RefundLine, RefundVisit
+from hub.errors import ChainBrokenError, FiscalError
+from hub.fiscal.archive import verify_archive, write_archive
+from hub.fiscal.france import France
+from hub.fiscal.journal import FiscalJournal, check_journal, entries_of
+from hub.fiscal.keys import FiscalKey, load_key, make_key, valid_signature
+from hub.reports.service import fiscal_status
+
+COLA, BREAD = "4006381333931", "5901234123457"
+DAY_US = 86_400_000_000
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> FiscalKey:
+    return make_key(tmp_path / "fiscal.key")
+
+
+@pytest.fixture
+def sold(make_shop: Callable[..., Any], day: Any) -> Any:
+    """A hub on a file after two sales and a refund."""
+    shop = make_shop("hub.sqlite")
+    visit_id = shop.open_visit("code-one")
+    shop.open_visit("code-two")
+    day.shop(1.0, "t1", "code-one", [(COLA, True), (COLA, True)])
+    day.shop(8.0, "t2", "code-two", [(BREAD, True)])
+    shop.play(day.script, 20.0)
+    lines = (RefundLine(line=1, quantity=1),)
+    shop.hub.command(RefundVisit(refund_id="r", visit_id=visit_id, lines=lines), 20.0)
+    return shop
+
+
+def _journal(shop: Any, key: FiscalKey) -> FiscalJournal:
+    return FiscalJournal(shop.hub.store, shop.hub.core.state.store, key, France())
+
+
+def _kinds(shop: Any) -> list[str]:
+    return [entry.kind for entry in entries_of(shop.hub.store)]
+
+
+def test_every_sale_and_correction_is_an_entry_once(sold: Any, key: FiscalKey) -> None:
+    assert _journal(sold, key).catch_up(20_000_000) == 4
+    assert _kinds(sold) == ["technical", "ticket", "ticket", "correction"]
+    for _ in range(3):
+        assert _journal(sold, key).catch_up(20_000_000) == 0
+    assert list(check_journal(sold.hub.store)) == []
+    entries = list(entries_of(sold.hub.store))
+    ticket = entries[1].body
+    assert ticket["gross_minor"] == 238
+    assert ticket["rates"] == {"0.1900": [200, 38]}
+    assert ticket["lines"] == [[COLA, "Cola", 2, 119, "0.1900", 238]]
+    last = entries[-1].body
+    assert last["rates"] == {"0.1900": [100, 19]}
+    perpetual = last["totals"]["perpetual"]
+    assert (perpetual["sales_minor"], perpetual["refunds_minor"]) == (238 + 249, 119)
+    assert fiscal_status(sold.hub.store)["perpetual_sales_minor"] == 487
+
+
+def test_days_months_and_years_are_closed(sold: Any, key: FiscalKey) -> None:
+    journal = _journal(sold, key)
+    journal.catch_up(20_000_000)
+    assert journal.catch_up(DAY_US + 60_000_000) == 0, "not before the day is well over"
+    assert journal.catch_up(DAY_US + 16 * 60_000_000) == 1
+    assert journal.catch_up(366 * DAY_US) == 364 + 12 + 1
+    assert journal.catch_up(366 * DAY_US) == 0
+    closings = [e for e in entries_of(sold.hub.store) if e.kind == "closing"]
+    first = closings[0].body
+    assert (first["level"], first["period"]) == ("day", "1970-01-01")
+    assert first["closed"]["sales_minor"] == 487
+    assert first["closed"]["rates"] == {"0.0700": [233, 16], "0.1900": [100, 19]}
+    year = next(e.body for e in closings if e.body["level"] == "year")
+    months = [e.body for e in closings if e.body["level"] == "month"]
+    assert year["period"] == "1970"
+    assert len(months) == 12
+    assert months[0]["closed"]["sales_minor"] == year["closed"]["sales_minor"] == 487
+    assert months[1]["closed"]["sales_minor"] == 0
+    assert closings[-1].body["totals"]["perpetual"]["sales_minor"] == 487
+    assert list(check_journal(sold.hub.store)) == []
+
+
+def test_it_goes_on_after_a_closing(sold: Any, key: FiscalKey, day: Any) -> None:
+    journal = _journal(sold, key)
+    journal.catch_up(2 * DAY_US)
+    sold.now_s = 2 * 86_400.0
+    sold.open_visit("code-three", now_s=sold.now_s)
+    fresh = type(day)()
+    fresh.shelf, fresh.floor, fresh.reaches = day.shelf, day.floor, day.reaches
+    fresh.shop(sold.now_s + 1.0, "t3", "code-three", [(BREAD, True)])
+    sold.play(fresh.script, sold.now_s + 20.0)
+    assert journal.catch_up(round(sold.now_s * 1e6)) == 2, "the day before, and the sale"
+    last = list(entries_of(sold.hub.store))[-1]
+    assert last.day == "1970-01-03"
+    assert last.body["totals"]["day"]["sales_minor"] == 249
+    assert last.body["totals"]["year"]["sales_minor"] == 487 + 249
+    assert list(check_journal(sold.hub.store)) == []
+
+
+def test_two_at_once_make_each_entry_once(sold: Any, key: FiscalKey) -> None:
+    first, second = _journal(sold, key), _journal(sold, key)
+    assert first.catch_up(20_000_000) == 4
+    assert second.catch_up(20_000_000) == 0
+    assert len(_kinds(sold)) == 4
+
+
+def test_small_batches_make_the_same_journal(
+    sold: Any, key: FiscalKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.fiscal.journal.BATCH", 1)
+    assert _journal(sold, key).catch_up(2 * DAY_US) == 5
+    assert list(check_journal(sold.hub.store)) == []
+
+
+def test_another_key_cannot_go_on(sold: Any, key: FiscalKey, tmp_path: Path) -> None:
+    _journal(sold, key).catch_up(20_000_000)
+    other = make_key(tmp_path / "other.key")
+    with pytest.raises(FiscalError, match="expected the key that signed"):
+        _journal(sold, other)
+
+
+def test_a_clock_that_jumped_is_not_believed(sold: Any, key: FiscalKey) -> None:
+    journal = _journal(sold, key)
+    journal.catch_up(20_000_000)
+    with pytest.raises(FiscalError, match="the clock says"):
+        journal.catch_up(20_000 * DAY_US)
+    assert _journal(sold, key).catch_up(DAY_US * 2) == 1, "nothing was written by the wrong clock"
+
+
+def _edit(tmp_path: Path, statement: str) -> None:
+    with sqlite3.connect(tmp_path / "hub.sqlite") as db:
+        db.execute("PRAGMA foreign_keys=OFF")
+        assert db.execute(statement).rowcount > 0
+    db.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("UPDATE fiscal_entries SET body = replace(body, '238', '138') WHERE number = 2",
+         "entry 2 (ledger:"),
+        ("UPDATE fiscal_entries SET at_us = at_us + 1 WHERE number = 3", "entry 3 (ledger:"),
+        ("UPDATE fiscal_entries SET signature = replace(signature, 'a', 'b') WHERE number = 4",
+         "entry 4 (ledger:"),
+        ("DELETE FROM fiscal_entries WHERE number = 2", "entries are missing"),
+        ("UPDATE ledger_transactions SET hash = previous_hash WHERE kind = 'charge'",
+         "ledger transaction"),
+        ("DELETE FROM ledger_transactions WHERE kind = 'refund'", "it is gone"),
+    ],
+)  # fmt: skip
+def test_an_edited_row_is_named(
+    sold: Any, key: FiscalKey, tmp_path: Path, statement: str, named: str
+) -> None:
+    _journal(sold, key).catch_up(20_000_000)
+    assert list(check_journal(sold.hub.store)) == []
+    _edit(tmp_path, statement)
+    findings = list(check_journal(sold.hub.store))
+    assert any(named in row for row in findings), findings
+
+
+def test_it_does_not_go_on_behind_an_edited_ledger(
+    sold: Any, key: FiscalKey, tmp_path: Path
+) -> None:
+    _edit(tmp_path, "UPDATE ledger_entries SET amount_minor = 1 WHERE account = 'vat:0.1900'")
+    for _ in range(2):
+        with pytest.raises(ChainBrokenError, match="ledger_transactions row"):
+            _journal(sold, key).catch_up(20_000_000)
+    entries = list(entries_of(sold.hub.store))
+    assert [entry.kind for entry in entries] == ["technical", "technical"]
+    assert "ledger_transactions row" in entries[1].body["row"]
+
+
+def test_an_archive_is_verified_by_itself(sold: Any, key: FiscalKey, tmp_path: Path) -> None:
+    _journal(sold, key).catch_up(40 * DAY_US)
+    layout = sold.hub.core.state.store
+    for period, count in (("", 44), ("1970", 44), ("1970-02", 8), ("1970-01-01", 5)):
+        target = tmp_path / f"archive-{period}.zip"
+        made = write_archive(sold.hub.store, layout, key, France(), target, period=period)
+        report = verify_archive(target, public_key=key.public_key)
+        assert report.findings == (), (period, report.findings)
+        assert report.entries == made.last - made.first + 1 == count
+    again = tmp_path / "again.zip"
+    write_archive(sold.hub.store, layout, key, France(), again, period="1970")
+    assert again.read_bytes() == (tmp_path / "archive-1970.zip").read_bytes()
+    foreign = verify_archive(again, public_key="00" * 32)
+    assert "expected the public key" in foreign.findings[0]
+
+
+def _forged(path: Path, target: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    change(files)
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return target
+
+
+def _less(files: dict[str, bytes]) -> None:
+    files["entries.jsonl"] = files["entries.jsonl"].replace(b"238", b"138")
+
+
+def _shorter(files: dict[str, bytes]) -> None:
+    files["entries.jsonl"] = b"\n".join(files["entries.jsonl"].splitlines()[:-1]) + b"\n"
+
+
+def _nonsense(files: dict[str, bytes]) -> None:
+    files["entries.jsonl"] = b"[1, 2]\n{}\n" + files["entries.jsonl"]
+
+
+def _renamed(files: dict[str, bytes]) -> None:
+    manifest = json.loads(files["manifest.json"])
+    files["manifest.json"] = json.dumps({**manifest, "name": "Other"}).encode()
+
+
+def _added(files: dict[str, bytes]) -> None:
+    files["more.txt"] = b"more"
+
+
+def _without_readme(files: dict[str, bytes]) -> None:
+    del files["README.txt"]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (_less, "it was edited"),
+        (_shorter, "expected to end with entry"),
+        (_nonsense, "not an entry"),
+        (_renamed, "manifest.json"),
+        (_added, "more.txt"),
+        (_without_readme, "README.txt"),
+    ],
+)
+def test_a_forged_archive_is_found(
+    sold: Any,
+    key: FiscalKey,
+    tmp_path: Path,
+    change: Callable[[dict[str, bytes]], None],
+    named: str,
+) -> None:
+    _journal(sold, key).catch_up(2 * DAY_US)
+    path = tmp_path / "true.zip"
+    write_archive(sold.hub.store, sold.hub.core.state.store, key, France(), path)
+    findings = verify_archive(_forged(path, tmp_path / "forged.zip", change)).findings
+    assert any(named in row for row in findings), findings
+
+
+def test_archives_that_cannot_be(sold: Any, key: FiscalKey, tmp_path: Path) -> None:
+    layout = sold.hub.core.state.store
+
+    def write(name: str, period: str = "") -> None:
+        write_archive(sold.hub.store, layout, key, France(), tmp_path / name, period=period)
+
+    with pytest.raises(FiscalError, match="there are none"):
+        write("a.zip")
+    _journal(sold, key).catch_up(20_000_000)
+    with pytest.raises(FiscalError, match="there are none"):
+        write("a.zip", "2020")
+    with pytest.raises(FiscalError, match="expected a year"):
+        write("a.zip", "soon")
+    (tmp_path / "there.zip").write_bytes(b"x")
+    with pytest.raises(FiscalError, match="exists"):
+        write("there.zip")
+    with pytest.raises(FiscalError, match="cannot be read"):
+        verify_archive(tmp_path / "there.zip")
+    with pytest.raises(FiscalError, match="cannot be read"):
+        verify_archive(tmp_path / "not-there.zip")
+    with zipfile.ZipFile(tmp_path / "empty.zip", "w") as archive:
+        archive.writestr("a", "b")
+    with pytest.raises(FiscalError, match=r"manifest\.json"):
+        verify_archive(tmp_path / "empty.zip")
+
+
+def test_a_key_is_kept_like_a_key(tmp_path: Path) -> None:
+    path = tmp_path / "k"
+    made = make_key(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    again = load_key(path)
+    assert again.public_key == made.public_key
+    assert valid_signature(made.public_key, "x", again.sign("x"))
+    assert not valid_signature(made.public_key, "y", again.sign("x"))
+    assert not valid_signature("zz", "x", "00")
+    with pytest.raises(FiscalError, match="exists"):
+        make_key(path)
+    path.chmod(0o644)
+    with pytest.raises(FiscalError, match="chmod 600"):
+        load_key(path)
+    with pytest.raises(FiscalError, match="init"):
+        load_key(tmp_path / "none")
+    bad = tmp_path / "bad"
+    bad.write_text("not a key")
+    bad.chmod(0o600)
+    with pytest.raises(FiscalError, match="cannot be read as one"):
+        load_key(bad)
+
+
+def test_the_journal_holds_no_secret_and_no_payer(sold: Any, key: FiscalKey) -> None:
+    _journal(sold, key).catch_up(20_000_000)
+    text = json.dumps([entry.row() for entry in entries_of(sold.hub.store)])
+    assert "guest-" not in text
+    assert "code-one" not in text

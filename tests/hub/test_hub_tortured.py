@@ -1,0 +1,88 @@
+"""What the simulation of the whole hub found, held by a test each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from contracts import messages as m
+from hub.core import LEVEL
+from hub.driver import HubClock
+
+
+def _overtaken(day: Any, node: Any) -> list[tuple[float, str, bytes]]:
+    """Somebody walks in; the floor's node dies, and its last news come after its next birth."""
+    day.step(1.0, "t", 1.0, 0.3, "born")
+    day.scan(1.1, "code-of-somebody")
+    day.step(1.5, "t", 1.0, 0.8)
+    day.step(2.5, "t", 1.1, 3.0)
+    script = list(day.script)
+    late = day.floor.wrap(
+        m.FloorTracksMoved(
+            t_s=2.9,
+            segments=(
+                m.TrackSegment(
+                    track_id="t",
+                    state="alive",
+                    points=(m.TrackPoint(t_s=2.9, x_m=1.1, y_m=3.2, sd_m=0.1),),
+                ),
+            ),
+        ),
+        2.9,
+    )
+    reborn = node("node-floor", "boot-2")
+    born = m.NodeBorn(software="test", config_revision=1, floor=True)
+    script.append((4.0, *reborn.wrap(born, 4.0)))
+    script.append((5.0, *late))
+    for t_s in range(6, 60):
+        script.append((float(t_s), *reborn.wrap(m.Watermark(t_s=float(t_s), last_seq=0), t_s)))
+        script.append((float(t_s), *day.shelf.wrap(m.Watermark(t_s=float(t_s), last_seq=0), t_s)))
+    return script
+
+
+@pytest.mark.parametrize(("level", "stage"), [(LEVEL, "final"), (1, "shopping")])
+def test_late_news_of_a_boot_that_ended_revive_no_track(
+    make_shop: Callable[..., Any], day: Any, level: int, stage: str
+) -> None:
+    """Under the rules of before, the track lived on and the visit never closed."""
+    shop = make_shop()
+    shop.hub.core.state.level = level
+    visit_id = shop.open_visit("code-of-somebody", now_s=0.5)
+    shop.play(_overtaken(day, type(day.floor)), 60.0)
+    visit = shop.hub.core.state.visits[visit_id]
+    assert visit.stage == stage
+    assert visit.lost == (level == LEVEL)
+
+
+def test_the_clock_begins_at_what_the_database_knows() -> None:
+    passed = [50.0]
+    behind = HubClock(at_least_s=1_000.0, utc=lambda: 400.0, monotonic=lambda: passed[0])
+    ahead = HubClock(at_least_s=1_000.0, utc=lambda: 2_000.0, monotonic=lambda: passed[0])
+    assert (behind(), ahead()) == (1_000.0, 2_000.0)
+    passed[0] += 3.0
+    assert (behind(), ahead()) == (1_003.0, 2_003.0)
+
+
+def test_a_question_without_an_answer_is_no_finding(make_shop: Callable[..., Any]) -> None:
+    """While the gateway is asked, what it has done and what is booked may differ; not for more."""
+    from auditor.ledger import CHECKS
+
+    export = make_shop().hub.export_json()
+    export["gateway"] = {"captured_minor": 70, "refunded_minor": 0}
+    check = CHECKS["gateway agrees with clearing"]
+    assert list(check(export)) == ["clearing holds 0, the gateway says 70"]
+    attempt = {"kind": "capture", "hold_key": "h", "amount_minor": 70, "outcome": None}
+    export["gateway_attempts"] = [attempt]
+    assert list(check(export)) == []
+    export["gateway_attempts"] = [{**attempt, "amount_minor": 69}]
+    assert list(check(export)) == ["clearing holds 0, the gateway says 70"]
+    export["visits"] = [{"visit_id": "v", "stage": "final"}]
+    export["holds"] = [
+        {"visit_id": "v", "hold_key": "h", "amount_minor": 90, "captured_minor": 0, "state": "held"}
+    ]
+    holds = CHECKS["holds resolved once"]
+    assert list(holds(export)) == []
+    export["gateway_attempts"] = [{**attempt, "outcome": "approved"}]
+    assert list(holds(export)) == ["hold h is held though its visit is final"]

@@ -1,0 +1,298 @@
+"""Reviews: what is unclear waits for staff where they say so, and doubt favours the shopper."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditor.ledger import audit
+from hub.errors import ConflictError, RejectedError
+from hub.review.commands import Choice, DecideReview, SetAftercare
+from hub.review.policy import policy_of
+from hub.rules import Rules
+from tests.hub.after_kit import BREAD, COLA, Place
+from tests.hub.test_evidence import STRIP, send_strip, unsure_with_strip
+
+WAIT = Rules(review_wait_s=60.0)
+
+
+@pytest.fixture
+def place(make_shop: Callable[..., Any], tmp_path: Path) -> Place:
+    return Place(make_shop("hub.db", rules=WAIT), tmp_path)
+
+
+def sound(place: Place) -> None:
+    findings = audit(place.shop.hub.export_json())
+    assert {name: rows for name, rows in findings.items() if rows} == {}
+
+
+def shop_unsure(
+    place: Place, day: Any, gtin: str = COLA, *, pick: bool = True, start_s: float = 1.0
+) -> tuple[dict[str, str], float, str]:
+    """Somebody takes a loaf, and perhaps something else (or perhaps puts it back), and leaves."""
+    opened = place.opened()
+    track = f"t{start_s:.0f}"
+    day.step(start_s, track, 1.0, 0.3, "born")
+    day.scan(start_s + 0.1, opened["code"])
+    day.step(start_s + 0.5, track, 1.0, 0.8)
+    day.step(start_s + 1.0, track, 1.1, 3.4)
+    day.reach(start_s + 1.1, track, BREAD)
+    day.step(start_s + 2.0, track, 1.1, 3.4)
+    reach = day.reach(start_s + 2.1, track, gtin, pick=pick, sure=False)
+    day.step(start_s + 3.0, track, 1.1, 3.4)
+    day.step(start_s + 3.5, track, 5.0, 1.2)
+    day.step(start_s + 4.0, track, 5.0, 0.6)
+    day.step(start_s + 4.5, track, 5.0, 0.1)
+    day.watermark(start_s + 5.5)
+    script, day.script[:] = list(day.script), []
+    place.play(script, start_s + 6.0)
+    return opened, start_s + 4.5, reach
+
+
+def decide(
+    place: Place, opened: Any, reach: str, choice: Choice | None, name: str = "rev-1"
+) -> Any:
+    return place.driver.command(
+        DecideReview(
+            review_id=name,
+            visit_id=opened["visit_id"],
+            reach_id=reach,
+            line=0,
+            choice=choice,
+            by="clerk.7",
+        )
+    )
+
+
+def took(opened: Any, gtin: str = COLA, quantity: int = 1) -> Choice:
+    return Choice(visit_id=opened["visit_id"], gtin=gtin, quantity=quantity)
+
+
+def test_by_default_nothing_waits_and_nothing_unclear_is_charged(
+    make_shop: Callable[..., Any], tmp_path: Path, day: Any
+) -> None:
+    place = Place(make_shop(), tmp_path)
+    opened, exit_s, reach = shop_unsure(place, day)
+    shown = place.phone(opened["token"])
+    assert (shown["stage"], shown["total_minor"]) == ("final", 249)
+    assert shown["receipt"]["not_charged"] == 1
+    assert place.shop.hub.core.state.visits[opened["visit_id"]].settled_s < exit_s + 5.0
+    with pytest.raises(RejectedError, match="only go down"):
+        decide(place, opened, reach, took(opened))
+    assert "review.opened" not in place.kinds()
+    sound(place)
+
+
+def test_a_visit_waits_in_review_and_staff_confirm(place: Place, day: Any) -> None:
+    opened, _exit_s, reach = shop_unsure(place, day)
+    shown = place.phone(opened["token"])
+    assert (shown["status"], shown["state"]) == ("in review", "checking 1 item")
+    assert shown["review_until_s"] > place.now_s + 50.0
+    queue = place.http.get("/api/v1/staff/reviews").json()
+    assert queue["visits"][0]["visit_id"] == opened["visit_id"]
+    assert queue["visits"][0]["lines"][0]["alternatives"][0][1] == COLA
+    stock = place.shop.hub.core.state.stock
+    before = stock.on_shelves(COLA)
+    body = {
+        "review_id": "rev-1",
+        "visit_id": opened["visit_id"],
+        "reach_id": reach,
+        "line": 0,
+        "choice": {"visit_id": opened["visit_id"], "gtin": COLA, "quantity": 1},
+        "by": "clerk.7",
+    }
+    assert place.http.post("/api/v1/staff/reviews/decide", body).status_code == 200
+    assert place.http.post("/api/v1/staff/reviews/decide", body).json()["repeated"]
+    assert stock.on_shelves(COLA) == before - 1
+    place.play([], place.now_s + 1.0)
+    shown = place.phone(opened["token"])
+    assert (shown["stage"], shown["total_minor"]) == ("final", 249 + 119)
+    assert shown["receipt"]["not_charged"] == 0
+    event = next(e for e in place.events if e["kind"] == "decision.reviewed")
+    assert (event["data"]["by"], event["data"]["certain"]) == ("staff", True)
+    assert place.rebuilt().digest() == place.shop.hub.digest()
+    sound(place)
+
+
+def test_after_the_deadline_doubt_favours_the_shopper(place: Place, day: Any) -> None:
+    opened, _exit_s, reach = shop_unsure(place, day)
+    until_s = place.phone(opened["token"])["review_until_s"]
+    place.play([], until_s - 0.4)
+    assert place.phone(opened["token"])["status"] == "in review"
+    place.play([], until_s + 0.6)
+    shown = place.phone(opened["token"])
+    assert (shown["stage"], shown["total_minor"]) == ("final", 249)
+    closed = next(e for e in place.events if e["kind"] == "review.closed")
+    assert closed["data"] == {"why": "the deadline passed", "not_charged": 1}
+    assert place.rebuilt().digest() == place.shop.hub.digest()
+    with pytest.raises(RejectedError, match="only go down"):
+        decide(place, opened, reach, took(opened))
+    sound(place)
+
+
+def test_nothing_taken_settles_at_once(place: Place, day: Any) -> None:
+    opened, _exit_s, reach = shop_unsure(place, day)
+    decide(place, opened, reach, None)
+    place.play([], place.now_s + 1.0)
+    shown = place.phone(opened["token"])
+    assert (shown["stage"], shown["total_minor"]) == ("final", 249)
+    with pytest.raises(ConflictError):
+        decide(place, opened, reach, took(opened), "rev-2")
+    assert decide(place, opened, reach, None).repeated
+    sound(place)
+
+
+def test_only_what_vision_named_can_be_confirmed(place: Place, day: Any) -> None:
+    opened, _exit_s, reach = shop_unsure(place, day)
+    other = place.opened()
+    before = place.frozen()
+    for choice in (
+        took(opened, BREAD),
+        took(opened, COLA, 2),
+        took(other),
+        Choice(visit_id=None, gtin=COLA, quantity=1),
+    ):
+        with pytest.raises(RejectedError, match="expected one of"):
+            decide(place, opened, reach, choice)
+    with pytest.raises(RejectedError, match="unclear line"):
+        decide(place, opened, "r-none", took(opened))
+    with pytest.raises(RejectedError):
+        decide(place, {"visit_id": "v-nobody"}, reach, None)
+    assert place.frozen() == before
+
+
+def test_two_lines_of_one_reach_cannot_be_the_same_piece(place: Place, day: Any) -> None:
+    opened, _exit_s, reach = shop_unsure(place, day)
+    carts = place.shop.hub.core.state.carts
+    carts.apply(replace(carts.get((reach, 0)), line=1))
+    decide(place, opened, reach, took(opened))
+    body = DecideReview(
+        review_id="rev-2",
+        visit_id=opened["visit_id"],
+        reach_id=reach,
+        line=1,
+        choice=took(opened),
+    )
+    with pytest.raises(RejectedError, match="clear already"):
+        place.driver.command(body)
+    place.driver.command(body.model_copy(update={"choice": None}))
+    place.play([], place.now_s + 1.0)
+    assert place.phone(opened["token"])["total_minor"] == 249 + 119
+
+
+def test_what_the_attributor_thinks_after_a_review_moves_nothing(place: Place, day: Any) -> None:
+    opened, _exit_s, reach = shop_unsure(place, day)
+    decide(place, opened, reach, None)
+    attributor = place.shop.hub.core.state.attributor
+    told = attributor.told[reach]
+    # The engine has second thoughts: suddenly it is sure.
+    del attributor.told[reach]
+    closed = attributor.reaches[reach]
+    sure = closed.hands[0].products.top[0].model_copy(update={"log_likelihood": -0.1})
+    hand = closed.hands[0].model_copy(
+        update={"products": closed.hands[0].products.model_copy(update={"top": (sure,)})}
+    )
+    attributor.reaches[reach] = closed.model_copy(update={"hands": (hand,)})
+    place.play([], place.now_s + 1.0)
+    assert told.certain is False
+    shown = place.phone(opened["token"])
+    assert (shown["stage"], shown["total_minor"]) == ("final", 249)
+    assert place.shop.hub.core.state.counters["decisions_after_review"] == 1
+
+
+def test_a_put_back_is_confirmed_before_the_receipt(place: Place, day: Any) -> None:
+    opened, _exit_s, reach = shop_unsure(place, day, BREAD, pick=False)
+    assert place.phone(opened["token"])["total_minor"] == 249
+    decide(place, opened, reach, took(opened, BREAD, -1))
+    place.play([], place.now_s + 1.0)
+    shown = place.phone(opened["token"])
+    assert (shown["stage"], shown["total_minor"]) == ("final", 0)
+    sound(place)
+
+
+def test_a_put_back_after_the_receipt_is_given_back(place: Place, day: Any) -> None:
+    opened, _exit_s, reach = shop_unsure(place, day, BREAD, pick=False)
+    place.play([], place.now_s + 62.0)
+    assert place.phone(opened["token"])["total_minor"] == 249
+    assert decide(place, opened, reach, took(opened, BREAD, -1)).amount_minor == 249
+    assert decide(place, opened, reach, took(opened, BREAD, -1)).repeated
+    assert place.phone(opened["token"])["state"] == "corrected"
+    assert place.kinds().count("visit.corrected") == 1
+    sound(place)
+
+
+def test_staff_may_decide_while_the_shopper_is_still_here(place: Place, day: Any) -> None:
+    opened = place.opened()
+    day.step(1.0, "t1", 1.0, 0.3, "born")
+    day.scan(1.1, opened["code"])
+    day.step(1.5, "t1", 1.0, 0.8)
+    day.step(2.0, "t1", 1.1, 3.4)
+    reach = day.reach(2.1, "t1", COLA, sure=False)
+    day.step(3.0, "t1", 1.1, 3.4)
+    place.play(day.script, 4.0)
+    assert place.phone(opened["token"])["state"] == "checking 1 item"
+    decide(place, opened, reach, took(opened))
+    shown = place.phone(opened["token"])
+    assert (shown["state"], shown["total_minor"]) == ("shopping", 119)
+    assert place.rebuilt().digest() == place.shop.hub.digest()
+
+
+def test_staff_set_the_wait_and_a_restart_keeps_it(
+    make_shop: Callable[..., Any], tmp_path: Path, day: Any
+) -> None:
+    place = Place(make_shop("hub.db"), tmp_path)
+    answer = place.http.post("/api/v1/staff/aftercare", {"review_wait_s": 90})
+    assert answer.status_code == 200
+    assert place.http.post("/api/v1/staff/aftercare", {"review_wait_s": -1}).status_code == 422
+    assert place.http.post("/api/v1/staff/aftercare", {"review_wait_s": 90}).json()["repeated"]
+    assert policy_of(place.rebuilt().state).review_wait_s == 90
+    opened, _exit_s, _reach = shop_unsure(place, day)
+    assert place.phone(opened["token"])["status"] == "in review"
+    place.driver.command(SetAftercare())
+    place.play([], place.now_s + 1.0)
+    assert place.phone(opened["token"])["status"] == "in review", "its wait was promised"
+
+
+def test_a_restart_in_the_middle_of_a_review_loses_nothing(
+    make_shop: Callable[..., Any], tmp_path: Path, day: Any
+) -> None:
+    place = Place(make_shop("hub.db", rules=WAIT), tmp_path)
+    opened, _exit_s, reach = shop_unsure(place, day)
+    gateway = place.shop.hub.gateway
+    place.shop.hub.export_json()
+    place.shop.hub.close()
+    shop = make_shop("hub.db", rules=WAIT, gateway=gateway)
+    assert shop.hub.core.state.visits[opened["visit_id"]].review_until_s is not None
+    again = Place(shop, tmp_path)
+    again.now_s = place.now_s
+    decide(again, opened, reach, took(opened))
+    again.play([], place.now_s + 1.0)
+    assert again.phone(opened["token"])["total_minor"] == 249 + 119
+    sound(again)
+
+
+def test_training_truth_is_kept_only_where_the_setting_says_so(
+    make_shop: Callable[..., Any], tmp_path: Path, day: Any
+) -> None:
+    for folder in (None, tmp_path / "truth"):
+        name = "on" if folder else "off"
+        place = Place(make_shop(f"{name}.db", rules=WAIT), tmp_path / name, training_dir=folder)
+        opened, reach = unsure_with_strip(place, type(day)())
+        place.errands.step()
+        assert send_strip(place).status_code == 204
+        body = {
+            "review_id": "rev-1", "visit_id": opened["visit_id"], "reach_id": reach, "line": 0,
+            "choice": {"visit_id": opened["visit_id"], "gtin": COLA, "quantity": 1},
+        }  # fmt: skip
+        assert place.http.post("/api/v1/staff/reviews/decide", body).status_code == 200
+    assert not list((tmp_path / "off").rglob("*.json"))
+    labels = [json.loads(path.read_text()) for path in (tmp_path / "truth").glob("*.json")]
+    assert [label["truth"] for label in labels] == [{"who": "a", "gtin": COLA, "quantity": 1}]
+    assert opened["visit_id"] not in json.dumps(labels)
+    picture = (tmp_path / "truth" / labels[0]["pictures"][0]).read_bytes()
+    assert picture == STRIP
