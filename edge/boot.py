@@ -329,7 +329,7 @@ class Boot:
             worker = self.workers.get(tile.camera_id)
             picture = worker.picture_at(tile.t_s) if worker is not None else None
             if self._tiles is not None and picture is not None:
-                self._tiles.offer(tile, picture)
+                self._tiles.show(tile, picture)
 
     # ------------------------------------------------------------ parts
 

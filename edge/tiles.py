@@ -6,7 +6,6 @@ sent is dropped and counted; after a failure there is a pause.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.courier import Courier
 from edge.exchange import Tile
 from edge.pictures import blur_boxes, draw_boxes, encode_jpeg, shrink
 
@@ -21,8 +21,7 @@ __all__ = ["TileUploader", "tile_jpeg", "tile_path"]
 
 TILE_WIDTH_PX = 480
 TIMEOUT_S = 3.0
-PAUSE_AFTER_FAILURE_S = 2.0
-JOIN_S = 5.0
+CAMERAS_MAX = 256
 HEAD_CLASS = 0
 COLOURS = ((150, 150, 150), (80, 170, 255), (90, 220, 120), (255, 170, 60))
 
@@ -54,55 +53,19 @@ class _Job:
     rgb: NDArray[np.uint8]
 
 
-class TileUploader:
+class TileUploader(Courier[_Job]):
     """`put(path, jpeg)` sends one tile and raises OSError if it fails."""
 
     def __init__(self, node_id: str, put: Callable[[str, bytes], None]) -> None:
-        self._node_id = node_id
-        self._put = put
-        self._changed = threading.Condition()
-        self._jobs: dict[str, _Job] = {}
-        self._closed = False
-        self.sent = 0
-        self.dropped = 0
-        self.last_error: str | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="tiles", daemon=True)
-        self._thread.start()
+        def letter(camera_id: str, job: _Job) -> tuple[str, bytes]:
+            return tile_path(node_id, camera_id), tile_jpeg(job.tile, job.rgb)
 
-    def offer(self, tile: Tile, rgb: NDArray[np.uint8]) -> None:
+        super().__init__("tiles", put, letter, most=CAMERAS_MAX)
+
+    def show(self, tile: Tile, rgb: NDArray[np.uint8]) -> None:
         """Asks for a tile to be sent; a newer one of the same camera takes its place."""
-        with self._changed:
-            if tile.camera_id in self._jobs:
-                self.dropped += 1
-            self._jobs[tile.camera_id] = _Job(tile, rgb)
-            self._changed.notify_all()
-
-    def close(self) -> None:
-        """Stops the thread; closing twice is fine."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        self._stop.set()
-        self._thread.join(JOIN_S)
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._jobs and not self._closed:
-                    self._changed.wait()
-                if self._closed:
-                    return
-                camera_id = next(iter(self._jobs))
-                job = self._jobs.pop(camera_id)
-            try:
-                self._put(tile_path(self._node_id, camera_id), tile_jpeg(job.tile, job.rgb))
-                self.sent += 1
-                self.last_error = None
-            except OSError as error:
-                self.dropped += 1
-                self.last_error = f"tiles: {error}"
-                self._stop.wait(PAUSE_AFTER_FAILURE_S)
+        if self.offer(tile.camera_id, _Job(tile, rgb)):
+            self.dropped += 1
 
 
 def http_put(hub_url: str, token: str | None) -> tuple[Callable[[str, bytes], None], Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from edge import evidence_sender
+from edge import courier, evidence_sender
 from edge.evidence_sender import EvidenceSender, evidence_path
 from tests.edge.process_kit import until
 
@@ -35,7 +35,8 @@ def hub() -> Hub:
 
 @pytest.fixture
 def sender(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Iterator[EvidenceSender]:
-    monkeypatch.setattr(evidence_sender, "PAUSE_AFTER_FAILURE_S", 0.01)
+    monkeypatch.setattr(courier, "PAUSE_AFTER_FAILURE_S", 0.01)
+    monkeypatch.setattr(evidence_sender, "WAITING_MAX", 2)
     made = EvidenceSender("node-a", hub.put)
     yield made
     hub.slow.set()
@@ -64,10 +65,7 @@ def test_a_hub_that_is_away_costs_a_piece_not_the_thread(hub: Hub, sender: Evide
     assert sender.last_error is None
 
 
-def test_no_more_wait_than_fit(
-    hub: Hub, sender: EvidenceSender, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(evidence_sender, "WAITING_MAX", 2)
+def test_no_more_wait_than_fit(hub: Hub, sender: EvidenceSender) -> None:
     hub.slow.clear()
     for number in range(5):
         sender.offer(f"b-{number}", b"x")
