@@ -18,23 +18,23 @@ DAY_US = 86_400 * 1_000_000
 
 def receipts_numbered(export: Export) -> Iterable[str]:
     """Receipts are numbered from 1 without a gap, in the order of settlements."""
-    rows = [row for row in export["receipts"] if "number" in row]
+    rows = [(row["number"], row["visit_id"]) for row in export["receipts"] if "number" in row]
     if not rows:
         return
     if len(rows) != len(export["receipts"]):
         yield f"{len(export['receipts']) - len(rows)} receipts have no number"
         return
-    rows = sorted(rows, key=lambda row: row["number"])
-    for expected, row in enumerate(rows, 1):
-        if row["number"] != expected:
-            yield f"receipt of visit {row['visit_id']}: number {row['number']}, not {expected}"
+    rows.sort()
+    for expected, (number, visit_id) in enumerate(rows, 1):
+        if number != expected:
+            yield f"receipt of visit {visit_id}: number {number}, not {expected}"
             return
     settled = {
         event["visit_id"]: event["number"]
         for event in export["events"]
         if event["kind"] == "visit.settled"
     }
-    order = [settled[row["visit_id"]] for row in rows if row["visit_id"] in settled]
+    order = [settled[visit_id] for _number, visit_id in rows if visit_id in settled]
     if order != sorted(order):
         yield "receipts are not numbered in the order of their settlements"
 
@@ -42,16 +42,24 @@ def receipts_numbered(export: Export) -> Iterable[str]:
 def reviews_by_staff(export: Export) -> Iterable[str]:
     """A reviewed line confirms what an unclear decision named, once, by somebody, and adds nothing
     to a visit that is final."""
+    reaches = {
+        event["data"]["reach_id"]
+        for event in export["events"]
+        if event["kind"] == "decision.reviewed"
+    }
     named: dict[tuple[str, int], list[list[Any]]] = {}
     certain: dict[tuple[str, int], bool] = {}
     reviewed: set[tuple[str, int]] = set()
     settled: set[str] = set()
     clear: dict[tuple[str, int], list[Any]] = {}
     for event in export["events"]:
-        data, kind = event["data"], event["kind"]
-        if kind == "visit.settled":
+        kind = event["kind"]
+        if kind == "visit.settled" and reaches:
             settled.add(event["visit_id"])
-        if not kind.startswith("decision."):
+        if not reaches or not kind.startswith("decision."):
+            continue
+        data = event["data"]
+        if data["reach_id"] not in reaches:
             continue
         key = (data["reach_id"], data["line"])
         said = [data["to_visit"], data["gtin"], data["quantity"]]
@@ -84,7 +92,10 @@ def disputes_answered(export: Export) -> Iterable[str]:
     answered: Counter[str] = Counter()
     refunds: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for event in export["events"]:
-        data, kind = event["data"], event["kind"]
+        kind = event["kind"]
+        if not kind.startswith(("visit.corrected", "dispute.")):
+            continue
+        data = event["data"]
         if kind == "visit.corrected":
             refunds[data["refund_id"]].append({**data, "visit_id": event["visit_id"]})
         elif kind == "dispute.opened":
@@ -110,9 +121,9 @@ def refunds_within_limits(export: Export) -> Iterable[str]:
     payer = {visit["visit_id"]: visit["payer"] for visit in export["visits"]}
     given: list[tuple[int, str, int]] = []
     for event in export["events"]:
-        data = event["data"]
-        if event["kind"] != "dispute.opened" or not data["automatic"]:
+        if event["kind"] != "dispute.opened" or not event["data"]["automatic"]:
             continue
+        data = event["data"]
         name, amount, who = data["dispute_id"], data["amount_minor"], payer[event["visit_id"]]
         given = [row for row in given if row[0] > event["at_us"] - DAY_US]
         given.append((event["at_us"], who, amount))

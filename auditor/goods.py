@@ -153,7 +153,12 @@ def _forbidden_unsold(export: Export) -> Iterable[str]:
     picked = _picks(export)
     settled: dict[str, int] = {}
     for event in export["events"]:
-        kind, data, number = event["kind"], event["data"], event["number"]
+        kind, number = event["kind"], event["number"]
+        if kind == "visit.settled":
+            settled[event["visit_id"]] = number
+        if not kind.startswith(("product.", "recall.")):
+            continue
+        data = event["data"]
         if kind == "product.closed":
             closed[data["gtin"]].append([event["at_us"], 2**62])
         elif kind == "product.reopened" and closed[data["gtin"]]:
@@ -164,8 +169,6 @@ def _forbidden_unsold(export: Export) -> Iterable[str]:
             for row in recalled[data["gtin"]]:
                 if row[2] == data["recall_id"]:
                     row[1] = number
-        elif kind == "visit.settled":
-            settled[event["visit_id"]] = number
     for receipt in export["receipts"]:
         number = settled.get(receipt["visit_id"], 0)
         for line in receipt["lines"]:
@@ -181,10 +184,10 @@ def _forbidden_unsold(export: Export) -> Iterable[str]:
 def _counts_agree(export: Export) -> Iterable[str]:
     """A count's correction leads to what was counted; nobody counts fewer than none."""
     for event in export["events"]:
+        if event["kind"] != "stock.counted":
+            continue
         data = event["data"]
-        if event["kind"] == "stock.counted" and (
-            data["counted"] < 0 or data["counted"] - data["difference"] < 0
-        ):
+        if data["counted"] < 0 or data["counted"] - data["difference"] < 0:
             yield (
                 f"event {event['number']}: {data['counted']} counted in {data['slot_id']}, which "
                 f"is {data['difference']} more than the books had"
@@ -200,6 +203,8 @@ def _promotions(export: Export) -> tuple[dict[str, Mapping[str, Any]], dict[str,
     promised: dict[str, Mapping[str, Any]] = {}
     ended: dict[str, int] = {}
     for event in export["events"]:
+        if not event["kind"].startswith("promotion."):
+            continue
         name = event["data"].get("promotion_id")
         if event["kind"] == "promotion.added":
             promised[name] = event["data"]

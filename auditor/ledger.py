@@ -224,10 +224,33 @@ def _stock_conserved(export: Export) -> Iterable[str]:
 
 def _messages_once(export: Export) -> Iterable[str]:
     """Each (device, boot, sequence) is in the inbox once."""
-    seen = Counter((m["device_id"], m["boot_id"], m["sequence"]) for m in export["inbox"])
-    for key, count in seen.items():
-        if count > 1:
-            yield f"message {'/'.join(map(str, key))} took effect {count} times"
+    boots: dict[tuple[str, str], _Sequences] = {}
+    again: Counter[tuple[str, str, int]] = Counter()
+    for row in export["inbox"]:
+        boot, sequence = (row["device_id"], row["boot_id"]), row["sequence"]
+        if not boots.setdefault(boot, _Sequences(sequence)).add(sequence):
+            again[(*boot, sequence)] += 1
+    for key, count in again.items():
+        yield f"message {'/'.join(map(str, key))} took effect {count + 1} times"
+
+
+class _Sequences:
+    """Numbers of one boot that were seen: all from the first to `upto`, and some apart."""
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+        self._upto = first - 1
+        self._apart: set[int] = set()
+
+    def add(self, sequence: int) -> bool:
+        """Whether it is new."""
+        if self._first <= sequence <= self._upto or sequence in self._apart:
+            return False
+        self._apart.add(sequence)
+        while self._upto + 1 in self._apart:
+            self._upto += 1
+            self._apart.remove(self._upto)
+        return True
 
 
 CHECKS: dict[str, Callable[[Export], Iterable[str]]] = {

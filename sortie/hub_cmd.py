@@ -210,7 +210,7 @@ def run_verify(
     from hub.attribution.engine import Engine
     from hub.fiscal.journal import check_journal
     from hub.settings import load_settings
-    from hub.store.export import export_json
+    from hub.store.export import export_parts
     from hub.store.verify import verify
 
     check_output("--json", json_file)
@@ -219,7 +219,7 @@ def run_verify(
 
     def look(store: Store, layout: StoreFile) -> None:
         # The payment gateway's own totals are compared where it is asked, not from a file.
-        books.update(audit(export_json(store, layout, None)))
+        books.update(audit(export_parts(store, layout, None)))
         books["fiscal journal signed"] = list(check_journal(store))
 
     with console.status("verifying") as status:

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, Table, delete, false, func, select, update
 
 from hub.retention.commands import VISITS_MAX
-from hub.retention.service import forget_record, forgotten_token
+from hub.retention.service import forget_record
 from hub.retention.settings import Retention
 from hub.store import tables as t
 from hub.store.service import Store
@@ -69,19 +69,23 @@ def cutoffs(settings: Retention, now_us: int) -> Cutoffs:
 
 def look(store: Store, at: Cutoffs) -> Due:
     """What is due; the database is only read."""
+    visits = t.visits.c
     rows = store.select(
-        select(t.visits.c.visit_id, t.visits.c.token_sha256)
-        .where(_last_seen() < at.visits_us, t.visits.c.stage.not_in(OPEN))
-        .order_by(t.visits.c.visit_id)
+        select(visits.visit_id)
+        .where(
+            visits.forgotten == false(),
+            # Nobody is seen before the visit began, and this goes by an index.
+            visits.opened_us < at.visits_us,
+            _last_seen() < at.visits_us,
+            visits.stage.not_in(OPEN),
+        )
+        .order_by(visits.opened_us, visits.visit_id)
+        .limit(VISITS_MAX)
     )
-    visits = [
-        row["visit_id"] for row in rows if row["token_sha256"] != forgotten_token(row["visit_id"])
-    ]
     counts = {
-        name: _count(store, table, condition)
-        for name, table, condition in _conditions(at, _needless(store))
+        name: _count(store, table, condition) for name, table, condition in _conditions(store, at)
     }
-    return Due(at, tuple(visits[:VISITS_MAX]), counts)
+    return Due(at, tuple(sorted(row["visit_id"] for row in rows)), counts)
 
 
 def erase(store: Store, due: Due) -> None:
@@ -90,24 +94,22 @@ def erase(store: Store, due: Due) -> None:
     statements: list[Any] = []
     for begin in range(0, len(due.visit_ids), CHUNK):
         statements += _blanked(store, due.visit_ids[begin : begin + CHUNK])
-    for _name, table, condition in _conditions(due.cutoffs, _needless(store)):
+    for _name, table, condition in _conditions(store, due.cutoffs):
         statements.append(delete(table).where(condition))
     store.run_all(statements)
     store.scrub()
 
 
-def _conditions(at: Cutoffs, needless: int) -> Sequence[tuple[str, Table, ColumnElement[bool]]]:
+def _conditions(store: Store, at: Cutoffs) -> Sequence[tuple[str, Table, ColumnElement[bool]]]:
+    last = _needless(store)
     return (
         ("payers", t.payers, t.payers.c.used_us < at.payers_us),
-        (
-            "messages",
-            t.inbox,
-            and_(t.inbox.c.position <= needless, t.inbox.c.received_us < at.inputs_us),
-        ),
-        (
-            "commands",
-            t.commands,
-            and_(t.commands.c.position <= needless, t.commands.c.at_us < at.inputs_us),
+        *(
+            (name, table, table.c.position <= min(last, store.older_than(column, at.inputs_us)))
+            for name, table, column in (
+                ("messages", t.inbox, t.inbox.c.received_us),
+                ("commands", t.commands, t.commands.c.at_us),
+            )
         ),
         ("dead_letters", t.dead_letters, t.dead_letters.c.at_us < at.dead_letters_us),
     )
@@ -128,6 +130,7 @@ def _blanked(store: Store, visit_ids: Sequence[str]) -> list[Any]:
                 record=json.dumps(record),
                 tracks="[]",
                 token_sha256=record["visit"]["token_sha256"],
+                forgotten=True,
             )
         )
     return statements

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -35,6 +37,7 @@ __all__ = [
     "Progress",
     "backup",
     "check_database",
+    "copy_to_read",
     "opened",
     "restore",
 ]
@@ -80,6 +83,27 @@ def backup(url: str, target: Path, *, told: Progress = lambda _t, _n: None) -> C
         part.unlink(missing_ok=True)
         source.dispose()
     return copied
+
+
+def copy_to_read(url: str, target: Path, *, told: Progress = lambda _t, _n: None) -> None:
+    """Copies a database, also one in use, as it is at one moment, to be read and thrown away: of
+    SQLite page by page, which is far quicker than by rows, and all tables. StoreError as backup."""
+    if not url.startswith("sqlite:///"):
+        backup(url, target, told=told)
+        return
+    _check_lasting(url)
+    source = _existing(url)
+    try:
+        with source.connect().execution_options(reading=True) as reading:
+            raw: Any = reading.connection.driver_connection
+            with closing(sqlite3.connect(target)) as writing:
+                writing.execute("PRAGMA synchronous=OFF")
+                # In one step: between two, a hub that writes would make it begin anew.
+                raw.backup(writing)
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise StoreError(f"nothing was copied: {error}") from error
+    finally:
+        source.dispose()
 
 
 def restore(source: Path, url: str, *, told: Progress = lambda _t, _n: None) -> Copied:

@@ -47,13 +47,18 @@ Exports of before there were wallets lack the three parts. Entry codes and token
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Select, Table, select
+
 from contracts.store_file import StoreFile
 from hub.accounts.tables import audit_log
-from hub.events import newest
+from hub.events import KINDS, VERSION_FIELD, newest
 from hub.fiscal.tables import fiscal_entries
 from hub.store import tables as t
 from hub.store.service import Store
@@ -63,67 +68,144 @@ from hub.wallet import purse_tables
 from hub.wallet.gateway import GatewayTotals
 from hub.wallet.service import Account
 
-__all__ = ["export_json", "write_export"]
+__all__ = ["Part", "export_json", "export_parts", "write_export"]
+
+Row = dict[str, Any]
+VERSION = f'"{VERSION_FIELD}":'
+"""How an event's text names its version."""
+
+NOT_SHOWN = ("record", "token_sha256", "forgotten")
 
 
-def export_json(store: Store, layout: StoreFile, totals: GatewayTotals | None) -> dict[str, Any]:
-    """The document above."""
+class Part:
+    """A list of the document that is read from the database each time somebody goes through it,
+    so that a year of it need not be in memory. It is what a list of the same rows would be."""
+
+    def __init__(self, store: Store, table: Table, rows: Callable[[], Iterator[Row]]) -> None:
+        self._store = store
+        self._table = table
+        self._rows = rows
+
+    def __iter__(self) -> Iterator[Row]:
+        return self._rows()
+
+    def __len__(self) -> int:
+        return self._store.count(self._table)
+
+
+class _Event(dict[str, Any]):
+    """An event whose data is only read from its text when somebody asks for it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, row: Row) -> None:
+        super().__init__(row)
+        self._text: str = self.pop("data")
+
+    def __missing__(self, name: str) -> Any:
+        if name != "data":
+            raise KeyError(name)
+        self["data"] = data = json.loads(self._text)
+        return data
+
+
+def export_parts(store: Store, layout: StoreFile, totals: GatewayTotals | None) -> dict[str, Any]:
+    """The document above, its lists as Parts; events are complete once their data was asked for."""
+
+    def plain(table: Table, *order: str) -> Part:
+        return Part(store, table, lambda: store.stream(_ordered(table, *order)))
+
+    def changed(table: Table, change: Callable[[Row], Row], *order: str) -> Part:
+        return Part(store, table, lambda: map(change, store.stream(_ordered(table, *order))))
+
     return {
         "schema": 1,
         "store_id": layout.store_id,
         "currency": layout.currency,
-        "events": [_event(row) for row in store.rows(t.events, "number")],
-        "transactions": _transactions(store),
-        "holds": store.rows(t.holds, "visit_id"),
-        "gateway_attempts": store.rows(t.gateway_attempts, "key"),
-        "funding": store.rows(purse_tables.funding, "key"),
-        "wallets": [
-            {**row, "sources": json.loads(row["sources"])}
-            for row in store.rows(purse_tables.wallets, "payer")
-        ],
-        "gift_cards": store.rows(purse_tables.gift_cards, "card_id"),
+        "events": changed(t.events, _event, "number"),
+        "transactions": Part(store, t.ledger_transactions, lambda: _transactions(store)),
+        "holds": plain(t.holds, "visit_id"),
+        "gateway_attempts": plain(t.gateway_attempts, "key"),
+        "funding": plain(purse_tables.funding, "key"),
+        "wallets": changed(purse_tables.wallets, lambda row: _parsed(row, "sources"), "payer"),
+        "gift_cards": plain(purse_tables.gift_cards, "card_id"),
         "gateway": None if totals is None else asdict(totals),
-        "visits": [_visit(row) for row in store.rows(t.visits, "opened_us", "visit_id")],
-        "receipts": _receipts(store),
-        "products": store.rows(t.products, "gtin"),
-        "prices": store.rows(t.prices, "gtin", "from_us"),
-        "stock": store.rows(t.stock, "slot_id", "gtin"),
-        "inbox": [
-            {name: value for name, value in row.items() if name != "payload"}
-            for row in store.rows(t.inbox, "position")
-        ],
-        "fiscal": [
-            {**row, "body": json.loads(row["body"])} for row in store.rows(fiscal_entries, "number")
-        ],
+        "visits": changed(t.visits, _visit, "opened_us", "visit_id"),
+        "receipts": Part(store, t.receipts, lambda: _receipts(store)),
+        "products": plain(t.products, "gtin"),
+        "prices": plain(t.prices, "gtin", "from_us"),
+        "stock": plain(t.stock, "slot_id", "gtin"),
+        "inbox": Part(store, t.inbox, lambda: store.stream(_without(t.inbox, "payload"))),
+        "fiscal": changed(fiscal_entries, lambda row: _parsed(row, "body"), "number"),
         "dead_letters": {"count": store.count(t.dead_letters)},
-        "audit_log": store.rows(audit_log, "number"),
+        "audit_log": plain(audit_log, "number"),
+    }
+
+
+def export_json(store: Store, layout: StoreFile, totals: GatewayTotals | None) -> dict[str, Any]:
+    """The document above, all of it in memory."""
+    return {
+        name: [_whole(row) for row in part] if isinstance(part, Part) else part
+        for name, part in export_parts(store, layout, totals).items()
     }
 
 
 def write_export(path: Path, store: Store, layout: StoreFile, totals: GatewayTotals | None) -> None:
-    """Writes the document to a file."""
-    path.write_text(json.dumps(export_json(store, layout, totals)), encoding="utf-8")
+    """Writes the document to a file, a row at a time."""
+    with path.open("w", encoding="utf-8") as file:
+        sign = "{"
+        for name, part in export_parts(store, layout, totals).items():
+            file.write(f"{sign}{json.dumps(name)}: ")
+            sign = ", "
+            if not isinstance(part, Part):
+                file.write(json.dumps(part))
+                continue
+            file.write("[")
+            for number, row in enumerate(part):
+                file.write((", " if number else "") + json.dumps(_whole(row)))
+            file.write("]")
+        file.write("}")
 
 
-def _transactions(store: Store) -> list[dict[str, Any]]:
-    entries: dict[int, list[list[Any]]] = {}
-    for row in store.rows(t.ledger_entries, "number", "line"):
-        entries.setdefault(row["number"], []).append([row["account"], row["amount_minor"]])
-    return [
-        {**row, "entries": entries.get(row["number"], [])}
-        for row in store.rows(t.ledger_transactions, "number")
-    ]
+def _ordered(table: Table, *order: str) -> Select[Any]:
+    return select(table).order_by(*(table.c[name] for name in order))
 
 
-def _event(row: dict[str, Any]) -> dict[str, Any]:
+def _without(table: Table, left_out: str) -> Select[Any]:
+    columns = [column for column in table.columns if column.name != left_out]
+    return select(*columns).order_by(*table.primary_key.columns)
+
+
+def _transactions(store: Store) -> Iterator[Row]:
+    for row, entries in store.transactions():
+        row["entries"] = entries
+        yield row
+
+
+def _event(row: Row) -> Row:
     """An event in its kind's newest version; what the hash is taken of is beside it."""
+    kind = KINDS.get(row["kind"])
+    if kind is not None and not kind.older and VERSION not in row["data"]:
+        return _Event(row)
     was = json.loads(row["data"])
     data = newest(row["kind"], was)
     return {**row, "data": data} if data == was else {**row, "data": data, "written": was}
 
 
+def _whole(row: Row) -> Row:
+    """A row with everything in it, its fields in the order of the table."""
+    if not isinstance(row, _Event):
+        return row
+    names = ("number", "at_us", "kind", "visit_id", "data", "previous_hash", "hash")
+    return {name: row[name] for name in names}
+
+
+def _parsed(row: Row, name: str) -> Row:
+    return {**row, name: json.loads(row[name])}
+
+
 def _visit(row: dict[str, Any]) -> dict[str, Any]:
-    shown = {name: value for name, value in row.items() if name not in ("record", "token_sha256")}
+    shown = {name: value for name, value in row.items() if name not in NOT_SHOWN}
     shown["status"] = _status(json.loads(row["record"]))
     shown["tracks"] = json.loads(row["tracks"])
     shown["review_reasons"] = json.loads(row["review_reasons"])
@@ -135,14 +217,28 @@ def _status(record: dict[str, Any]) -> str:
     return status(Visit.load(record["visit"]), account)
 
 
-def _receipts(store: Store) -> list[dict[str, Any]]:
-    lines: dict[str, list[dict[str, Any]]] = {}
-    for row in store.rows(t.receipt_lines, "visit_id", "line"):
-        visit_id = row.pop("visit_id")
-        row["reaches"] = json.loads(row["reaches"])
-        row["promotions"] = json.loads(row["promotions"])
-        lines.setdefault(visit_id, []).append(row)
-    return [
-        {**row, "lines": lines.get(row["visit_id"], [])}
-        for row in store.rows(t.receipts, "issued_us", "visit_id")
-    ]
+def _receipts(store: Store) -> Iterator[Row]:
+    """Both tables in the order of receipts, side by side."""
+    receipts, lines = t.receipts, t.receipt_lines
+    order = (receipts.c.issued_us, receipts.c.visit_id)
+    joined = (
+        select(lines)
+        .select_from(lines.join(receipts, lines.c.visit_id == receipts.c.visit_id))
+        .order_by(*order, lines.c.line)
+    )
+    waiting = groupby(store.stream(joined), itemgetter("visit_id"))
+    visit_id, group = next(waiting, ("", iter(())))
+    for row in store.stream(select(receipts).order_by(*order)):
+        found = []
+        if visit_id == row["visit_id"]:
+            found = [_line(line) for line in group]
+            visit_id, group = next(waiting, ("", iter(())))
+        row["lines"] = found
+        yield row
+
+
+def _line(row: Row) -> Row:
+    del row["visit_id"]
+    row["reaches"] = json.loads(row["reaches"])
+    row["promotions"] = json.loads(row["promotions"])
+    return row

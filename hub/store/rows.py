@@ -11,6 +11,7 @@ from sqlalchemy import Table
 
 from hub.chain import canonical
 from hub.effects import Attempt, Effects, us
+from hub.retention.service import forgotten_token
 from hub.state import HubState
 from hub.store import tables as t
 from hub.visits.model import Visit
@@ -181,6 +182,7 @@ def _visit(rows: Rows, state: HubState, visit: Visit) -> None:
             "debt_minor": money.debt_minor,
             "refunded_minor": money.refunded_minor,
             "record": json.dumps(record),
+            "forgotten": visit.token_sha256 == forgotten_token(visit.visit_id),
         },
     )
 

@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     Connection,
     Dialect,
     Executable,
@@ -150,19 +151,22 @@ class Store:
 
     def prune(self, before_position: int, inbox_before_us: int) -> None:
         """Forgets inputs that a snapshot made needless; messages only when old enough."""
+        upto = min(before_position, self.older_than(t.inbox.c.received_us, inbox_before_us))
         with self._commit("pruned"):
+            # What was needless at the snapshot before went then: only what came since is looked at.
+            last = (
+                select(func.coalesce(func.max(t.snapshots.c.position), 0))
+                .where(t.snapshots.c.position < before_position)
+                .scalar_subquery()
+            )
             self._writer.execute(
                 delete(t.commands).where(
+                    t.commands.c.position > last,
                     t.commands.c.position <= before_position,
                     t.commands.c.kind.in_(("tick", "pong")),
                 )
             )
-            self._writer.execute(
-                delete(t.inbox).where(
-                    t.inbox.c.position <= before_position,
-                    t.inbox.c.received_us < inbox_before_us,
-                )
-            )
+            self._writer.execute(delete(t.inbox).where(t.inbox.c.position <= upto))
             self._writer.execute(
                 delete(t.snapshots).where(t.snapshots.c.position < before_position)
             )
@@ -262,6 +266,33 @@ class Store:
         """The rows of a question; in memory only between the writes, under the hub's lock."""
         return self._read(statement)
 
+    def stream(self, statement: Select[Any]) -> Iterator[dict[str, Any]]:
+        """The rows of a question one by one, READ_CHUNK of them in memory at a time. In memory
+        only between the writes, and then all at once."""
+        if self.memory:
+            yield from self._read(statement)
+            return
+        try:
+            with self.connect() as connection:
+                reading = connection.execution_options(yield_per=READ_CHUNK).execute(statement)
+                names = tuple(reading.keys())
+                for row in reading:
+                    yield dict(zip(names, row, strict=True))
+        except SQLAlchemyError as error:
+            raise StoreError(f"the database cannot be read: {short(error)}") from error
+
+    def transactions(self, after: int = 0) -> Iterator[tuple[dict[str, Any], list[list[Any]]]]:
+        """Transactions after a number, in order, each with its entries as [account, amount]."""
+        entry = t.ledger_entries.c
+        question = select(entry.number, entry.line, entry.account, entry.amount_minor)
+        for page in self._pages(t.ledger_transactions, "number", after):
+            entries: dict[int, list[list[Any]]] = {}
+            theirs = entry.number.between(page[0]["number"], page[-1]["number"])
+            for row in self._read(question.where(theirs).order_by(entry.number, entry.line)):
+                entries.setdefault(row["number"], []).append([row["account"], row["amount_minor"]])
+            for row in page:
+                yield row, entries.get(row["number"], [])
+
     def visit_record(self, *, visit_id: str = "", token_sha256: str = "") -> dict[str, Any] | None:
         """The stored state of a visit, by id or token."""
         column = t.visits.c.visit_id if visit_id else t.visits.c.token_sha256
@@ -279,6 +310,15 @@ class Store:
             for table in (t.inbox, t.commands, t.snapshots)
         ]
         return max(int(value) for value in found)
+
+    def older_than(self, column: Column[int], at_us: int) -> int:
+        """The last position of the inputs that came before a time. `column` says when one came;
+        times only grow with the positions, so that no more than those inputs are looked at."""
+        position = column.table.c.position
+        first = select(position).where(column >= at_us).order_by(position).limit(1)
+        if found := self._read(first):
+            return int(found[0]["position"]) - 1
+        return int(self._read(select(func.max(position).label("n")))[0]["n"] or 0)
 
     def size_bytes(self) -> int:
         """How large the database is, its log aside."""
@@ -336,13 +376,8 @@ class Store:
     def _verify_ledger(self, after: int) -> None:
         previous = self._hash_at(t.ledger_transactions, after)
         number = after
-        for row in self._paged(t.ledger_transactions, "number", after):
+        for row, entries in self.transactions(after):
             number += 1
-            entries = self._read(
-                select(t.ledger_entries)
-                .where(t.ledger_entries.c.number == row["number"])
-                .order_by(t.ledger_entries.c.line)
-            )
             content = {
                 name: row[name]
                 for name in (
@@ -356,7 +391,7 @@ class Store:
                     "resolves",
                 )
             }
-            content["entries"] = [[entry["account"], entry["amount_minor"]] for entry in entries]
+            content["entries"] = entries
             previous = _follow("ledger_transactions", number, row, previous, content)
 
     def _hash_at(self, table: Table, number: int) -> str:
@@ -380,11 +415,16 @@ class Store:
             )
 
     def _paged(self, table: Table, key: str, after: int) -> Iterator[dict[str, Any]]:
+        for page in self._pages(table, key, after):
+            yield from page
+
+    def _pages(self, table: Table, key: str, after: int) -> Iterator[list[dict[str, Any]]]:
         while True:
             page = self._read(
                 select(table).where(table.c[key] > after).order_by(table.c[key]).limit(READ_CHUNK)
             )
-            yield from page
+            if page:
+                yield page
             if len(page) < READ_CHUNK:
                 return
             after = page[-1][key]

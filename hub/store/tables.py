@@ -20,6 +20,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
+    true,
 )
 
 __all__ = [
@@ -102,6 +104,7 @@ events = Table(
     Column("previous_hash", _HASH, nullable=False),
     Column("hash", _HASH, nullable=False),
     Index(None, "visit_id"),
+    Index(None, "kind", "number"),
 )
 ledger_accounts = Table(
     "ledger_accounts",
@@ -184,8 +187,22 @@ visits = Table(
     Column("debt_minor", _BIG, nullable=False),
     Column("refunded_minor", _BIG, nullable=False),
     Column("record", Text, nullable=False),
+    Column("forgotten", Boolean, nullable=False, server_default=false()),
     Index("ix_visits_opened_us", "opened_us", "visit_id"),
+    Index("ix_visits_stage_opened_us", "stage", "opened_us", "visit_id"),
 )
+for _name, _column, _is in (
+    ("ix_visits_needs_review", visits.c.needs_review, true()),
+    ("ix_visits_remembered", visits.c.forgotten, false()),
+):
+    # Few of all visits: the rest costs such an index nothing.
+    Index(
+        _name,
+        visits.c.opened_us,
+        visits.c.visit_id,
+        sqlite_where=_column == _is,
+        postgresql_where=_column == _is,
+    )
 receipts = Table(
     "receipts",
     metadata,
@@ -276,6 +293,7 @@ payers = Table(
     Column("payer_id", _ID, primary_key=True),
     Column("name", _ID, nullable=False, unique=True),
     Column("used_us", _BIG, nullable=False),
+    Index(None, "used_us"),
 )
 """The only place where a payer's name stands; everything else knows the number."""
 leases = Table(

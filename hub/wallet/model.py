@@ -114,7 +114,7 @@ class Ledger:
         return -self.posted(account) - self._pending_debits.get(account, 0)
 
     def balances(self) -> dict[str, int]:
-        """Posted balances of all accounts ever used, by name."""
+        """Posted balances of all accounts that hold anything, by name."""
         return dict(sorted(self._posted.items()))
 
     def write(
@@ -216,7 +216,9 @@ class Ledger:
         debits: dict[str, int] = {}
         _add(debits, _debits(entries) if phase == "pending" else (), 1)
         _add(debits, _debits(released), -1)
-        for account, delta in change.items():
+        # What is taken from one side and released on the other still counts: every account touched.
+        for account in dict.fromkeys(entry.account for entry in (*entries, *released)):
+            delta = change.get(account, 0)
             kind = account.split(":", 1)[0]
             if kind == "wallet":
                 left = -(self.posted(account) + self.pending(account) + delta)
@@ -251,7 +253,9 @@ class Ledger:
         ledger = cls(state["currency"])
         ledger.number = state["number"]
         ledger.head = state["head"]
-        ledger._posted = dict(state["posted"])
+        # Dumps of before name every account ever used: a payer's for each visit, nearly all of
+        # them empty.
+        ledger._posted = {name: amount for name, amount in state["posted"].items() if amount}
         for tx_id, rows in state["pending"].items():
             entries = tuple(Entry(account, amount) for account, amount in rows)
             ledger._pending[tx_id] = entries
@@ -264,6 +268,10 @@ def _debits(entries: Sequence[Entry]) -> tuple[Entry, ...]:
 
 
 def _add(sums: dict[str, int], entries: Sequence[Entry], sign: int) -> None:
+    """Adds entries up. What comes to nothing is left out: a year has a million such accounts."""
     for entry in entries:
         value = sums.get(entry.account, 0) + sign * entry.amount_minor
-        sums[entry.account] = value
+        if value:
+            sums[entry.account] = value
+        else:
+            sums.pop(entry.account, None)
