@@ -44,7 +44,7 @@ from contracts.topics import device_of, topic
 from sortie.broker import broker_command, write_broker_files
 from sortie.supervisor import free_port, wait_for_port
 
-__all__ = ["LIMITS", "measure"]
+__all__ = ["LIMITS", "cpu_seconds", "measure", "started"]
 
 LIMITS = {"singly": 3_000, "batched": 8_000}
 """Events a second that must be taken at P99_MS_MAX."""
@@ -129,11 +129,11 @@ def _run(rate: int, batch: int, seconds: float) -> dict[str, float]:
         codes = [httpx.post(f"{http}/api/v1/phones/visits").json()["code"] for _ in range(PEOPLE)]
         count = round(rate * seconds)
         letters, events, last = _letters(layout, codes, count, rate, batch)
-        cpu_s = _cpu_s(pid)
+        cpu_s = cpu_seconds(pid)
         start_s = sender.send(letters)
         sender.wait(last)
         ended_s = max(t for times in sender.times.values() for _, t in times)
-        cpu_s = _cpu_s(pid) - cpu_s
+        cpu_s = cpu_seconds(pid) - cpu_s
         late_ms = sorted(_latencies_ms(events, sender.times, start_s))
         visits = httpx.get(f"{http}/api/v1/audit/export").json()["visits"]
         bound = sum(visit["stage"] != "issued" for visit in visits)
@@ -176,8 +176,8 @@ def _hub(layout: StoreFile, folder: Path) -> Iterator[tuple[_Sender, str, int]]:
     }
     environment = {f"SORTIE_HUB_{name.upper()}": str(value) for name, value in settings.items()}
     with (
-        _child(broker_command(files), port, dict(os.environ)),
-        _child([sys.executable, "-m", "hub.main"], http, {**os.environ, **environment}) as pid,
+        started(broker_command(files), port, dict(os.environ)),
+        started([sys.executable, "-m", "hub.main"], http, {**os.environ, **environment}) as pid,
     ):
         sender = _Sender(port, files.passwords["hub"], layout.store_id)
         try:
@@ -187,7 +187,8 @@ def _hub(layout: StoreFile, folder: Path) -> Iterator[tuple[_Sender, str, int]]:
 
 
 @contextmanager
-def _child(command: list[str], port: int, environment: dict[str, str]) -> Iterator[int]:
+def started(command: list[str], port: int, environment: dict[str, str]) -> Iterator[int]:
+    """A child process that listens; its id. RuntimeError if it ends before."""
     child = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     try:
         ready = wait_for_port(port)
@@ -330,7 +331,8 @@ def _device_us() -> int:
     return time.monotonic_ns() // 1000
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """What a process has spent so far."""
     parts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
 

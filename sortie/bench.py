@@ -1,4 +1,4 @@
-"""`sortie bench edge|hub|sim|torture`: what the store costs, each figure beside its limit.
+"""`sortie bench edge|hub|sim|torture|year`: what the store costs, each figure beside its limit.
 
 The measuring itself lies in the checkout's folder benchmarks/.
 """
@@ -161,6 +161,10 @@ def _torture() -> list[Any]:
     return rows
 
 
+def _year() -> list[Any]:
+    return list(_module("year").figures())
+
+
 def _children_cpu_s() -> float:
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     return spent.ru_utime + spent.ru_stime
@@ -171,6 +175,7 @@ PARTS: dict[str, Callable[[], list[Any]]] = {
     "hub": _hub,
     "sim": _sim,
     "torture": _torture,
+    "year": _year,
 }
 """What can be measured."""
 

@@ -47,6 +47,7 @@ class PartChoice(StrEnum):
     hub = "hub"
     sim = "sim"
     torture = "torture"
+    year = "year"
 
 
 JsonFile = Annotated[
@@ -161,7 +162,7 @@ def bench(
     *,
     json_file: JsonFile = None,
 ) -> None:
-    """Measure edge, hub or simulator in CPU time, each beside its limit; or torture the hub."""
+    """Measure edge, hub, simulator or a year in the hub, beside limits; or torture the hub."""
     from sortie.bench import run_bench
 
     run_bench(part.value, json_file=json_file)
