@@ -21,6 +21,7 @@ from contracts.messages import Message, NodeBorn
 from contracts.store_file import StoreFile
 from hub import commands as c
 from hub.attribution.model import Decision
+from hub.carts.model import named
 from hub.catalog import goods
 from hub.catalog import service as catalog
 from hub.chain import canonical
@@ -397,6 +398,7 @@ class HubCore:
             return
         decision = watch.believe(state, decision)
         before = state.carts.apply(decision)
+        state.effects.named.update(named(decision), () if before is None else named(before))
         owner = decision.best.visit_id
         visit = state.visits.get(owner) if owner is not None else None
         late = owner is not None and (visit is None or not visit.open)

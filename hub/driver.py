@@ -319,6 +319,10 @@ class Driver:
         """Rises whenever anything changed that a page may show."""
         return self.hub.live.version
 
+    def visit_version(self, visit_id: str) -> int:
+        """Rises whenever something happened that the phone of a visit may show."""
+        return self.hub.live.visit_version(visit_id)
+
     def read(self, view: Callable[[Hub], T]) -> T:
         """Looks at the hub while nothing changes."""
         with self.lock:

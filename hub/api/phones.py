@@ -120,8 +120,13 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
     @router.get("/{token}/events", response_class=EventStream)
     def events(token: Token) -> StreamingResponse:
         """The same, as server-sent events named `visit`, whenever it changes."""
-        driver.phone(token)
-        return streams.states(lambda: driver.phone(token), event="visit", turns_s=_turns_s(driver))
+        visit_id = driver.phone(token)["visit_id"]
+        return streams.states(
+            lambda: driver.phone(token),
+            event="visit",
+            turns_s=_turns_s(driver),
+            version=lambda: driver.visit_version(visit_id),
+        )
 
     @router.get("/{token}/qr.svg", response_class=Response, responses=_SVG)
     def qr(token: Token) -> Response:
