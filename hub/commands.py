@@ -52,6 +52,7 @@ from hub.visits.commands import (
     LetIn,
     OpenForTrack,
     RevokeBadge,
+    SetSettling,
     SettleAtDesk,
     TapCard,
     VisitKey,
@@ -130,6 +131,7 @@ __all__ = [
     "SetGoodsPolicy",
     "SetOrder",
     "SetSaleHours",
+    "SetSettling",
     "SettleAtDesk",
     "StartRestocking",
     "TapCard",
@@ -291,6 +293,7 @@ Command = (
     | AddBadge
     | RevokeBadge
     | SettleAtDesk
+    | SetSettling
     | OpenDispute
     | DecideDispute
     | DecideReview

@@ -94,6 +94,7 @@ HANDLERS: Mapping[type, Callable[[HubState, Any], c.Reply]] = {
     c.AssignTrack: desk.assign_track,
     c.EndVisit: desk.end_visit,
     c.SettleAtDesk: desk.settle_at_desk,
+    c.SetSettling: settlement.set_settling,
     c.AddBadge: scans.add_badge,
     c.RevokeBadge: scans.revoke_badge,
     c.Forget: retention.forget,

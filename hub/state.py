@@ -93,6 +93,8 @@ class HubState:
     """Keys of commands that were done and must not be done again, the oldest first."""
     aftercare: Aftercare = field(default_factory=Aftercare)
     told: dict[str, str] = field(default_factory=dict)
+    by_place: bool = False
+    """See hub.visits.commands.SetSettling."""
     floor_nodes: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:

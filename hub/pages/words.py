@@ -237,6 +237,7 @@ _OF_THE_STORE |= {
     "product.reopened": ("{product} is for sale again", "plain"),
     "product.recalled": ("{product} is called back: {reason_said}", "red"),
     "recall.lifted": ("{product} is sold again after its recall", "plain"),
+    "settling.set": ("what an exit waits for was changed", "plain"),
     "policy.set": ("the rules for goods were changed", "plain"),
     "cart.not_for_sale": ("has {product}, which is not for sale", "red"),
     "cart.needs_id": ("has {product}: an ID must be seen", "amber"),

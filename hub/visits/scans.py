@@ -61,6 +61,7 @@ def dump_later(state: HubState) -> dict[str, Any]:
         "badges": dict(sorted(state.badges.items())),
         "guesses": dict(sorted(state.guesses.items())),
         "vat": state.catalog.dump_vat(),
+        "by_place": state.by_place,
     }
     return {name: value for name, value in parts.items() if value}
 
@@ -68,6 +69,7 @@ def dump_later(state: HubState) -> dict[str, Any]:
 def restore_later(state: HubState, dumped: Mapping[str, Any]) -> None:
     """Takes up what `dump_later` gave."""
     state.level = dumped.get("level", 0)
+    state.by_place = dumped.get("by_place", False)
     for row in dumped.get("judged", ()):
         code_judged(state, CodeJudged.model_validate(row))
     state.badges = dict(dumped.get("badges", {}))
