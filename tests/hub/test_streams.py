@@ -85,7 +85,7 @@ async def _run(
         if clock[0] >= looks:
             streams.ended = lambda: True
 
-    monkeypatch.setattr(module.asyncio, "sleep", pause)
+    monkeypatch.setattr(asyncio, "sleep", pause)
     response = streams.states(read, event="visit", version=version)
     async for _chunk in response.body_iterator:
         pass
