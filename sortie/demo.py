@@ -29,6 +29,7 @@ from auditor.read import TrueVisit, read_export, read_truth
 from auditor.report import document, print_report, score_day
 from contracts.store_file import load_store_file
 from sortie.day import demo_store_path, model_hashes
+from sortie.demo_scene import REVIEW_WAIT_S, set_scene
 from sortie.errors import ProcessFailedError, UsageError
 from sortie.lockstep import Sensors
 from sortie.serve import StorePlan, StoreProcesses, content_type, get_json, serves
@@ -45,7 +46,7 @@ PLAIN_STATUS_S = 60.0
 """Between two status lines where there is no terminal to rewrite one."""
 POLL_S = 0.2
 SEEING_TIMEOUT_S = 60.0
-UNSETTLED_S = 40.0
+UNSETTLED_S = 40.0 + REVIEW_WAIT_S
 """Who left so short a time before the end may still be without a receipt."""
 STAND_IN = (
     "[yellow]no Mosquitto here: a broker in Python stands in, slower and for the demo only[/]; "
@@ -125,6 +126,7 @@ def run_demo(
         sensors=sensors,
         pages_port=port,
         stand_in_allowed=True,
+        wallets=True,
     )
     processes = StoreProcesses(plan)
     if processes.broker_files.stand_in:
@@ -185,6 +187,8 @@ def _start(
                 return False
         page_s = time.monotonic() - began_s
         console.print(f"[bold]open {processes.pages_url}[/]   Ctrl-C ends the day", highlight=False)
+        _tell_addresses(console, processes)
+        _set_scene(console, processes)
         with _progress(console, began_s) as tell:
             while not supervisor.stopping and not _seen(processes):
                 supervisor.poll()
@@ -209,6 +213,20 @@ def _start(
         highlight=False,
     )
     return True
+
+
+def _tell_addresses(console: Console, processes: StoreProcesses) -> None:
+    """All pages; which exist, the start page knows too."""
+    for name, url in processes.addresses()[1:]:
+        console.print(f"  [dim]{name:<20} {url}[/]", highlight=False, soft_wrap=True)
+
+
+def _set_scene(console: Console, processes: StoreProcesses) -> None:
+    """Unclear lines wait and one brand is cheaper; without that the day goes on, and it is said."""
+    try:
+        set_scene(processes.hub_url, processes.store)
+    except OSError as error:
+        console.print(f"the day goes on without offers and review: {error}", highlight=False)
 
 
 @contextmanager

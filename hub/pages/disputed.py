@@ -11,9 +11,8 @@ from nicegui import ui
 
 from hub.pages.back_office import BackOffice
 from hub.pages.feed import HubFeed
-from hub.pages.panes import Cards, Pane
+from hub.pages.panes import Cards, Pane, top_bar
 from hub.pages.queues import dispute_html
-from hub.pages.review import top_bar
 from hub.pages.settings import PagesSettings
 from hub.pages.words import Palette, money
 
@@ -34,7 +33,7 @@ class DisputesPage:
 
     def build(self, *, login: bool) -> None:
         """The page's elements."""
-        top_bar("disputes", login=login)
+        top_bar("disputes", "/staff/disputes", login=login)
         self._banner = Pane("banner", role="alert")
         with ui.element("main").classes("office"):
             with ui.element("section").classes("pane").props('data-pane="disputes"'):
