@@ -46,7 +46,7 @@ PLAIN_STATUS_S = 60.0
 """Between two status lines where there is no terminal to rewrite one."""
 POLL_S = 0.2
 SEEING_TIMEOUT_S = 60.0
-UNSETTLED_S = 40.0 + REVIEW_WAIT_S
+UNSETTLED_S = 40.0
 """Who left so short a time before the end may still be without a receipt."""
 STAND_IN = (
     "[yellow]no Mosquitto here: a broker in Python stands in, slower and for the demo only[/]; "
@@ -385,6 +385,7 @@ def _report(
         seed=processes.plan.seed,
         hashes=hashes,
         store_s=store_s,
+        unsettled_s=UNSETTLED_S + REVIEW_WAIT_S,
     )
     if result is not None:
         print_report(console, result)
@@ -398,10 +399,11 @@ def audit_run(
     seed: int,
     hashes: dict[str, str],
     store_s: float,
+    unsettled_s: float = UNSETTLED_S,
 ) -> dict[str, Any] | None:
     """The auditor's document of a run that was stopped at some moment; None if nobody left yet.
 
-    Shoppers who left in the last moments may be without a receipt yet and are not judged.
+    Shoppers who left in the last `unsettled_s` may be without a receipt yet and are not judged.
     """
     if not (truth / "visits.jsonl").exists() or not (truth / "phones.jsonl").exists():
         return None
@@ -412,7 +414,7 @@ def audit_run(
     judged = [
         visit
         for visit in visits
-        if visit.visit_id in receipts or (visit.left_s or 0.0) < latest_s - UNSETTLED_S
+        if visit.visit_id in receipts or (visit.left_s or 0.0) < latest_s - unsettled_s
     ]
     # Who is still inside has no truth yet: such a receipt could be nobody's fault.
     known = {visit.visit_id for visit in visits}

@@ -14,7 +14,7 @@ from hub.pages.feed import HubFeed
 from hub.pages.panes import Cards, Pane, top_bar
 from hub.pages.queues import dispute_html
 from hub.pages.settings import PagesSettings
-from hub.pages.words import Palette, money
+from hub.pages.words import Palette, age, money
 
 __all__ = ["build_disputes"]
 
@@ -139,7 +139,7 @@ _FIELDS = (
 def _policy_html(policy: Mapping[str, Any], currency: str) -> str:
     wait_s = policy["review_wait_s"]
     reviews = (
-        f"Unclear lines wait {wait_s / 60:.0f} min for staff, then they are free."
+        f"Unclear lines wait {age(wait_s)} for staff, then they are free."
         if wait_s
         else "Unclear lines are free at once; nobody is asked."
     )
