@@ -12,7 +12,7 @@ from contracts.store_file import StoreFile
 
 __all__ = ["REVIEW_WAIT_S", "set_scene"]
 
-REVIEW_WAIT_S = 30
+REVIEW_WAIT_S = 60
 """Long enough to press a key on the review page, short enough to wait for a receipt."""
 OFF_BP = 1_000
 TIMEOUT_S = 20.0
