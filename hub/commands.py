@@ -210,6 +210,7 @@ class ChangeVat(_Base):
     """A product has another VAT rate from now on, as a share: 0.19."""
 
     kind: Literal["change_vat"] = "change_vat"
+    once_key: OnceKey | None = None
     gtin: Gtin
     vat_rate: Annotated[Decimal, Field(ge=0, le=1, decimal_places=4)]
 

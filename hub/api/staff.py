@@ -161,7 +161,7 @@ def _command_routes(
     def vat(request: Request, body: ChangeVat) -> Reply:
         """A product has another VAT rate from now on."""
         note(request, target=body.gtin)
-        return driver.command(body)
+        return driver.command(body.model_copy(update={"once_key": command_key(request)}))
 
     @router.post("/staff/stock", dependencies=[stocking, once])
     def stock(
