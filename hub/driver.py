@@ -292,7 +292,8 @@ class Driver:
                 try:
                     answer = self.hub.ask_gateway(request)
                 except Exception as error:  # noqa: BLE001 - a gateway is somebody else's code
-                    log.error("gateway.failed", key=request.key, error=repr(error))
+                    # Not its key: it may have a payer's name in it.
+                    log.error("gateway.failed", asked=request.kind, error=repr(error))
                     answer = c.GatewayAnswered(
                         key=request.key, outcome="timeout", reason=type(error).__name__
                     )

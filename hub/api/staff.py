@@ -103,7 +103,7 @@ def _reading(router: APIRouter, driver: Driver, streams: Streams, auth: StaffAut
             found = driver.feed(number)
             if who.kind != "key":
                 return found
-            return [{**row, "data": public_data(row["data"])} for row in found]
+            return [{**row, "data": public_data(row["kind"], row["data"])} for row in found]
 
         return streams.feed(rows, begin, still=auth.still(request))
 

@@ -21,7 +21,8 @@ from tests.hub.doors import COLA, WORDS, Browser, Door
 from tests.hub.open_routes import OPEN
 
 PRICE = ("/api/v1/staff/prices", {"gtin": COLA, "price_minor": 1})
-QUERIES = {"/api/v1/staff/reports/vat": "?day=2026-01-01"}
+DAY = "?day=2026-01-01"
+QUERIES = {"/api/v1/staff/reports/vat": DAY, "/api/v1/staff/reports/vat.html": DAY}
 """What a route cannot be asked without."""
 
 
@@ -435,7 +436,8 @@ def test_answers_carry_their_headers(door: Door) -> None:
         headers = browser.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "SAMEORIGIN"
-        assert "default-src 'none'" in headers["content-security-policy"]
+        for part in ("default-src", "object-src", "base-uri"):
+            assert f"{part} 'none'" in headers["content-security-policy"]
         assert "strict-transport-security" not in headers
     assert browser.get("/api/v1/staff/state").headers["cache-control"] == "no-store"
     visit = browser.post("/api/v1/phones/visits")
