@@ -128,7 +128,9 @@ _TABLE = {
     "node.quarantined": "device_id reason",
     "node.released": "device_id",
 }
-PUBLIC: Mapping[str, frozenset[str]] = {kind: frozenset(row.split()) for kind, row in _TABLE.items()}
+PUBLIC: Mapping[str, frozenset[str]] = {
+    kind: frozenset(fields.split()) for kind, fields in _TABLE.items()
+}
 """Kind to the fields that may leave."""
 INNER = frozenset(("begin", "end", "days"))
 """The names inside of those fields: of hours of sale. Lines of a receipt and the other explanations
