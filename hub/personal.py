@@ -54,6 +54,7 @@ _TABLE = {
     "dispute.rejected": "dispute_id",
     "dispute.closed": "dispute_id refund_id",
     "dispute.waits_for_staff": "dispute_id",
+    "settling.set": "by_place",
     "aftercare.set": "review_wait_s refund_line_minor refund_payer_day_minor"
     " refund_payer_day_count refund_store_day_minor",
     "hold.placed": "amount_minor",
