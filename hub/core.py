@@ -46,7 +46,7 @@ from hub.wallet.told import told
 
 __all__ = ["LEVEL", "HubCore"]
 
-LEVEL = 2
+LEVEL = 3
 """The newest level of the rules. A database that began under an older one goes by that until a
 hub that knows this one starts on it (Adopt)."""
 
@@ -439,6 +439,7 @@ class HubCore:
         state.attributor = state.factory(
             ground_of(state.store, state.stock, state.shelves.planogram)
         )
+        state.hold_level(state.level)
         self._stirred = False
 
     def _forget(self) -> None:

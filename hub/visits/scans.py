@@ -40,7 +40,7 @@ GUESS_WINDOW_S = 60.0
 
 def adopt(state: HubState, command: Adopt) -> Reply:
     """The rules of a level hold from here on."""
-    state.level = max(state.level, command.level)
+    state.hold_level(max(state.level, command.level))
     return Reply()
 
 

@@ -144,9 +144,8 @@ class Checks:
         for invariant, finding in judged.findings:
             self.found(invariant, finding)
 
-    def over(self, nodes: list[Node], totals: GatewayTotals, *, unpaid: int) -> None:
-        """When faults have stopped everything comes to its end. Of so many holds the gateway
-        declined the capture: it lets go of them by itself, when they run out."""
+    def over(self, nodes: list[Node], totals: GatewayTotals) -> None:
+        """When faults have stopped everything comes to its end."""
         for node in nodes:
             self.counts[DRAINED] += 1
             if not node.alive or node.outbox.waiting:
@@ -160,11 +159,8 @@ class Checks:
             if row["outcome"] is None:
                 self.found(CLOSED, f"{row['key']} is still unanswered after {row['tries']} tries")
         self.counts[HOLDS] += 1
-        if totals.holds_open > unpaid:
-            self.found(
-                HOLDS,
-                f"{totals.holds_open} of {totals.held_minor} in all, {unpaid} captures declined",
-            )
+        if totals.holds_open:
+            self.found(HOLDS, f"{totals.holds_open} of {totals.held_minor} in all")
 
     def replay(self) -> None:
         """The database read twice more: each time the same state."""

@@ -6,7 +6,6 @@ charge what was never taken. Visits that were in the store when a clock jumped a
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -42,11 +41,6 @@ class Receipts:
             for event in export["events"]
             if event["kind"].startswith("decision.")
         }
-        self._bound = {
-            event["visit_id"]: event["at_us"] / 1e6 - since_s
-            for event in export["events"]
-            if event["kind"] == "visit.bound"
-        }
         owners = {one.visit_id: one for one in shoppers}
         receipts = {row["visit_id"]: row for row in export["receipts"]}
         for visit in export["visits"]:
@@ -75,11 +69,6 @@ class Receipts:
             )
         if visit["needs_review"] or visit["lost"]:
             self.counts["(carts in review)"] += 1
-            return
-        first_s = min((act.t_out_s for act in one.acts if act.told is not None), default=math.inf)
-        if self._bound.get(visit["visit_id"], math.inf) > first_s:
-            # What was decided to be nobody's before may stay so: too little, never too much.
-            self.counts["(carts of whom the gateway let in late)"] += 1
             return
         self.counts[CARTS] += 1
         if must - charged or charged - may:
