@@ -139,7 +139,10 @@ class Checks:
     def receipts(self, shoppers: list[Shopper], prices: Prices, *, since_s: float) -> None:
         """Receipts against what people truly took; see sortie.torture.receipts."""
         export = self._side.look(lambda hub: hub.export_json())
-        judged = Receipts(export, shoppers, prices, since_s=since_s)
+        withheld = self._side.look(
+            lambda hub: {v.visit_id: v.withheld for v in hub.core.state.visits.values()}
+        )
+        judged = Receipts(export, shoppers, prices, withheld, since_s=since_s)
         self.counts.update(judged.counts)
         for invariant, finding in judged.findings:
             self.found(invariant, finding)

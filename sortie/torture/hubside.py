@@ -19,15 +19,17 @@ from hub.driver import HubClock
 from hub.errors import HubHaltedError, StoreError
 from hub.rules import Rules
 from hub.service import BATCH_MAX, Hub, Outgoing
+from hub.visits.codes import KeyRing
 from hub.wallet.gateway import PaymentGateway
 from sortie.torture.disk import Disk
 from sortie.torture.points import FailPoints, Killed
 from sortie.torture.shop import layout
 
-__all__ = ["RULES", "AwayError", "HubSide"]
+__all__ = ["KEYS", "RULES", "AwayError", "HubSide"]
 
-RULES = Rules(code_ttl_s=60.0, code_linger_s=60.0, gateway_backoff_s_max=16.0)
+RULES = Rules(code_ttl_s=60.0, code_linger_s=60.0, reserve_s=60.0, gateway_backoff_s_max=16.0)
 SNAPSHOT_EVERY = 300
+KEYS = KeyRing.derived("torture")
 MEND_S = 1.0
 T = TypeVar("T")
 
@@ -101,6 +103,7 @@ class HubSide:
             gateway=self._gateway,
             rules=RULES,
             snapshot_every=SNAPSHOT_EVERY,
+            entry_keys=KEYS,
         )
 
     def kill(self, away_s: float, *, power: bool = False) -> None:

@@ -75,7 +75,14 @@ def layout() -> StoreFile:
         "name": "Torture",
         "currency": "EUR",
         "vat_rates": {"full": "0.19", "food": "0.07"},
-        "wallet": {"hold_minor": HOLD_MINOR},
+        "wallet": {
+            "hold_minor": HOLD_MINOR,
+            "tab_visit_minor_max": 250,
+            "tab_minor_max": 400,
+            "tab_age_s": 30.0,
+            "tip_minor_max": 500,
+            "tip_window_s": 600.0,
+        },
         "floor": {"width_m": 8.0, "depth_m": 4.5, "ceiling_m": 3.0},
         "bays": bays,
         "plates": [
