@@ -37,6 +37,7 @@ CLOSED = "visits close in time"
 DRAINED = "queues drain"
 EDITED = "an edited row is named"
 OTHER_AMOUNT = "same key, other amount is a conflict"
+LET_IN = "a code lets one in, once"
 HOLDS = "no hold is left at the gateway"
 
 
@@ -147,7 +148,7 @@ class Checks:
         for invariant, finding in judged.findings:
             self.found(invariant, finding)
 
-    def over(self, nodes: list[Node], totals: GatewayTotals) -> None:
+    def over(self, nodes: list[Node], shoppers: list[Shopper], totals: GatewayTotals) -> None:
         """When faults have stopped everything comes to its end."""
         for node in nodes:
             self.counts[DRAINED] += 1
@@ -158,6 +159,14 @@ class Checks:
         self.counts[CLOSED] += 1
         for visit in state.open_visits():
             self.found(CLOSED, f"visit {visit.visit_id} is still {visit.stage}")
+        for visit in state.visits.values():
+            self.counts[LET_IN] += 1
+            people = sum(one.visit_id == visit.visit_id for one in shoppers)
+            if visit.kind != "staff" and 1 + len(visit.companions) > people:
+                self.found(
+                    LET_IN,
+                    f"visit {visit.visit_id} of {people} let {1 + len(visit.companions)} in",
+                )
         for row in self._side.look(lambda hub: hub.store.rows(t.gateway_attempts, "key")):
             if row["outcome"] is None:
                 self.found(CLOSED, f"{row['key']} is still unanswered after {row['tries']} tries")

@@ -163,6 +163,7 @@ class Clients:
         self._waiting.remove(one)
         one.code, one.visit_id = code, visit_id
         self.visits[visit_id] = one
+        self.rooms.opened(token)
 
     # -- staff ------------------------------------------------------------------------------
 

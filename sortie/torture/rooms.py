@@ -22,6 +22,7 @@ __all__ = ["Rooms", "sha256"]
 
 EVERY_S = 1.5
 TWICE_SHARE = 0.5
+GIFT_SHARE = 0.35
 WALLETS = 5
 REVIEW_WAITS_S = (0.0, 0.0, 4.0, 20.0)
 NODE_BACK_S = 4.0
@@ -63,6 +64,7 @@ class Rooms:
         self._number = 0
         self._wishes: list[_Wish] = []
         self._cards: list[str] = []
+        self._presents: list[str] = []
         self._promotions: list[str] = []
         self._recalls: list[str] = []
         self._sessions: list[str] = []
@@ -104,6 +106,19 @@ class Rooms:
             work(now_s)
         except AwayError:
             self._told("rooms_unanswered")
+
+    def opened(self, token_sha256: str) -> None:
+        """A phone has a visit: now and then a gift card is to pay for it, and others want the
+        same card at the same moment."""
+        if self._random.random() >= GIFT_SHARE:
+            return
+        card = self._name("present")
+        code, amount = sha256(card), self._random.choice((60, 150, 400))
+        issue = c.IssueGiftCard(card_id=card, code_sha256=code, amount_minor=amount)
+        self._ask("gift_issued", issue, once=True)
+        use = c.UseGiftCard(token_sha256=token_sha256, code_sha256=code)
+        self._ask("gift_used", use, once=True)
+        self._presents.append(code)
 
     def forget(self) -> bool:
         """Closed visits lose what is personal; False if nobody answers."""
@@ -192,6 +207,12 @@ class Rooms:
                 how=self._random.choice(("sold", "given")),
             )  # fmt: skip
             self._ask_and_other("gift_issued", command, amount_minor=amount + 1)
+            return
+        if self._presents and self.wallets and self._random.random() < 0.5:
+            code = self._random.choice(self._presents[-3:])
+            wallet = self._random.choice(self.wallets)
+            redeem = c.RedeemGiftCard(wallet_sha256=wallet, code_sha256=code)
+            self._ask("gift_redeemed", redeem, once=True)
             return
         card = self._random.choice(self._cards)
         roll = self._random.random()

@@ -189,7 +189,7 @@ class World:
         checks.receipts(self.shoppers, self.clients.prices, since_s=START_S)
         if self.seed % FORGET_EVERY == 0 and self.clients.rooms.forget():
             checks.books()
-        checks.over(list(self.nodes.values()), self.gateway.totals())
+        checks.over(list(self.nodes.values()), self.shoppers, self.gateway.totals())
         self._other_amount()
         checks.replay()
         self.told("row_edited")
@@ -307,6 +307,7 @@ class World:
                 self.faults[f"{place}_{fault}"] += count
         for name, count in self.side.counts.items():
             self.faults[f"hub_{name}"] += count
+        self.faults["lease_lost"] += self.side.turns.fenced
         self.faults["resent"] += sum(
             node.resent + (node.drain.resent if node.alive else 0) for node in self.nodes.values()
         )
