@@ -62,6 +62,9 @@ class Entries:
         at_gate = one.way in ("card", "desk")
         if at_gate and now_s < one.scan_s:
             return False
+        if at_gate and one.track_id is None and now_s <= one.scan_s + AT_GATE_S:
+            # While the floor is blind a tap would find the next body that comes in.
+            return False
         if now_s > one.scan_s + (AT_GATE_S if at_gate else -AT_GATE_S):
             if at_gate:
                 one.dim = "the hub did not answer at the gate"
