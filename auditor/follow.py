@@ -26,6 +26,7 @@ __all__ = ["STEP_CHECKS", "Follower"]
 FIRST_HASH = "0" * 64
 EVENTS = ("number", "at_us", "kind", "visit_id", "data")
 TRANSACTIONS = ("number", "tx_id", "at_us", "phase", "kind", "visit_id", "currency", "resolves")
+BALANCES = ("stored:", "gift:")
 STEP_CHECKS = (
     "entries are balanced as they come",
     "chains go on",
@@ -149,12 +150,19 @@ class Follower:
 
     def _limits(self, name: str, row: sqlite3.Row, entries: list[tuple[str, int]]) -> Iterator[str]:
         waiting: Counter[str] = Counter()
+        leaving: Counter[str] = Counter()
         for held in self._pending.values():
             for account, amount in held:
                 waiting[account] += amount
+                leaving[account] += max(0, amount)
         for account in {account for account, _ in entries if account.startswith("wallet:")}:
             self.checked["funds above the floor as it happens"] += 1
             if -(self._posted[account] + waiting[account]) < 0:
+                yield f"{name}: {account} falls below zero"
+        for account in {account for account, _ in entries if account.startswith(BALANCES)}:
+            # What is on its way in cannot be spent, what is reserved is spent already.
+            self.checked["funds above the floor as it happens"] += 1
+            if self._posted[account] + leaving[account] > 0:
                 yield f"{name}: {account} falls below zero"
         gross = sum(a for account, a in entries if account.split(":")[0] in ("revenue", "vat"))
         if row["kind"] == "charge":
@@ -185,9 +193,9 @@ class Follower:
     def _stock(self, database: sqlite3.Connection) -> Iterator[str]:
         self.checked["stock is conserved as it moves"] += 1
         rows = database.execute(
-            "SELECT gtin, initial + restocked - in_carts - sold - unaccounted"
+            "SELECT gtin, initial + restocked - in_carts - sold - unaccounted - found - removed"
             " - (SELECT coalesce(sum(on_hand), 0) FROM stock WHERE stock.gtin = products.gtin),"
-            " min(initial, restocked, in_carts, sold, unaccounted,"
+            " min(initial, restocked, in_carts, sold, unaccounted, found, removed,"
             " (SELECT coalesce(min(on_hand), 0) FROM stock WHERE stock.gtin = products.gtin))"
             " FROM products"
         )

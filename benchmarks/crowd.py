@@ -39,17 +39,17 @@ SEED = 4301
 SCRIPT = f"title a crowd\nat-most {PEOPLE}\ncrowd {PEOPLE}\n"
 
 
-def big_store() -> StoreFile:
-    """The six-bay store twice, side by side, with CAMERAS cameras."""
+def big_store(copies: int = COPIES) -> StoreFile:
+    """The six-bay store some times, side by side, with CAMERAS cameras or as many as it has."""
     store = load_store_file(store_path("six-bay"))
     wide_m = store.floor.width_m
     document = store.model_dump(mode="json")
     grown: dict[str, Any] = {**document, "store_id": "big"}
-    grown["floor"] = {**document["floor"], "width_m": COPIES * wide_m}
+    grown["floor"] = {**document["floor"], "width_m": copies * wide_m}
     for part in ("bays", "plates", "cameras", "slots", "nodes"):
         grown[part] = [
             row
-            for copy in range(COPIES)
+            for copy in range(copies)
             for one in document[part]
             if (row := _copied(part, one, copy, wide_m)) is not None
         ]

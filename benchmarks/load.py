@@ -18,100 +18,40 @@ import argparse
 import json
 import math
 import os
-import signal
-import subprocess
-import sys
+import sqlite3
 import tempfile
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import httpx
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.crowd import big_store
 from benchmarks.hub import bare_commits, closed_reach
+from benchmarks.rig import (
+    FLOOR_HZ,
+    cpu_s_of,
+    device_us,
+    floor_news,
+    rss_mb_of,
+    running_hub,
+    seats_of,
+)
 from contracts import messages as m
 from contracts.codec import encode, envelope, joined, packed
-from contracts.store_file import Slot, StoreFile
-from contracts.topics import device_of, topic
-from sortie.broker import broker_command, write_broker_files
-from sortie.supervisor import free_port, wait_for_port
+from contracts.store_file import StoreFile
+from contracts.topics import topic
 
-__all__ = ["LIMITS", "cpu_seconds", "measure", "started"]
+__all__ = ["LIMITS", "measure"]
 
 LIMITS = {"singly": 3_000, "batched": 8_000}
 """Events a second that must be taken at P99_MS_MAX."""
 P99_MS_MAX = 100.0
 PEOPLE = 20
-FLOOR_HZ, WATERMARK_HZ, REACH_HZ = 7.5, 2.0, 0.43
+WATERMARK_HZ, REACH_HZ = 2.0, 0.43
 BATCH = 32
-DEADLINE_S = 60.0
-
-
-class _Sender:
-    """Both nodes at once: sends letters when they are due and notes when events are acked."""
-
-    def __init__(self, port: int, password: str, store_id: str) -> None:
-        self._store_id = store_id
-        self._acked: dict[str, int] = {}
-        self._news = threading.Condition()
-        self.times: dict[str, list[tuple[int, float]]] = {}
-        self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id="load")
-        self.client.username_pw_set("hub", password)
-        self.client.max_inflight_messages_set(20_000)
-        self.client.on_message = self._message
-        self.client.connect("127.0.0.1", port)
-        for name in ("ack", "ping"):
-            self.client.subscribe(topic(name, store_id=store_id, device_id="+"), 1)
-        self.client.loop_start()
-
-    def _message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
-        device = device_of(message.topic)
-        if message.topic.endswith("/ping"):
-            pong = m.ClockPong(
-                hub_us=m.ClockPing.model_validate_json(message.payload).hub_us,
-                boot_id="load",
-                device_us=_device_us(),
-            )
-            name = topic("pong", store_id=self._store_id, device_id=device)
-            self.client.publish(name, encode(pong), 0)
-            return
-        ack = m.HubAck.model_validate_json(message.payload)
-        now_s = time.perf_counter()
-        with self._news:
-            self._acked[device] = max(self._acked.get(device, -1), ack.upto_seq)
-            self.times.setdefault(device, []).append((ack.upto_seq, now_s))
-            self._news.notify_all()
-
-    def send(self, letters: Sequence[tuple[float, str, bytes]]) -> float:
-        """Sends each letter when it is due, or as soon after as can be; returns the start."""
-        start_s = time.perf_counter()
-        for due_s, name, payload in letters:
-            wait_s = start_s + due_s - time.perf_counter()
-            if wait_s > 0.0005:
-                time.sleep(wait_s)
-            self.client.publish(name, payload, 1)
-        return start_s
-
-    def wait(self, last: dict[str, int]) -> None:
-        """Waits until everything is acknowledged."""
-        with self._news:
-            done = self._news.wait_for(
-                lambda: all(self._acked.get(name, -1) >= n for name, n in last.items()), DEADLINE_S
-            )
-        if not done:
-            raise RuntimeError(f"expected acks up to {last}, got {self._acked}")
-
-    def close(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
 
 
 def measure(seconds: float = 10.0) -> dict[str, dict[str, float]]:
@@ -125,20 +65,25 @@ def measure(seconds: float = 10.0) -> dict[str, dict[str, float]]:
 def _run(rate: int, batch: int, seconds: float) -> dict[str, float]:
     """Rate achieved, latencies from due to acked, CPU of the hub, and the bare commits' rate."""
     layout = big_store()
-    with tempfile.TemporaryDirectory() as name, _hub(layout, Path(name)) as (sender, http, pid):
+    with (
+        tempfile.TemporaryDirectory() as name,
+        running_hub(layout, Path(name)) as (sender, http, pid),
+    ):
         codes = [httpx.post(f"{http}/api/v1/phones/visits").json()["code"] for _ in range(PEOPLE)]
         count = round(rate * seconds)
         letters, events, last = _letters(layout, codes, count, rate, batch)
-        cpu_s = cpu_seconds(pid)
+        cpu_s = cpu_s_of(pid)
         start_s = sender.send(letters)
         sender.wait(last)
         ended_s = max(t for times in sender.times.values() for _, t in times)
-        cpu_s = cpu_seconds(pid) - cpu_s
+        cpu_s = cpu_s_of(pid) - cpu_s
         late_ms = sorted(_latencies_ms(events, sender.times, start_s))
-        visits = httpx.get(f"{http}/api/v1/audit/export").json()["visits"]
-        bound = sum(visit["stage"] != "issued" for visit in visits)
+        with closing(sqlite3.connect(Path(name) / "hub.sqlite")) as database:
+            (bound,) = database.execute(
+                "SELECT count(*) FROM visits WHERE stage != 'issued'"
+            ).fetchone()
         bare_s = bare_commits(Path(name) / "hub.sqlite", Path(name) / "bare.sqlite")
-        rss_mb = _rss_mb(pid)
+        rss_mb = rss_mb_of(pid)
     achieved = count / (ended_s - start_s)
     return {
         "events": count,
@@ -155,53 +100,6 @@ def _run(rate: int, batch: int, seconds: float) -> dict[str, float]:
     }
 
 
-@contextmanager
-def _hub(layout: StoreFile, folder: Path) -> Iterator[tuple[_Sender, str, int]]:
-    """A broker, a hub and a sender; the hub's address and process id."""
-    port, http = free_port(), free_port()
-    names = [node.node_id for node in layout.nodes]
-    files = write_broker_files(
-        folder / "broker", store_id=layout.store_id, node_ids=names, port=port
-    )
-    store_file = folder / "store.yaml"
-    store_file.write_text(layout.model_dump_json(), encoding="utf-8")
-    settings = {
-        "store_file": store_file,
-        "database_url": f"sqlite:///{folder / 'hub.sqlite'}",
-        "gateway_file": folder / "gateway.sqlite",
-        "port": http,
-        "mqtt_port": port,
-        "mqtt_username": "hub",
-        "mqtt_password": files.passwords["hub"],
-    }
-    environment = {f"SORTIE_HUB_{name.upper()}": str(value) for name, value in settings.items()}
-    with (
-        started(broker_command(files), port, dict(os.environ)),
-        started([sys.executable, "-m", "hub.main"], http, {**os.environ, **environment}) as pid,
-    ):
-        sender = _Sender(port, files.passwords["hub"], layout.store_id)
-        try:
-            yield sender, f"http://127.0.0.1:{http}", pid
-        finally:
-            sender.close()
-
-
-@contextmanager
-def started(command: list[str], port: int, environment: dict[str, str]) -> Iterator[int]:
-    """A child process that listens; its id. RuntimeError if it ends before."""
-    child = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-    try:
-        ready = wait_for_port(port)
-        while not ready():
-            if child.poll() is not None:
-                raise RuntimeError(f"{command[-1]} ended before it listened")
-            time.sleep(0.02)
-        yield child.pid
-    finally:
-        child.send_signal(signal.SIGTERM)
-        child.wait(DEADLINE_S)
-
-
 def _letters(
     layout: StoreFile, codes: list[str], count: int, rate: int, batch: int
 ) -> tuple[list[tuple[float, str, bytes]], dict[str, list[float]], dict[str, int]]:
@@ -213,7 +111,7 @@ def _letters(
     shelf = next(node.node_id for node in layout.nodes if node.bays and not node.floor)
     sequences = {floor: 0, shelf: 0}
     per_s = FLOOR_HZ + 2 * WATERMARK_HZ + 2 * REACH_HZ
-    begin_us = _device_us() - round(count / per_s * 1e6)
+    begin_us = device_us() - round(count / per_s * 1e6)
     rows: list[tuple[str, bytes]] = []
     for at_s, device, message in islice(_script(layout, floor, shelf, codes, begin_us), count):
         if isinstance(message, m.Watermark):
@@ -258,15 +156,17 @@ def _script(
     y_m = sum(y for _, y in gate.zone_m) / len(gate.zone_m)
     for k, code in enumerate(codes):
         t_s += 0.4
-        yield t_s, floor, _floor_news(t_s, {k: (x_m, y_m)}, "born")
+        yield t_s, floor, floor_news(t_s, {k: (x_m, y_m)}, "born")
         yield t_s, floor, m.GateScanned(gate_id=gate.gate_id, code=code, t_s=t_s)
-        yield t_s, floor, _floor_news(t_s + 0.2, {k: (x_m, y_m + 0.5)}, "alive")
-    seats = _seats(layout, len(codes))
+        yield t_s, floor, floor_news(t_s + 0.2, {k: (x_m, y_m + 0.5)}, "alive")
+    seats = seats_of(layout)[: len(codes)]
+    if len(seats) < len(codes):
+        raise RuntimeError(f"expected room for {len(codes)} before the shelves, got {len(seats)}")
     reaches = 0
     for step in range(10**9):
         at_s = t_s + step / FLOOR_HZ
         places = {k: (x + 0.02 * (step % 3), y) for k, (_, x, y) in enumerate(seats)}
-        yield at_s, floor, _floor_news(at_s, places, "alive")
+        yield at_s, floor, floor_news(at_s, places, "alive")
         if step % round(FLOOR_HZ / WATERMARK_HZ) == 0:
             for device in (floor, shelf):
                 yield at_s, device, m.Watermark(t_s=at_s, last_seq=-1)
@@ -281,39 +181,6 @@ def _script(
             yield at_s + closed.t_close_s - closed.t_open_s, shelf, closed
 
 
-def _seats(layout: StoreFile, count: int) -> list[tuple[Slot, float, float]]:
-    """A slot for each, of another stretch of shelf, and the floor before it."""
-    seats = []
-    taken: set[tuple[str, int]] = set()
-    for slot in layout.slots:
-        stretch = (slot.bay_id, int(slot.u0_m / 0.5))
-        if stretch in taken:
-            continue
-        taken.add(stretch)
-        bay = next(bay for bay in layout.bays if bay.bay_id == slot.bay_id)
-        angle, u_m = math.radians(bay.facing_deg), slot.u0_m + 0.15
-        x_m = bay.origin_m[0] - u_m * math.sin(angle) + 0.5 * math.cos(angle)
-        y_m = bay.origin_m[1] + u_m * math.cos(angle) + 0.5 * math.sin(angle)
-        seats.append((slot, x_m, y_m))
-    if len(seats) < count:
-        raise RuntimeError(f"expected room for {count} before the shelves, got {len(seats)}")
-    return seats[:count]
-
-
-def _floor_news(t_s: float, places: dict[int, tuple[float, float]], state: Any) -> m.Message:
-    return m.FloorTracksMoved(
-        t_s=t_s,
-        segments=tuple(
-            m.TrackSegment(
-                track_id=f"t{k}",
-                state=state,
-                points=(m.TrackPoint(t_s=t_s, x_m=x_m, y_m=y_m, sd_m=0.1),),
-            )
-            for k, (x_m, y_m) in places.items()
-        ),
-    )
-
-
 def _latencies_ms(
     due: dict[str, list[float]], times: dict[str, list[tuple[int, float]]], start_s: float
 ) -> Iterator[float]:
@@ -324,22 +191,6 @@ def _latencies_ms(
             while upto < number:
                 upto, at_s = next(acks)
             yield 1e3 * (at_s - start_s - due_s)
-
-
-def _device_us() -> int:
-    """The nodes' clock: that of this machine since it started."""
-    return time.monotonic_ns() // 1000
-
-
-def cpu_seconds(pid: int) -> float:
-    """What a process has spent so far."""
-    parts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _rss_mb(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ from statistics import median
 import httpx
 
 from benchmarks.figures import Figure
-from benchmarks.load import cpu_seconds, started
+from benchmarks.rig import child_process, cpu_s_of
 from benchmarks.visits import Crowd, Spent
 from benchmarks.year_rows import RULES, Made, make_year
 from contracts.store_file import StoreFile, load_store_file
@@ -171,12 +171,12 @@ def _process(path: Path, layout: StoreFile, folder: Path) -> list[Figure]:
         "metrics_open": "true",
     }
     environment = {f"SORTIE_HUB_{name.upper()}": str(value) for name, value in settings.items()}
-    with started(broker_command(files), broker_port, dict(os.environ)):
+    with child_process(broker_command(files), broker_port, dict(os.environ)):
         began = time.perf_counter()
         command = [sys.executable, "-m", "hub.main"]
-        with started(command, port, {**os.environ, **environment}) as pid:
+        with child_process(command, port, {**os.environ, **environment}) as pid:
             _answered(f"http://127.0.0.1:{port}/healthz")
-            started_s, started_cpu_s = time.perf_counter() - began, cpu_seconds(pid)
+            started_s, started_cpu_s = time.perf_counter() - began, cpu_s_of(pid)
             _answered(f"http://127.0.0.1:{port}/metrics")
             now_mb, peak_mb = _memory_mb(pid)
     return [

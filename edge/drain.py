@@ -11,6 +11,10 @@ an event in does, and after an absence of the hub there are thousands.
 Pauses grow while the hub is silent, for it is away or has too much to do. An acknowledgement that
 confirms nothing new is another matter: the hub is there, and waits behind a gap for an event that
 was lost. Then it is sent again soon.
+
+What a newer boot says waits until all of the boots before it is confirmed: its watermarks would
+tell the hub that everything up to now is known while the last words of the old boot are still
+lost on the way, and a visit would settle without them.
 """
 
 from __future__ import annotations
@@ -42,6 +46,15 @@ class DrainSettings(BaseModel):
     ] = 32
     stall_s: Annotated[float, Field(gt=0, le=600, description="send again after no progress")] = 3.0
     stall_max_s: Annotated[float, Field(gt=0, le=3600, description="longest such pause")] = 30.0
+    boot_patience: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=100_000,
+            description="words of a hub that confirms nothing until a newer boot is sent all the "
+            "same: a hub put back to an older copy misses what nobody has any more",
+        ),
+    ] = 60
     gap_s: Annotated[
         float, Field(gt=0, le=600, description="send again if the hub answers and misses something")
     ] = 0.5
@@ -72,6 +85,8 @@ class Drain:
         self._stall_s = self._settings.stall_s
         self._gap = False
         self._gap_s = self._settings.gap_s
+        self._boot_id = ""
+        self._unanswered = 0
         self.resent = 0
 
     def acknowledge(self, ack: HubAck, now_s: float) -> int:
@@ -82,12 +97,14 @@ class Drain:
             self._progress_s = now_s
             self._stall_s = self._settings.stall_s
             self._gap_s = self._settings.gap_s
+            self._unanswered = 0
         self._gap = not forgotten and self._under_way > 0
         return forgotten
 
     def heard(self) -> None:
         """The hub said something: it is not away, and the pauses that grew meanwhile are over."""
         self._stall_s = self._settings.stall_s
+        self._unanswered += 1
 
     def pump(self, now_s: float) -> int:
         """Sends what the window allows; how many events were handed over."""
@@ -113,6 +130,11 @@ class Drain:
                 break
             if self._under_way == 0:
                 self._progress_s = now_s
+                self._boot_id = rows[0].boot_id
+            if self._unanswered < self._settings.boot_patience:
+                rows = [row for row in rows if row.boot_id == self._boot_id]
+                if not rows:
+                    break
             for part in packed([row.payload for row in rows]):
                 if not self._bus.publish(self._letter(part)):
                     return sent

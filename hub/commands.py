@@ -52,6 +52,7 @@ from hub.visits.commands import (
     LetIn,
     OpenForTrack,
     RevokeBadge,
+    SetSettling,
     SettleAtDesk,
     TapCard,
     VisitKey,
@@ -130,6 +131,7 @@ __all__ = [
     "SetGoodsPolicy",
     "SetOrder",
     "SetSaleHours",
+    "SetSettling",
     "SettleAtDesk",
     "StartRestocking",
     "TapCard",
@@ -208,6 +210,7 @@ class ChangeVat(_Base):
     """A product has another VAT rate from now on, as a share: 0.19."""
 
     kind: Literal["change_vat"] = "change_vat"
+    once_key: OnceKey | None = None
     gtin: Gtin
     vat_rate: Annotated[Decimal, Field(ge=0, le=1, decimal_places=4)]
 
@@ -291,6 +294,7 @@ Command = (
     | AddBadge
     | RevokeBadge
     | SettleAtDesk
+    | SetSettling
     | OpenDispute
     | DecideDispute
     | DecideReview

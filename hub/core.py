@@ -21,6 +21,7 @@ from contracts.messages import Message, NodeBorn
 from contracts.store_file import StoreFile
 from hub import commands as c
 from hub.attribution.model import Decision
+from hub.carts.model import named
 from hub.catalog import goods
 from hub.catalog import service as catalog
 from hub.chain import canonical
@@ -45,7 +46,7 @@ from hub.wallet.told import told
 
 __all__ = ["LEVEL", "HubCore"]
 
-LEVEL = 2
+LEVEL = 3
 """The newest level of the rules. A database that began under an older one goes by that until a
 hub that knows this one starts on it (Adopt)."""
 
@@ -93,6 +94,7 @@ HANDLERS: Mapping[type, Callable[[HubState, Any], c.Reply]] = {
     c.AssignTrack: desk.assign_track,
     c.EndVisit: desk.end_visit,
     c.SettleAtDesk: desk.settle_at_desk,
+    c.SetSettling: settlement.set_settling,
     c.AddBadge: scans.add_badge,
     c.RevokeBadge: scans.revoke_badge,
     c.Forget: retention.forget,
@@ -397,6 +399,7 @@ class HubCore:
             return
         decision = watch.believe(state, decision)
         before = state.carts.apply(decision)
+        state.effects.named.update(named(decision), () if before is None else named(before))
         owner = decision.best.visit_id
         visit = state.visits.get(owner) if owner is not None else None
         late = owner is not None and (visit is None or not visit.open)
@@ -436,6 +439,7 @@ class HubCore:
         state.attributor = state.factory(
             ground_of(state.store, state.stock, state.shelves.planogram)
         )
+        state.hold_level(state.level)
         self._stirred = False
 
     def _forget(self) -> None:

@@ -292,7 +292,8 @@ class Driver:
                 try:
                     answer = self.hub.ask_gateway(request)
                 except Exception as error:  # noqa: BLE001 - a gateway is somebody else's code
-                    log.error("gateway.failed", key=request.key, error=repr(error))
+                    # Not its key: it may have a payer's name in it.
+                    log.error("gateway.failed", asked=request.kind, error=repr(error))
                     answer = c.GatewayAnswered(
                         key=request.key, outcome="timeout", reason=type(error).__name__
                     )
@@ -318,6 +319,10 @@ class Driver:
     def version(self) -> int:
         """Rises whenever anything changed that a page may show."""
         return self.hub.live.version
+
+    def visit_version(self, visit_id: str) -> int:
+        """Rises whenever something happened that the phone of a visit may show."""
+        return self.hub.live.visit_version(visit_id)
 
     def read(self, view: Callable[[Hub], T]) -> T:
         """Looks at the hub while nothing changes."""

@@ -66,6 +66,8 @@ class Effects:
     clocks: set[tuple[str, str]] = field(default_factory=set)
     purses: set[str] = field(default_factory=set)
     cards: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
+    """Visits that decisions name: pages show something else of them, the database does not."""
 
     def __bool__(self) -> bool:
         return bool(

@@ -286,6 +286,7 @@ KINDS: Mapping[str, Kind] = {
         "called back", ("recall_id", "gtin", "batch", "reason", "days", "slots")
     ),
     "recall.lifted": Kind("sold again after its recall", ("recall_id", "gtin")),
+    "settling.set": Kind("what an exit waits for was changed", ("by_place",)),
     "policy.set": Kind(
         "how the store deals with goods",
         (

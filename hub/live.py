@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from contracts.messages import NodeDied, NodeHealth
-from hub.effects import LogEvent
+from hub.effects import Effects, LogEvent
 
 __all__ = ["FEED_MAX", "Live", "NodeState"]
 
 FEED_MAX = 500
 """Latest events kept for the staff page."""
+VISITS_MAX = 10_000
+"""Visits whose latest change is remembered; beyond that all of them count as changed."""
+
+
+_OF_NO_PHONE = ("decision.", "device.", "entry.", "gate.", "node.", "stock.")
+"""Events of no visit that no phone shows; visits that a decision names are told apart."""
 
 
 @dataclass(slots=True)
@@ -34,11 +39,35 @@ class Live:
     feed: deque[LogEvent] = field(default_factory=lambda: deque(maxlen=FEED_MAX))
     refused: Counter[str] = field(default_factory=Counter)
     version: int = 0
+    _all_at: int = 0
+    _visit_at: dict[str, int] = field(default_factory=dict)
 
-    def happened(self, events: Iterable[LogEvent]) -> None:
+    def happened(self, effects: Effects) -> None:
         """Events for the feed; anything watching sees that something changed."""
-        self.feed.extend(events)
         self.version += 1
+        if not effects:
+            return
+        self.feed.extend(effects.events)
+        if any(
+            event.visit_id is None and not event.kind.startswith(_OF_NO_PHONE)
+            for event in effects.events
+        ):
+            self.changed_all()
+        attempted = {attempt.visit_id for attempt in effects.attempts.values()}
+        for visit_id in effects.visits | effects.named | attempted:
+            self._visit_at[visit_id] = self.version
+        if len(self._visit_at) > VISITS_MAX:
+            self._visit_at.clear()
+            self.changed_all()
+
+    def changed_all(self) -> None:
+        """Something changed that every phone may show."""
+        self.version += 1
+        self._all_at = self.version
+
+    def visit_version(self, visit_id: str) -> int:
+        """Rises whenever something happened that the phone of a visit may show."""
+        return max(self._all_at, self._visit_at.get(visit_id, 0))
 
     def count(self, name: str, by: int = 1) -> None:
         """Counts something for the metrics page."""

@@ -40,10 +40,13 @@ from hub.settings import HubSettings, keys_path, load_settings
 from hub.standby import LeaseKeeper, wait_for_lease
 from hub.store.lease import Lease, open_lease
 from hub.visits.codes import load_keys
+from hub.visits.commands import SetSettling
 from hub.wallet.opening import open_gateway
 
 __all__ = ["main"]
 
+FIRST_SETTLING = SetSettling(by_place=True)
+"""Who leaves need not wait for nodes that they have long walked away from."""
 FIRST_POLICY = SetGoodsPolicy(watch_stock=True, pieces_per_minute_max=600, beyond_stock_max=100)
 """What a new store begins with; staff may say otherwise, and then that stays. No shop's node moves
 ten pieces a second, or takes a hundred within an hour that no shelf held."""
@@ -156,6 +159,8 @@ def _serve(
     driver.begin()
     if not hub.core.state.shelves.policy.told:
         driver.command(FIRST_POLICY)
+    if not hub.core.state.by_place:
+        driver.command(FIRST_SETTLING)
     bus.start()
     try:
         driver.start(bus)

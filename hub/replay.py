@@ -32,7 +32,7 @@ def rebuild(store: Store, layout: StoreFile, factory: AttributorFactory, rules: 
     snapshot = store.snapshot()
     if snapshot is None:
         core = HubCore(layout, factory, rules)
-        core.state.level = LEVEL
+        core.state.hold_level(LEVEL)
         rows = Rows()
         seed_rows(rows, core.state)
         rows.insert(t.snapshots, snapshot_row(core, 0, 0))

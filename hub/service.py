@@ -225,6 +225,7 @@ class Hub:
     def recover(self) -> None:
         """After a halt: reads the database again and goes on from what is stored."""
         self._rebuild()
+        self.live.changed_all()
         self.halted = None
 
     @property
@@ -412,7 +413,7 @@ class Hub:
         if effects is not NOTHING:
             add_effects(self._rows, effects, self.core.state)
             self.asks.extend(effects.asks)
-        self.live.happened(effects.events)
+        self.live.happened(effects)
 
     def _commit(self) -> None:
         if not self._rows:

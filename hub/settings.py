@@ -26,6 +26,7 @@ from hub.rules import Rules
 __all__ = [
     "LOOPBACK_NAMES",
     "HubSettings",
+    "account_keys_path",
     "is_loopback",
     "is_test_key",
     "keys_path",
@@ -56,6 +57,13 @@ class HubSettings(BaseSettings):
         Field(
             description="keys that sign entry codes, made if missing; hubs of one store share it; "
             "none: beside the SQLite database, else entry-keys.json"
+        ),
+    ] = None
+    account_keys_file: Annotated[
+        Path | None,
+        Field(
+            description="keys that encrypt the secrets of second factors, made if missing; hubs of "
+            "one store share it; none: beside the entry keys, as account-keys.json"
         ),
     ] = None
     gateway_file: Annotated[
@@ -218,12 +226,25 @@ def keys_path(settings: HubSettings) -> Path | None:
     """Where the keys for entry codes are; None for a database in memory: they end with it."""
     if settings.entry_keys_file is not None:
         return settings.entry_keys_file
-    file = settings.database_url.removeprefix("sqlite:///")
-    if file in ("", ":memory:") or settings.database_url == "sqlite://":
+    return _beside(settings.database_url, "entry-keys")
+
+
+def account_keys_path(settings: HubSettings, database_url: str) -> Path | None:
+    """Where the keys for second factors are; None for a database in memory: they end with it."""
+    if settings.account_keys_file is not None:
+        return settings.account_keys_file
+    if settings.entry_keys_file is not None:
+        return settings.entry_keys_file.with_name("account-keys.json")
+    return _beside(database_url, "account-keys")
+
+
+def _beside(database_url: str, word: str) -> Path | None:
+    file = database_url.removeprefix("sqlite:///")
+    if file in ("", ":memory:") or database_url == "sqlite://":
         return None
-    if file == settings.database_url:
-        return Path("entry-keys.json")
-    return Path(file).with_suffix(".entry-keys.json")
+    if file == database_url:
+        return Path(f"{word}.json")
+    return Path(file).with_suffix(f".{word}.json")
 
 
 def load_settings(path: Path | None = None) -> HubSettings:

@@ -23,12 +23,17 @@ from hub.wallet.gateway import GatewayRequest
 from hub.wallet.model import Ledger
 from hub.wallet.service import Wallets
 
-__all__ = ["Ask", "AttributorFactory", "HubState", "NearReach", "decision_data", "ground_of"]
+__all__ = [
+    "NAMED_LATE_LEVEL", "Ask", "AttributorFactory", "HubState", "NearReach", "decision_data",
+    "ground_of",
+]  # fmt: skip
 
 AttributorFactory = Callable[[Ground], Attributor]
 """Makes an attributor for a store as it stands."""
 
 ONCE_MAX = 20_000
+NAMED_LATE_LEVEL = 3
+"""From this level of rules on, what a body did waits until it is known whose body it is."""
 
 
 @dataclass(slots=True)
@@ -93,6 +98,8 @@ class HubState:
     """Keys of commands that were done and must not be done again, the oldest first."""
     aftercare: Aftercare = field(default_factory=Aftercare)
     told: dict[str, str] = field(default_factory=dict)
+    by_place: bool = False
+    """See hub.visits.commands.SetSettling."""
     floor_nodes: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -135,6 +142,11 @@ class HubState:
         self.asks[request.key] = Ask(request, visit_id)
         self.effects.asks.append(request)
         self.effects.attempts[request.key] = Attempt(request, visit_id, 1, None)
+
+    def hold_level(self, level: int) -> None:
+        """The rules of this level hold, the attributor's included."""
+        self.level = level
+        self.attributor.names_late = level >= NAMED_LATE_LEVEL
 
     def count(self, name: str) -> None:
         """Counts something that should be rare."""

@@ -32,6 +32,8 @@ RASTER_WORDS = {
     "people_4_every_dial_ms": "four people walking, every dial of light and lens",
     "h264_alone_ms": "through its H.264 stream, apart from drawing",
 }
+LOAD_S = 8.0
+"""The load on the hub's process is kept up for so long, once in each way of sending."""
 TORTURE_SEEDS = 3_000
 TORTURE_ROUNDS = 200
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -111,7 +113,57 @@ def _hub() -> list[Any]:
             "1/s",
             count,
         ),
+        *_under_load(),
+        *_on_phones(),
     ]
+
+
+def _under_load() -> list[Any]:
+    """The hub's process at the rates it must take, over a real broker."""
+    figure, load = _module("figures").Figure, _module("load")
+    rows = []
+    for way, found in load.measure(LOAD_S).items():
+        count, rate = found["events"], found["achieved_per_s"]
+        rows += [
+            figure(
+                f"events a second, {way}", rate, "1/s", count, limit=load.LIMITS[way], at_least=True
+            ),
+            figure(f"{way}: p99 to the ack", found["p99_ms"], "ms", count, limit=load.P99_MS_MAX),
+            figure(f"{way}: median to the ack", found["p50_ms"], "ms", count),
+            figure(f"{way}: share of bare commits", found["share_of_bare"], "share", count),
+            figure(f"{way}: CPU of one event", found["hub_cpu_us_per_event"], "us", count),
+        ]
+    return rows
+
+
+def _on_phones() -> list[Any]:
+    """A crowded store in real time: live carts and receipts as phones see them."""
+    figure, phones = _module("figures").Figure, _module("phones")
+    found = phones.measure()
+    rows = []
+    for part, words, count in (
+        ("cart", "pick to cart", found["picks"]),
+        ("receipt", "exit to receipt", found["exits"]),
+        ("paid", "exit to paid", found["exits"]),
+    ):
+        for share in (50, 95, 99):
+            name = f"{part}_p{share}_ms"
+            limit = phones.LIMITS.get(name)
+            rows.append(
+                figure(
+                    f"{found['phones']} phones, {words}, p{share}",
+                    found[name],
+                    "ms",
+                    count,
+                    limit=limit,
+                )
+            )
+    rows.append(figure("picks no phone showed", found["picks_missed"], "", found["picks"]))
+    for part in ("coming_in", "shopping", "leaving"):
+        share = found[f"hub_cpu_share_{part}"]
+        rows.append(figure(f"hub's share of a core, {part.replace('_', ' ')}", share, "share", 1))
+    rows.append(figure("hub's memory after that", found["rss_mb"], "MB", 1))
+    return rows
 
 
 def _sim() -> list[Any]:

@@ -29,6 +29,7 @@ from auditor.read import TrueVisit, read_export, read_truth
 from auditor.report import document, print_report, score_day
 from contracts.store_file import load_store_file
 from sortie.day import demo_store_path, model_hashes
+from sortie.demo_scene import REVIEW_WAIT_S, set_scene
 from sortie.errors import ProcessFailedError, UsageError
 from sortie.lockstep import Sensors
 from sortie.serve import StorePlan, StoreProcesses, content_type, get_json, serves
@@ -125,6 +126,7 @@ def run_demo(
         sensors=sensors,
         pages_port=port,
         stand_in_allowed=True,
+        wallets=True,
     )
     processes = StoreProcesses(plan)
     if processes.broker_files.stand_in:
@@ -185,6 +187,8 @@ def _start(
                 return False
         page_s = time.monotonic() - began_s
         console.print(f"[bold]open {processes.pages_url}[/]   Ctrl-C ends the day", highlight=False)
+        _tell_addresses(console, processes)
+        _set_scene(console, processes)
         with _progress(console, began_s) as tell:
             while not supervisor.stopping and not _seen(processes):
                 supervisor.poll()
@@ -209,6 +213,20 @@ def _start(
         highlight=False,
     )
     return True
+
+
+def _tell_addresses(console: Console, processes: StoreProcesses) -> None:
+    """All pages; which exist, the start page knows too."""
+    for name, url in processes.addresses()[1:]:
+        console.print(f"  [dim]{name:<20} {url}[/]", highlight=False, soft_wrap=True)
+
+
+def _set_scene(console: Console, processes: StoreProcesses) -> None:
+    """Unclear lines wait and one brand is cheaper; without that the day goes on, and it is said."""
+    try:
+        set_scene(processes.hub_url, processes.store)
+    except OSError as error:
+        console.print(f"the day goes on without offers and review: {error}", highlight=False)
 
 
 @contextmanager
@@ -367,6 +385,7 @@ def _report(
         seed=processes.plan.seed,
         hashes=hashes,
         store_s=store_s,
+        unsettled_s=UNSETTLED_S + REVIEW_WAIT_S,
     )
     if result is not None:
         print_report(console, result)
@@ -380,10 +399,11 @@ def audit_run(
     seed: int,
     hashes: dict[str, str],
     store_s: float,
+    unsettled_s: float = UNSETTLED_S,
 ) -> dict[str, Any] | None:
     """The auditor's document of a run that was stopped at some moment; None if nobody left yet.
 
-    Shoppers who left in the last moments may be without a receipt yet and are not judged.
+    Shoppers who left in the last `unsettled_s` may be without a receipt yet and are not judged.
     """
     if not (truth / "visits.jsonl").exists() or not (truth / "phones.jsonl").exists():
         return None
@@ -394,7 +414,7 @@ def audit_run(
     judged = [
         visit
         for visit in visits
-        if visit.visit_id in receipts or (visit.left_s or 0.0) < latest_s - UNSETTLED_S
+        if visit.visit_id in receipts or (visit.left_s or 0.0) < latest_s - unsettled_s
     ]
     # Who is still inside has no truth yet: such a receipt could be nobody's fault.
     known = {visit.visit_id for visit in visits}

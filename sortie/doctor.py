@@ -14,11 +14,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
+
+from sortie.errors import SortieError
 
 __all__ = ["Finding", "examine", "find_program", "run_doctor"]
 
@@ -26,6 +29,9 @@ State = Literal["ok", "missing", "limited"]
 IMPORT_TIMEOUT_S = 60
 DISK_FREE_BYTES_MIN = 2 * 1024**3
 SHM_FREE_BYTES_MIN = 128 * 1024**2
+TLS_SETTINGS = ("SORTIE_HUB_MQTT_TLS_CA", "SORTIE_HUB_MQTT_TLS_CERT", "SORTIE_HUB_MQTT_TLS_KEY")
+TLS_DAYS_MIN = 30
+TLS_MEND = "sortie devices add or certificate (docs/running.md)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,9 @@ def examine() -> list[Finding]:
         lambda: _module("pyzbar.pyzbar", "limited", "apt-get install libzbar0"),
         lambda: _module("zxingcpp", "limited", "make install"),
         _broker,
+        _postgres,
+        _certificates,
+        _entry_keys,
         _browser,
         _weights,
         _shared_memory,
@@ -123,6 +132,70 @@ def _broker() -> Finding:
         found = "not found; amqtt stands in, slower and for the demo only"
         return Finding("Mosquitto", "limited", found, mend)
     return Finding("Mosquitto", "missing", "not found", mend)
+
+
+def _postgres() -> Finding:
+    """Optional: two hubs share a store in it, and the hub's tests start one of their own."""
+    driver = _module("psycopg", "missing", "make install")
+    if driver.state != "ok":
+        return Finding("PostgreSQL", "limited", f"psycopg: {driver.found}", driver.mend)
+    here = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: int(p.parts[-3]))
+    path = str(here[-1].parent) if here else find_program("initdb")
+    if path is None:
+        mend = "only two hubs of one store, and tests, need it: apt-get install postgresql"
+        return Finding("PostgreSQL", "limited", "not found; SQLite does for one hub", mend)
+    return Finding("PostgreSQL", "ok", path)
+
+
+def _certificates() -> Finding:
+    """The broker's certificates, where the hub's environment names some."""
+    from sortie.certificates import expires
+
+    subject = "TLS files"
+    named = {name: os.environ.get(name, "") for name in TLS_SETTINGS}
+    if not any(named.values()):
+        return Finding(subject, "ok", "none set: broker and nodes are on this machine")
+    ends: list[datetime] = []
+    for name, text in named.items():
+        path = Path(text)
+        if not text:
+            continue
+        if not path.is_file() or not os.access(path, os.R_OK):
+            return Finding(subject, "missing", f"{name}: no readable file {text}", TLS_MEND)
+        if name.endswith("_KEY"):
+            if path.stat().st_mode & 0o077:
+                return Finding(subject, "limited", f"others may read {text}", f"chmod 600 {text}")
+            continue
+        try:
+            ends.append(expires(path))
+        except SortieError as error:
+            return Finding(subject, "missing", str(error), TLS_MEND)
+    if not ends:
+        return Finding(subject, "missing", "a key without a certificate", TLS_MEND)
+    left = (min(ends) - datetime.now(UTC)).days
+    if left < 0:
+        return Finding(subject, "missing", f"ended {-left} days ago", TLS_MEND)
+    if left < TLS_DAYS_MIN:
+        return Finding(subject, "limited", f"end in {left} days", TLS_MEND)
+    return Finding(subject, "ok", f"good for {left} days")
+
+
+def _entry_keys() -> Finding:
+    """The keys that sign entry codes, where the hub's environment says that they are."""
+    text = os.environ.get("SORTIE_HUB_ENTRY_KEYS_FILE", "")
+    if not text:
+        return Finding("entry keys", "ok", "not set: the hub makes them beside its database")
+    path = Path(text)
+    if not path.exists():
+        folder = path.absolute().parent
+        if os.access(folder, os.W_OK):
+            return Finding("entry keys", "ok", f"the hub will make {text}")
+        return Finding("entry keys", "missing", f"no {text}", f"let the hub write in {folder}")
+    if not os.access(path, os.R_OK):
+        return Finding("entry keys", "missing", f"{text} cannot be read", f"make {text} the hub's")
+    if path.stat().st_mode & 0o077:
+        return Finding("entry keys", "limited", f"others may read {text}", f"chmod 600 {text}")
+    return Finding("entry keys", "ok", text)
 
 
 def _browser() -> Finding:

@@ -29,6 +29,7 @@ from typing import Any
 
 from contracts.store_file import load_store_file
 from hardware.rings import shared_memory_root
+from hub.pages.words import DESK_PAGES
 from sortie.broker import HUB_USER, broker_command, write_broker_files
 from sortie.errors import SortieError, UsageError
 from sortie.lockstep import Sensors
@@ -54,7 +55,8 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 @dataclass(frozen=True, slots=True)
 class StorePlan:
-    """What to run. Without `pages_port` there are no pages; `stand_in_allowed` is for the demo."""
+    """What to run. Without `pages_port` there are no pages; `stand_in_allowed` is for the demo;
+    with `wallets` some simulated shoppers have one, share one, and tip."""
 
     store_path: Path
     folder: Path
@@ -64,6 +66,7 @@ class StorePlan:
     sensors: Sensors = "both"
     pages_port: int | None = None
     stand_in_allowed: bool = False
+    wallets: bool = False
 
 
 class StoreProcesses:
@@ -193,6 +196,7 @@ class StoreProcesses:
             "SHM_ROOT": str(self.rings),
             "DOORS_FILE": str(self.folder / DOORS_FILE),
             "PLATES": str(plan.sensors != "camera").lower(),
+            "WALLETS": str(plan.wallets).lower(),
         }
         if plan.pages_port is not None:
             settings |= {
@@ -206,6 +210,20 @@ class StoreProcesses:
         return _child(
             "simulator", "store_sim.live", "SORTIE_SIM_", settings, rings.exists, restart=False
         )
+
+    def addresses(self) -> list[tuple[str, str]]:
+        """Every page by name: staff's from the pages' process, phones and displays from the hub."""
+        found = [(name, self.pages_url.rstrip("/") + path) for name, path in DESK_PAGES]
+        found += [
+            ("Phone", f"{self.hub_url}/phone/"),
+            ("Wallet", f"{self.hub_url}/phone/wallet.html"),
+        ]
+        found += [
+            (f"Display at {gate.gate_id}", f"{self.hub_url}/exit/{gate.gate_id}")
+            for gate in self.store.gates
+            if gate.kind == "exit"
+        ]
+        return found
 
     def open_doors(self) -> None:
         """The first shopper may come."""

@@ -93,7 +93,7 @@ def role_command(name: Name, role: RoleName, database: Database = URL) -> None:
 def reset_command(name: Name, database: Database = URL) -> None:
     """Make a new first password and take the second factor off."""
     with _accounts(database) as accounts:
-        password = accounts.reset(name)
+        password = accounts.reset(name, time.time())
         _audit(accounts, "staff reset", name)
     _say(f"password for the next sign-in of {name}, shown only now: {password}")
 

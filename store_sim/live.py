@@ -35,6 +35,7 @@ from store_sim.dials import Dials, Mishap
 from store_sim.errors import SimulatorError
 from store_sim.phones import HubClient, Phones
 from store_sim.plates import PlateBank
+from store_sim.purses import Purses
 from store_sim.scenarios import build
 from store_sim.stream import CameraRig, chosen_cameras, make_renderers
 from store_sim.tampering import Troubles
@@ -77,6 +78,9 @@ class LiveSettings(BaseSettings):
         tuple[str, ...] | None, Field(description="cameras to draw, as JSON; none: all")
     ] = None
     plates: Annotated[bool, Field(description="whether plates weigh")] = True
+    wallets: Annotated[
+        bool, Field(description="some shoppers have a wallet, or come with somebody who has")
+    ] = False
     doors_file: Annotated[
         Path | None, Field(description="the doors open when this file is there; none: at once")
     ] = None
@@ -355,7 +359,10 @@ def _run(
 
     settings.truth_dir.mkdir(parents=True, exist_ok=True)
     phones = Phones(
-        HubClient(settings.hub_url), say=say, visits_file=settings.truth_dir / "phones.jsonl"
+        HubClient(settings.hub_url),
+        say=say,
+        visits_file=settings.truth_dir / "phones.jsonl",
+        purses=Purses(HubClient(settings.hub_url)) if settings.wallets else None,
     )
     try:
         live = LiveStore(

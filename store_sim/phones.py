@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from store_sim.purses import Purses
 
 __all__ = ["HubClient", "PhoneVisit", "Phones"]
 
@@ -26,6 +30,7 @@ LOOKS_MAX = 20
 VISITS_MAX = 10_000
 JOBS_MAX = 10_000
 JOIN_S = 8.0
+TIP_LOOK_S = 5.0
 ANSWER_BYTES_MAX = 1_000_000
 
 
@@ -46,9 +51,10 @@ class HubClient:
         # A proxy of the environment is not meant for the store's own machines.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    def open_visit(self, payer: str) -> PhoneVisit:
-        """A new visit with its entry code."""
-        answer = self._ask("POST", "/api/v1/phones/visits", {"payer": payer})
+    def open_visit(self, payer: str, wallet: str | None = None) -> PhoneVisit:
+        """A new visit with its entry code; the wallet with this token pays, if one is named."""
+        wish = {"payer": payer} if wallet is None else {"wallet": wallet}
+        answer = self._ask("POST", "/api/v1/phones/visits", wish)
         return PhoneVisit(str(answer["visit_id"]), str(answer["token"]), str(answer["code"]))
 
     def code(self, visit: PhoneVisit) -> str | None:
@@ -59,6 +65,24 @@ class HubClient:
     def stage(self, visit: PhoneVisit) -> str:
         """The stage of a visit: issued, entering, binding, shopping, left, final, refused …"""
         return str(self._ask("GET", f"/api/v1/phones/{visit.token}", None)["stage"])
+
+    def open_wallet(self) -> str:
+        """A new wallet; its token."""
+        return str(self._ask("POST", "/api/v1/wallets", {})["token"])
+
+    def top_up(self, wallet: str, topup_id: str, amount_minor: int) -> None:
+        """Money from the card to the wallet's balance; the same id again changes nothing."""
+        body = {"topup_id": topup_id, "amount_minor": amount_minor}
+        self._ask("POST", f"/api/v1/wallets/{wallet}/topups", body)
+
+    def order(self, wallet: str, sources: tuple[str, ...]) -> None:
+        """In which order a wallet's sources pay."""
+        self._ask("PUT", f"/api/v1/wallets/{wallet}/order", {"order": sources})
+
+    def tip(self, visit: PhoneVisit, tip_id: str, amount_minor: int) -> None:
+        """Something for the staff, once a visit."""
+        body = {"tip_id": tip_id, "amount_minor": amount_minor}
+        self._ask("POST", f"/api/v1/phones/{visit.token}/tip", body)
 
     def restock(self, slot_id: str, gtin: str, quantity: int) -> None:
         """Says that pieces were put on a shelf."""
@@ -89,7 +113,8 @@ class Phones:
     """All phones of the store's shoppers. `ask`, `scanned` and `restocked` return at once; what
     came of it is collected with `take_codes` and `take_refused`.
 
-    `visits_file`, in the truth folder, gets a line {"shopper": 0, "visit_id": "..."} for each.
+    `purses` says who pays with a wallet; without it everybody pays by card. `visits_file`, in the
+    truth folder, gets a line {"shopper": 0, "visit_id": "..."} for each.
     """
 
     def __init__(
@@ -98,13 +123,16 @@ class Phones:
         *,
         say: Callable[[str], None],
         visits_file: Path | None = None,
+        purses: Purses | None = None,
     ) -> None:
         self._client = client
         self._say = say
         self._visits_file = visits_file
+        self._purses = purses
         self._changed = threading.Condition()
         self._jobs: deque[Callable[[], bool]] = deque()
         self._asked: OrderedDict[int, PhoneVisit | None] = OrderedDict()
+        self._later: deque[tuple[float, Callable[[], bool]]] = deque()
         self._codes: list[tuple[int, str]] = []
         self._refused: list[int] = []
         self._closed = False
@@ -200,7 +228,8 @@ class Phones:
             self._changed.notify_all()
 
     def _open_visit(self, shopper: int) -> bool:
-        visit = self._client.open_visit(f"shopper-{shopper}")
+        wallet = None if self._purses is None else self._purses.of(shopper)
+        visit = self._client.open_visit(f"shopper-{shopper}", wallet)
         if self._visits_file is not None:
             line = json.dumps({"shopper": shopper, "visit_id": visit.visit_id}) + "\n"
             with self._visits_file.open("a", encoding="utf-8") as file:
@@ -208,13 +237,35 @@ class Phones:
         with self._changed:
             self._asked[shopper] = visit
             self._codes.append((shopper, visit.code))
+        if self._purses is not None and self._purses.tips(shopper):
+            self._add(lambda: self._tip(shopper, visit))
         return True
+
+    def _tip(self, shopper: int, visit: PhoneVisit) -> bool:
+        """Looks now and then until the visit is paid, then tips; who never came in tips nothing."""
+
+        def look() -> bool:
+            return self._tip(shopper, visit)
+
+        stage = self._client.stage(visit)
+        if stage == "final" and self._purses is not None:
+            self._purses.tip(shopper, visit)
+        elif stage not in ("refused", "expired"):
+            with self._changed:
+                self._later.append((time.monotonic() + TIP_LOOK_S, look))
+        return True
+
+    def _due(self) -> bool:
+        """Whether there is a job now; those put off come back when it is time."""
+        while self._later and self._later[0][0] <= time.monotonic():
+            self._jobs.append(self._later.popleft()[1])
+        return bool(self._jobs)
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not self._jobs and not self._closed:
-                    self._changed.wait()
+                while not self._due() and not self._closed:
+                    self._changed.wait(TIP_LOOK_S if self._later else None)
                 if self._closed:
                     return
                 job = self._jobs.popleft()

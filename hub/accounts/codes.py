@@ -50,8 +50,8 @@ def accepted_step(secret: str, code: str, last_step: int, now_s: float) -> int |
 
 
 def new_recovery() -> list[str]:
-    """Ten codes of 80 bits, for the day the authenticator is lost."""
-    return ["-".join(secrets.token_hex(5) for _ in range(2)) for _ in range(RECOVERY_CODES)]
+    """Ten codes of 128 bits, for the day the authenticator is lost."""
+    return ["-".join(secrets.token_hex(8) for _ in range(2)) for _ in range(RECOVERY_CODES)]
 
 
 def digest(secret: str) -> str:

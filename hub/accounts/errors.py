@@ -28,12 +28,16 @@ class UnknownAccountError(AccountError):
 
 
 class SignInError(AccountError):
-    """`why`: `wrong`, `code` (a one-time code is needed) or `wait` (for `wait_s` seconds)."""
+    """`why`: `wrong`, `code` (a one-time code is needed), `expired` (a first password was not used
+    in time) or `wait` (for `wait_s` seconds)."""
 
-    def __init__(self, why: Literal["wrong", "code", "wait"], wait_s: float = 0.0) -> None:
+    def __init__(
+        self, why: Literal["wrong", "code", "expired", "wait"], wait_s: float = 0.0
+    ) -> None:
         said = {
             "wrong": "expected a name and password (and code) that belong together, got others",
             "code": "expected a one-time code as well; send it as `code`",
+            "expired": "expected a first password that has not run out; ask an admin for a new one",
             "wait": f"too many wrong tries; wait {max(1, round(wait_s))} s",
         }
         super().__init__(said[why])

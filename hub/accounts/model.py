@@ -45,7 +45,8 @@ def at_least(role: Role, least: Role) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One person. Times are microseconds."""
+    """One person. Times are microseconds. `totp_secret` is sealed, see hub.accounts.seals;
+    `first_until_us`: a password that was made for the person opens nothing from then on."""
 
     name: str
     role: Role
@@ -57,6 +58,7 @@ class Account:
     totp_step: int
     created_us: int
     last_login_us: int | None
+    first_until_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

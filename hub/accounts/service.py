@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from hub.accounts import codes
 from hub.accounts.audit import network_of
@@ -27,13 +29,16 @@ from hub.accounts.model import (
     at_least,
 )
 from hub.accounts.passwords import Passwords, check_password
+from hub.accounts.seals import Seals
 from hub.accounts.store import AccountStore
 from hub.effects import us
 
-__all__ = ["SHARED", "Accounts", "Issued", "csrf_of"]
+__all__ = ["FIRST_PASSWORD_S", "SHARED", "Accounts", "Issued", "csrf_of"]
 
 SHARED = "staff"
 """The name that the staff password of the settings goes by; no account may have it."""
+FIRST_PASSWORD_S = 3 * 86_400.0
+"""A password that was made for somebody opens the account for so long."""
 SEEN_EVERY_US = 30_000_000
 KEY_PREFIX = "sk_"
 
@@ -58,8 +63,10 @@ class Accounts:
         idle_s: float,
         totp_required: bool = False,
         passwords: Passwords | None = None,
+        open_seals: Callable[[], Seals] = Seals.fresh,
     ) -> None:
         self.store = store
+        self._open_seals = open_seals
         self.totp_required = totp_required
         self._session_us, self._idle_us = us(session_s), us(idle_s)
         self._passwords = passwords
@@ -73,6 +80,11 @@ class Accounts:
         if self._passwords is None:
             self._passwords = Passwords()
         return self._passwords
+
+    @cached_property
+    def seals(self) -> Seals:
+        """What second factors are encrypted with; the key is made when there is the first."""
+        return self._open_seals()
 
     # -- signing in -----------------------------------------------------------------------
 
@@ -104,6 +116,9 @@ class Accounts:
                 raise SignInError("code")
             if not self._code_good(account, code, now_s):
                 raise SignInError("wrong")
+        first_until_us = account.first_until_us if account.must_change else None
+        if first_until_us is not None and us(now_s) >= first_until_us:
+            raise SignInError("expired")
         self.went_well(client, name)
         changed: dict[str, object] = {"last_login_us": us(now_s)}
         if self.passwords.outdated(account.password_hash):
@@ -114,10 +129,23 @@ class Accounts:
     def _code_good(self, account: Account, code: str, now_s: float) -> bool:
         if account.totp_secret is None:
             return False
-        step = codes.accepted_step(account.totp_secret, code, account.totp_step, now_s)
+        step = self._step_of(account, code, now_s)
         if step is not None:
             return self.store.take_totp_step(account.name, step)
         return self.store.take_recovery(account.name, codes.digest(code.lower()))
+
+    def _step_of(self, account: Account, code: str, now_s: float) -> int | None:
+        """The step that a code is good for. A secret in the plain, or under a former key, is
+        sealed anew once a code shows that it is in use."""
+        kept = account.totp_secret or ""
+        secret = self.seals.opened(account.name, kept)
+        if not secret:
+            return None
+        step = codes.accepted_step(secret, code, account.totp_step, now_s)
+        if step is not None and self.seals.stale(account.name, kept):
+            sealed = self.seals.seal(account.name, secret)
+            self.store.change_account(account.name, totp_secret=sealed)
+        return step
 
     def begin_shared(self, client: str, old_token: str, now_s: float) -> Issued:
         """A session for who knows the staff password of the settings."""
@@ -211,7 +239,7 @@ class Accounts:
         check_password(password, name=name)
         account = Account(
             name, role, self.passwords.hash(password), not own, False, None, False, 0,
-            us(now_s), None,
+            us(now_s), None, None if own else us(now_s + FIRST_PASSWORD_S),
         )  # fmt: skip
         if not self.store.add_account(account):
             raise AccountError(f"expected a new name, {name} is there already")
@@ -239,15 +267,16 @@ class Accounts:
         self.store.change_account(name, disabled=disabled)
         self.store.end_sessions(name=name)
 
-    def reset(self, name: str) -> str:
-        """A new password, told once, to be changed at the first sign-in; the second factor is
-        taken off. For who forgot one or lost the other."""
+    def reset(self, name: str, now_s: float) -> str:
+        """A new password, told once, to be used soon and changed at the first sign-in; the second
+        factor is taken off. For who forgot one or lost the other."""
         self.known(name)
         password = secrets.token_urlsafe(15)
         self.store.change_account(
             name,
             password_hash=self.passwords.hash(password),
             must_change=True,
+            first_until_us=us(now_s + FIRST_PASSWORD_S),
             totp_secret=None,
             totp_confirmed=False,
         )
@@ -268,7 +297,9 @@ class Accounts:
         if old == new:
             raise AccountError("expected a new password, got the old one")
         hashed = self.passwords.hash(new)
-        self.store.change_account(account.name, password_hash=hashed, must_change=False)
+        self.store.change_account(
+            account.name, password_hash=hashed, must_change=False, first_until_us=None
+        )
         spared = "" if principal.session is None else principal.session.token_sha256
         self.store.end_sessions(name=account.name, but=spared)
 
@@ -277,7 +308,8 @@ class Accounts:
         if self.known(name).totp_confirmed:
             raise AccountError("expected no second factor yet; take the old one off first")
         secret = codes.new_secret()
-        self.store.change_account(name, totp_secret=secret, totp_step=0)
+        sealed = self.seals.seal(name, secret)
+        self.store.change_account(name, totp_secret=sealed, totp_step=0)
         return secret
 
     def confirm_totp(self, name: str, code: str, *, client: str, now_s: float) -> list[str]:
@@ -286,7 +318,7 @@ class Accounts:
         if account.totp_secret is None or account.totp_confirmed:
             raise AccountError("expected an enrolment that has begun; begin it first")
         self.count_try(client, name, now_s)
-        step = codes.accepted_step(account.totp_secret, code, account.totp_step, now_s)
+        step = self._step_of(account, code, now_s)
         if step is None or not self.store.take_totp_step(name, step):
             raise SignInError("wrong")
         self.went_well(client, name)

@@ -1,7 +1,7 @@
 """Tables of accounts. Times are integer microseconds (`_us`); secrets are kept as digests only.
 
-A one-time password's secret is the exception: it must be known to be checked, so whoever reads the
-database can make codes. `audit_log` is append-only and hash-chained.
+A one-time password's secret must be known to be checked: it is encrypted with a key that is not in
+the database (hub.accounts.seals). `audit_log` is append-only and hash-chained.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ staff_accounts = Table(
     Column("totp_step", _BIG, nullable=False),
     Column("created_us", _BIG, nullable=False),
     Column("last_login_us", _BIG),
+    Column("first_until_us", _BIG),
 )
 staff_sessions = Table(
     "staff_sessions",

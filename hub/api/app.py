@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
+from hub.accounts.seals import Seals, load_seals
 from hub.accounts.service import Accounts
 from hub.accounts.store import AccountStore
 from hub.api.aftercare import aftercare_of
@@ -37,7 +40,7 @@ from hub.api.tiles import TileStore, tile_routes
 from hub.api.wallets import wallet_routes
 from hub.api.webhooks import make_sender, webhook_routes
 from hub.driver import Driver
-from hub.settings import LOOPBACK_NAMES, HubSettings
+from hub.settings import LOOPBACK_NAMES, HubSettings, account_keys_path
 from hub.webhooks.store import WebhookStore
 
 __all__ = ["create_app"]
@@ -60,6 +63,7 @@ def create_app(driver: Driver, settings: HubSettings) -> FastAPI:
         session_s=settings.session_s,
         idle_s=settings.session_idle_s,
         totp_required=settings.totp_required,
+        open_seals=_seals_of(account_keys_path(settings, driver.hub.store.url)),
     )
     auth = StaffAuth(settings, accounts, now=driver.now)
     app.state.accounts = accounts
@@ -77,6 +81,15 @@ def create_app(driver: Driver, settings: HubSettings) -> FastAPI:
     if importlib.util.find_spec("hub.pages") is not None:
         importlib.import_module("hub.pages").mount(app)
     return app
+
+
+def _seals_of(path: Path | None) -> Callable[[], Seals]:
+    """How the keys for second factors are had; a file that is there must be good."""
+    if path is None:
+        return Seals.fresh
+    if path.exists():
+        load_seals(path)
+    return lambda: load_seals(path)
 
 
 def _add_routes(app: FastAPI, driver: Driver, settings: HubSettings, auth: StaffAuth) -> None:

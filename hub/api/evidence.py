@@ -106,5 +106,5 @@ def _picture(aftercare: Aftercare, sha256: str) -> Response:
     return Response(
         data,
         media_type=media_type,
-        headers={"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'"},
+        headers={"Cache-Control": "no-store"},
     )

@@ -29,7 +29,10 @@ TARGET_CHARS_MAX = 4_096
 ANSWER_BYTES_MAX = 65_536
 REFUSALS_MAX = 60
 REFUSALS_WINDOW_S = 60.0
-_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_POLICY = (
+    "default-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
 _HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),

@@ -253,7 +253,7 @@ def people_routes(driver: Driver, auth: StaffAuth) -> APIRouter:
     @router.post("/people/{name}/reset")
     def reset(name: Name) -> PersonMade:
         """A new first password; the second factor is taken off, sessions are ended."""
-        password = accounts.reset(name)
+        password = accounts.reset(name, driver.now())
         return PersonMade(**_shown(accounts.known(name)).model_dump(), password=password)
 
     @router.get("/sessions")

@@ -120,8 +120,7 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
     @router.get("/{token}/events", response_class=EventStream)
     def events(token: Token) -> StreamingResponse:
         """The same, as server-sent events named `visit`, whenever it changes."""
-        driver.phone(token)
-        return streams.states(lambda: driver.phone(token), event="visit", turns_s=_turns_s(driver))
+        return _live(driver, streams, token)
 
     @router.get("/{token}/qr.svg", response_class=Response, responses=_SVG)
     def qr(token: Token) -> Response:
@@ -142,6 +141,17 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
 def _check_payer(wish: NewVisit | None) -> None:
     if wish is not None and (wish.payer or "").startswith("guest-"):
         raise HTTPException(422, "expected a name of your own; guests are named by the hub")
+
+
+def _live(driver: Driver, streams: Streams, token: str) -> StreamingResponse:
+    """A visit's state whenever something happened to it."""
+    visit_id = driver.phone(token)["visit_id"]
+    return streams.states(
+        lambda: driver.phone(token),
+        event="visit",
+        turns_s=_turns_s(driver),
+        version=lambda: driver.visit_version(visit_id),
+    )
 
 
 def _turns_s(driver: Driver) -> Callable[[dict[str, Any]], float]:

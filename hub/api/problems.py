@@ -42,7 +42,7 @@ _STATUS: tuple[tuple[type[HubError], int], ...] = (
     (StoreError, 503),
     (HubError, 422),
 )
-_SIGN_IN = {"wrong": 403, "code": 401, "wait": 429}
+_SIGN_IN = {"wrong": 403, "code": 401, "expired": 403, "wait": 429}
 
 
 class FieldFault(BaseModel):
@@ -116,7 +116,12 @@ async def _of_sign_in(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(max(1, round(error.wait_s)))
     if error.why == "code":
         headers["WWW-Authenticate"] = 'Session realm="sortie", error="code_needed"'
-    kind = {"wrong": "sign-in-refused", "code": "code-needed", "wait": "too-many-tries"}[error.why]
+    kind = {
+        "wrong": "sign-in-refused",
+        "code": "code-needed",
+        "expired": "first-password-expired",
+        "wait": "too-many-tries",
+    }[error.why]
     return problem(
         _SIGN_IN[error.why], str(error), request.url.path, kind=kind, headers=headers or None
     )

@@ -18,8 +18,8 @@ from hub.receipts.page import receipt_html
 __all__ = ["receipt_routes"]
 
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'self'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; object-src 'none'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'"
 )
 _PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 

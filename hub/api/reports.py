@@ -24,7 +24,10 @@ Day = Annotated[
         description="a store day such as 2026-03-31, a month or a year",
     ),
 ]
-PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; object-src 'none'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
 
 
 def report_routes(driver: Driver, auth: StaffAuth) -> APIRouter:

@@ -294,7 +294,8 @@ def _log_routes(router: APIRouter, driver: Driver, auth: StaffAuth, read: _Reade
 
 
 def _event(row: Row) -> EventRow:
-    return EventRow(**{**row, "data": public_data(newest(row["kind"], json.loads(row["data"])))})
+    data = newest(row["kind"], json.loads(row["data"]))
+    return EventRow(**{**row, "data": public_data(row["kind"], data)})
 
 
 def _review(row: Row) -> ReviewRow:

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from hub.api.aftercare import Aftercare, actor
 from hub.api.auth import StaffAuth
 from hub.api.evidence import shown
 from hub.command import Reply
 from hub.effects import us
-from hub.review.commands import DecideReview, SetAftercare
+from hub.review.commands import DecideReview, Minor, SetAftercare
 from hub.review.policy import policy_of
 from hub.review.service import review_list
 
 __all__ = ["review_routes"]
+
+
+class AftercareChange(BaseModel):
+    """What is to be another value from now on; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    review_wait_s: Annotated[float, Field(ge=0, le=86_400)] | None = None
+    refund_line_minor: Minor | None = None
+    refund_payer_day_minor: Minor | None = None
+    refund_payer_day_count: Annotated[int, Field(ge=0, le=1_000)] | None = None
+    refund_store_day_minor: Minor | None = None
 
 
 def review_routes(aftercare: Aftercare, auth: StaffAuth) -> APIRouter:
@@ -51,9 +65,14 @@ def review_routes(aftercare: Aftercare, auth: StaffAuth) -> APIRouter:
         return reply
 
     @router.post("/aftercare", dependencies=[Depends(auth.needs("manager"))])
-    def set_aftercare(request: Request, body: SetAftercare) -> Reply:
-        """How long reviews wait and which disputes are refunded at once; 0 turns a part off."""
-        return driver.command(body.model_copy(update={"by": actor(request)}))
+    def set_aftercare(request: Request, body: AftercareChange) -> Reply:
+        """How long reviews wait and which disputes are refunded at once; 0 turns a part off.
+        What is left out stays as it is."""
+        told = body.model_dump(exclude_none=True)
+        # Between looking and setting nobody else may set.
+        with driver.lock:
+            held = driver.read(lambda hub: asdict(policy_of(hub.core.state)))
+            return driver.command(SetAftercare(**{**held, **told, "by": actor(request)}))
 
     return router
 

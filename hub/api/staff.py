@@ -103,7 +103,7 @@ def _reading(router: APIRouter, driver: Driver, streams: Streams, auth: StaffAut
             found = driver.feed(number)
             if who.kind != "key":
                 return found
-            return [{**row, "data": public_data(row["data"])} for row in found]
+            return [{**row, "data": public_data(row["kind"], row["data"])} for row in found]
 
         return streams.feed(rows, begin, still=auth.still(request))
 
@@ -161,7 +161,7 @@ def _command_routes(
     def vat(request: Request, body: ChangeVat) -> Reply:
         """A product has another VAT rate from now on."""
         note(request, target=body.gtin)
-        return driver.command(body)
+        return driver.command(body.model_copy(update={"once_key": command_key(request)}))
 
     @router.post("/staff/stock", dependencies=[stocking, once])
     def stock(

@@ -24,6 +24,7 @@ from hub.attribution.evidence import UNSEEN_HAND, Evidence
 from hub.attribution.joint import Group, begun, key_of, partition, solve, without
 from hub.attribution.lives import Live, is_visit
 from hub.attribution.model import Alternative, Decision, FloorNews, Ground
+from hub.attribution.nameless import Nameless
 from hub.attribution.people import ANONYMOUS, Floor, Sighting, sighting_of_hand
 from hub.attribution.settings import AttributionSettings
 from hub.attribution.stock import Layout, Ledger, Move
@@ -60,6 +61,9 @@ class Engine:
         self._stale: set[str] = set()
         self._gone: OrderedDict[str, None] = OrderedDict()
         self._teller = Teller(self._layout, self._settings)
+        self.names_late = False
+        self._nameless = Nameless(self._limits.told_max)
+        self._named: list[Decision] = []
         self._changed = False
         self._versions = 0
         self._tidied_s = float("-inf")
@@ -76,6 +80,9 @@ class Engine:
         for live in self._lives:
             if live.t_s >= t_s - edge_s or anonymous in live.owners:
                 self._stale.add(live.reach_id)
+        if self.names_late and visit_id not in self._gone:
+            self._ledger.rename(anonymous, visit_id, t_s - edge_s)
+            self._named += self._nameless.named(anonymous, visit_id, t_s - edge_s)
 
     def end(self, *, visit_id: str, t_s: float) -> None:
         """The visit left the store; it can take nothing after `t_s`."""
@@ -134,6 +141,10 @@ class Engine:
     def decide(self, *, now_s: float) -> tuple[Decision, ...]:
         """Decisions that are new or differ from what was last returned for their line."""
         told = self._admit(now_s)
+        if self._named:
+            self._teller.late(self._named, self._gone)
+            told.extend(self._named)
+            self._named = []
         if self._changed or self._stale:
             self._refresh()
             self._solve()
@@ -325,7 +336,9 @@ class Engine:
                 if any(move.owner == visit_id for move in live.choices[chosen].moves)
             )
             others = any(
-                owner != visit_id and is_visit(owner) and owner not in self._gone
+                owner != visit_id
+                and (is_visit(owner) or self.names_late)
+                and owner not in self._gone
                 for owner in live.owners
             )
             if share >= 0.5 or not others:
@@ -350,7 +363,10 @@ class Engine:
         for move in live.choices[chosen].moves:
             # A forgotten visit has no cart, but what it moved on the shelf stays moved.
             self._ledger.add(move._replace(owner=None) if move.owner in self._gone else move)
-        self._teller.settled(live.reach_id)
+        told = self._teller.settled(live.reach_id)
+        if self.names_late:
+            clear = group.chances(index)[chosen] >= self._settings.beliefs.certain_p
+            self._nameless.keep(live.choices[chosen].moves, told, clear=clear)
         self._lives.remove(live)
         self._stale.discard(live.reach_id)
         self._groups.remove(group)

@@ -102,7 +102,13 @@ class FloorNews(NamedTuple):
 
 
 class Attributor(Protocol):
-    """The engine as the service sees it. Deterministic: same calls, same decisions."""
+    """The engine as the service sees it. Deterministic: same calls, same decisions.
+
+    `names_late`: what a body did that nobody knows stays open when somebody else's visit settles,
+    and is its visit's when that becomes known, however late. Older journals were made without it.
+    """
+
+    names_late: bool
 
     def bind(self, *, visit_id: str, track_id: str, t_s: float) -> None:
         """The body on this floor track is this visit from `t_s` on (also after a re-link)."""

@@ -195,12 +195,16 @@ class Ledger:
         """Articles that were put where the planogram does not have them, sorted."""
         return sorted(self._strays.get(place, ()))
 
-    def rename(self, owner: str, to: str) -> None:
-        """An anonymous body turned out to be a visit."""
+    def rename(self, owner: str, to: str, since_s: float) -> None:
+        """An anonymous body turned out to be a visit from a time on."""
         for who, gtin in [key for key in self._carts if key[0] == owner]:
             moves = self._carts.pop((who, gtin))
-            self._carts.setdefault((to, gtin), []).extend(moves)
-            self._carts[to, gtin].sort()
+            before = [move for move in moves if move[0] < since_s]
+            if before:
+                self._carts[who, gtin] = before
+            if len(before) < len(moves):
+                self._carts.setdefault((to, gtin), []).extend(moves[len(before) :])
+                self._carts[to, gtin].sort()
 
     def forget(self, owner: str) -> None:
         """Drops an owner's cart; what they moved on the shelves stays."""

@@ -69,9 +69,15 @@ class Teller:
                 found.append((*key, decision.best.quantity))
         return tuple(sorted(found))
 
-    def settled(self, reach_id: str) -> None:
-        """No revision of this reach will follow; its part of the cart stays."""
-        self._told.pop(reach_id, None)
+    def settled(self, reach_id: str) -> list[Decision]:
+        """No revision of this reach will follow but `late` ones; its part of the cart stays.
+        Returns what was told last."""
+        return self._told.pop(reach_id, [])
+
+    def late(self, decisions: Sequence[Decision], gone: Container[str]) -> None:
+        """Settled reaches that were nobody's are a visit's after all."""
+        for decision in decisions:
+            self._move_cart(decision, 1, gone)
 
     def forget(self, visit_id: str) -> None:
         """The visit is over; it has no cart any more."""

@@ -12,7 +12,7 @@ from hub.catalog.offers import Why
 from hub.catalog.promotions import Saving
 from hub.wallet.service import ChargeLine
 
-__all__ = ["Carts"]
+__all__ = ["Carts", "named"]
 
 Key = tuple[str, int]
 
@@ -47,7 +47,7 @@ class Carts:
         if before is not None:
             self._unlist(key, before)
         self._decisions[key] = decision
-        for visit_id in _named(decision):
+        for visit_id in named(decision):
             self._by_visit.setdefault(visit_id, {})[key] = None
         if len(self._decisions) > self._max:
             self._drop(next(iter(self._decisions)))
@@ -180,7 +180,7 @@ class Carts:
         self._unlist(key, self._decisions.pop(key))
 
     def _unlist(self, key: Key, decision: Decision) -> None:
-        for visit_id in _named(decision):
+        for visit_id in named(decision):
             listed = self._by_visit.get(visit_id)
             if listed is not None:
                 listed.pop(key, None)
@@ -188,7 +188,8 @@ class Carts:
                     del self._by_visit[visit_id]
 
 
-def _named(decision: Decision) -> dict[str, None]:
+def named(decision: Decision) -> dict[str, None]:
+    """The visits that a decision may concern, in the order of its choices."""
     choices = (decision.best, *decision.alternatives)
     return {choice.visit_id: None for choice in choices if choice.visit_id is not None}
 

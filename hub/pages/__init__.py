@@ -31,7 +31,8 @@ RECEIPT_FILES = Path(__file__).parent / "receipt"
 MIRROR_FILES = Path(__file__).parent / "mirror"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'"
 )
 
 

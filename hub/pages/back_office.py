@@ -1,8 +1,8 @@
-"""What the review and dispute pages ask of the hub and tell it. Asked while somebody looks."""
+"""What the review, dispute and wallet pages ask of the hub and tell it, while somebody looks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -20,16 +20,19 @@ class BackOffice:
 
     def __init__(self, client: httpx.AsyncClient, token: str = "") -> None:
         self._client = client
+        self.token = token
         self._headers = bearer(token)
         self.fault = ""
 
     async def reviews(self) -> Mapping[str, Any] | None:
         """Visits with unclear lines; None if the hub does not answer."""
-        return await self._get("/api/v1/staff/reviews")
+        found: Mapping[str, Any] | None = await self._get("/api/v1/staff/reviews")
+        return found
 
     async def disputes(self) -> Mapping[str, Any] | None:
         """Disputes, open ones first; None if the hub does not answer."""
-        return await self._get("/api/v1/staff/disputes")
+        found: Mapping[str, Any] | None = await self._get("/api/v1/staff/disputes")
+        return found
 
     async def decide_review(self, body: Mapping[str, Any]) -> tuple[bool, str]:
         """Whether it was done, and the hub's words if it was not."""
@@ -42,6 +45,31 @@ class BackOffice:
     async def set_aftercare(self, body: Mapping[str, Any]) -> tuple[bool, str]:
         """Whether it was done, and the hub's words if it was not."""
         return await self._post("/api/v1/staff/aftercare", body)
+
+    async def gift_cards(self) -> Sequence[Mapping[str, Any]] | None:
+        """The latest gift cards, the newest first; None if the hub does not answer."""
+        found: Sequence[Mapping[str, Any]] | None = await self._get("/api/v1/staff/gift-cards")
+        return found
+
+    async def issue_card(self, body: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str]:
+        """A new card with its code, or None and the hub's words. Not asked twice: each asking that
+        the hub hears makes a card."""
+        answer = await self._send("POST", "/api/v1/staff/gift-cards", body)
+        if answer is None:
+            return None, "The hub did not answer; look at the list before you try again."
+        if not answer.is_success:
+            return None, _why(answer)
+        issued: Mapping[str, Any] = answer.json()
+        return issued, ""
+
+    async def block_card(self, card_id: str, *, blocked: bool) -> tuple[bool, str]:
+        """Whether it was done, and the hub's words if it was not."""
+        path = f"/api/v1/staff/gift-cards/{card_id}"
+        return _told(await self._send("PUT", path, {"blocked": blocked}))
+
+    async def waive(self, body: Mapping[str, Any]) -> tuple[bool, str]:
+        """Whether it was done, and the hub's words if it was not."""
+        return await self._post("/api/v1/staff/debts/waive", body)
 
     async def ask_for(self, reach_id: str) -> None:
         """Asks the node for its evidence of a reach."""
@@ -59,10 +87,10 @@ class BackOffice:
             return None
         return answer.content, answer.headers["content-type"]
 
-    async def _get(self, path: str) -> Mapping[str, Any] | None:
+    async def _get(self, path: str) -> Any:
         try:
             answer = await self._client.get(path, headers=self._headers)
-            found: Mapping[str, Any] = answer.raise_for_status().json()
+            found = answer.raise_for_status().json()
         except (httpx.HTTPError, ValueError):
             self.fault = "The hub does not answer; trying again…"
             return None
@@ -70,14 +98,24 @@ class BackOffice:
         return found
 
     async def _post(self, path: str, body: Mapping[str, Any]) -> tuple[bool, str]:
+        return _told(await self._send("POST", path, body))
+
+    async def _send(self, method: str, path: str, body: Mapping[str, Any]) -> httpx.Response | None:
         try:
-            answer = await self._client.post(path, json=dict(body), headers=self._headers)
+            return await self._client.request(method, path, json=dict(body), headers=self._headers)
         except httpx.HTTPError:
-            return False, NO_ANSWER
-        if answer.is_success:
-            return True, ""
-        try:
-            detail = answer.json().get("detail", "")
-        except ValueError:
-            detail = ""
-        return False, detail if isinstance(detail, str) and detail else str(answer.status_code)
+            return None
+
+
+def _told(answer: httpx.Response | None) -> tuple[bool, str]:
+    if answer is None:
+        return False, NO_ANSWER
+    return (True, "") if answer.is_success else (False, _why(answer))
+
+
+def _why(answer: httpx.Response) -> str:
+    try:
+        detail = answer.json().get("detail", "")
+    except ValueError:
+        detail = ""
+    return detail if isinstance(detail, str) and detail else str(answer.status_code)

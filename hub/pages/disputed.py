@@ -11,11 +11,10 @@ from nicegui import ui
 
 from hub.pages.back_office import BackOffice
 from hub.pages.feed import HubFeed
-from hub.pages.panes import Cards, Pane
+from hub.pages.panes import Cards, Pane, top_bar
 from hub.pages.queues import dispute_html
-from hub.pages.review import top_bar
 from hub.pages.settings import PagesSettings
-from hub.pages.words import Palette, money
+from hub.pages.words import Palette, age, money
 
 __all__ = ["build_disputes"]
 
@@ -34,7 +33,7 @@ class DisputesPage:
 
     def build(self, *, login: bool) -> None:
         """The page's elements."""
-        top_bar("disputes", login=login)
+        top_bar("disputes", "/staff/disputes", login=login)
         self._banner = Pane("banner", role="alert")
         with ui.element("main").classes("office"):
             with ui.element("section").classes("pane").props('data-pane="disputes"'):
@@ -140,7 +139,7 @@ _FIELDS = (
 def _policy_html(policy: Mapping[str, Any], currency: str) -> str:
     wait_s = policy["review_wait_s"]
     reviews = (
-        f"Unclear lines wait {wait_s / 60:.0f} min for staff, then they are free."
+        f"Unclear lines wait {age(wait_s)} for staff, then they are free."
         if wait_s
         else "Unclear lines are free at once; nobody is asked."
     )

@@ -77,7 +77,7 @@ CODE_FORM = """<form method="post" action="/login">
 <button type="submit">Open the staff pages</button></form>"""
 POLICY = (
     "default-src 'none'; script-src 'none'; style-src 'self'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
 

@@ -7,7 +7,7 @@ from html import escape
 from math import cos, radians, sin
 
 from hub.pages.shown import Act, Belief, Cart, Fact, FeedRow, Json, Person, Snapshot
-from hub.pages.words import Palette, act, label
+from hub.pages.words import DESK_PAGES, Palette, act, label
 
 __all__ = [
     "acts_html",
@@ -20,9 +20,20 @@ __all__ = [
     "plan_svg",
     "review_html",
     "trails_svg",
+    "ways_html",
 ]
 
 CM = 100.0
+
+
+def ways_html(hub_url: str, exits: Sequence[str]) -> str:
+    """Links to every page there is: staff's, a phone's, and the display of each exit."""
+    ways = [(name, path) for name, path in DESK_PAGES if path != "/"]
+    ways += [("Phone", f"{hub_url}/phone/"), ("Wallet", f"{hub_url}/phone/wallet.html")]
+    ways += [(f"Display at {gate}", f"{hub_url}/exit/{gate}") for gate in exits]
+    return "".join(
+        f'<a href="{escape(path, quote=True)}">{escape(name)}</a>' for name, path in ways
+    )
 
 
 def plan_svg(layout: Json, state: Json | None) -> str:

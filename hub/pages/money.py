@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from hub.pages.feed import HubFeed
+from hub.pages.words import DESK_PAGES
 from hub.reports.vat import amount_text, rate_text
 
 __all__ = ["add_money", "money_page"]
@@ -54,6 +55,10 @@ def money_page(day: str, vat: Answer, agreed: Answer, fiscal: Answer) -> str:
     """The page; what the hub did not answer is said in its place."""
     return _PAGE.format(
         day=escape(day),
+        links="".join(
+            f'<a class="button quiet{" here" if path == "/money" else ""}" href="{path}">{name}</a>'
+            for name, path in DESK_PAGES
+        ),
         vat=_or_fault(vat, _vat),
         agreed=_or_fault(agreed, _agreed),
         fiscal=_or_fault(fiscal, _fiscal),
@@ -130,15 +135,18 @@ _PAGE = """<!doctype html>
 <meta name="color-scheme" content="light dark"><title>Sortie: money {day}</title>
 <link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/assets/pages.css"><style>
-main{{max-width:72rem;margin:0 auto;padding:1rem}} section{{margin:0 0 2rem;overflow-x:auto}}
+main{{max-width:72rem;margin:0 auto;padding:1rem}} section{{margin:0 0 .8rem;overflow-x:auto}}
 table{{border-collapse:collapse;width:100%}} td,th{{padding:.3rem .6rem;text-align:right;
-border-bottom:1px solid currentColor;font-variant-numeric:tabular-nums;font-weight:400}}
+border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums;font-weight:400}}
 th:first-child,.words td,.words th{{text-align:left}} tbody tr:last-child th{{font-weight:600}}
 .words td:last-child{{min-width:14rem}} code{{overflow-wrap:anywhere}}
-@media print{{form,nav{{display:none}}}}
-</style></head><body><main>
-<nav><a class="button quiet" href="/staff">Staff page</a></nav>
-<h1>Money</h1>
+@media print{{form,nav{{display:none}}}} form{{margin:0 0 1rem}} input{{font:inherit;padding:.45rem
+.7rem;border:1.5px solid var(--line);border-radius:.8rem;background:var(--card);color:inherit}}
+section{{background:var(--card);border:1px solid var(--line);border-radius:1.1rem;
+padding:.9rem 1.1rem}} section h2{{margin:0 0 .6rem;font-size:1.15rem}}
+</style></head><body class="paper">
+<header class="top"><div><h1><img src="/assets/icon.svg" alt="" width="30" height="30">Sortie
+<small>money</small></h1></div><nav>{links}</nav></header><main>
 <form method="get" action="/money"><label for="day">Day, month or year</label>
 <input id="day" name="day" value="{day}" pattern="[0-9]{{4}}(-[0-9]{{2}}(-[0-9]{{2}})?)?" required>
 <button class="button" type="submit">Show</button></form>

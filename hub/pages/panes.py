@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from html import escape
 from typing import Any
 
 from nicegui import ui
 
 from hub.pages.markup import dot_html, plan_svg, trails_svg
 from hub.pages.shown import Person, Snapshot, people
-from hub.pages.words import Palette
+from hub.pages.words import DESK_PAGES, Palette
 
-__all__ = ["Cards", "FloorPlan", "Pane", "Tile"]
+__all__ = ["Cards", "FloorPlan", "Pane", "Tile", "top_bar"]
 
 FLIP_FROM = 0.8
 """Right of this share of the plan a name stands on the left of its dot."""
@@ -31,6 +32,32 @@ class Pane:
         if html != self._shown:
             self._shown = html
             self.element.set_content(html)
+
+
+def top_bar(title: str, path: str, *, login: bool) -> ui.element:
+    """The header of a staff page, with the way to all others; returns its row of links."""
+    with ui.element("header").classes("top"):
+        Pane().show(
+            '<h1><img src="/assets/icon.svg" alt="" width="30" height="30">Sortie '
+            f"<small>{escape(title)}</small></h1>"
+        )
+        with ui.element("nav") as nav:
+            for name, there in DESK_PAGES:
+                link = ui.link(name, there).classes("button quiet")
+                if there == path:
+                    link.classes("here").props("aria-current=page")
+            if login:
+                ui.link("Account", "/account").classes("button quiet")
+                Pane().show(
+                    '<form method="post" action="/logout">'
+                    '<button class="button quiet" type="submit">Log out</button></form>'
+                )
+            else:
+                Pane("open-door").show(
+                    '<p title="No password and no account is set: everyone on this machine '
+                    'may do everything.">Open to this machine</p>'
+                )
+    return nav
 
 
 class FloorPlan:

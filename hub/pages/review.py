@@ -11,34 +11,15 @@ from nicegui.events import KeyEventArguments
 
 from hub.pages.back_office import BackOffice
 from hub.pages.feed import HubFeed
-from hub.pages.panes import Pane
+from hub.pages.panes import Pane, top_bar
 from hub.pages.queues import Task, candidate_of_key, task_html, tasks, waiting_html
 from hub.pages.settings import PagesSettings
 from hub.pages.words import Palette
 
-__all__ = ["build_review", "top_bar"]
+__all__ = ["build_review"]
 
 ASK_EVERY_S = 1.0
 WAITING_SHOWN = 12
-
-
-def top_bar(title: str, *, login: bool) -> None:
-    """The header the staff pages of the desk share."""
-    with ui.element("header").classes("top"):
-        Pane().show(
-            '<h1><img src="/assets/icon.svg" alt="" width="30" height="30">Sortie '
-            f"<small>{escape(title)}</small></h1>"
-        )
-        with ui.element("nav"):
-            for name, path in (
-                ("Store", "/staff"), ("Review", "/staff/review"), ("Disputes", "/staff/disputes"),
-            ):  # fmt: skip
-                ui.link(name, path).classes("button quiet")
-            if login:
-                Pane().show(
-                    '<form method="post" action="/logout">'
-                    '<button class="button quiet" type="submit">Log out</button></form>'
-                )
 
 
 class ReviewPage:
@@ -59,7 +40,7 @@ class ReviewPage:
 
     def build(self, *, login: bool) -> None:
         """The page's elements."""
-        top_bar("review", login=login)
+        top_bar("review", "/staff/review", login=login)
         self._banner = Pane("banner", role="alert")
         with ui.element("main").classes("office"):
             with ui.element("section").classes("pane").props('data-pane="task"'):

@@ -56,6 +56,11 @@ class PagesSettings(BaseSettings):
     ] = 4.0
 
     @property
+    def phones(self) -> str:
+        """The hub as phones and displays reach it."""
+        return self.phone_url or self.hub_url
+
+    @property
     def door(self) -> bool:
         """Whether people must log in."""
         return self.staff_password is not None or self.hub_key is not None

@@ -73,6 +73,12 @@ class Snapshot:
         return "EUR" if self.layout is None else str(self.layout["currency"])
 
     @property
+    def exits(self) -> Sequence[str]:
+        """Gates through which people leave; a display hangs at each."""
+        gates = () if self.layout is None else self.layout["gates"]
+        return [gate["gate_id"] for gate in gates if gate["kind"] == "exit"]
+
+    @property
     def visits(self) -> Sequence[Json]:
         """All visits the hub shows, closed ones first."""
         return () if self.state is None else self.state["visits"]

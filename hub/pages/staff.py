@@ -18,7 +18,7 @@ from hub.pages.markup import (
     feed_html,
     review_html,
 )
-from hub.pages.panes import Cards, FloorPlan, Pane, Tile
+from hub.pages.panes import Cards, FloorPlan, Pane, Tile, top_bar
 from hub.pages.settings import PagesSettings
 from hub.pages.shown import (
     Snapshot,
@@ -53,28 +53,7 @@ class StaffPage:
 
     def build(self) -> None:
         """The page's elements."""
-        with ui.element("header").classes("top"):
-            Pane().show(
-                '<h1><img src="/assets/icon.svg" alt="" width="30" height="30">Sortie '
-                "<small>staff</small></h1>"
-            )
-            with ui.element("nav"):
-                ui.link("Stock", "/stock").classes("button quiet")
-                ui.link("Start page", "/").classes("button quiet")
-                ui.link("Review", "/staff/review").classes("button quiet")
-                ui.link("Disputes", "/staff/disputes").classes("button quiet")
-                ui.link("Money", "/money").classes("button quiet")
-                if not self._login:
-                    Pane("open-door").show(
-                        '<p title="No password and no account is set: everyone on this machine '
-                        'may do everything.">Open to this machine</p>'
-                    )
-                if self._login:
-                    ui.link("Account", "/account").classes("button quiet")
-                    Pane().show(
-                        '<form method="post" action="/logout">'
-                        '<button class="button quiet" type="submit">Log out</button></form>'
-                    )
+        top_bar("staff", "/staff", login=self._login)
         self._banner = Pane("banner", role="alert")
         self._counters = Pane("counters", data_pane="counters")
         with ui.element("main").classes("staff"):

@@ -9,7 +9,7 @@ from nicegui import ui
 
 from hub.pages.feed import HubFeed
 from hub.pages.follow import NOBODY, Following, follow
-from hub.pages.markup import acts_html, cart_html
+from hub.pages.markup import acts_html, cart_html, ways_html
 from hub.pages.panes import FloorPlan, Pane, Tile
 from hub.pages.settings import PagesSettings
 from hub.pages.shown import Json, Snapshot, belief
@@ -49,7 +49,7 @@ class StartPage:
             with ui.element("nav"):
                 self._light = Pane("light-word", role="status")
                 ui.link("Staff", "/staff").classes("button quiet")
-                phone = (self._settings.phone_url or self._settings.hub_url) + "/phone/"
+                phone = self._settings.phones + "/phone/"
                 play = self._settings.play_url is not None
                 own = "button quiet" if play else "button"
                 ui.link("Open a phone of your own", phone, new_tab=True).classes(own)
@@ -61,6 +61,7 @@ class StartPage:
             self._phone()
         with ui.element("footer").classes("strip"):
             self._crowd = ui.element("div").classes("crowd")
+            self._ways = Pane("ways", tag="nav", aria_label="All pages")
 
     def _camera(self) -> None:
         with ui.element("section").classes("pane camera").props('data-pane="camera"'):
@@ -100,6 +101,7 @@ class StartPage:
         before = self._following
         self._following = follow(before, shot, now_s, pinned=self._pinned)
         self._light.show(_light(shot))
+        self._ways.show(ways_html(self._settings.phones, shot.exits))
         self._floor.show(shot, self._palette, self._following.visit_id)
         self._show_belief(shot)
         self._show_crowd(shot)

@@ -12,7 +12,7 @@ from nicegui import ui
 
 from hub.pages.feed import HubFeed
 from hub.pages.goods import Goods, alert_key
-from hub.pages.panes import Cards, Pane
+from hub.pages.panes import Cards, Pane, top_bar
 from hub.pages.settings import PagesSettings
 from hub.pages.stock_forms import StockForms
 from hub.pages.words import Palette
@@ -33,19 +33,9 @@ class StockPage:
 
     def build(self) -> None:
         """The page's elements."""
-        with ui.element("header").classes("top"):
-            Pane().show(
-                '<h1><img src="/assets/icon.svg" alt="" width="30" height="30">Sortie '
-                "<small>stock</small></h1>"
-            )
-            with ui.element("nav"):
-                ui.button("Rules…", on_click=self._forms.rules).props("flat no-caps")
-                ui.link("Staff page", "/staff").classes("button quiet")
-                if self._login:
-                    Pane().show(
-                        '<form method="post" action="/logout">'
-                        '<button class="button quiet" type="submit">Log out</button></form>'
-                    )
+        with top_bar("stock", "/stock", login=self._login):
+            rules = ui.button("Rules…", on_click=self._forms.rules).props("flat no-caps")
+            rules.move(target_index=0)
         self._banner = Pane("banner", role="alert")
         with ui.element("section").classes("alerts").props('data-pane="alerts"'):
             self._alerts = Cards("alert-cards", self._alert_buttons)

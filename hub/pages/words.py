@@ -39,16 +39,33 @@ _PLACES = {"JPY": 0, "KRW": 0, "ISK": 0, "CLP": 0, "KWD": 3, "BHD": 3, "TND": 3,
 _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 
 
+DESK_PAGES = (
+    ("Start page", "/"),
+    ("Store", "/staff"),
+    ("Stock", "/stock"),
+    ("Review", "/staff/review"),
+    ("Disputes", "/staff/disputes"),
+    ("Wallets", "/staff/wallets"),
+    ("Money", "/money"),
+)
+"""The pages for staff and their paths, in the order in which they are linked."""
+
+
+def places(currency: str) -> int:
+    """How many digits a currency's smallest unit stands behind the point."""
+    return _PLACES.get(currency, 2)
+
+
 def money(minor: int, currency: str) -> str:
     """Minor units as text.
 
     >>> money(1456, "EUR"), money(-5, "EUR"), money(300, "JPY"), money(12345, "CHF")
     ('€14.56', '-€0.05', '¥300', 'CHF 123.45')
     """
-    places = _PLACES.get(currency, 2)
+    digits = places(currency)
     sign = "-" if minor < 0 else ""
-    whole, rest = divmod(abs(minor), 10**places)
-    text = f"{whole:,}" + (f".{rest:0{places}d}" if places else "")
+    whole, rest = divmod(abs(minor), 10**digits)
+    text = f"{whole:,}" + (f".{rest:0{digits}d}" if digits else "")
     unit = _SIGNS.get(currency, f"{currency} ")
     return f"{sign}{unit}{text}"
 
@@ -237,6 +254,7 @@ _OF_THE_STORE |= {
     "product.reopened": ("{product} is for sale again", "plain"),
     "product.recalled": ("{product} is called back: {reason_said}", "red"),
     "recall.lifted": ("{product} is sold again after its recall", "plain"),
+    "settling.set": ("what an exit waits for was changed", "plain"),
     "policy.set": ("the rules for goods were changed", "plain"),
     "cart.not_for_sale": ("has {product}, which is not for sale", "red"),
     "cart.needs_id": ("has {product}: an ID must be seen", "amber"),

@@ -21,6 +21,7 @@ from hub.retention.service import forget_record
 from hub.retention.settings import Retention
 from hub.store import tables as t
 from hub.store.service import Store
+from hub.wallet.tables import gateway_payers
 
 __all__ = ["Cutoffs", "Due", "cutoffs", "erase", "look"]
 
@@ -94,6 +95,9 @@ def erase(store: Store, due: Due) -> None:
     statements: list[Any] = []
     for begin in range(0, len(due.visit_ids), CHUNK):
         statements += _blanked(store, due.visit_ids[begin : begin + CHUNK])
+    # A forgotten name leaves no saved card behind. The gateway's own copy is the gateway's.
+    names = select(t.payers.c.name).where(t.payers.c.used_us < due.cutoffs.payers_us)
+    statements.append(delete(gateway_payers).where(gateway_payers.c.payer.in_(names)))
     for _name, table, condition in _conditions(store, due.cutoffs):
         statements.append(delete(table).where(condition))
     store.run_all(statements)

@@ -17,6 +17,8 @@ from hub.command import Command
 from hub.store import tables as t
 from hub.store.rows import Rows
 from hub.store.service import Store
+from hub.visits.commands import TapCard
+from hub.visits.taps import CARD_PREFIX
 
 __all__ = ["PREFIX", "Payers"]
 
@@ -49,7 +51,11 @@ class Payers:
         return number
 
     def exchanged(self, command: Asked, rows: Rows, at_us: int) -> Asked:
-        """A command with a number in the place of its payer's name, if it names one."""
+        """A command with a number in the place of its payer's name, if it names one. The token of
+        a card that was tapped is such a name too."""
+        if isinstance(command, TapCard):
+            number = self.number(CARD_PREFIX + command.card, rows, at_us)
+            return command.model_copy(update={"card": number})
         payer = getattr(command, "payer", None)
         if not isinstance(payer, str):
             return command
@@ -57,9 +63,10 @@ class Payers:
 
     def name(self, number: str) -> str:
         """The name behind a number; the number itself once that is forgotten."""
-        if not number.startswith(PREFIX):
+        plain = number.removeprefix(CARD_PREFIX)
+        if not plain.startswith(PREFIX):
             return number
-        found = self._store.select(select(t.payers.c.name).where(t.payers.c.payer_id == number))
+        found = self._store.select(select(t.payers.c.name).where(t.payers.c.payer_id == plain))
         return str(found[0]["name"]) if found else number
 
     def forget_all(self) -> None:

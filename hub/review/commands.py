@@ -10,7 +10,7 @@ from contracts.ids import Gtin
 from contracts.money import AMOUNT_MINOR_MAX
 from hub.command import Command
 
-__all__ = ["Actor", "Choice", "DecideReview", "SetAftercare"]
+__all__ = ["Actor", "Choice", "DecideReview", "Minor", "SetAftercare"]
 
 Actor = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.:-]{0,62}$")]
 """Who did it: an account's id or a role, never a person's name."""

@@ -20,6 +20,7 @@ __all__ = [
     "LetIn",
     "OpenForTrack",
     "RevokeBadge",
+    "SetSettling",
     "SettleAtDesk",
     "TapCard",
     "Verdict",
@@ -139,6 +140,14 @@ class RevokeBadge(Command):
     kind: Literal["revoke_badge"] = "revoke_badge"
     holder: StaffName
     by: StaffName
+
+
+class SetSettling(Command):
+    """`by_place`: a node is waited for up to when the shopper was last near its bays, not up to the
+    exit. A store that was never told waits for all of them up to the exit."""
+
+    kind: Literal["set_settling"] = "set_settling"
+    by_place: bool
 
 
 class SettleAtDesk(Command):

@@ -13,7 +13,7 @@ from contracts.geometry import Gate
 from hub.commands import OpenVisit, RenewCode, Reply
 from hub.effects import us
 from hub.errors import ConflictError, RejectedError, UnknownVisitError
-from hub.state import HubState
+from hub.state import NAMED_LATE_LEVEL, HubState
 from hub.visits.codes import code_digest
 from hub.visits.commands import GrowGroup
 from hub.visits.floor import Track
@@ -300,7 +300,7 @@ def bind_now(state: HubState, visit: Visit, body: Body) -> None:
         body.bound = True
     else:
         visit.stage = "shopping"
-    state.attributor.bind(visit_id=visit.visit_id, track_id=body.track_id or "", t_s=scanned_s)
+    _bind_track(state, visit, body, track, scanned_s)
     state.event(
         "visit.bound",
         visit.visit_id,
@@ -311,6 +311,29 @@ def bind_now(state: HubState, visit: Visit, body: Body) -> None:
     if track is not None:
         # The gateway may have taken so long that the shopper has walked on, or even left.
         follow(state, track, sum(t_s > scanned_s for t_s, _x, _y in track.points))
+
+
+def _bind_track(
+    state: HubState, visit: Visit, body: Body, track: Track | None, scanned_s: float
+) -> None:
+    """From its scan on a body's track is the visit's, and so are those that it continues: the
+    floor may have lost the body while the gateway was asked."""
+    chain = [] if track is None else [track]
+    while state.level >= NAMED_LATE_LEVEL and chain:
+        before = state.floor.tracks.get(chain[0].follows or "")
+        if before is None or before in chain:
+            break
+        chain.insert(0, before)
+    if len(chain) < 2:
+        state.attributor.bind(visit_id=visit.visit_id, track_id=body.track_id or "", t_s=scanned_s)
+        return
+    for part in chain:
+        begin_s = scanned_s if part is chain[0] else part.born_s
+        state.attributor.bind(visit_id=visit.visit_id, track_id=part.track_id, t_s=begin_s)
+    for part in chain[:-1]:
+        for t_s, x_m, y_m in part.points:
+            if t_s > scanned_s:
+                visit.step(t_s, x_m, y_m, body=body)
 
 
 def _waited_long(state: HubState, body: Body) -> bool:

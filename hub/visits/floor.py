@@ -18,7 +18,8 @@ class Track:
     """One body on the floor. `lost_s`: when it was last seen, if it is lost; `unwatched`: because
     its node stopped, so that nobody knows who came and went since. `came_by`: the entry gate it was
     first seen at, "" for none, None if nobody has looked. `outside_s`: when it was first seen away
-    from that gate. `told`: it had a visit, or staff know that it has none."""
+    from that gate. `told`: it had a visit, or staff know that it has none. `follows`: the track
+    that it continues, if both were a body's whose entry was not answered yet."""
 
     track_id: str
     points: deque[tuple[float, float, float]]
@@ -30,6 +31,7 @@ class Track:
     came_by: str | None = None
     outside_s: float | None = None
     told: bool = False
+    follows: str | None = None
 
     @property
     def last(self) -> tuple[float, float, float] | None:

@@ -34,8 +34,9 @@ def judged_scan(
     try:
         message = message_of(item)
     except ContractError:
-        # The core counts it as unread.
-        return None, item, payload
+        # The core counts it as unread. What cannot be read may hold a code all the same.
+        without = item.model_copy(update={"data": dict.fromkeys(GateScanned.model_fields)})
+        return None, without, encode(without)
     if not isinstance(message, GateScanned):
         return None, item, payload
     # Whatever a node sends is hashed, also what looks hashed: nobody gets in with a hash.

@@ -258,6 +258,7 @@ def _move(state: HubState, before: Track, track: Track, why: str) -> None:
     body.track_id = track.track_id
     visit.tracks.append(track.track_id)
     if visit.stage != "shopping" or (isinstance(body, Companion) and not body.bound):
+        track.follows = before.track_id
         return
     t_s = track.points[0][0] if track.points else state.floor.time_s
     for point in track.points:

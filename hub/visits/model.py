@@ -63,7 +63,8 @@ class Visit:
     that what was dumped before reads, and is dumped, as it was.
 
     `withheld` is what was carried out and may not be sold: {gtin, quantity, why, back, reaches};
-    `back` of them were handed back.
+    `back` of them were handed back. `awaited`: up to when each node must have told everything for
+    the visit to settle; None until that was found after the exit.
     """
 
     visit_id: str
@@ -107,6 +108,7 @@ class Visit:
     taps: list[str] = field(default_factory=list)
     desk_payments: dict[str, str] = field(default_factory=dict)
     withheld: list[dict[str, Any]] = field(default_factory=list)
+    awaited: dict[str, float] | None = None
 
     @property
     def open(self) -> bool:
@@ -141,6 +143,18 @@ class Visit:
         """Where its bodies were, as (t_s, x_m, y_m)."""
         return [point for body in self.bodies() for point in body.trail]
 
+    def places_within(self, begin_s: float, end_s: float) -> list[tuple[float, float]]:
+        """Where its bodies were from one moment to another, as (x_m, y_m)."""
+        found = []
+        for body in self.bodies():
+            # From the end, where what is asked for usually is: a trail has hundreds of points.
+            for t_s, x_m, y_m in reversed(body.trail):
+                if t_s < begin_s:
+                    break
+                if t_s <= end_s:
+                    found.append((x_m, y_m))
+        return found
+
     def mark_review(self, reason: str) -> None:
         """A person should look at this visit."""
         self.needs_review = True
@@ -152,7 +166,7 @@ class Visit:
         row = {
             item.name: getattr(self, item.name)
             for item in fields(self)
-            if item.name not in ("trail", "lines", "refunded", "companions", "exit_gate_id", "mark")
+            if item.name not in _APART
             and not (item.name in _LATER and getattr(self, item.name) == _USUAL[item.name])
         }
         row["lines"] = [line.dump() for line in self.lines]
@@ -173,6 +187,10 @@ class Visit:
         return cls(**values)
 
 
+_APART = (
+    "trail", "lines", "refunded", "companions", "exit_gate_id", "mark", "awaited",
+)  # fmt: skip
+"""What a dump leaves out, or writes in a form of its own."""
 _LATER = (
     "kind", "channel", "entries", "entered", "gone_s", "taps", "desk_payments", "withheld",
     "disputes", "review_until_s", "reviewed", "late",

@@ -40,7 +40,7 @@ GUESS_WINDOW_S = 60.0
 
 def adopt(state: HubState, command: Adopt) -> Reply:
     """The rules of a level hold from here on."""
-    state.level = max(state.level, command.level)
+    state.hold_level(max(state.level, command.level))
     return Reply()
 
 
@@ -61,6 +61,7 @@ def dump_later(state: HubState) -> dict[str, Any]:
         "badges": dict(sorted(state.badges.items())),
         "guesses": dict(sorted(state.guesses.items())),
         "vat": state.catalog.dump_vat(),
+        "by_place": state.by_place,
     }
     return {name: value for name, value in parts.items() if value}
 
@@ -68,6 +69,7 @@ def dump_later(state: HubState) -> dict[str, Any]:
 def restore_later(state: HubState, dumped: Mapping[str, Any]) -> None:
     """Takes up what `dump_later` gave."""
     state.level = dumped.get("level", 0)
+    state.by_place = dumped.get("by_place", False)
     for row in dumped.get("judged", ()):
         code_judged(state, CodeJudged.model_validate(row))
     state.badges = dict(dumped.get("badges", {}))

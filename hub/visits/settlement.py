@@ -1,13 +1,14 @@
 """Settling a visit once: waiting for what could still be its own, charging, correcting downwards.
 
 A visit waits until every node whose bays it came near has said (by its watermark) all that
-happened before the exit, no reach near it is open or undecided, or its grace has ended.
+happened before the exit, no reach near it is open or undecided, or its grace has ended. Where the
+store is set to it (SetSettling) a node must only have told what happened until the shopper was
+seen away from its bays: what moves there later is somebody else's.
 """
 
 from __future__ import annotations
 
 from contracts.geometry import Bay
-from contracts.store_file import Node
 from hub.catalog.goods import withhold
 from hub.commands import RefundVisit, Reply
 from hub.effects import us
@@ -15,14 +16,26 @@ from hub.errors import ConflictError, RejectedError, UnknownVisitError
 from hub.review.waiting import owed, waits_for_staff
 from hub.state import HubState, NearReach, decision_data
 from hub.visits.codes import code_digest
+from hub.visits.commands import SetSettling
 from hub.visits.gates import bay_distance_m
-from hub.visits.model import Visit
+from hub.visits.model import Body, Visit
 from hub.wallet import funding, refunds
 from hub.wallet.service import ChargeLine
 
-__all__ = ["could_be", "refund", "settle_ready", "waits_for"]
+__all__ = ["could_be", "refund", "set_settling", "settle_ready", "waits_for"]
 
 TRAIL_SLACK_S = 2.0
+UNSEEN_S_MAX = 1.0
+"""Who was out of sight for longer may have been at any bay meanwhile."""
+
+
+def set_settling(state: HubState, command: SetSettling) -> Reply:
+    """What an exit waits for, from the next one on."""
+    if command.by_place == state.by_place:
+        return Reply(repeated=True)
+    state.by_place = command.by_place
+    state.event("settling.set", None, by_place=command.by_place)
+    return Reply()
 
 
 def settle_ready(state: HubState) -> None:
@@ -47,11 +60,12 @@ def waits_for(state: HubState, visit: Visit) -> list[str]:
     """What could still change this visit's cart; empty if nothing can."""
     if visit.exit_kind == "unseen" or visit.exited_s is None:
         return []
-    until_s = visit.exited_s + state.rules.settle_delay_s
+    if visit.awaited is None:
+        visit.awaited = _awaited(state, visit, visit.exited_s)
     points = [
-        f"news from {node.node_id}"
-        for node in state.store.nodes
-        if _came_near(state, visit, node) and not _told(state, node.node_id, until_s)
+        f"news from {device_id}"
+        for device_id, until_s in visit.awaited.items()
+        if not _told(state, device_id, until_s)
     ]
     points.extend(
         f"reach {reach.reach_id}"
@@ -69,14 +83,9 @@ def could_be(state: HubState, visit: Visit, reach: NearReach) -> bool:
     if bay is None:
         return False
     end_s = reach.t_close_s if reach.t_close_s is not None else state.now_s
-    places = visit.places()
-    seen = [
-        (x_m, y_m)
-        for t_s, x_m, y_m in places
-        if reach.t_open_s - TRAIL_SLACK_S <= t_s <= end_s + TRAIL_SLACK_S
-    ]
+    seen = visit.places_within(reach.t_open_s - TRAIL_SLACK_S, end_s + TRAIL_SLACK_S)
     if not seen:
-        return not places or visit.lost
+        return visit.lost or not any(body.trail for body in visit.bodies())
     return any(bay_distance_m(bay, point) <= state.rules.near_m for point in seen)
 
 
@@ -88,16 +97,60 @@ def _given_up(state: HubState, reach: NearReach) -> bool:
     )
 
 
-def _came_near(state: HubState, visit: Visit, node: Node) -> bool:
-    bays: list[Bay] = [bay for bay in state.store.bays if bay.bay_id in node.bays]
-    places = visit.places()
-    if not places:
-        return bool(bays)
-    return any(
-        bay_distance_m(bay, (x_m, y_m)) <= state.rules.near_m
-        for _t, x_m, y_m in places
-        for bay in bays
-    )
+def _awaited(state: HubState, visit: Visit, exited_s: float) -> dict[str, float]:
+    """The nodes whose bays the shopper came near, and up to when each must have told everything.
+
+    It is found once: nobody walks on after the exit, and a long visit has been at many places.
+    """
+    late_s = exited_s + state.rules.settle_delay_s
+    nodes = {
+        node.node_id: [bay for bay in state.store.bays if bay.bay_id in node.bays]
+        for node in state.store.nodes
+    }
+    walks = [_walk(state, body, exited_s) for body in visit.bodies() if body.trail]
+    if not walks:
+        return {name: late_s for name, bays in nodes.items() if bays}
+    found = {}
+    for name, bays in nodes.items():
+        near = [[_near(state, bays, place) for place in walk] for walk in walks]
+        if not any(map(any, near)):
+            continue
+        away = [_away_s(walk, at) for walk, at in zip(walks, near, strict=True)]
+        known = [t_s for t_s in away if t_s is not None]
+        seen_away = state.by_place and not visit.lost and len(known) == len(away)
+        found[name] = max(known) if seen_away else late_s
+    return found
+
+
+def _walk(state: HubState, body: Body, exited_s: float) -> list[tuple[float, float, float]]:
+    """Where a body was, and last where it was when it left."""
+    if not state.by_place:
+        return list(body.trail)
+    gone_s = exited_s if body.gone_s is None else body.gone_s
+    track = state.floor.tracks.get(body.track_id or "")
+    # The trail goes farther back, the track is finer.
+    points = [] if track is None else list(track.points)
+    begin_s = points[0][0] if points else gone_s
+    walk = [place for place in body.trail if place[0] < begin_s]
+    walk += [place for place in points if place[0] <= gone_s]
+    walk = walk or list(body.trail)
+    return [*walk, (gone_s, *walk[-1][1:])]
+
+
+def _near(state: HubState, bays: list[Bay], place: tuple[float, float, float]) -> bool:
+    return any(bay_distance_m(bay, place[1:]) <= state.rules.near_m for bay in bays)
+
+
+def _away_s(walk: list[tuple[float, float, float]], near: list[bool]) -> float | None:
+    """From when on a body was surely away: seen elsewhere, and in sight until it left. None if it
+    was near to the end."""
+    away_s = None
+    after_s = walk[-1][0]
+    for (t_s, _x, _y), close in zip(reversed(walk), reversed(near), strict=True):
+        if close or after_s - t_s > UNSEEN_S_MAX:
+            return away_s
+        away_s = after_s = t_s
+    return away_s
 
 
 def _told(state: HubState, device_id: str, until_s: float) -> bool:
@@ -168,6 +221,7 @@ def _let_go(state: HubState, visit: Visit) -> None:
             track.told = True
     for body in visit.bodies():
         body.trail.clear()
+    visit.awaited = None
     _forget_finals(state)
 
 

@@ -16,7 +16,7 @@ from hub.visits.entry import hold_answered
 from hub.visits.model import Visit
 from hub.wallet.account import Leg
 from hub.wallet.funding import ask_leg, covered, extra_answered, note
-from hub.wallet.payments import payment_answered
+from hub.wallet.payments import LET_GO_LEVEL, payment_answered
 from hub.wallet.refunds import refund_answered
 
 __all__ = ["answered", "ask_again"]
@@ -115,6 +115,9 @@ def _capture(state: HubState, visit: Visit, leg: Leg, outcome: str) -> None:
     state.effects.transactions.append(
         wallets.capture_failed(visit.visit_id, at_us=at_us, key=leg.key)
     )
+    if state.level >= LET_GO_LEVEL and outcome != "expired":
+        # What cannot be had must not stay reserved on the card for days.
+        ask_leg(state, visit, leg, "void")
     state.count("captures_failed")
     state.event(
         "tip.failed" if leg.purpose == "tip" else "debt.recorded",

@@ -14,7 +14,10 @@ from hub.wallet.model import Phase
 from hub.wallet.purses import Payment, Purse
 from hub.wallet.sales import pair
 
-__all__ = ["capture_tabs", "payment_answered", "start_topup", "tab_due"]
+__all__ = ["LET_GO_LEVEL", "capture_tabs", "payment_answered", "start_topup", "tab_due"]
+
+LET_GO_LEVEL = 3
+"""From this level of rules on, the hold of a capture that failed is let go of."""
 
 
 def start_topup(state: HubState, purse: Purse, amount_minor: int) -> Payment:
@@ -55,7 +58,8 @@ def payment_answered(state: HubState, ask: Ask, *, approved: bool, outcome: str)
         _captured(state, payment)
     else:
         _failed(state, payment, outcome)
-        if outcome == "timeout" and kind == "hold":
+        failed = kind == "capture" and outcome != "expired" and state.level >= LET_GO_LEVEL
+        if failed or (outcome == "timeout" and kind == "hold"):
             _ask(state, payment, "void")
 
 

@@ -173,9 +173,8 @@ class Sender:
     def _deliver(self, before: Subscription, row: Row) -> Subscription:
         now_us = us(self._now())
         name = message_id(self._store_id, row["number"])
-        body = body_of(
-            self._store_id, row, public_data(newest(row["kind"], json.loads(row["data"])))
-        )
+        data = newest(row["kind"], json.loads(row["data"]))
+        body = body_of(self._store_id, row, public_data(row["kind"], data))
         answer = self._send(before, name, body, now_us)
         after = answered(
             before, row["number"], answer, now_us,

@@ -248,7 +248,16 @@ def _phone(stage: Stage) -> list[Route]:
     """The hub's phone, read only: the avatar's visit is opened by the simulator."""
 
     async def visit(request: Request) -> Response:
-        answer = await stage.hub.get(f"/api/v1/phones/{_token(request)}")
+        return await passed(request, "")
+
+    async def mails(request: Request) -> Response:
+        return await passed(request, "/receipt/mails")
+
+    async def disputes(request: Request) -> Response:
+        return await passed(request, "/disputes")
+
+    async def passed(request: Request, path: str) -> Response:
+        answer = await stage.hub.get(f"/api/v1/phones/{_token(request)}{path}")
         headers = {
             name: answer.headers[name]
             for name in ("content-type", "date")
@@ -279,6 +288,8 @@ def _phone(stage: Stage) -> list[Route]:
 
     return [
         Route("/api/v1/phones/{token}", _safe(visit)),
+        Route("/api/v1/phones/{token}/receipt/mails", _safe(mails)),
+        Route("/api/v1/phones/{token}/disputes", _safe(disputes)),
         Route("/api/v1/phones/{token}/qr.svg", _safe(qr)),
         Route("/api/v1/phones/{token}/events", _safe(events)),
     ]

@@ -37,6 +37,7 @@ CLOSED = "visits close in time"
 DRAINED = "queues drain"
 EDITED = "an edited row is named"
 OTHER_AMOUNT = "same key, other amount is a conflict"
+LET_IN = "a code lets one in, once"
 HOLDS = "no hold is left at the gateway"
 
 
@@ -139,14 +140,16 @@ class Checks:
     def receipts(self, shoppers: list[Shopper], prices: Prices, *, since_s: float) -> None:
         """Receipts against what people truly took; see sortie.torture.receipts."""
         export = self._side.look(lambda hub: hub.export_json())
-        judged = Receipts(export, shoppers, prices, since_s=since_s)
+        withheld = self._side.look(
+            lambda hub: {v.visit_id: v.withheld for v in hub.core.state.visits.values()}
+        )
+        judged = Receipts(export, shoppers, prices, withheld, since_s=since_s)
         self.counts.update(judged.counts)
         for invariant, finding in judged.findings:
             self.found(invariant, finding)
 
-    def over(self, nodes: list[Node], totals: GatewayTotals, *, unpaid: int) -> None:
-        """When faults have stopped everything comes to its end. Of so many holds the gateway
-        declined the capture: it lets go of them by itself, when they run out."""
+    def over(self, nodes: list[Node], shoppers: list[Shopper], totals: GatewayTotals) -> None:
+        """When faults have stopped everything comes to its end."""
         for node in nodes:
             self.counts[DRAINED] += 1
             if not node.alive or node.outbox.waiting:
@@ -156,15 +159,20 @@ class Checks:
         self.counts[CLOSED] += 1
         for visit in state.open_visits():
             self.found(CLOSED, f"visit {visit.visit_id} is still {visit.stage}")
+        for visit in state.visits.values():
+            self.counts[LET_IN] += 1
+            people = sum(one.visit_id == visit.visit_id for one in shoppers)
+            if visit.kind != "staff" and 1 + len(visit.companions) > people:
+                self.found(
+                    LET_IN,
+                    f"visit {visit.visit_id} of {people} let {1 + len(visit.companions)} in",
+                )
         for row in self._side.look(lambda hub: hub.store.rows(t.gateway_attempts, "key")):
             if row["outcome"] is None:
                 self.found(CLOSED, f"{row['key']} is still unanswered after {row['tries']} tries")
         self.counts[HOLDS] += 1
-        if totals.holds_open > unpaid:
-            self.found(
-                HOLDS,
-                f"{totals.holds_open} of {totals.held_minor} in all, {unpaid} captures declined",
-            )
+        if totals.holds_open:
+            self.found(HOLDS, f"{totals.holds_open} of {totals.held_minor} in all")
 
     def replay(self) -> None:
         """The database read twice more: each time the same state."""

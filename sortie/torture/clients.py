@@ -15,8 +15,10 @@ from hub.command import Command
 from hub.commands import ChangePrice, OpenVisit, RefundLine, RefundVisit, RenewCode, Restock
 from hub.errors import ConflictError, RejectedError
 from hub.visits.model import Visit
+from sortie.torture.entries import Entries
 from sortie.torture.hubside import AwayError, HubSide
 from sortie.torture.people import Shopper
+from sortie.torture.rooms import Rooms
 from sortie.torture.shop import PRICES_MINOR, places
 
 __all__ = ["Clients", "Prices"]
@@ -93,6 +95,8 @@ class Clients:
         self._staff_s = STAFF_EVERY_S
         self._refunds: list[_Refund] = []
         self._waiting: list[Shopper] = []
+        self.rooms = Rooms(random, side, self.visits, refused=refused, told=told)
+        self._entries = Entries(random, side, self.visits, told=told)
 
     def step(self, now_s: float, *, busy: bool) -> None:
         """Phones first, then staff; those whom nobody answered ask again."""
@@ -103,10 +107,14 @@ class Clients:
             self._waiting.append(self._shoppers[self._next])
             self._next += 1
         for one in list(self._waiting):
-            self._phone(one, now_s)
+            if one.way == "code":
+                self._phone(one, now_s)
+            elif self._entries.done(one, now_s, self._shoppers):
+                self._waiting.remove(one)
         if busy and now_s >= self._staff_s:
             self._staff_s = now_s + self._random.uniform(0.5, 1.5) * STAFF_EVERY_S
             self._staff(now_s)
+        self.rooms.step(now_s, busy=busy)
         for refund in self._refunds:
             if not refund.done:
                 self._pay_back(refund)
@@ -122,7 +130,10 @@ class Clients:
             return
         token = hashlib.sha256(f"token {one.number}".encode()).hexdigest()
         code = f"code-{one.number}-first"
-        opening = OpenVisit(token_sha256=token, code=code, payer=one.payer)
+        wallet = None
+        if one.payer is None and self.rooms.wallets and one.number % 2:
+            wallet = self.rooms.wallets[one.number % len(self.rooms.wallets)]
+        opening = OpenVisit(token_sha256=token, code=code, payer=one.payer, wallet_sha256=wallet)
         try:
             reply = self._side.command(opening)
             visit_id = str(reply.visit_id)
@@ -152,6 +163,7 @@ class Clients:
         self._waiting.remove(one)
         one.code, one.visit_id = code, visit_id
         self.visits[visit_id] = one
+        self.rooms.opened(token)
 
     # -- staff ------------------------------------------------------------------------------
 

@@ -181,7 +181,7 @@ class Books:
             books.close()
         self._audit(export)
         self._told(shoppers)
-        judged = Receipts(export, shoppers, Prices(), since_s=since_s)
+        judged = Receipts(export, shoppers, Prices(), {}, since_s=since_s)
         self.counts.update(judged.counts)
         for invariant, finding in judged.findings:
             self.found(invariant, finding)

@@ -19,15 +19,18 @@ from hub.driver import HubClock
 from hub.errors import HubHaltedError, StoreError
 from hub.rules import Rules
 from hub.service import BATCH_MAX, Hub, Outgoing
+from hub.visits.codes import KeyRing
 from hub.wallet.gateway import PaymentGateway
 from sortie.torture.disk import Disk
 from sortie.torture.points import FailPoints, Killed
 from sortie.torture.shop import layout
+from sortie.torture.turns import TurnLease, Turns
 
-__all__ = ["RULES", "AwayError", "HubSide"]
+__all__ = ["KEYS", "RULES", "AwayError", "HubSide"]
 
-RULES = Rules(code_ttl_s=60.0, code_linger_s=60.0, gateway_backoff_s_max=16.0)
+RULES = Rules(code_ttl_s=60.0, code_linger_s=60.0, reserve_s=60.0, gateway_backoff_s_max=16.0)
 SNAPSHOT_EVERY = 300
+KEYS = KeyRing.derived("torture")
 MEND_S = 1.0
 T = TypeVar("T")
 
@@ -58,6 +61,7 @@ class HubSide:
         self._mend_s = 0.0
         self._locker: sqlite3.Connection | None = None
         self._contested = False
+        self.turns = Turns()
 
     @property
     def up(self) -> bool:
@@ -93,7 +97,9 @@ class HubSide:
         return started
 
     def open_hub(self) -> Hub:
-        """The hub on its database, not started."""
+        """The hub on its database, not started. It takes the lease from whoever has it."""
+        lease = TurnLease(self.turns)
+        lease.take()
         return service.Hub.open(
             layout(),
             url=f"sqlite:///{self.path}",
@@ -101,6 +107,8 @@ class HubSide:
             gateway=self._gateway,
             rules=RULES,
             snapshot_every=SNAPSHOT_EVERY,
+            entry_keys=KEYS,
+            lease=lease,
         )
 
     def kill(self, away_s: float, *, power: bool = False) -> None:
@@ -149,6 +157,10 @@ class HubSide:
                 self._gone(2.0)
             elif not self._may_fail:
                 raise
+            return
+        if not hub.store.lease.held:
+            # As in production: a hub that lost its lease ends, and comes back as another one.
+            self._gone(1.0)
             return
         self.broken = self._contested = False
         self.counts["recovered"] += 1

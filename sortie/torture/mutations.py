@@ -26,10 +26,12 @@ from hub.service import Hub
 from hub.store import database, rows
 from hub.store import service as store_service
 from hub.store.service import Store
-from hub.visits import settlement
+from hub.visits import scans, settlement
 from hub.wallet import answers
 from hub.wallet import service as wallet
+from hub.wallet.account import Leg
 from sortie.errors import UsageError
+from sortie.torture.turns import TurnLease
 
 __all__ = ["MUTATIONS", "mutated"]
 
@@ -199,9 +201,25 @@ def _no_sync() -> Patches:
 
 
 def _no_lease() -> Patches:
-    """Two hubs write to one database, and nobody is stopped by what the other wrote."""
+    """Two hubs write to one database: the fence lets both, and nobody is stopped by what the
+    other wrote."""
+    return [(TurnLease, "fence", lambda _self, _connection: None), _overwriting()]
 
-    return [_overwriting()]
+
+def _code_good_twice() -> Patches:
+    """A signed code lets in whoever shows it, as often as it is shown."""
+    refusal = scans._signed_refusal
+
+    def never_used(state: Any, visit: Any, judged: Any, gate_id: str, earliest_s: float) -> str:
+        found = refusal(state, visit, judged, gate_id, earliest_s)
+        return "" if found == "code used before" and visit.stage == "shopping" else found
+
+    return [(scans, "_signed_refusal", never_used)]
+
+
+def _refund_above_its_source() -> Patches:
+    """A source is paid back whatever is asked for, not what it had paid."""
+    return [(Leg, "left_minor", property(lambda self: self.amount_minor))]
 
 
 def _overwriting(only: str = "") -> tuple[Any, str, Any]:
@@ -232,6 +250,8 @@ MUTATIONS: dict[str, Callable[[], Patches]] = {
     "half-commits": _half_commits,
     "no-sync": _no_sync,
     "no-lease": _no_lease,
+    "code-good-twice": _code_good_twice,
+    "refund-above-its-source": _refund_above_its_source,
 }
 """Name and what it replaces."""
 

@@ -139,6 +139,7 @@ class Node:
         self._boot_s = 0.0
         self._jump_us = 0
         self._closing: list[tuple[Act, str]] = []
+        self._scanning: list[Shopper] = []
         self._unsaid: list[m.Message] = []
 
     # -- life -------------------------------------------------------------------------------
@@ -153,6 +154,7 @@ class Node:
         self._next_act = sum(act.t_in_s < now_s for act in self._acts)
         self._open: list[tuple[Act, str]] = []
         self._closing.clear()
+        self._scanning.clear()
         self._next_scan = sum(one.scan_s < now_s for one in self._shoppers)
         self._tracks: dict[int, str] = {}
         self._marked_s = now_s
@@ -275,6 +277,9 @@ class Node:
         for act, reach_id in self._closing:
             act.told = reach_id
         self._closing.clear()
+        for one in self._scanning:
+            one.scanned = True
+        self._scanning.clear()
 
     # -- what is seen -----------------------------------------------------------------------
 
@@ -336,6 +341,7 @@ class Node:
             one = self._shoppers[self._next_scan]
             self._next_scan += 1
             if one.code and not one.turned_away:
+                self._scanning.append(one)
                 yield m.GateScanned(gate_id="entry", code=one.code, t_s=self._device_s(one.scan_s))
 
     def _segments(self, now_s: float) -> Iterator[m.TrackSegment]:

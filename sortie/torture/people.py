@@ -43,7 +43,8 @@ class Act:
 
 @dataclass(slots=True)
 class Shopper:
-    """One person. `path` holds (t_s, x_m, y_m); `dim` says why the receipt is not fully known."""
+    """One person. `path` holds (t_s, x_m, y_m); `dim` says why the receipt is not fully known.
+    `way` is how they come in, `scanned` whether a node stored that their code was read."""
 
     number: int
     payer: str | None
@@ -55,6 +56,8 @@ class Shopper:
     turned_away: bool = False
     dim: str = ""
     track_id: str | None = None
+    way: str = "code"
+    scanned: bool = False
 
     @property
     def exit_s(self) -> float:

@@ -25,7 +25,14 @@ CORRIDOR_Y_M = 2.0
 PRICES_MINOR = (119, 249, 75, 1499, 333, 89, 620, 199)
 WEIGHTS_G = (350.0, 500.0, 120.0, 950.0, 240.0, 180.0, 720.0, 430.0)
 RATES = ("full", "food")
-HOLD_MINOR = 2_000
+WALLET = {
+    "hold_minor": 2_000,
+    "tab_visit_minor_max": 250,
+    "tab_minor_max": 400,
+    "tab_age_s": 30.0,
+    "tip_minor_max": 500,
+    "tip_window_s": 600.0,
+}
 FACINGS, DEEP = 5, 6
 
 
@@ -75,7 +82,7 @@ def layout() -> StoreFile:
         "name": "Torture",
         "currency": "EUR",
         "vat_rates": {"full": "0.19", "food": "0.07"},
-        "wallet": {"hold_minor": HOLD_MINOR},
+        "wallet": WALLET,
         "floor": {"width_m": 8.0, "depth_m": 4.5, "ceiling_m": 3.0},
         "bays": bays,
         "plates": [

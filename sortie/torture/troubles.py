@@ -244,7 +244,8 @@ class Troubles:
     def _scan_twice(self, _trouble: Trouble) -> None:
         """A picture of somebody's code at the gate, after its owner."""
         floor = self._world.nodes["node-floor"]
-        for one in self._inside():
+        # Only of codes that were read: a code that nobody read is still good for whoever shows it.
+        for one in [one for one in self._inside() if one.scanned]:
             floor.say(
                 m.GateScanned(
                     gate_id="entry",

@@ -21,6 +21,9 @@ from tests.hub.doors import COLA, WORDS, Browser, Door
 from tests.hub.open_routes import OPEN
 
 PRICE = ("/api/v1/staff/prices", {"gtin": COLA, "price_minor": 1})
+DAY = "?day=2026-01-01"
+QUERIES = {"/api/v1/staff/reports/vat": DAY, "/api/v1/staff/reports/vat.html": DAY}
+"""What a route cannot be asked without."""
 
 
 @pytest.fixture
@@ -37,7 +40,7 @@ def table(door: Door) -> Iterator[tuple[str, RouteContext]]:
 
 
 def filled(path: str) -> str:
-    """A path with ids that fit their patterns and belong to nobody."""
+    """A path with ids that fit their patterns and belong to nobody, and the query it needs."""
     for name, value in {
         "{token}": "t" * 32, "{visit_id}": "v-none", "{camera}": "cam", "{device}": "node-shelf",
         "{session_id}": "0" * 16, "{key_id}": "0" * 16, "{name}": "nobody", "{gtin}": COLA,
@@ -46,7 +49,7 @@ def filled(path: str) -> str:
         "{device_id}/{word}": "node-floor/revoke", "{recall_id}": "none", "{payer}": "nobody",
     }.items():  # fmt: skip
         path = path.replace(name, value)
-    return path
+    return path + QUERIES.get(path, "")
 
 
 # ---------------------------------------------------------------------------- escalation
@@ -433,7 +436,8 @@ def test_answers_carry_their_headers(door: Door) -> None:
         headers = browser.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "SAMEORIGIN"
-        assert "default-src 'none'" in headers["content-security-policy"]
+        for part in ("default-src", "object-src", "base-uri"):
+            assert f"{part} 'none'" in headers["content-security-policy"]
         assert "strict-transport-security" not in headers
     assert browser.get("/api/v1/staff/state").headers["cache-control"] == "no-store"
     visit = browser.post("/api/v1/phones/visits")

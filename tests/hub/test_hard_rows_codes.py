@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from contracts import messages as m
+from hub.dead_letters import DeadLetters
 from hub.settings import HubSettings, keys_path
+from hub.store import tables as t
 from tests.hub.visits_kit import code_of, enter, group, kinds, of_kind, play, visit_of, walk_out
 
 COLA = "4006381333931"
@@ -90,3 +94,48 @@ def test_the_keys_lie_beside_the_database_and_not_in_it(
 ) -> None:
     settings = HubSettings(store_file=Path("x"), database_url=url, entry_keys_file=given)
     assert keys_path(settings) == path
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda data: {**data, "t_s": "soon"},
+        lambda data: {**data, "surprise": data["code"]},
+        lambda data: {"gate_id": data["code"], "code": 7, "t_s": 0.5},
+        lambda data: {data["code"]: 1},
+    ],
+)
+def test_a_scan_that_cannot_be_read_leaves_no_code_behind(kept: Any, day: Any, broken: Any) -> None:
+    code = code_of(kept, group(kept, 1))
+    day.scan(0.5, code)
+    at_s, name, payload = day.script.pop()
+    envelope = json.loads(payload)
+    envelope["data"] = broken(envelope["data"])
+    day.script.append((at_s, name, json.dumps(envelope).encode()))
+    play(kept, day, 1.0)
+    kept.hub.export_json()
+    store = kept.hub.store
+    inbox = [row["payload"] for row in store.select(select(t.inbox))]
+    refused = [str(row) for row in store.select(select(t.dead_letters))]
+    assert len(refused) == 1, "it is counted and shown to people"
+    assert code not in "".join((*inbox, *refused))
+    assert "entry.scanned" not in kinds(kept)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        '{"data": {"code": "CANARY, with } and \\" in it", "t_s": 1}',
+        '{"data": {"code" : "CANARY',
+        '{"data": {"code": CANARY',
+        "words SORTIE:CANARYCANARY",
+        '"{\\"code\\": \\"CANARY\\"}"',
+        "sortie-staff:canary0canary",
+    ],
+)
+def test_refused_messages_are_kept_without_codes(payload: str) -> None:
+    row = DeadLetters().row("a/topic", payload.encode(), 0.0, f"expected JSON, got {payload}")
+    assert row is not None
+    assert "canary" not in str(row).casefold()
+    assert row["size"] == len(payload)
+    assert "[code]" in str(row)

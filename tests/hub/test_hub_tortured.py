@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from auditor.ledger import audit
 from contracts import messages as m
+from hub.commands import OpenWallet, TopUp
 from hub.core import LEVEL
 from hub.driver import HubClock
+from hub.wallet.fake import FakeGateway, Fault
+from hub.wallet.gateway import GatewayRequest
+
+COLA = "4006381333931"
 
 
 def _overtaken(day: Any, node: Any) -> list[tuple[float, str, bytes]]:
@@ -86,3 +93,76 @@ def test_a_question_without_an_answer_is_no_finding(make_shop: Callable[..., Any
     assert list(holds(export)) == []
     export["gateway_attempts"] = [{**attempt, "outcome": "approved"}]
     assert list(holds(export)) == ["hold h is held though its visit is final"]
+
+
+def _times_out(kinds: dict[str, int]) -> Callable[[GatewayRequest, int], Fault]:
+    return lambda request, times: "timeout" if times < kinds.get(request.kind, 0) else "none"
+
+
+@pytest.mark.parametrize(("level", "tracks"), [(LEVEL, {"t", "tx"}), (2, {"tx"})])
+def test_a_body_lost_while_the_gateway_is_asked_keeps_what_it_did_before(
+    make_shop: Callable[..., Any], day: Any, level: int, tracks: set[str]
+) -> None:
+    """Under the rules of before, only the track it had when the answer came was the visit's."""
+    with closing(FakeGateway(faults=_times_out({"hold": 3}))) as gateway:
+        shop = make_shop(gateway=gateway)
+        shop.hub.core.state.level = level
+        visit_id = shop.open_visit("code-of-somebody", now_s=0.5)
+        day.step(1.0, "t", 1.0, 0.3, "born")
+        day.scan(1.1, "code-of-somebody")
+        day.step(1.5, "t", 1.0, 0.8)
+        day.step(2.0, "t", 1.1, 3.4)
+        day.reach(2.1, "t", COLA)
+        day.step(3.0, "t", 1.1, 3.0, "lost")
+        day.step(3.4, "tx", 1.1, 2.9, "born", linked_from="t")
+        for at_s in (5.0, 7.0, 9.0):
+            day.step(at_s, "tx", 1.1, 2.8)
+        shop.play(day.script, 12.0)
+        state = shop.hub.core.state
+        visit = state.visits[visit_id]
+        assert visit.stage == "shopping"
+        bound = {name for name, who in state.attributor.visits.items() if who == visit_id}
+        assert bound == tracks
+        assert bool(state.carts.of(visit_id)) == (level == LEVEL)
+        assert any(y_m > 3.2 for _t, _x, y_m in visit.places()) == (level == LEVEL)
+
+
+@pytest.mark.parametrize(("level", "held"), [(LEVEL, 0), (2, 1)])
+def test_a_declined_capture_lets_go_of_its_hold(
+    make_shop: Callable[..., Any], day: Any, level: int, held: int
+) -> None:
+    """What cannot be charged must not stay reserved on the shopper's card for days."""
+
+    def declines(request: GatewayRequest, _times: int) -> Fault:
+        return "declined" if request.kind == "capture" else "none"
+
+    with closing(FakeGateway(faults=declines)) as gateway:
+        shop = make_shop(gateway=gateway)
+        shop.hub.core.state.level = level
+        visit_id = shop.open_visit("code-of-somebody", now_s=0.5)
+        end_s = day.shop(1.0, "t", "code-of-somebody", [(COLA, True)])
+        shop.play(day.script, end_s + 40.0)
+        state = shop.hub.core.state
+        account = state.wallets.account(visit_id)
+        assert (account.state, account.debt_minor > 0) == ("expired", True)
+        assert gateway.totals().holds_open == held
+        assert not state.asks
+        assert {k: v for k, v in audit(shop.hub.export_json()).items() if v} == {}
+
+
+@pytest.mark.parametrize(("level", "held"), [(LEVEL, 0), (2, 1)])
+def test_a_declined_top_up_lets_go_of_its_hold(
+    make_shop: Callable[..., Any], level: int, held: int
+) -> None:
+    def declines(request: GatewayRequest, _times: int) -> Fault:
+        return "declined" if request.kind == "capture" else "none"
+
+    with closing(FakeGateway(faults=declines)) as gateway:
+        shop = make_shop(gateway=gateway)
+        shop.hub.core.state.level = level
+        wallet = "a" * 64
+        shop.hub.command(OpenWallet(wallet_sha256=wallet), 1.0)
+        shop.hub.command(TopUp(wallet_sha256=wallet, topup_id="top-1", amount_minor=500), 2.0)
+        shop.play([], 10.0)
+        assert gateway.totals().holds_open == held
+        assert not shop.hub.core.state.asks

@@ -19,6 +19,7 @@ from hub.accounts.idempotency import (
     finish,
     release,
 )
+from hub.accounts.tables import idempotency_keys
 from hub.commands import ChangePrice, RefundLine, RefundVisit, Restock
 from hub.store import tables as t
 from tests.hub.doors import COLA, Door
@@ -52,6 +53,17 @@ def test_the_same_key_does_it_once_and_answers_the_same(door: Door) -> None:
     other = system.post(URL, json={**STOCK, "quantity": 5}, headers=key)
     assert (other.status_code, other.json()["type"]) == (422, "urn:sortie:problem:key-reused")
     assert on_shelves(door) == before + 4
+
+
+def test_a_rate_of_vat_is_changed_once_after_the_answer_was_lost(door: Door) -> None:
+    """The command itself remembers the key, as it does for prices and stock."""
+    system, key = door.key("write:prices"), {"Idempotency-Key": "vat-2027"}
+    body = {"gtin": COLA, "vat_rate": "0.0700"}
+    assert system.post("/api/v1/staff/vat", json=body, headers=key).status_code == 200
+    with door.accounts.store.write() as connection:
+        connection.execute(idempotency_keys.delete())
+    again = system.post("/api/v1/staff/vat", json=body, headers=key)
+    assert (again.status_code, again.json()["repeated"]) == (200, True)
 
 
 def test_a_key_needs_one_and_a_person_may(door: Door) -> None:

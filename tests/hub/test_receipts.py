@@ -145,7 +145,7 @@ def test_old_receipts_get_numbers_by_their_settlements(
     config = _scripts()
     with engine.connect() as connection:
         config.attributes["connection"] = connection
-        command.downgrade(config, "0004")
+        command.downgrade(config, "0003")
         connection.commit()
         columns = connection.execute(text("SELECT * FROM receipts LIMIT 1")).keys()
         assert "number" not in columns

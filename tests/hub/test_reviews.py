@@ -258,6 +258,21 @@ def test_staff_set_the_wait_and_a_restart_keeps_it(
     assert place.phone(opened["token"])["status"] == "in review", "its wait was promised"
 
 
+def test_what_staff_leave_out_stays_as_it_is(make_shop: Callable[..., Any], tmp_path: Path) -> None:
+    place = Place(make_shop(), tmp_path)
+    url = "/api/v1/staff/aftercare"
+    place.http.post(url, {"review_wait_s": 90, "refund_line_minor": 500})
+    place.http.post(url, {"refund_payer_day_count": 3})
+    policy = policy_of(place.shop.hub.core.state)
+    assert (policy.review_wait_s, policy.refund_line_minor) == (90, 500)
+    assert policy.refund_payer_day_count == 3
+    place.http.post(url, {"refund_line_minor": 0})
+    policy = policy_of(place.shop.hub.core.state)
+    assert (policy.review_wait_s, policy.refund_line_minor) == (90, 0)
+    assert place.http.post(url, {}).json()["repeated"]
+    assert place.http.post(url, {"refund_lines": 5}).status_code == 422
+
+
 def test_a_restart_in_the_middle_of_a_review_loses_nothing(
     make_shop: Callable[..., Any], tmp_path: Path, day: Any
 ) -> None:

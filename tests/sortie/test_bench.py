@@ -9,8 +9,11 @@ import pytest
 from rich.console import Console
 
 import benchmarks.hub
+import benchmarks.load
+import benchmarks.phones
 import benchmarks.raster
 from benchmarks import edge, figures, store
+from benchmarks.listeners import Seen
 from sortie import bench
 from sortie.bench import bench_document, print_bench, run_bench
 from sortie.errors import UsageError
@@ -72,10 +75,45 @@ def test_the_hub_is_measured_against_bare_sqlite(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(benchmarks.hub, "EVENTS", 64)
     monkeypatch.setattr(benchmarks.hub, "DECIDED_EVENTS", 32)
     monkeypatch.setattr(benchmarks.hub, "REPEATS", 1)
+    way = {"events": 9, "achieved_per_s": 2_999, "p50_ms": 9.0, "p99_ms": 101.0}
+    way |= {"share_of_bare": 0.1, "hub_cpu_us_per_event": 200.0}
+    monkeypatch.setattr(benchmarks.load, "measure", lambda _s: {"singly": way})
+    seen = {
+        f"{part}_p{share}_ms": 250.0 + share
+        for part in ("cart", "receipt", "paid")
+        for share in (50, 95, 99)
+    }
+    shares = {f"hub_cpu_share_{part}": 0.2 for part in ("coming_in", "shopping", "leaving")}
+    more = {"phones": 240, "picks": 5, "picks_missed": 1, "exits": 60, "rss_mb": 200.0}
+    monkeypatch.setattr(benchmarks.phones, "measure", lambda: {**seen, **shares, **more})
     result = bench_document("hub", bench.PARTS["hub"]())
-    share = next(row for row in result["figures"] if row["limit"] is not None)
+    judged = {row["name"]: row for row in result["figures"] if row["limit"] is not None}
+    share = judged.pop("hub's share of bare SQLite")
     assert share["at_least"]
     assert share["value"] > 0
+    assert {name: (row["limit"], row["kept"]) for name, row in judged.items()} == {
+        "events a second, singly": (3_000, False),
+        "singly: p99 to the ack": (100.0, False),
+        "240 phones, pick to cart, p99": (300.0, False),
+        "240 phones, exit to receipt, p99": (1_000.0, True),
+    }
+
+
+def test_phones_are_timed_pick_by_pick() -> None:
+    seen = Seen()
+    line = {"gtin": "g", "quantity": 1}
+    open_visit = {"stage": "shopping", "receipt": None}
+    seen.take(1.0, {**open_visit, "lines": []})
+    seen.take(2.5, {**open_visit, "lines": [line]})
+    seen.take(9.0, {**open_visit, "lines": [line, line]})
+    seen.take(
+        9.5, {"stage": "final", "lines": [line], "receipt": {"total_minor": 5, "paid": False}}
+    )
+    seen.take(9.7, {"stage": "final", "lines": [line], "receipt": {"total_minor": 5, "paid": True}})
+    assert (seen.final_s, seen.paid_s) == (9.5, 9.7)
+    told = [("g", 2.0), ("h", 3.0), ("g", 8.5), ("g", 9.2)]
+    person = benchmarks.phones.Person(0, [], front=True, told=told)
+    assert benchmarks.phones.carts_ms([person], {0: seen}) == ([500.0, 500.0], 2)
 
 
 def test_the_rasteriser_has_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -115,8 +116,17 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 
 def test_it_opens_one_address_and_ends_on_sigterm(demo: Demo) -> None:
     demo.until_open()
+    demo.until(lambda: "/exit/gate-out" in demo.said, "the last address")
     addresses = re.findall(r"http://\S+", demo.said)
-    assert addresses == [f"http://127.0.0.1:{demo.port}/"]
+    assert addresses[0] == f"http://127.0.0.1:{demo.port}/"
+    for url in addresses[1:]:
+        with urllib.request.urlopen(url, timeout=DEADLINE_S) as answer:
+            assert answer.headers.get_content_type() == "text/html", url
+    paths = [urllib.parse.urlsplit(url).path for url in addresses[1:]]
+    assert paths == [
+        "/staff", "/stock", "/staff/review", "/staff/disputes", "/staff/wallets", "/money",
+        "/phone/", "/phone/wallet.html", "/exit/gate-out",
+    ]  # fmt: skip
     with urllib.request.urlopen(addresses[0], timeout=DEADLINE_S) as answer:
         page = answer.read().decode()
     assert "Sortie" in page

@@ -163,7 +163,7 @@ CART = {
     ],
 }  # fmt: skip
 RECEIPT = {
-    **CART, "stage": "final",
+    **CART, "stage": "final", "disputes": [],
     "receipt": {
         "store": "Tiny", "settled_s": 0, "refunded": [{"line": 1, "quantity": 1}],
         "refunded_minor": 89, "total_minor": 178, "captured_minor": 178, "debt_minor": 0,

@@ -159,7 +159,7 @@ class FakeHub:
             "visit_id": Phone.visit_id, "state": self.stage, "stage": self.stage, "store": "Test",
             "currency": "EUR", "code": None, "code_expires_s": None, "hold_minor": 5000,
             "held": True, "lines": self.lines, "unclear": self.unclear, "total_minor": total,
-            "refusal": None, "receipt": receipt,
+            "refusal": None, "receipt": receipt, "disputes": [],
         }  # fmt: skip
 
     def _routes(self) -> list[Route]:
@@ -196,6 +196,9 @@ class FakeHub:
         async def phone(_request: Request) -> Response:
             return JSONResponse(self.phone())
 
+        async def mails(_request: Request) -> Response:
+            return JSONResponse({"available": False, "mails": []})
+
         async def events(_request: Request) -> Response:
             return StreamingResponse(self._log(), media_type="text/event-stream")
 
@@ -213,6 +216,7 @@ class FakeHub:
             Route(f"{staff}/tiles/{{camera}}/watch", watch, methods=["POST"]),
             Route(f"{staff}/tiles/{{camera}}.jpg", tile),
             Route("/api/v1/phones/{token}", phone),
+            Route("/api/v1/phones/{token}/receipt/mails", mails),
             Route("/api/v1/phones/{token}/events", phone_events),
         ]
 

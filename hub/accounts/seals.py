@@ -1,0 +1,117 @@
+"""Secrets that must be known to be checked, encrypted with a key that is not in the database.
+
+    seals = load_seals(Path("hub.account-keys.json"))
+    kept = seals.seal("anna", "JBSWY3DPEHPK3PXP…")      # 64 characters, for the database
+    seals.opened("anna", kept)                          # "JBSWY3DPEHPK3PXP…"
+
+The secrets of one-time passwords are 160 bits in base 32. Sealed they are AES-256-GCM under the
+first key of the file, bound to the account's name: 12 bytes of nonce, 20 of the secret, 16 of tag,
+in base64. That is twice as long as the plain text, which is how the two are told apart: what an
+older hub left in the plain still works, and is sealed when it is next used.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from hub.errors import SettingsError
+
+__all__ = ["Seals", "load_seals"]
+
+KEY_BYTES, NONCE_BYTES = 32, 12
+SEALED_LENGTH = 64
+KEYS_MAX = 8
+
+
+class Seals:
+    """Keys: the first seals, all of them open, so that a key can be replaced."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        if not 0 < len(keys) <= KEYS_MAX or any(len(key) != KEY_BYTES for key in keys):
+            raise SettingsError(f"expected 1 to {KEYS_MAX} account keys of {KEY_BYTES} bytes")
+        self._keys = [AESGCM(key) for key in keys]
+
+    @classmethod
+    def fresh(cls) -> Seals:
+        """One random key, for a database that ends with the process."""
+        return cls([secrets.token_bytes(KEY_BYTES)])
+
+    def seal(self, name: str, secret: str) -> str:
+        """What to keep of an account's secret; ValueError if it is not 160 bits in base 32."""
+        plain = base64.b32decode(secret)
+        if len(plain) != 20:
+            raise ValueError(f"expected a secret of 20 bytes, got {len(plain)}")
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return base64.b64encode(nonce + self._keys[0].encrypt(nonce, plain, _bound(name))).decode()
+
+    def opened(self, name: str, kept: str) -> str | None:
+        """The secret; None if no key fits, because the key file was lost or the row is another
+        account's."""
+        if len(kept) != SEALED_LENGTH:
+            return kept
+        raw = base64.b64decode(kept)
+        for key in self._keys:
+            try:
+                plain = key.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], _bound(name))
+            except InvalidTag:
+                continue
+            return base64.b32encode(plain).decode()
+        return None
+
+    def stale(self, name: str, kept: str) -> bool:
+        """Whether what is kept is plain, or sealed with a key that is not the first any more."""
+        if len(kept) != SEALED_LENGTH:
+            return True
+        raw = base64.b64decode(kept)
+        try:
+            self._keys[0].decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], _bound(name))
+        except InvalidTag:
+            return True
+        return False
+
+
+def load_seals(path: Path) -> Seals:
+    """The keys of a file, which is made if it is missing; only the hub's own user may read it.
+
+    SettingsError if it cannot be read or written.
+    """
+    try:
+        if not path.exists():
+            _make(path)
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return Seals([bytes.fromhex(key) for key in document["keys"]])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SettingsError(
+            f"expected a file of account keys at {path}, got {type(error).__name__}; put the copy "
+            "back that was made of it, or move it away: a new one is made, and who has a second "
+            "factor signs in with a recovery code or is given a new first password"
+        ) from error
+
+
+def _bound(name: str) -> bytes:
+    return f"sortie totp {name}".encode()
+
+
+def _make(path: Path) -> None:
+    """Two hubs that start at once make one file: the later one finds the name taken."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({"keys": [secrets.token_hex(KEY_BYTES)]}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            return
+    finally:
+        part.unlink()

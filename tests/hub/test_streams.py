@@ -1,0 +1,136 @@
+"""Live streams look at the hub when what they watch has changed, and else leave it alone."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hub.api import streams as module
+from hub.api.streams import Streams
+from hub.catalog.commands import CloseProduct
+from hub.effects import Attempt, Effects
+from hub.live import VISITS_MAX, Live
+from hub.wallet.gateway import GatewayRequest
+from tests.hub.conftest import BREAD, COLA
+from tests.hub.visits_kit import play
+
+
+def test_only_the_visits_concerned_count_as_changed(kept: Any, day: Any) -> None:
+    ann, ben = kept.open_visit("code-ann"), kept.open_visit("code-ben")
+    live = kept.hub.live
+    day.step(1.0, "t1", 1.0, 0.3, "born")
+    day.scan(1.1, "code-ann")
+    day.step(1.5, "t1", 1.0, 0.8)
+    day.step(2.0, "t1", 1.1, 3.4)
+    play(kept, day, 3.0)
+    before = live.visit_version(ann), live.visit_version(ben), live.version
+    day.step(3.1, "t1", 1.2, 3.4)
+    play(kept, day, 3.4)
+    assert (live.visit_version(ann), live.visit_version(ben)) == before[:2]
+    assert live.version > before[2], "pages that show the floor see it"
+    day.reach(3.5, "t1", COLA)
+    play(kept, day, 5.0)
+    assert live.visit_version(ann) > before[0]
+    assert live.visit_version(ben) == before[1]
+    seen = live.visit_version(ben)
+    kept.hub.command(CloseProduct(gtin=COLA, reason="broken"), kept.now_s)
+    assert live.visit_version(ben) > seen, "what concerns goods concerns every cart"
+
+
+def test_a_doubt_is_a_change_of_whom_it_names(kept: Any, day: Any) -> None:
+    ann = kept.open_visit("code-ann")
+    day.step(1.0, "t1", 1.0, 0.3, "born")
+    day.scan(1.1, "code-ann")
+    day.step(1.5, "t1", 1.0, 0.8)
+    day.step(2.0, "t1", 1.1, 3.4)
+    play(kept, day, 3.0)
+    before = kept.hub.live.visit_version(ann)
+    day.reach(3.1, "t1", BREAD, sure=False)
+    play(kept, day, 4.2)
+    assert kept.hub.live.visit_version(ann) > before
+
+
+def test_an_attempt_is_its_visits_and_memory_is_bounded() -> None:
+    live = Live()
+    request = GatewayRequest("k", "hold", "k", "p", 100, "EUR")
+    live.happened(Effects(attempts={"k": Attempt(request, "v1", 1, None)}))
+    first = live.visit_version("v1")
+    assert first > live.visit_version("v2") == 0
+    for start in range(0, VISITS_MAX, 500):
+        live.happened(Effects(visits={f"w{k}" for k in range(start, start + 500)}))
+    assert live.visit_version("v1") > first, "beyond the bound all count as changed"
+    assert live.visit_version("anybody") == live.visit_version("v1")
+
+
+async def _run(
+    streams: Streams,
+    reads: list[int],
+    version: Callable[[], int] | None,
+    looks: int,
+    clock: list[int],
+    each: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def read() -> dict[str, Any]:
+        reads.append(clock[0])
+        return {"n": len(reads)}
+
+    async def pause(_seconds: float) -> None:
+        clock[0] += 1
+        each(clock[0])
+        if clock[0] >= looks:
+            streams.ended = lambda: True
+
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    response = streams.states(read, event="visit", version=version)
+    async for _chunk in response.body_iterator:
+        pass
+
+
+def test_a_stream_reads_when_its_own_version_rises(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, own = [0], [0]
+    streams = Streams(lambda: whole[0])
+    reads: list[int] = []
+
+    def each(look: int) -> None:
+        whole[0] += 1
+        own[0] += look == 10
+
+    asyncio.run(_run(streams, reads, lambda: own[0], 30, [0], each, monkeypatch))
+    assert reads == [0, 10], "others' changes do not concern it"
+
+
+def test_it_looks_again_now_and_then_while_the_hub_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = [0]
+    streams = Streams(lambda: whole[0])
+    reads: list[int] = []
+    looks = math.ceil(module.AGAIN_S / module.POLL_OWN_S)
+
+    def each(_look: int) -> None:
+        whole[0] += 1
+
+    asyncio.run(_run(streams, reads, lambda: 0, 2 * looks + 5, [0], each, monkeypatch))
+    assert len(reads) == 3
+    assert reads[1] == pytest.approx(looks, abs=1)
+    still: list[int] = []
+    streams.ended = lambda: False
+    asyncio.run(_run(streams, still, lambda: 0, 2 * looks, [0], lambda _l: None, monkeypatch))
+    assert still == [0], "where nothing happens at all there is nothing to look at"
+
+
+def test_without_a_version_of_its_own_it_watches_the_whole_hub(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = [0]
+    streams = Streams(lambda: whole[0])
+    reads: list[int] = []
+
+    def each(look: int) -> None:
+        whole[0] += look % 3 == 0
+
+    asyncio.run(_run(streams, reads, None, 8, [0], each, monkeypatch))
+    assert reads == [0, 3, 6]

@@ -1,0 +1,90 @@
+"""Which simulated shoppers pay with a wallet, and that they tip once their visit is paid."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+import store_sim.phones
+from store_sim.phones import HubClient, Phones, PhoneVisit
+from store_sim.purses import Purses
+
+DEADLINE_S = 60.0
+
+
+class Client(HubClient):
+    """A hub that notes what it is asked; `failures` requests fail first."""
+
+    def __init__(self, stages: tuple[str, ...] = ("final",), failures: int = 0) -> None:
+        super().__init__("http://hub.test")
+        self.asked: list[tuple[str, str]] = []
+        self.tipped = threading.Event()
+        self._stages = list(stages)
+        self._failures = failures
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+        if self._failures and path.endswith("/topups"):
+            self._failures -= 1
+            raise OSError("the hub says 503")
+        self.asked.append((method, path))
+        if path.endswith("/tip"):
+            self.tipped.set()
+        stage = self._stages.pop(0) if method == "GET" and len(self._stages) > 1 else None
+        return {
+            "token": "w-1" if path.endswith("/wallets") else "t-1",
+            "visit_id": "v-1",
+            "code": "c-1",
+            "stage": stage or self._stages[0],
+        }
+
+
+def test_of_six_two_have_a_wallet_and_one_comes_with_a_friend() -> None:
+    client = Client()
+    purses = Purses(client)
+    assert [purses.of(shopper) is not None for shopper in range(6)] == [
+        False, True, True, False, True, False,
+    ]  # fmt: skip
+    assert [path for _, path in client.asked].count("/api/v1/wallets") == 2
+    assert [shopper for shopper in range(12) if purses.tips(shopper)] == [1, 4, 7, 10]
+
+
+def test_asking_again_after_a_failure_opens_no_second_wallet() -> None:
+    client = Client(failures=1)
+    purses = Purses(client)
+    with pytest.raises(OSError, match="503"):
+        purses.of(1)
+    assert purses.of(1) == "w-1"
+    assert purses.of(2) == "w-1"
+    assert [path for _, path in client.asked] == [
+        "/api/v1/wallets",
+        "/api/v1/wallets/w-1/topups",
+        "/api/v1/wallets/w-1/order",
+    ]
+
+
+def test_a_shopper_tips_when_the_visit_is_paid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_sim.phones, "TIP_LOOK_S", 0.01)
+    client = Client(stages=("issued", "shopping", "left", "final"))
+    phones = Phones(client, say=print, purses=Purses(client))
+    phones.ask(1)
+    assert client.tipped.wait(DEADLINE_S)
+    phones.close()
+    assert client.asked.count(("GET", "/api/v1/phones/t-1")) == 4
+    assert client.asked.count(("POST", "/api/v1/phones/t-1/tip")) == 1
+
+
+def test_who_was_refused_tips_nothing() -> None:
+    client = Client(stages=("refused",))
+    phones = Phones(client, say=print, purses=Purses(client))
+    phones.ask(1)
+    end_s = time.monotonic() + DEADLINE_S
+    pause = threading.Event()
+    while ("GET", "/api/v1/phones/t-1") not in client.asked:
+        assert time.monotonic() < end_s
+        pause.wait(0.01)
+    phones.close()
+    assert not client.tipped.is_set()
+    assert PhoneVisit("v-1", "t-1", "c-1") == phones.visit_of(1)
