@@ -206,6 +206,7 @@ class Rounds:
                 POINT: self._point,
                 "SORTIE_HUB_SNAPSHOT_EVERY": "100",
                 "SORTIE_HUB_RULES__CODE_TTL_S": "12",
+                "SORTIE_HUB_RULES__RESERVE_S": "12",
                 "SORTIE_HUB_RULES__CODE_LINGER_S": "5",
                 "SORTIE_HUB_RULES__CLOCK_WAIT_S": "3",
             }

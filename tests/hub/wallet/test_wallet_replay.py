@@ -61,8 +61,13 @@ def test_the_same_events_and_entries(before: dict[str, Any], core: HubCore) -> N
 
 def test_the_same_snapshot_and_records(before: dict[str, Any], core: HubCore) -> None:
     wallets = core.state.wallets
-    assert json.loads(json.dumps(wallets.dump())) == before["wallets"]
-    assert Wallets.load(before["wallets"]).dump() == before["wallets"]
+    kept = before["wallets"]
+    # Accounts that came back to nothing are not kept any more.
+    posted = {name: sum_minor for name, sum_minor in kept["ledger"]["posted"].items() if sum_minor}
+    now = {**kept, "ledger": {**kept["ledger"], "posted": posted}}
+    assert posted != kept["ledger"]["posted"]
+    assert json.loads(json.dumps(wallets.dump())) == now
+    assert Wallets.load(before["wallets"]).dump() == now
     holds = [hold_row(account, "EUR") for account in wallets.accounts.values()]
     assert sorted(holds, key=lambda row: str(row["visit_id"])) == before["holds"]
     for visit_id, row in before["accounts"].items():
