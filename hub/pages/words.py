@@ -203,7 +203,7 @@ _OF_MONEY: dict[str, tuple[str, Tone]] = {
     "hold.extended": ("{amount} more reserved, not charged", "plain"),
     "hold.extension_refused": ("no more can be reserved: {reason_said}", "amber"),
     "hold.expired": ("the reserve ran out: {amount} are asked for anew", "amber"),
-    "balance.captured": ("{amount} paid from {source}", "good"),
+    "balance.captured": ("{amount} paid from {source_said}", "good"),
     "debt.payment_asked": ("pays a debt of {amount}", "plain"),
     "debt.paid": ("a debt of {amount} is paid", "good"),
     "debt.waived": ("a debt of {amount} was let go: {reason_said}", "good"),
@@ -276,6 +276,7 @@ _OF_THE_STORE |= {
     "node.quarantined": ("{device_id} is not believed any more: {reason_said}", "red"),
     "node.released": ("{device_id} is believed again", "good"),
 }
+_SOURCES = {"stored": "the balance", "gift": "a gift card", "tab": "the tab"}
 _HOW = {
     "exit": "over the exit line",
     "lost_in_exit_zone": "last seen at the exit",
@@ -297,6 +298,8 @@ class _Facts(dict[str, Any]):
         self["reason_said"] = data.get("reason") or "no reason given"
         self["approved_said"] = "old enough" if data.get("approved") else "not old enough"
         self["place_said"] = data.get("slot_id") or "where nothing is sold"
+        source = str(data.get("source", "")).partition(":")[0]
+        self["source_said"] = _SOURCES.get(source, "the wallet")
         self["how_said"] = _HOW.get(str(data.get("how")), str(data.get("how")))
 
     def __missing__(self, key: str) -> str:
