@@ -2,9 +2,10 @@
 
 - What somebody kept is owed by their payer: a group pays through one, so all that its members took
   stands on the payer's account, whoever of them carried it out.
-- A receipt belongs to the account of the shopper whose phone opened its visit, or, if the hub made
-  it out to the same wallet as a payer's own visit, to that payer. A member who gets a receipt on a
-  wallet of their own is overcharged by it, and the payer is undercharged.
+- A receipt belongs to the account of the shopper whose phone opened its visit, if that shopper is a
+  payer, whoever else the same wallet pays for; a member's belongs to that payer on whose visit's
+  wallet the hub made it out. A member who gets a receipt on a wallet of their own is overcharged by
+  it, and the payer is undercharged.
 - Staff and whoever came in without a code owe nothing. What they took is `free`: charged to
   anybody it is an overcharge.
 - A receipt for which there is no shopper at all is an account of its own that owes nothing.
@@ -84,7 +85,9 @@ def _by_shopper(
     found: dict[int, list[str]] = {}
     for row in export["receipts"]:
         visit_id = row["visit_id"]
-        shopper = wallet_of.get(wallets.get(visit_id, ""), phones.get(visit_id, NOBODY))
+        shopper = phones.get(visit_id, NOBODY)
+        if shopper not in payers:
+            shopper = wallet_of.get(wallets.get(visit_id, ""), shopper)
         found.setdefault(shopper, []).append(visit_id)
     return found
 

@@ -123,6 +123,18 @@ def test_receipts_made_out_to_the_payers_wallet_are_the_payers() -> None:
     assert scores["shopper-0"].total_minor == 240
 
 
+def test_two_visits_on_one_wallet_are_two_accounts() -> None:
+    """Both come in by codes of their own and answer for themselves; the same wallet pays."""
+    truth = [shopper(0, {COLA: 1}), shopper(1, {})]
+    day = export({"v0": {COLA: 1}}, wallets={"v0": "friends", "v1": "friends"})
+    scores = by_shopper(score_day(truth, day))
+    assert scores["shopper-0"].exact
+    assert scores["shopper-1"].exact
+    swapped = by_shopper(score_day([shopper(0, {}), shopper(1, {COLA: 1})], day))
+    assert swapped["shopper-0"].overcharged_minor == 150
+    assert swapped["shopper-1"].undercharged_minor == 150
+
+
 def test_what_staff_take_is_charged_to_nobody() -> None:
     truth = [
         shopper(0, {COLA: 1}),
