@@ -11,6 +11,7 @@ from hub.carts.model import Carts
 from hub.catalog.model import Catalog
 from hub.devices.model import Devices
 from hub.effects import Attempt, Effects, EventLog
+from hub.errors import UnknownVisitError
 from hub.events import written
 from hub.inventory.model import Stock
 from hub.inventory.shelves import Facing, Shelves
@@ -157,6 +158,20 @@ class HubState:
         self.once[once_key] = None
         while len(self.once) > ONCE_MAX:
             del self.once[next(iter(self.once))]
+
+    def visit(self, visit_id: str) -> Visit:
+        """A visit in memory; UnknownVisitError if there is none of that id."""
+        visit = self.visits.get(visit_id)
+        if visit is None:
+            raise UnknownVisitError(f"expected a visit, got {visit_id}")
+        return visit
+
+    def visit_by_token(self, token_sha256: str) -> Visit:
+        """The visit in memory that has this token; UnknownVisitError if none has."""
+        visit = self.visits.get(self.by_token.get(token_sha256, ""))
+        if visit is None:
+            raise UnknownVisitError("expected the token of a visit, got one that is unknown")
+        return visit
 
     def admit_visit(self, visit: Visit) -> None:
         """A visit begins, or begins again."""

@@ -21,7 +21,7 @@ from hub.catalog.offers import CHANGES_KEPT, RECALLS_MAX, AgeProof, Recall
 from hub.catalog.promotions import Promotion
 from hub.command import Reply
 from hub.effects import us
-from hub.errors import ConflictError, RejectedError, UnknownVisitError
+from hub.errors import ConflictError, RejectedError
 from hub.state import HubState
 from hub.visits.model import Visit
 
@@ -193,9 +193,7 @@ def lift_recall(state: HubState, command: LiftRecall) -> Reply:
 
 def confirm_age(state: HubState, command: ConfirmAge) -> Reply:
     """An ID was looked at. Of the ID nothing is kept, only whether it was enough."""
-    visit = state.visits.get(command.visit_id)
-    if visit is None:
-        raise UnknownVisitError(f"expected a visit, got {command.visit_id}")
+    visit = state.visit(command.visit_id)
     if visit.stage not in ("entering", "binding", "shopping", "left"):
         raise RejectedError(
             f"expected a visit that is not settled yet, this one is {visit.stage}; what it was "

@@ -15,7 +15,7 @@ from hub.command import Reply
 from hub.commands import RefundLine, RefundVisit
 from hub.disputes.commands import DecideDispute, OpenDispute
 from hub.effects import us
-from hub.errors import ConflictError, RejectedError, UnknownVisitError
+from hub.errors import ConflictError, RejectedError
 from hub.review.model import DAY_S
 from hub.review.policy import policy_of
 from hub.state import HubState
@@ -27,7 +27,7 @@ __all__ = ["decide_dispute", "open_dispute", "refund", "refund_due"]
 
 def open_dispute(state: HubState, command: OpenDispute) -> Reply:
     """Takes a dispute in; a small one is refunded at once where staff have allowed that."""
-    visit = _visit(state, command.visit_id)
+    visit = state.visit(command.visit_id)
     known = visit.disputes.get(command.dispute_id)
     if known is not None:
         if (known["line"], known["quantity"]) != (command.line, command.quantity):
@@ -73,7 +73,7 @@ def open_dispute(state: HubState, command: OpenDispute) -> Reply:
 
 def decide_dispute(state: HubState, command: DecideDispute) -> Reply:
     """Staff uphold a dispute, which gives the pieces back, or reject it."""
-    visit = _visit(state, command.visit_id)
+    visit = state.visit(command.visit_id)
     record = visit.disputes.get(command.dispute_id)
     if record is None:
         raise RejectedError(f"expected a dispute of {visit.visit_id}, got {command.dispute_id}")
@@ -124,13 +124,6 @@ def refund_due(state: HubState) -> None:
             del state.aftercare.due[dispute_id]
             record["automatic"] = False
             state.event("dispute.waits_for_staff", visit_id, dispute_id=dispute_id)
-
-
-def _visit(state: HubState, visit_id: str) -> Visit:
-    visit = state.visits.get(visit_id)
-    if visit is None:
-        raise UnknownVisitError(f"expected a visit, got {visit_id}")
-    return visit
 
 
 def _disputable(state: HubState, visit: Visit, command: OpenDispute) -> int:

@@ -14,7 +14,7 @@ from hub.attribution.model import Alternative, Decision
 from hub.command import Reply
 from hub.commands import RefundLine, RefundVisit
 from hub.disputes.service import refund
-from hub.errors import ConflictError, RejectedError, UnknownVisitError
+from hub.errors import ConflictError, RejectedError
 from hub.review.commands import Choice, DecideReview
 from hub.review.policy import policy_of
 from hub.state import HubState, decision_data
@@ -25,9 +25,7 @@ __all__ = ["decide_review"]
 
 def decide_review(state: HubState, command: DecideReview) -> Reply:
     """Does what staff decided, once a line; RejectedError names what may be chosen."""
-    visit = state.visits.get(command.visit_id)
-    if visit is None:
-        raise UnknownVisitError(f"expected a visit, got {command.visit_id}")
+    visit = state.visit(command.visit_id)
     said = [command.review_id, _words(command.choice)]
     known = visit.reviewed.get(_name(command))
     if known is not None:

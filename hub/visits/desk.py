@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hub.commands import Reply
 from hub.effects import us
-from hub.errors import ConflictError, RejectedError, UnknownVisitError
+from hub.errors import ConflictError, RejectedError
 from hub.state import HubState
 from hub.visits.commands import (
     ENTRIES_MAX,
@@ -50,7 +50,7 @@ def open_for_track(state: HubState, command: OpenForTrack) -> Reply:
 
 def assign_track(state: HubState, command: AssignTrack) -> Reply:
     """A body joins a visit, from when it was first seen: what it took is the visit's."""
-    visit = _known(state, command.visit_id)
+    visit = state.visit(command.visit_id)
     track = state.floor.tracks.get(command.track_id)
     if track is not None and track.visit_id == visit.visit_id:
         return Reply(visit_id=visit.visit_id, repeated=True)
@@ -70,7 +70,7 @@ def assign_track(state: HubState, command: AssignTrack) -> Reply:
 
 def end_visit(state: HubState, command: EndVisit) -> Reply:
     """All bodies of a visit have left by a way that no gate sees."""
-    visit = _known(state, command.visit_id)
+    visit = state.visit(command.visit_id)
     if visit.stage in ("left", "final"):
         return Reply(visit_id=visit.visit_id, repeated=True)
     if visit.stage != "shopping":
@@ -84,7 +84,7 @@ def end_visit(state: HubState, command: EndVisit) -> Reply:
 
 def settle_at_desk(state: HubState, command: SettleAtDesk) -> Reply:
     """A visit's debt is paid at the desk, all of it or a part."""
-    visit = _known(state, command.visit_id)
+    visit = state.visit(command.visit_id)
     wanted = f"{command.method}:{command.amount_minor}"
     known = visit.desk_payments.get(command.payment_id)
     if known is not None:
@@ -145,13 +145,6 @@ def _opened(
         by=command.by,
         reason=command.reason,
     )
-    return visit
-
-
-def _known(state: HubState, visit_id: str) -> Visit:
-    visit = state.visits.get(visit_id)
-    if visit is None:
-        raise UnknownVisitError(f"expected a visit, got {visit_id}")
     return visit
 
 

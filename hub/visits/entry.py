@@ -12,7 +12,7 @@ import math
 from contracts.geometry import Gate
 from hub.commands import OpenVisit, RenewCode, Reply
 from hub.effects import us
-from hub.errors import ConflictError, RejectedError, UnknownVisitError
+from hub.errors import ConflictError, RejectedError
 from hub.state import NAMED_LATE_LEVEL, HubState
 from hub.visits.codes import code_digest
 from hub.visits.commands import GrowGroup
@@ -81,7 +81,7 @@ def admit_new(state: HubState, visit: Visit) -> None:
 
 def renew_code(state: HubState, command: RenewCode) -> Reply:
     """A new code, or more time for signed ones, for a visit that has not begun."""
-    visit = _of_token(state, command.token_sha256)
+    visit = state.visit_by_token(command.token_sha256)
     if visit.stage not in ("issued", "expired"):
         raise ConflictError(f"expected a visit before its gate, this one is {visit.stage}")
     code = command.code or ""
@@ -102,7 +102,7 @@ def renew_code(state: HubState, command: RenewCode) -> Reply:
 
 def grow_group(state: HubState, command: GrowGroup) -> Reply:
     """So many people may come in on one payer, one after another."""
-    visit = _of_token(state, command.token_sha256)
+    visit = state.visit_by_token(command.token_sha256)
     if not visit.signed or visit.stage not in ("issued", "entering", "binding", "shopping"):
         raise ConflictError(f"expected a phone's visit that is not over, this one is {visit.stage}")
     if command.entries < max(1, visit.entered):
@@ -117,13 +117,6 @@ def grow_group(state: HubState, command: GrowGroup) -> Reply:
 
 def _lasts_s(state: HubState, code: str) -> float:
     return state.rules.code_ttl_s if code else state.rules.reserve_s
-
-
-def _of_token(state: HubState, token_sha256: str) -> Visit:
-    visit = state.visits.get(state.by_token.get(token_sha256, ""))
-    if visit is None:
-        raise UnknownVisitError("expected the token of a visit, got one that is unknown")
-    return visit
 
 
 def expire_codes(state: HubState) -> None:

@@ -12,7 +12,7 @@ from contracts.geometry import Bay
 from hub.catalog.goods import withhold
 from hub.commands import RefundVisit, Reply
 from hub.effects import us
-from hub.errors import ConflictError, RejectedError, UnknownVisitError
+from hub.errors import ConflictError, RejectedError
 from hub.review.waiting import owed, waits_for_staff
 from hub.state import HubState, NearReach, decision_data
 from hub.visits.codes import code_digest
@@ -260,9 +260,7 @@ def _forget_finals(state: HubState) -> None:
 
 def refund(state: HubState, command: RefundVisit) -> Reply:
     """Takes receipt lines back: new entries, and money back through the gateway if it was paid."""
-    visit = state.visits.get(command.visit_id)
-    if visit is None:
-        raise UnknownVisitError(f"expected a visit, got {command.visit_id}")
+    visit = state.visit(command.visit_id)
     wanted = ",".join(f"{line.line}x{line.quantity}" for line in command.lines)
     known = visit.refund_ids.get(command.refund_id)
     if known is not None:

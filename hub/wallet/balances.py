@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hub.command import Reply
 from hub.effects import us
-from hub.errors import ConflictError, RejectedError, UnknownVisitError, UnknownWalletError
+from hub.errors import ConflictError, RejectedError, UnknownWalletError
 from hub.state import HubState
 from hub.wallet.commands import (
     BlockGiftCard,
@@ -205,9 +205,7 @@ def redeem_gift_card(state: HubState, command: RedeemGiftCard) -> Reply:
 
 def use_gift_card(state: HubState, command: UseGiftCard) -> Reply:
     """The card pays first for one visit that stands before its gate."""
-    visit = state.visits.get(state.by_token.get(command.token_sha256, ""))
-    if visit is None:
-        raise UnknownVisitError("expected the token of a visit, got one that is unknown")
+    visit = state.visit_by_token(command.token_sha256)
     if visit.stage != "issued":
         raise ConflictError(f"expected a visit before its gate, this one is {visit.stage}")
     card = _card(state, command.code_sha256)

@@ -59,7 +59,7 @@ def pay_debt(state: HubState, command: PayDebt) -> Reply:
 
 def waive_debt(state: HubState, command: WaiveDebt) -> Reply:
     """Staff let go of what a visit owes."""
-    visit = _visit(state, command.visit_id)
+    visit = state.visit(command.visit_id)
     account = state.wallets.account(visit.visit_id)
     if _repeated(account, command.waive_id, "waive"):
         return Reply(visit_id=visit.visit_id, repeated=True)
@@ -79,9 +79,7 @@ def waive_debt(state: HubState, command: WaiveDebt) -> Reply:
 
 def add_tip(state: HubState, command: AddTip) -> Reply:
     """A tip through the shopper's sources, once a visit, for a while after the exit."""
-    visit = state.visits.get(state.by_token.get(command.token_sha256, ""))
-    if visit is None:
-        raise UnknownVisitError("expected the token of a visit, got one that is unknown")
+    visit = state.visit_by_token(command.token_sha256)
     account = state.wallets.accounts.get(visit.visit_id)
     if account is not None and account.tip_id:
         if (account.tip_id, account.tip_minor) != (command.tip_id, command.amount_minor):
@@ -134,13 +132,6 @@ def may_pay(visit: Mapping[str, Any], command: PayDebt) -> bool:
     """Whether a stored visit is of whoever asks: only then is it called back into memory."""
     payer = None if command.wallet_sha256 is None else payer_of(command.wallet_sha256)
     return bool(command.token_sha256 == visit["token_sha256"] or payer == visit["payer"])
-
-
-def _visit(state: HubState, visit_id: str) -> Visit:
-    visit = state.visits.get(visit_id)
-    if visit is None:
-        raise UnknownVisitError(f"expected a visit, got {visit_id}")
-    return visit
 
 
 def _allowed(state: HubState, command: PayDebt) -> Visit:
