@@ -44,11 +44,7 @@ from hub.wallet import answers, balances, debts, funding, payments
 from hub.wallet.service import Account, Wallets
 from hub.wallet.told import told
 
-__all__ = ["LEVEL", "HubCore"]
-
-LEVEL = 3
-"""The newest level of the rules. A database that began under an older one goes by that until a
-hub that knows this one starts on it (Adopt)."""
+__all__ = ["HubCore"]
 
 FORGET_TRACKS_S = 120.0
 FORGET_REACHES_S = 60.0

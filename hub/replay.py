@@ -14,9 +14,10 @@ from contracts.envelope import Envelope
 from contracts.messages import NodeConfig
 from contracts.store_file import StoreFile
 from hub.commands import COMMAND, Tick
-from hub.core import LEVEL, HubCore
+from hub.core import HubCore
 from hub.devices.config import node_config
 from hub.errors import ReplayDivergedError, StoreError
+from hub.levels import LEVEL
 from hub.rules import Rules
 from hub.state import AttributorFactory
 from hub.store import tables as t

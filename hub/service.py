@@ -34,7 +34,7 @@ from contracts.messages import (
 from contracts.store_file import StoreFile
 from contracts.topics import topic
 from hub import commands as c
-from hub.core import LEVEL, HubCore
+from hub.core import HubCore
 from hub.dead_letters import DeadLetters, kind_of
 from hub.deliveries import Delivery, address, authentic, unpacked
 from hub.devices.pings import Pings
@@ -42,6 +42,7 @@ from hub.effects import NOTHING, Effects, us
 from hub.errors import HubError, HubHaltedError, StoreWriteError
 from hub.evidence.index import evidence_rows
 from hub.evidence.tables import evidence as evidence_table
+from hub.levels import LEVEL
 from hub.live import Live, NodeState
 from hub.outgoing import Outgoing
 from hub.replay import adopt_layout, configs, rebuild, snapshot_row
@@ -171,8 +172,7 @@ class Hub:
         """Takes messages of nodes in; each (device, boot, sequence) takes effect once.
 
         A delivery is (topic, payload), or the bytes of an envelope; a batch counts as what is in
-        it. Returns acks, which are
-        only made after the commit. What cannot be understood becomes a dead letter.
+        it. Returns acks, only made after the commit. What cannot be understood is a dead letter.
         """
         self._check(started=True)
         now = self._now(now_s)

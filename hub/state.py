@@ -15,6 +15,7 @@ from hub.errors import UnknownVisitError
 from hub.events import written
 from hub.inventory.model import Stock
 from hub.inventory.shelves import Facing, Shelves
+from hub.levels import NAMED_LATE_LEVEL
 from hub.review.model import Aftercare
 from hub.rules import Rules
 from hub.visits.commands import CodeJudged
@@ -24,17 +25,12 @@ from hub.wallet.gateway import GatewayRequest
 from hub.wallet.model import Ledger
 from hub.wallet.service import Wallets
 
-__all__ = [
-    "NAMED_LATE_LEVEL", "Ask", "AttributorFactory", "HubState", "NearReach", "decision_data",
-    "ground_of",
-]  # fmt: skip
+__all__ = ["Ask", "AttributorFactory", "HubState", "NearReach", "decision_data", "ground_of"]
 
 AttributorFactory = Callable[[Ground], Attributor]
 """Makes an attributor for a store as it stands."""
 
 ONCE_MAX = 20_000
-NAMED_LATE_LEVEL = 3
-"""From this level of rules on, what a body did waits until it is known whose body it is."""
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from hub.devices.hubtime import closed_in_hub_time, opened_in_hub_time, segment_
 from hub.devices.model import Boot, Device
 from hub.effects import us
 from hub.errors import RejectedError
+from hub.levels import OVERTAKEN_LEVEL
 from hub.state import HubState, NearReach
 from hub.visits.entry import bind_waiting
 from hub.visits.leaving import follow, link
@@ -26,8 +27,6 @@ from hub.visits.settlement import could_be
 
 __all__ = ["SEQUENCED", "apply_message", "pong", "trust"]
 
-OVERTAKEN_LEVEL = 2
-"""From this level of rules on, late floor news of a boot that has ended revives no track."""
 SEQUENCED: tuple[type[Message], ...] = (
     NodeBorn,
     ReachOpened,

@@ -13,7 +13,8 @@ from contracts.geometry import Gate
 from hub.commands import OpenVisit, RenewCode, Reply
 from hub.effects import us
 from hub.errors import ConflictError, RejectedError
-from hub.state import NAMED_LATE_LEVEL, HubState
+from hub.levels import NAMED_LATE_LEVEL
+from hub.state import HubState
 from hub.visits.codes import code_digest
 from hub.visits.commands import GrowGroup
 from hub.visits.floor import Track

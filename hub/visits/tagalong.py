@@ -8,15 +8,13 @@ Staff may say whose it is (AssignTrack), or give it a visit (OpenForTrack).
 from __future__ import annotations
 
 from hub.effects import us
+from hub.levels import TAG_ALONG_LEVEL
 from hub.state import HubState
 from hub.visits.entry import waiting_bodies
 from hub.visits.floor import Track
 from hub.visits.gates import inside
 
-__all__ = ["TAG_ALONG_LEVEL", "watch_tag_along"]
-
-TAG_ALONG_LEVEL = 1
-"""Journals of before this level know nothing of it."""
+__all__ = ["watch_tag_along"]
 
 
 def watch_tag_along(state: HubState) -> None:

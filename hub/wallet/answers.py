@@ -11,12 +11,13 @@ from __future__ import annotations
 from hub.commands import GatewayAnswered, Reply
 from hub.effects import Attempt, us
 from hub.errors import LedgerError
+from hub.levels import LET_GO_LEVEL
 from hub.state import Ask, HubState
 from hub.visits.entry import hold_answered
 from hub.visits.model import Visit
 from hub.wallet.account import Leg
 from hub.wallet.funding import ask_leg, covered, extra_answered, note
-from hub.wallet.payments import LET_GO_LEVEL, payment_answered
+from hub.wallet.payments import payment_answered
 from hub.wallet.refunds import refund_answered
 
 __all__ = ["answered", "ask_again"]

@@ -7,6 +7,7 @@ when it cannot be had. A tab that cannot be captured becomes its visits' debts.
 from __future__ import annotations
 
 from hub.effects import us
+from hub.levels import LET_GO_LEVEL
 from hub.state import Ask, HubState
 from hub.wallet.funding import note
 from hub.wallet.gateway import AskKind, GatewayRequest
@@ -14,10 +15,7 @@ from hub.wallet.model import Phase
 from hub.wallet.purses import Payment, Purse
 from hub.wallet.sales import pair
 
-__all__ = ["LET_GO_LEVEL", "capture_tabs", "payment_answered", "start_topup", "tab_due"]
-
-LET_GO_LEVEL = 3
-"""From this level of rules on, the hold of a capture that failed is let go of."""
+__all__ = ["capture_tabs", "payment_answered", "start_topup", "tab_due"]
 
 
 def start_topup(state: HubState, purse: Purse, amount_minor: int) -> Payment:

@@ -16,9 +16,9 @@ import pytest
 import hub
 from auditor.ledger import audit
 from hub import events
-from hub.core import LEVEL
 from hub.errors import StoreError
 from hub.events import KINDS, Kind, Older, newest, written
+from hub.levels import LEVEL
 from hub.rules import Rules
 from hub.store.verify import verify
 

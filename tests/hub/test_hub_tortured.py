@@ -11,8 +11,8 @@ import pytest
 from auditor.ledger import audit
 from contracts import messages as m
 from hub.commands import OpenWallet, TopUp
-from hub.core import LEVEL
 from hub.driver import HubClock
+from hub.levels import LEVEL
 from hub.wallet.fake import FakeGateway, Fault
 from hub.wallet.gateway import GatewayRequest
 

@@ -20,9 +20,9 @@ from hub.commands import (
     RevokeBadge,
     StartRestocking,
 )
-from hub.core import LEVEL
 from hub.errors import ConflictError, RejectedError
 from hub.inventory.model import STAFF
+from hub.levels import LEVEL
 from tests.hub.visits_kit import (
     enter,
     group,

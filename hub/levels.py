@@ -1,0 +1,22 @@
+"""Levels of the rules: what holds from which on.
+
+A database that began under an older level goes by that until a hub that knows a newer one starts on
+it (hub.visits.commands.Adopt), so that its journal leads to what it led to then. A rule that would
+lead an old journal elsewhere gets a level here, and looks at HubState.level; a version of an event
+(hub.events.Older) counts in the same levels.
+"""
+
+from __future__ import annotations
+
+__all__ = ["LET_GO_LEVEL", "LEVEL", "NAMED_LATE_LEVEL", "OVERTAKEN_LEVEL", "TAG_ALONG_LEVEL"]
+
+TAG_ALONG_LEVEL = 1
+"""Bodies that tagged along are told of."""
+OVERTAKEN_LEVEL = 2
+"""Late floor news of a boot that has ended revives no track."""
+NAMED_LATE_LEVEL = 3
+"""What a body did waits until it is known whose body it is."""
+LET_GO_LEVEL = 3
+"""The hold of a capture that failed is let go of."""
+LEVEL = 3
+"""The newest."""
