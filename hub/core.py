@@ -32,9 +32,9 @@ from hub.effects import NOTHING, Effects, EventLog
 from hub.errors import HubError, RejectedError
 from hub.inventory import restocking, watch
 from hub.inventory import service as inventory
+from hub.later import dump_later, restore_later
 from hub.retention import service as retention
 from hub.review.decide import decide_review
-from hub.review.model import Aftercare
 from hub.review.policy import policy_of, set_aftercare
 from hub.rules import Rules
 from hub.state import AttributorFactory, HubState, decision_data, ground_of
@@ -222,8 +222,8 @@ class HubCore:
     def dump(self) -> dict[str, Any]:
         """The state as JSON values; complete when `quiet`."""
         state = self.state
-        dumped = {
-            **scans.dump_later(state),
+        return {
+            **dump_later(state),
             "now_s": state.now_s,
             "log": [state.log.number, state.log.head],
             "devices": state.devices.dump(),
@@ -235,17 +235,6 @@ class HubCore:
             "blind": [[*key, kind] for key, kind in sorted(state.blind.items())],
             "counters": dict(sorted(state.counters.items())),
         }
-        # A store that uses none of it has the digest that it had before there was any of it.
-        for name, part in (("offers", state.catalog.offers), ("shelves", state.shelves)):
-            if kept := part.dump():
-                dumped[name] = kept
-        if state.told:
-            dumped["told"] = dict(state.told)
-        if state.once:
-            dumped["once"] = list(state.once)
-        if state.aftercare:
-            dumped["aftercare"] = state.aftercare.dump()
-        return dumped
 
     def restore(self, dumped: Mapping[str, Any]) -> None:
         """Takes up a `quiet` state again, with a fresh attributor."""
@@ -255,18 +244,11 @@ class HubCore:
         state.devices.restore(dumped["devices"])
         state.floor.time_s = dumped["floor_s"]
         state.catalog.restore(dumped["catalog"])
-        state.catalog.restore_vat(dumped.get("vat", {}))
-        state.catalog.offers.restore(dumped.get("offers", {}))
-        state.shelves.restore(dumped.get("shelves", {}))
         state.stock.restore(dumped["stock"])
         state.wallets = Wallets.load(dumped["wallets"])
         state.blind = {(device, sensor): kind for device, sensor, kind in dumped["blind"]}
         state.counters = dict(dumped["counters"])
-        scans.restore_later(state, dumped)
-        state.once = dict.fromkeys(dumped.get("once", ()))
-        if "aftercare" in dumped:
-            state.aftercare = Aftercare.load(dumped["aftercare"])
-        state.told = dict(dumped.get("told", {}))
+        restore_later(state, dumped)
         for row in dumped["visits"]:
             self._known(Visit.load(row))
         self._renew()

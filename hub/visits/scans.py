@@ -8,8 +8,6 @@ without a signature, of older journals and of simulated days, are known by their
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
 
 from hub.commands import Reply
 from hub.errors import ConflictError, RejectedError
@@ -24,10 +22,8 @@ __all__ = [
     "add_badge",
     "adopt",
     "code_judged",
-    "dump_later",
     "is_entry",
     "refuse",
-    "restore_later",
     "revoke_badge",
     "scanned",
 ]
@@ -50,30 +46,6 @@ def code_judged(state: HubState, command: CodeJudged) -> Reply:
     if len(state.judged) > JUDGED_MAX:
         del state.judged[next(iter(state.judged))]
     return Reply(visit_id=command.visit_id)
-
-
-def dump_later(state: HubState) -> dict[str, Any]:
-    """What came to the state later, as JSON values, and only where there is any: what was dumped
-    before reads as it was."""
-    parts: dict[str, Any] = {
-        "level": state.level,
-        "judged": [command.model_dump(mode="json") for command in state.judged.values()],
-        "badges": dict(sorted(state.badges.items())),
-        "guesses": dict(sorted(state.guesses.items())),
-        "vat": state.catalog.dump_vat(),
-        "by_place": state.by_place,
-    }
-    return {name: value for name, value in parts.items() if value}
-
-
-def restore_later(state: HubState, dumped: Mapping[str, Any]) -> None:
-    """Takes up what `dump_later` gave."""
-    state.level = dumped.get("level", 0)
-    state.by_place = dumped.get("by_place", False)
-    for row in dumped.get("judged", ()):
-        code_judged(state, CodeJudged.model_validate(row))
-    state.badges = dict(dumped.get("badges", {}))
-    state.guesses = {gate: list(tries) for gate, tries in dumped.get("guesses", {}).items()}
 
 
 def scanned(
