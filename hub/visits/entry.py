@@ -19,7 +19,7 @@ from hub.visits.codes import code_digest
 from hub.visits.commands import GrowGroup
 from hub.visits.floor import Track
 from hub.visits.gates import centre, inside
-from hub.visits.leaving import follow, leave
+from hub.visits.leaving import follow, last_gone, leave
 from hub.visits.model import Body, Companion, Visit
 from hub.wallet import funding
 from hub.wallet.balances import payer_for
@@ -350,8 +350,7 @@ def _enter_unseen(state: HubState, visit: Visit, body: Body) -> None:
         state.event("visit.member_lost", visit.visit_id, reason="no body was seen at the gate")
         return
     if visit.companions and visit.stage == "shopping":
-        body.gone_s = body.scanned_s
-        gone_s = max(other.gone_s or 0.0 for other in visit.bodies())
+        gone_s = last_gone(visit, body, body.scanned_s or 0.0)
         leave(state, visit, t_s=gone_s, kind="lost")
         return
     visit.stage = "left"

@@ -14,7 +14,7 @@ from hub.visits.gates import crossing, inside
 from hub.visits.marks import free_mark
 from hub.visits.model import Body, Companion, Visit
 
-__all__ = ["body_left", "follow", "leave", "link", "resume", "watch_lost"]
+__all__ = ["body_left", "follow", "last_gone", "leave", "link", "resume", "watch_lost"]
 
 RELINK_MARGIN_M = 1.0
 """A body found again must be nearer than the next candidate by so much, or by what can be walked
@@ -103,11 +103,16 @@ def body_left(
             t_us=us(t_s),
         )
         return
-    if visit.companions:
-        body.gone_s = t_s
-        # News come in any order: the visit ends when the last one left, whoever was told of last.
-        t_s = max(other.gone_s or 0.0 for other in visit.bodies())
-    leave(state, visit, t_s=t_s, kind=kind, gate_id=gate_id)
+    leave(state, visit, t_s=last_gone(visit, body, t_s), kind=kind, gate_id=gate_id)
+
+
+def last_gone(visit: Visit, body: Body, t_s: float) -> float:
+    """The last body that anybody waited for has left at `t_s`; when its visit ends. News come in
+    any order: that is when the last one left, whoever was told of last."""
+    if not visit.companions:
+        return t_s
+    body.gone_s = t_s
+    return max(other.gone_s or 0.0 for other in visit.bodies())
 
 
 def leave(
@@ -170,10 +175,7 @@ def _walked_in(body: Body, gate: Gate) -> bool:
 def _lose(state: HubState, visit: Visit, body: Body, t_s: float, reason: str) -> None:
     """A body was lost for good; while others of its visit are inside, the visit goes on."""
     if not any(other is not body for other in visit.inside()):
-        if visit.companions:
-            body.gone_s = t_s
-            t_s = max(other.gone_s or 0.0 for other in visit.bodies())
-        _lose_all(state, visit, t_s, reason)
+        _lose_all(state, visit, last_gone(visit, body, t_s), reason)
         return
     body.gone_s = t_s
     visit.lost = True
