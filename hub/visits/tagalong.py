@@ -21,20 +21,19 @@ def watch_tag_along(state: HubState) -> None:
     """Tells of bodies that tagged along, and that they were somebody's after all."""
     if state.level < TAG_ALONG_LEVEL:
         return
-    waiting = bool(waiting_bodies(state))
-    for track in list(state.floor.tracks.values()):
+    for track in state.floor.tracks.values():
         if track.visit_id is not None:
             track.told = True
         elif not track.told and track.lost_s is None and track.points:
-            _look(state, track, waiting=waiting)
+            _look(state, track)
     for track_id in list(state.tagged):
         _look_again(state, track_id)
 
 
-def _look(state: HubState, track: Track, *, waiting: bool) -> None:
-    entries = [gate for gate in state.store.gates if gate.kind == "entry"]
+def _look(state: HubState, track: Track) -> None:
     if track.came_by is None:
         begin = track.points[0][1:]
+        entries = [gate for gate in state.store.gates if gate.kind == "entry"]
         track.came_by = next((g.gate_id for g in entries if inside(begin, g.zone_m)), "")
     if not track.came_by:
         return
@@ -45,7 +44,7 @@ def _look(state: HubState, track: Track, *, waiting: bool) -> None:
     if track.outside_s is None:
         track.outside_s = t_s
     # While a scan waits for its body this may be that one.
-    if waiting or state.floor.time_s - track.outside_s < state.rules.tag_along_s:
+    if state.floor.time_s - track.outside_s < state.rules.tag_along_s or waiting_bodies(state):
         return
     track.told = True
     state.tagged[track.track_id] = (track.came_by, track.born_s)
