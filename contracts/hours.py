@@ -20,7 +20,6 @@ __all__ = ["Hours", "TimeZone", "Weekday", "zone_of"]
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-DAY_MIN = 24 * 60
 ClockTime = Annotated[
     str,
     Field(
