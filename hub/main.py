@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -96,34 +96,25 @@ def _own(
     keeper: LeaseKeeper,
 ) -> int | None:
     """Runs the hub of a store that is ours; the exit status, None if another hub has it now."""
-    gateway = open_gateway(settings, layout)
-    keys_file = keys_path(settings)
-    try:
-        hub = Hub.open(
-            layout,
-            url=settings.database_url,
-            attributor=Engine,
-            gateway=gateway,
-            rules=settings.rules,
-            ask_inline=False,
-            snapshot_every=settings.snapshot_every,
-            entry_keys=None if keys_file is None else load_keys(keys_file, time.time()),
-            lease=lease,
-            pseudonyms=settings.payer_numbers,
-        )
-    except LeaseLostError:
-        gateway.close()
-        return None
-    except BaseException:
-        gateway.close()
-        raise
-    try:
-        return _serve(settings, hub, listener, keeper)
-    except LeaseLostError:
-        return None
-    finally:
-        hub.close()
-        gateway.close()
+    with closing(open_gateway(settings, layout)) as gateway:
+        keys_file = keys_path(settings)
+        try:
+            hub = Hub.open(
+                layout,
+                url=settings.database_url,
+                attributor=Engine,
+                gateway=gateway,
+                rules=settings.rules,
+                ask_inline=False,
+                snapshot_every=settings.snapshot_every,
+                entry_keys=None if keys_file is None else load_keys(keys_file, time.time()),
+                lease=lease,
+                pseudonyms=settings.payer_numbers,
+            )
+            with closing(hub):
+                return _serve(settings, hub, listener, keeper)
+        except LeaseLostError:
+            return None
 
 
 def _serve(
