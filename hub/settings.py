@@ -6,7 +6,6 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError
@@ -17,6 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from contracts.hours import zone_of
 from contracts.ids import DeviceId, GateId
 from hub.errors import SettingsError
 from hub.logs import LogFormat
@@ -297,8 +297,8 @@ def _check_door(settings: HubSettings) -> None:
 def _check_aftercare(settings: HubSettings) -> None:
     """What the mails and receipts need; SettingsError says what is missing."""
     try:
-        ZoneInfo(settings.time_zone)
-    except (KeyError, ValueError, OSError) as error:
+        zone_of(settings.time_zone)
+    except ValueError as error:
         raise SettingsError(
             f"expected a time zone such as Europe/Berlin, got {settings.time_zone!r}"
         ) from error

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+
+from contracts.hours import zone_of
 
 __all__ = ["amount", "at", "lines_of", "rate"]
 
@@ -33,7 +34,7 @@ def rate(text: str) -> str:
 
 def at(at_us: int, zone: str) -> str:
     """A moment in the store's time zone, to the minute."""
-    moment = datetime.fromtimestamp(at_us / 1e6, UTC).astimezone(ZoneInfo(zone))
+    moment = datetime.fromtimestamp(at_us / 1e6, UTC).astimezone(zone_of(zone))
     return moment.strftime("%Y-%m-%d %H:%M %Z")
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from contracts import hours
 from contracts.store_file import StoreFile
-from hub.errors import RejectedError, SettingsError
+from hub.errors import RejectedError
 
 __all__ = ["Period", "day_of", "period_of", "zone_of"]
 
@@ -29,16 +29,8 @@ class Period:
 
 
 def zone_of(layout: StoreFile) -> tzinfo:
-    """The store's time zone; UTC where its file names none."""
-    name = str(getattr(layout, "time_zone", "UTC"))
-    if name == "UTC":
-        return UTC
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise SettingsError(
-            f"expected a time zone such as Europe/Paris that this machine knows, got {name!r}"
-        ) from error
+    """The store's time zone; a store file with one that nobody knows is not read."""
+    return hours.zone_of(layout.time_zone)
 
 
 def day_of(at_us: int, zone: tzinfo) -> date:
