@@ -346,7 +346,7 @@ def _check_gateway(settings: HubSettings) -> None:
         return
     if settings.stripe_api_base is not None and base.scheme != "https":
         raise SettingsError("expected a test key (sk_test_…) with an address that is not https")
-    if not is_loopback(settings.host) and getattr(settings, "tls_certificate", None) is None:
+    if not is_loopback(settings.host):
         raise SettingsError(
             f"expected TLS with a live key of Stripe's, and the hub listens on {settings.host} in "
             "plain HTTP; listen on 127.0.0.1 behind a proxy that has a certificate"
