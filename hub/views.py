@@ -35,39 +35,24 @@ def phone_view(
 ) -> dict[str, Any]:
     """One visit as its shopper sees it; `now_s` is the hub's latest time if it is not given."""
     state = hub.core.state
-    unclear = (
-        len(state.carts.unclear(visit.visit_id, state.rules.review_probability))
-        if visit.open
-        else 0
-    )
-    lines = _lines(state, visit)
+    seen = _seen(state, visit, account)
     now_s = hub.now_s if now_s is None else now_s
     code = entry_code(hub.entry_keys, state.rules, state.store.store_id, visit, now_s)
     return {
-        "visit_id": visit.visit_id,
-        "state": phone_word(visit, unclear=unclear),
-        "stage": visit.stage,
-        "status": status(visit, account),
+        **seen,
         "mark": mark_of(visit, state.now_s),
         "review_until_s": visit.review_until_s if visit.open else None,
         "store": state.store.name,
         "currency": state.store.currency,
         "code": None if code is None else code[0],
         "code_turns_s": None if code is None else code[1],
-        "kind": visit.kind,
-        "channel": visit.channel,
         "entries": visit.entries,
         "entered": visit.entered,
-        "inside": len(visit.inside()) if visit.stage in ("binding", "shopping") else 0,
+        "inside": _inside(visit),
         "code_expires_s": visit.code_expires_s if visit.stage == "issued" else None,
         "hold_minor": account.hold_minor if account is not None else state.store.wallet.hold_minor,
         "held": account is not None and account.state in ("held", "captured"),
-        "lines": [_line(state, line) for line in lines],
-        "unclear": unclear,
-        "total_minor": sum(line.gross_minor for line in lines),
-        "saved_minor": sum(line.discount_minor for line in lines),
-        "notices": notices(state, visit),
-        "refusal": visit.refusal,
+        "saved_minor": sum(line["discount_minor"] for line in seen["lines"]),
         "money": money_view(state, visit, account),
         "receipt": _receipt(state, visit, account) if visit.stage == "final" else None,
         "disputes": [
@@ -96,7 +81,7 @@ def staff_view(hub: Hub, now_s: float) -> dict[str, Any]:
         "now_s": now_s,
         "halted": hub.halted,
         "waiting_codes": sum(visit.stage == "issued" for visit in state.open_visits()),
-        "visits": [_visit(hub, visit) for visit in [*closed[-CLOSED_SHOWN:], *shown]],
+        "visits": [_visit(state, visit) for visit in [*closed[-CLOSED_SHOWN:], *shown]],
         "tracks": _tracks(state),
         "tagged_along": [
             {"track_id": track_id, "gate_id": gate_id, "born_s": born_s}
@@ -120,9 +105,7 @@ def staff_view(hub: Hub, now_s: float) -> dict[str, Any]:
 def mirror_view(hub: Hub, visit_id: str) -> dict[str, Any]:
     """What the phone of a visit shows, for staff: the entry code is its shopper's and left out."""
     state = hub.core.state
-    visit = state.visits.get(visit_id)
-    if visit is None:
-        raise UnknownVisitError(f"expected a visit the hub has in memory, got {visit_id}")
+    visit = _in_memory(state, visit_id)
     seen = phone_view(hub, visit, state.wallets.accounts.get(visit_id))
     return {**seen, "code": None, "code_turns_s": None}
 
@@ -130,13 +113,11 @@ def mirror_view(hub: Hub, visit_id: str) -> dict[str, Any]:
 def claim_view(hub: Hub, visit_id: str) -> dict[str, Any]:
     """How an entry without a phone stands, for the terminal or the desk that made it, with the
     claim that opens its receipt."""
-    visit = hub.core.state.visits.get(visit_id)
-    if visit is None:
-        raise UnknownVisitError(f"expected a visit the hub has in memory, got {visit_id}")
+    visit = _in_memory(hub.core.state, visit_id)
     return {
         "visit_id": visit_id,
         "stage": visit.stage,
-        "inside": len(visit.inside()) if visit.stage in ("binding", "shopping") else 0,
+        "inside": _inside(visit),
         "refusal": visit.refusal,
         "claim": None if visit.signed else claim_of(hub.entry_keys, visit),
     }
@@ -166,21 +147,48 @@ def layout_view(hub: Hub) -> dict[str, Any]:
     }
 
 
-def _visit(hub: Hub, visit: Visit) -> dict[str, Any]:
-    state = hub.core.state
+def _in_memory(state: HubState, visit_id: str) -> Visit:
+    visit = state.visits.get(visit_id)
+    if visit is None:
+        raise UnknownVisitError(f"expected a visit the hub has in memory, got {visit_id}")
+    return visit
+
+
+def _inside(visit: Visit) -> int:
+    """How many of its people are in the store."""
+    return len(visit.inside()) if visit.stage in ("binding", "shopping") else 0
+
+
+def _seen(state: HubState, visit: Visit, account: Account | None) -> dict[str, Any]:
+    """What the shopper and staff both see of a visit."""
+    unclear = (
+        len(state.carts.unclear(visit.visit_id, state.rules.review_probability))
+        if visit.open
+        else 0
+    )
+    lines = _lines(state, visit)
+    return {
+        "visit_id": visit.visit_id,
+        "state": phone_word(visit, unclear=unclear),
+        "stage": visit.stage,
+        "status": status(visit, account),
+        "kind": visit.kind,
+        "channel": visit.channel,
+        "lines": [_line(state, line) for line in lines],
+        "unclear": unclear,
+        "total_minor": sum(line.gross_minor for line in lines),
+        "notices": notices(state, visit),
+        "refusal": visit.refusal,
+    }
+
+
+def _visit(state: HubState, visit: Visit) -> dict[str, Any]:
     account = state.wallets.accounts.get(visit.visit_id)
     track = state.floor.tracks.get(visit.track_id or "")
     last = track.last if track is not None and visit.open else None
-    seen = phone_view(hub, visit, account)
     return {
-        **{
-            name: seen[name]
-            for name in ("visit_id", "state", "stage", "status", "lines", "unclear", "notices")
-        },
-        "total_minor": seen["total_minor"],
+        **_seen(state, visit, account),
         "payer": visit.payer,
-        "kind": visit.kind,
-        "channel": visit.channel,
         "bodies": [
             {"track_id": body.track_id, "gate_id": body.gate_id, "gone_s": body.gone_s}
             for body in visit.bodies()
@@ -197,7 +205,6 @@ def _visit(hub: Hub, visit: Visit) -> dict[str, Any]:
         "captured_minor": account.captured_minor if account is not None else 0,
         "debt_minor": account.debt_minor if account is not None else 0,
         "refunded_minor": account.refunded_minor if account is not None else 0,
-        "refusal": visit.refusal,
     }
 
 
