@@ -9,8 +9,9 @@ from contracts.codec import split
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
 from contracts.topics import device_of
+from hub.devices.model import Device
 
-__all__ = ["Delivery", "address", "authentic", "unpacked"]
+__all__ = ["Delivery", "address", "authentic", "believed", "unpacked"]
 
 Delivery = bytes | tuple[str, bytes]
 """A topic and its payload, or the bytes of an envelope."""
@@ -48,3 +49,11 @@ def authentic(item: Envelope, store_id: str, device_id: str) -> None:
         raise ValueError(f"expected store {store_id}, got {item.storeid}")
     if device_id and device_id != item.deviceid:
         raise ValueError(f"expected device {device_id} on its topic, got {item.deviceid}")
+
+
+def believed(device: Device | None, device_id: str, advice: str = "") -> None:
+    """ValueError if a device is none of the store's nodes, or is not trusted."""
+    if device is None:
+        raise ValueError(f"expected a node of the store file, got {device_id}{advice}")
+    if device.revoked:
+        raise ValueError(f"expected a node that is trusted, {device_id} is revoked")

@@ -36,7 +36,7 @@ from contracts.topics import topic
 from hub import commands as c
 from hub.core import HubCore
 from hub.dead_letters import DeadLetters, kind_of
-from hub.deliveries import Delivery, address, authentic, unpacked
+from hub.deliveries import Delivery, address, authentic, believed, unpacked
 from hub.devices.pings import Pings
 from hub.effects import NOTHING, Effects, us
 from hub.errors import HubError, HubHaltedError, StoreWriteError
@@ -310,14 +310,9 @@ class Hub:
         now: float,
         poisoned: set[tuple[str, str, int]],
     ) -> tuple[str, str] | None:
-        admission = self.core.admit(item)
-        if admission == "unknown":
-            raise ValueError(
-                f"expected a node of the store file, got {item.deviceid}; add it to nodes"
-            )
-        if admission == "revoked":
-            raise ValueError(f"expected a node that is trusted, {item.deviceid} is revoked")
         device_id, boot_id, sequence = item.deviceid, item.bootid, item.sequence
+        believed(self.core.state.devices.all.get(device_id), device_id, "; add it to nodes")
+        admission = self.core.admit(item)
         self.live.heard(device_id, now)
         self.live.count(f"messages_{admission}")
         key = (device_id, boot_id)
@@ -353,10 +348,7 @@ class Hub:
         return key
 
     def _unsequenced(self, channel: str, device_id: str, payload: bytes, now: float) -> None:
-        if device_id not in self.live.nodes:
-            raise ValueError(f"expected a node of the store file, got {device_id}")
-        if self.core.state.devices.all[device_id].revoked:
-            raise ValueError(f"expected a node that is trusted, {device_id} is revoked")
+        believed(self.core.state.devices.all.get(device_id), device_id)
         self.live.count(f"messages_{channel}")
         if channel == "pong":
             answer = ClockPong.model_validate_json(payload)
