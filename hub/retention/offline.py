@@ -6,8 +6,8 @@ import os
 
 from contracts.store_file import StoreFile
 from hub.effects import us
-from hub.errors import StoreError, StoreTakenError
-from hub.replay import begun
+from hub.errors import StoreTakenError
+from hub.replay import stored_layout
 from hub.retention.job import Due, cutoffs, look
 from hub.retention.run import retain
 from hub.retention.settings import Retention
@@ -35,7 +35,7 @@ def retain_offline(
     settings, rules = settings or Retention(), rules or Rules()
     store = Store(url)
     try:
-        layout = _layout(store, factory, rules)
+        layout = stored_layout(store)
         if dry_run:
             return look(store, cutoffs(settings, us(now_s)))
     finally:
@@ -83,11 +83,3 @@ def _retained(
             hub.close()
     finally:
         gateway.close()
-
-
-def _layout(store: Store, factory: AttributorFactory, rules: Rules) -> StoreFile:
-    """The store file that the latest snapshot was written under."""
-    snapshot = store.snapshot()
-    if snapshot is None:
-        raise StoreError("expected a hub's database with a snapshot, it has none: no hub began it")
-    return begun(snapshot, factory, rules).state.store
