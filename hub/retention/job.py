@@ -21,13 +21,13 @@ from hub.retention.service import forget_record
 from hub.retention.settings import Retention
 from hub.store import tables as t
 from hub.store.service import Store
+from hub.visits.model import OPEN_STAGES
 from hub.wallet.tables import gateway_payers
 
 __all__ = ["Cutoffs", "Due", "cutoffs", "erase", "look"]
 
 DAY_US = 86_400 * 1_000_000
 CHUNK = 500
-OPEN = ("issued", "entering", "binding", "shopping", "left")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def look(store: Store, at: Cutoffs) -> Due:
             # Nobody is seen before the visit began, and this goes by an index.
             visits.opened_us < at.visits_us,
             _last_seen() < at.visits_us,
-            visits.stage.not_in(OPEN),
+            visits.stage.not_in(OPEN_STAGES),
         )
         .order_by(visits.opened_us, visits.visit_id)
         .limit(VISITS_MAX)
