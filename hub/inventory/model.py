@@ -111,9 +111,7 @@ class Stock:
 
     def restock(self, slot_id: str, gtin: str, quantity: int) -> Place:
         """Staff put pieces on a shelf, or took some off if negative."""
-        if slot_id not in self.slots or gtin not in self.counts:
-            raise RejectedError(f"expected a slot and a GTIN of the store, got {slot_id}, {gtin}")
-        place = (slot_id, gtin)
+        place = self.place(slot_id, gtin)
         if not -QUANTITY_MAX <= quantity <= QUANTITY_MAX or self.shelf.get(place, 0) + quantity < 0:
             raise RejectedError(
                 f"expected to leave 0 or more in {slot_id}, which holds "
