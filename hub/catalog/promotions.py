@@ -295,7 +295,7 @@ class _Search:
             if left.get(name, 1) < 1:
                 continue
             if promotion.single and not promotion.combinable:
-                yield from self._stacked((first,), (Saving(),), (promotion,), {})
+                yield from self._alone(first, (promotion,))
             elif promotion.kind == "n_for_m":
                 yield from self._n_for_m(promotion, first, counts, left)
             elif promotion.kind == "bundle":
@@ -303,7 +303,7 @@ class _Search:
         joint = [p for p in self._stack(kind) if left.get(p.promotion_id, 1) > 0][:STACK_MAX]
         for size in range(len(joint), 0, -1):
             for chosen in combinations(joint, size):
-                yield from self._stacked((first,), (Saving(),), chosen, {})
+                yield from self._alone(first, chosen)
 
     def _stack(self, kind: Piece) -> list[Promotion]:
         """Combinable promotions of a single piece: shares first, then amounts."""
@@ -313,25 +313,19 @@ class _Search:
             key=lambda p: (p.kind != "percent", p.promotion_id),
         )
 
-    def _stacked(
-        self,
-        taken: tuple[int, ...],
-        before: tuple[Saving, ...],
-        more: Sequence[Promotion],
-        spent: Mapping[str, int],
-    ) -> Iterator[_Use]:
-        """Single-piece promotions on the first piece, on top of what it saves already."""
-        price = self._kinds[taken[0]].price_minor
-        off, names = before[0].discount_minor, list(before[0].promotions)
-        uses = dict(spent)
+    def _alone(self, kind: int, chosen: Sequence[Promotion]) -> Iterator[_Use]:
+        """Single-piece promotions on a piece, if they save anything."""
+        saving = self._stacked(kind, Saving(), chosen)
+        if saving.discount_minor:
+            spent = tuple(sorted((name, 1) for name in saving.promotions))
+            yield _Use((kind,), (saving,), spent, saving.discount_minor)
+
+    def _stacked(self, kind: int, before: Saving, more: Sequence[Promotion]) -> Saving:
+        """What a piece saves with single-piece promotions on top of what it saves already."""
+        off = before.discount_minor
         for promotion in more:
-            off += promotion.off(price - off)
-            names.append(promotion.promotion_id)
-            uses[promotion.promotion_id] = uses.get(promotion.promotion_id, 0) + 1
-        if off:
-            savings = (Saving(off, tuple(names)), *before[1:])
-            total = off + sum(saving.discount_minor for saving in before[1:])
-            yield _Use(taken, savings, tuple(sorted(uses.items())), total)
+            off += promotion.off(self._kinds[kind].price_minor - off)
+        return Saving(off, (*before.promotions, *(p.promotion_id for p in more)))
 
     def _n_for_m(
         self, promotion: Promotion, first: int, counts: Sequence[int], left: Mapping[str, int]
@@ -388,12 +382,13 @@ class _Search:
                     p for p in self._stack(self._kinds[taken[place]])
                     if rest.get(p.promotion_id, 1) > 0
                 ]  # fmt: skip
-                for use in self._stacked((taken[place],), (topped[place],), more, {}):
-                    topped[place] = use.savings[0]
-                    for used, count in use.spent:
-                        spent[used] = spent.get(used, 0) + count
+                saving = self._stacked(taken[place], topped[place], more)
+                if saving.discount_minor:
+                    topped[place] = saving
+                    for used in (p.promotion_id for p in more):
+                        spent[used] = spent.get(used, 0) + 1
                         if used in rest:
-                            rest[used] -= count
+                            rest[used] -= 1
             if tuple(topped) != savings:
                 total = sum(saving.discount_minor for saving in topped)
                 yield _Use(taken, tuple(topped), tuple(sorted(spent.items())), total)
