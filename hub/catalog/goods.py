@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from hub.attribution.model import Decision
 from hub.catalog.commands import (
@@ -183,10 +184,7 @@ def lift_recall(state: HubState, command: LiftRecall) -> Reply:
         raise RejectedError(f"expected a recall of this store, got {command.recall_id}")
     if recall.lifted_s is not None:
         return Reply(repeated=True)
-    offers.recalls[command.recall_id] = Recall(
-        recall.recall_id, recall.gtin, recall.batch, recall.reason, recall.days, recall.at_s,
-        state.now_s,
-    )  # fmt: skip
+    offers.recalls[command.recall_id] = replace(recall, lifted_s=state.now_s)
     state.event("recall.lifted", None, recall_id=command.recall_id, gtin=recall.gtin)
     return Reply()
 
