@@ -230,10 +230,7 @@ class Offers:
         made: dict[str, Any] = {
             "ages": dict(sorted(self.ages.items())),
             "hours": {
-                gtin: [
-                    [from_s, [one.model_dump(mode="json") for one in hours]]
-                    for from_s, hours in rows
-                ]
+                gtin: [[from_s, _hours_rows(hours)] for from_s, hours in rows]
                 for gtin, rows in sorted(self.hours.items())
             },
             "closed": dict(sorted(self.closed.items())),
@@ -250,10 +247,7 @@ class Offers:
         self.unproven_age = state.get("unproven_age", "hand_back")
         self.ages = dict(state.get("ages", {}))
         self.hours = {
-            gtin: [
-                (from_s, tuple(Hours.model_validate(one) for one in hours))
-                for from_s, hours in rows
-            ]
+            gtin: [(from_s, _hours(hours)) for from_s, hours in rows]
             for gtin, rows in _items(state, "hours")
         }
         self.closed = {gtin: [list(r) for r in rows] for gtin, rows in _items(state, "closed")}
@@ -269,13 +263,17 @@ def _items(state: Mapping[str, Any], name: str) -> list[tuple[str, Any]]:
     return list(state.get(name, {}).items())
 
 
+def _hours_rows(hours: Sequence[Hours]) -> list[dict[str, Any]]:
+    return [window.model_dump(mode="json") for window in hours]
+
+
 def _hours(rows: Sequence[Any]) -> tuple[Hours, ...]:
     return tuple(Hours.model_validate(row) for row in rows)
 
 
 def _promotion_row(promotion: Promotion) -> dict[str, Any]:
     row = asdict(promotion)
-    row["hours"] = [window.model_dump(mode="json") for window in promotion.hours]
+    row["hours"] = _hours_rows(promotion.hours)
     return row
 
 
