@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["Command", "Reply"]
+from hub.errors import ConflictError
+
+__all__ = ["Command", "Reply", "repeated"]
 
 
 class Command(BaseModel):
@@ -24,3 +26,10 @@ class Reply(Command):
     amount_minor: int = 0
     repeated: bool = False
     payer: str | None = None
+
+
+def repeated(what: str, before: object, now: object) -> Reply:
+    """The answer to a command that came before; ConflictError if it says something else now."""
+    if before != now:
+        raise ConflictError(f"{what} was made before with other content")
+    return Reply(repeated=True)

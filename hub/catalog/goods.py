@@ -20,9 +20,9 @@ from hub.catalog.commands import (
 from hub.catalog.model import CatalogProduct
 from hub.catalog.offers import CHANGES_KEPT, RECALLS_MAX, AgeProof, Recall
 from hub.catalog.promotions import Promotion
-from hub.command import Reply
+from hub.command import Reply, repeated
 from hub.effects import us
-from hub.errors import ConflictError, RejectedError
+from hub.errors import RejectedError
 from hub.state import HubState
 from hub.visits.model import Visit
 
@@ -149,10 +149,11 @@ def recall_product(state: HubState, command: RecallProduct) -> Reply:
     )
     known = recalls.get(command.recall_id)
     if known is not None:
-        asked = (command.gtin, command.batch, command.reason, command.days)
-        if (known.gtin, known.batch, known.reason, known.days) != asked:
-            raise ConflictError(f"recall {command.recall_id} was made before with other content")
-        return Reply(repeated=True)
+        return repeated(
+            f"recall {command.recall_id}",
+            (known.gtin, known.batch, known.reason, known.days),
+            (command.gtin, command.batch, command.reason, command.days),
+        )
     if len(recalls) >= RECALLS_MAX:
         raise RejectedError(f"expected at most {RECALLS_MAX} recalls in one database")
     recalls[command.recall_id] = recall

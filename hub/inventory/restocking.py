@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hub.attribution.model import Decision
-from hub.command import Reply
+from hub.command import Reply, repeated
 from hub.errors import ConflictError, RejectedError
 from hub.inventory.commands import (
     ChangePlanogram,
@@ -47,9 +47,7 @@ def count_slot(state: HubState, command: CountSlot) -> Reply:
     content = [command.slot_id, command.gtin, command.counted]
     known = shelves.counts.get(command.count_id)
     if known is not None:
-        if known != content:
-            raise ConflictError(f"count {command.count_id} was made before with other content")
-        return Reply(repeated=True)
+        return repeated(f"count {command.count_id}", known, content)
     place = state.stock.place(command.slot_id, command.gtin)
     most = TIMES_CAPACITY_MAX * shelves.planogram[command.slot_id].capacity
     if command.counted > most and not command.confirmed:
@@ -91,10 +89,11 @@ def move_stock(state: HubState, command: MoveStock) -> Reply:
     session = _session(state, command.session_id)
     known = session.moves.get(command.move_id)
     if known is not None:
-        asked = (command.slot_id, command.gtin, command.quantity)
-        if (known.slot_id, known.gtin, known.quantity) != asked:
-            raise ConflictError(f"move {command.move_id} was made before with other content")
-        return Reply(repeated=True)
+        return repeated(
+            f"move {command.move_id}",
+            (known.slot_id, known.gtin, known.quantity),
+            (command.slot_id, command.gtin, command.quantity),
+        )
     if command.quantity == 0:
         raise RejectedError("expected some pieces put in, or taken out if negative, got 0")
     if len(session.moves) >= MOVES_MAX:
@@ -210,10 +209,11 @@ def find_pieces(state: HubState, command: FindPieces) -> Reply:
     shelves = state.shelves
     known = shelves.finds.get(command.find_id)
     if known is not None:
-        asked = (command.gtin, command.quantity, command.visit_id)
-        if (known.gtin, known.quantity, known.visit_id) != asked:
-            raise ConflictError(f"find {command.find_id} was made before with other content")
-        return Reply(repeated=True)
+        return repeated(
+            f"find {command.find_id}",
+            (known.gtin, known.quantity, known.visit_id),
+            (command.gtin, command.quantity, command.visit_id),
+        )
     if sum(one.state == "waiting" for one in shelves.finds.values()) >= FINDS_WAITING_MAX:
         raise RejectedError(f"expected at most {FINDS_WAITING_MAX} finds; shelve or keep some")
     owed = _owed(state, command) if command.visit_id is not None else []
