@@ -242,13 +242,13 @@ def resolve_find(state: HubState, command: ResolveFind) -> Reply:
         if find.slot_id != command.slot_id:
             raise ConflictError(f"find {command.find_id} is {find.state} already")
         return Reply(repeated=True)
-    state.stock.give_out(find.gtin, find.quantity, command.slot_id)
+    place = state.stock.give_out(find.gtin, find.quantity, command.slot_id)
     find.slot_id = command.slot_id
     find.state = "kept" if command.slot_id is None else "shelved"
-    state.shelves.stale = state.shelves.stale or command.slot_id is not None
+    state.shelves.stale = state.shelves.stale or place is not None
     _touch(state, find.gtin)
-    if command.slot_id is not None:
-        state.effects.stock.add((command.slot_id, find.gtin))
+    if place is not None:
+        state.effects.stock.add(place)
     state.event(
         "find.resolved",
         None,
