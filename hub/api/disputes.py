@@ -117,14 +117,13 @@ def _queue(hub: Hub) -> list[dict[str, Any]]:
         account = state.wallets.accounts.get(visit.visit_id)
         for dispute_id, record in visit.disputes.items():
             line = next(line for line in visit.lines if line.line == record["line"])
-            product = state.catalog.products.get(line.gtin)
             row = {
                 "dispute_id": dispute_id,
                 "visit_id": visit.visit_id,
                 "status": status(visit, account),
                 **record,
                 "gtin": line.gtin,
-                "name": line.gtin if product is None else product.name,
+                "name": state.catalog.name(line.gtin),
                 "unit_price_minor": line.unit_price_minor,
                 "reaches": list(line.reaches),
             }

@@ -57,9 +57,7 @@ class Catalog:
 
     def change_price(self, gtin: str, price_minor: int, *, from_s: float) -> None:
         """From now on the product costs this; carts keep the price seen at the pick."""
-        product = self.products.get(gtin)
-        if product is None:
-            raise RejectedError(f"expected a GTIN of this store, got {gtin}")
+        product = self._known(gtin)
         if not 0 <= price_minor <= AMOUNT_MINOR_MAX:
             raise RejectedError(f"expected 0 to {AMOUNT_MINOR_MAX}, got {price_minor}")
         if product.prices[-1][0] >= from_s:
@@ -71,9 +69,7 @@ class Catalog:
 
     def change_vat(self, gtin: str, vat_rate: str, *, from_s: float) -> None:
         """From now on the product has this VAT rate; carts keep the rate of the pick."""
-        product = self.products.get(gtin)
-        if product is None:
-            raise RejectedError(f"expected a GTIN of this store, got {gtin}")
+        product = self._known(gtin)
         if product.vat_rate == vat_rate:
             raise RejectedError(f"expected another VAT rate than {vat_rate}, which it has")
         if product.vat_rates and product.vat_rates[-1][0] >= from_s:
@@ -83,6 +79,17 @@ class Catalog:
         product.vat_rates.append((from_s, product.vat_rate))
         del product.vat_rates[:-PRICES_MAX]
         product.vat_rate = vat_rate
+
+    def _known(self, gtin: str) -> CatalogProduct:
+        product = self.products.get(gtin)
+        if product is None:
+            raise RejectedError(f"expected a GTIN of this store, got {gtin}")
+        return product
+
+    def name(self, gtin: str) -> str:
+        """What a product is called; its GTIN where the store has none of it any more."""
+        product = self.products.get(gtin)
+        return gtin if product is None else product.name
 
     def dump_vat(self) -> dict[str, Any]:
         """VAT rates of products whose rate has changed, as JSON values; empty if none has."""

@@ -76,6 +76,5 @@ def _of_receipt(state: HubState, visit: Visit) -> list[dict[str, Any]]:
 
 
 def _row(state: HubState, kind: str, gtin: str, quantity: int) -> dict[str, Any]:
-    product = state.catalog.products.get(gtin)
-    name = gtin if product is None else product.name
+    name = state.catalog.name(gtin)
     return {"kind": kind, "gtin": gtin, "name": name, "quantity": quantity}

@@ -32,7 +32,7 @@ def stock_view(state: HubState) -> dict[str, Any]:
             {
                 "slot_id": slot_id,
                 "gtin": gtin,
-                "name": _name(state, gtin),
+                "name": state.catalog.name(gtin),
                 "quantity": count,
                 "home": [slot for slot, f in shelves.planogram.items() if f.gtin == gtin],
                 "since_s": shelves.strays.get((slot_id, gtin), (None, ""))[0],
@@ -47,7 +47,7 @@ def stock_view(state: HubState) -> dict[str, Any]:
             {
                 "find_id": find.find_id,
                 "gtin": find.gtin,
-                "name": _name(state, find.gtin),
+                "name": state.catalog.name(find.gtin),
                 "quantity": find.quantity,
                 "where": find.where,
                 "visit_id": find.visit_id,
@@ -95,7 +95,7 @@ def goods_view(state: HubState) -> dict[str, Any]:
             {
                 "recall_id": one.recall_id,
                 "gtin": one.gtin,
-                "name": _name(state, one.gtin),
+                "name": state.catalog.name(one.gtin),
                 "batch": one.batch,
                 "reason": one.reason,
                 "days": one.days,
@@ -123,12 +123,12 @@ def alerts(state: HubState) -> list[dict[str, Any]]:
         if recall.lifted_s is None:
             slots = [s for (s, g), n in sorted(state.stock.shelf.items()) if g == recall.gtin and n]
             if slots:
-                said = f"{_name(state, recall.gtin)} in {', '.join(slots)}"
+                said = f"{state.catalog.name(recall.gtin)} in {', '.join(slots)}"
                 rows.append(_alert("clear_shelf", "red", said, gtin=recall.gtin, slots=slots))
     for session in state.shelves.open_sessions():
         for move in session.moves.values():
             if move.state == "held":
-                said = f"{move.quantity} × {_name(state, move.gtin)} for {move.slot_id}"
+                said = f"{move.quantity} × {state.catalog.name(move.gtin)} for {move.slot_id}"
                 rows.append(
                     _alert(
                         "confirm", "amber", said,
@@ -153,7 +153,7 @@ def _slots(state: HubState) -> list[dict[str, Any]]:
                 "bay_id": slot.bay_id,
                 "board_id": slot.board_id,
                 "gtin": facing.gtin,
-                "name": _name(state, facing.gtin),
+                "name": state.catalog.name(facing.gtin),
                 "on_hand": count,
                 "capacity": facing.capacity,
                 "low_at": low_at,
@@ -173,7 +173,7 @@ def _products(state: HubState) -> list[dict[str, Any]]:
     return [
         {
             "gtin": gtin,
-            "name": _name(state, gtin),
+            "name": state.catalog.name(gtin),
             "price_minor": state.catalog.products[gtin].price_at(state.now_s),
             "on_shelves": shelved.get(gtin, 0),
             "in_carts": sum(counts.carts.values()),
@@ -212,8 +212,3 @@ def _session(session: Session) -> dict[str, Any]:
 
 def _alert(kind: str, tone: str, said: str, **more: Any) -> dict[str, Any]:
     return {"kind": kind, "tone": tone, "said": said, "visit_id": None, **more}
-
-
-def _name(state: HubState, gtin: str) -> str:
-    product = state.catalog.products.get(gtin)
-    return gtin if product is None else product.name
