@@ -21,17 +21,15 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import store_sim
+from benchmarks.letters import Letters
 from contracts import messages as m
-from contracts.codec import encode, envelope
 from contracts.store_file import Slot, StoreFile, load_store_file
-from contracts.topics import topic
 from hub.attribution.engine import Engine
 from hub.memory import settle_collector
 from hub.rules import Rules
@@ -136,23 +134,11 @@ def bare_commits(source: Path, target: Path) -> float:
 def _messages(layout: StoreFile, count: int) -> list[tuple[str, bytes]]:
     floor = next(node.node_id for node in layout.nodes if node.floor)
     shelf = next(node for node in layout.nodes if node.bays)
-    made: list[tuple[str, bytes]] = []
-    sequences = {floor: 0, shelf.node_id: 0}
-    for at_s, device_id, message in islice(_script(layout, floor, shelf.node_id), count):
-        item = envelope(
-            message,
-            store_id=layout.store_id,
-            device_id=device_id,
-            boot_id="bench",
-            sequence=sequences[device_id],
-            monotonic_us=round(at_s * 1e6),
-            config_revision=1,
-            time=datetime(2026, 1, 1, tzinfo=UTC),
-        )
-        sequences[device_id] += 1
-        name = topic("events", store_id=layout.store_id, device_id=device_id)
-        made.append((name, encode(item)))
-    return made
+    letters = Letters(layout, "bench")
+    return [
+        (letters.channel(device), letters.wrapped(device, message, round(at_s * 1e6)))
+        for at_s, device, message in islice(_script(layout, floor, shelf.node_id), count)
+    ]
 
 
 def _script(layout: StoreFile, floor: str, shelf: str) -> Iterator[tuple[float, str, m.Message]]:

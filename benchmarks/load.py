@@ -22,7 +22,6 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -30,6 +29,7 @@ import httpx
 
 from benchmarks.crowd import big_store
 from benchmarks.hub import bare_commits, closed_reach
+from benchmarks.letters import Letters
 from benchmarks.rig import (
     FLOOR_HZ,
     cpu_s_of,
@@ -40,9 +40,8 @@ from benchmarks.rig import (
     seats_of,
 )
 from contracts import messages as m
-from contracts.codec import encode, envelope, joined, packed
+from contracts.codec import joined, packed
 from contracts.store_file import StoreFile
-from contracts.topics import topic
 
 __all__ = ["LIMITS", "measure"]
 
@@ -109,25 +108,14 @@ def _letters(
     """
     floor = next(node.node_id for node in layout.nodes if node.floor)
     shelf = next(node.node_id for node in layout.nodes if node.bays and not node.floor)
-    sequences = {floor: 0, shelf: 0}
+    events = Letters(layout, "load")
     per_s = FLOOR_HZ + 2 * WATERMARK_HZ + 2 * REACH_HZ
     begin_us = device_us() - round(count / per_s * 1e6)
     rows: list[tuple[str, bytes]] = []
     for at_s, device, message in islice(_script(layout, floor, shelf, codes, begin_us), count):
         if isinstance(message, m.Watermark):
-            message = message.model_copy(update={"last_seq": sequences[device] - 1})
-        item = envelope(
-            message,
-            store_id=layout.store_id,
-            device_id=device,
-            boot_id="load",
-            sequence=sequences[device],
-            monotonic_us=round(at_s * 1e6),
-            config_revision=1,
-            time=datetime(2026, 1, 1, tzinfo=UTC),
-        )
-        sequences[device] += 1
-        rows.append((device, encode(item)))
+            message = message.model_copy(update={"last_seq": events.latest[device]})
+        rows.append((device, events.wrapped(device, message, round(at_s * 1e6))))
     due: dict[str, list[float]] = {floor: [], shelf: []}
     letters = []
     waiting: dict[str, list[bytes]] = {floor: [], shelf: []}
@@ -137,10 +125,9 @@ def _letters(
             for part in packed(waiting[device], most=batch):
                 due[device] += [number / rate] * len(part)
                 channel = "events" if len(part) == 1 else "batch"
-                name = topic(channel, store_id=layout.store_id, device_id=device)
-                letters.append((number / rate, name, joined(part)))
+                letters.append((number / rate, events.channel(device, channel), joined(part)))
             waiting[device] = []
-    return letters, due, {device: n - 1 for device, n in sequences.items() if n}
+    return letters, due, events.latest
 
 
 def _script(

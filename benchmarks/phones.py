@@ -23,11 +23,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.crowd import big_store
 from benchmarks.hub import closed_reach
+from benchmarks.letters import Letters
 from benchmarks.listeners import Listeners, Seen
 from benchmarks.rig import (
     FLOOR_HZ,
@@ -41,9 +41,7 @@ from benchmarks.rig import (
     running_hub,
 )
 from contracts import messages as m
-from contracts.codec import encode, envelope
 from contracts.store_file import Slot, StoreFile
-from contracts.topics import topic
 from edge.settings import NodeSettings
 
 __all__ = ["LIMITS", "Person", "carts_ms", "measure"]
@@ -94,9 +92,8 @@ class _Store:
     """The nodes of the store: tells what happens when it does."""
 
     def __init__(self, layout: StoreFile, sender: Sender) -> None:
-        self._layout = layout
+        self._letters = Letters(layout, "load")
         self._sender = sender
-        self._sequences = {node.node_id: 0 for node in layout.nodes}
         self.floor = next(node.node_id for node in layout.nodes if node.floor)
         self.teller = {bay: node.node_id for node in layout.nodes for bay in node.bays}
         self.sent = 0
@@ -106,20 +103,9 @@ class _Store:
 
     def tell(self, device: str, message: m.Message) -> None:
         """Sends an event of a node."""
-        item = envelope(
-            message,
-            store_id=self._layout.store_id,
-            device_id=device,
-            boot_id="load",
-            sequence=self._sequences[device],
-            monotonic_us=device_us(),
-            config_revision=1,
-            time=datetime(2026, 1, 1, tzinfo=UTC),
-        )
-        self._sequences[device] += 1
+        payload = self._letters.wrapped(device, message, device_us())
         self.sent += 1
-        name = topic("events", store_id=self._layout.store_id, device_id=device)
-        self._sender.client.publish(name, encode(item), 1)
+        self._sender.client.publish(self._letters.channel(device), payload, 1)
 
     def walked(self, t_s: float, places: dict[int, tuple[float, float]], state: str) -> None:
         """News of the floor, in as many messages as it needs."""
@@ -130,7 +116,7 @@ class _Store:
 
     def watermark(self, device: str, t_s: float) -> None:
         """A node has told everything up to a moment."""
-        self.tell(device, m.Watermark(t_s=t_s, last_seq=self._sequences[device] - 1))
+        self.tell(device, m.Watermark(t_s=t_s, last_seq=self._letters.latest[device]))
 
 
 @dataclass(slots=True)

@@ -15,14 +15,12 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from benchmarks.hub import closed_reach
+from benchmarks.letters import Letters
 from contracts import messages as m
-from contracts.codec import encode, envelope
 from contracts.geometry import Gate
 from contracts.store_file import Slot, StoreFile
-from contracts.topics import topic
 from hub import commands as c
 from hub.service import Hub
 from hub.views import phone_view
@@ -55,11 +53,11 @@ class Crowd:
         self._name = name
         self._floor = next(node.node_id for node in layout.nodes if node.floor)
         self._shelf = next(node.node_id for node in layout.nodes if node.bays)
-        self._sequences = {self._floor: 0, self._shelf: 0}
+        self._letters = Letters(layout, f"bench-{name}")
         self._count = 0
         self._reaches = 0
         self._sold: dict[str, int] = {}
-        for device in self._sequences:
+        for device in dict.fromkeys((self._floor, self._shelf)):
             born = m.NodeBorn(software="bench", config_revision=1, floor=device == self._floor)
             self._say(device, born)
 
@@ -187,7 +185,7 @@ class Crowd:
         self._say(self._floor, m.FloorTracksMoved(t_s=self.now_s, segments=(segment,)))
 
     def _mark(self, at_s: float) -> None:
-        last = self._sequences[self._shelf] - 1
+        last = self._letters.latest[self._shelf]
         self._say(self._shelf, m.Watermark(t_s=at_s, last_seq=last))
 
     def _tick(self) -> None:
@@ -196,19 +194,8 @@ class Crowd:
         self.hub.tick(self.now_s)
 
     def _say(self, device: str, message: m.Message) -> None:
-        item = envelope(
-            message,
-            store_id=self._layout.store_id,
-            device_id=device,
-            boot_id=f"bench-{self._name}",
-            sequence=self._sequences[device],
-            monotonic_us=round(self.now_s * 1e6),
-            config_revision=1,
-            time=datetime(2026, 1, 1, tzinfo=UTC),
-        )
-        self._sequences[device] += 1
-        name = topic("events", store_id=self._layout.store_id, device_id=device)
-        self.hub.ingest([(name, encode(item))], self.now_s)
+        payload = self._letters.wrapped(device, message, round(self.now_s * 1e6))
+        self.hub.ingest([(self._letters.channel(device), payload)], self.now_s)
 
 
 def _middle(gate: Gate) -> tuple[float, float]:
