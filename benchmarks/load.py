@@ -35,6 +35,7 @@ from benchmarks.rig import (
     cpu_s_of,
     device_us,
     floor_news,
+    middle,
     rss_mb_of,
     running_hub,
     seats_of,
@@ -139,8 +140,7 @@ def _script(
         born = m.NodeBorn(software="load", config_revision=1, floor=device == floor)
         yield t_s, device, born
     gate = next(gate for gate in layout.gates if gate.kind == "entry")
-    x_m = sum(x for x, _ in gate.zone_m) / len(gate.zone_m)
-    y_m = sum(y for _, y in gate.zone_m) / len(gate.zone_m)
+    x_m, y_m = middle(gate)
     for k, code in enumerate(codes):
         t_s += 0.4
         yield t_s, floor, floor_news(t_s, {k: (x_m, y_m)}, "born")

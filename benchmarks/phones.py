@@ -37,6 +37,7 @@ from benchmarks.rig import (
     cpu_s_of,
     device_us,
     floor_news,
+    middle,
     rss_mb_of,
     running_hub,
 )
@@ -137,7 +138,7 @@ class _Play:
         self.people = list(_people(layout))
         entry = next(gate for gate in layout.gates if gate.kind == "entry")
         self._entry = entry.gate_id
-        self._in_m = _middle(entry.zone_m)
+        self._in_m = middle(entry)
         self._out = next(gate for gate in layout.gates if gate.kind == "exit")
         self._settings = NodeSettings()
         self._due: list[_Due] = []
@@ -355,10 +356,6 @@ def _people(layout: StoreFile) -> Iterator[Person]:
     for k in range(rest):
         x_m = 7.0 + k / rest * (layout.floor.width_m - 8.0)
         yield Person(PEOPLE - rest + k, [(slot, x_m, 0.8)], front=False)
-
-
-def _middle(zone_m: tuple[tuple[float, float], ...]) -> tuple[float, float]:
-    return sum(x for x, _ in zone_m) / len(zone_m), sum(y for _, y in zone_m) / len(zone_m)
 
 
 def _now() -> float:

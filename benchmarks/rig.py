@@ -20,7 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from contracts import messages as m
 from contracts.codec import encode
-from contracts.geometry import Bay
+from contracts.geometry import Bay, Gate
 from contracts.store_file import Slot, StoreFile
 from contracts.topics import device_of, topic
 from sortie.broker import broker_command, write_broker_files
@@ -35,6 +35,7 @@ __all__ = [
     "cpu_s_of",
     "device_us",
     "floor_news",
+    "middle",
     "rss_mb_of",
     "running_hub",
     "seats_of",
@@ -178,6 +179,12 @@ def before(bay: Bay, slot: Slot) -> tuple[float, float]:
         bay.origin_m[0] - u_m * math.sin(angle) + 0.5 * math.cos(angle),
         bay.origin_m[1] + u_m * math.cos(angle) + 0.5 * math.sin(angle),
     )
+
+
+def middle(gate: Gate) -> tuple[float, float]:
+    """Where somebody stands who shows a code at the gate."""
+    zone_m = gate.zone_m
+    return sum(x for x, _ in zone_m) / len(zone_m), sum(y for _, y in zone_m) / len(zone_m)
 
 
 def floor_news(t_s: float, places: dict[int, tuple[float, float]], state: Any) -> m.Message:

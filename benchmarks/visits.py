@@ -11,13 +11,13 @@ second of the hub's time, as in the process.
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.hub import closed_reach
 from benchmarks.letters import Letters
+from benchmarks.rig import before, middle
 from contracts import messages as m
 from contracts.geometry import Gate
 from contracts.store_file import Slot, StoreFile
@@ -71,7 +71,7 @@ class Crowd:
         spent: list[Spent] = []
 
         def enter() -> str:
-            x_m, y_m = _middle(entry)
+            x_m, y_m = middle(entry)
             visit_id = self._open(token, code)
             self._step(track, x_m, y_m, "born")
             self._say(self._floor, m.GateScanned(gate_id=entry.gate_id, code=code, t_s=self.now_s))
@@ -84,7 +84,7 @@ class Crowd:
             self._pick(track, slot, visit_id, number + 1, spent)
 
         def leave() -> str:
-            x_m = _middle(leaving)[0]
+            x_m = middle(leaving)[0]
             for y_m in (1.2, 0.6, 0.1):
                 self._step(track, x_m, y_m)
                 self._tick()
@@ -122,15 +122,15 @@ class Crowd:
         if self.hub.core.state.stock.shelf[slot.slot_id, slot.gtin] <= KEPT_BACK:
             self.restock()
         bay = next(bay for bay in self._layout.bays if bay.bay_id == slot.bay_id)
-        angle, u_m = math.radians(bay.facing_deg), slot.u0_m + 0.15
-        x_m = bay.origin_m[0] - u_m * math.sin(angle) + 0.5 * math.cos(angle)
-        y_m = bay.origin_m[1] + u_m * math.cos(angle) + 0.5 * math.sin(angle)
+        x_m, y_m = before(bay, slot)
         self._reaches += 1
         name = f"reach-{self._name}-{self._reaches:08d}"
         at_s = self.now_s
 
         def reach() -> str:
-            opened = m.ReachOpened(reach_id=name, bay_id=slot.bay_id, t_s=at_s, u_m=u_m)
+            opened = m.ReachOpened(
+                reach_id=name, bay_id=slot.bay_id, t_s=at_s, u_m=slot.u0_m + 0.15
+            )
             self._say(self._shelf, opened)
             self._say(self._shelf, closed_reach(name, slot, x_m, at_s, body_y_m=y_m))
             self._mark(at_s + 0.2)
@@ -196,11 +196,3 @@ class Crowd:
     def _say(self, device: str, message: m.Message) -> None:
         payload = self._letters.wrapped(device, message, round(self.now_s * 1e6))
         self.hub.ingest([(self._letters.channel(device), payload)], self.now_s)
-
-
-def _middle(gate: Gate) -> tuple[float, float]:
-    corners = gate.zone_m
-    return (
-        sum(x for x, _ in corners) / len(corners),
-        sum(y for _, y in corners) / len(corners),
-    )
