@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,13 @@ from sortie.supervisor import free_port, wait_for_port
 __all__ = [
     "FLOOR_HZ",
     "STRETCH_M",
+    "HubProcess",
     "Sender",
     "before",
-    "child_process",
     "cpu_s_of",
     "device_us",
     "floor_news",
+    "hub_process",
     "middle",
     "rss_mb_of",
     "running_hub",
@@ -106,9 +108,22 @@ class Sender:
         self.client.loop_stop()
 
 
+@dataclass(frozen=True, slots=True)
+class HubProcess:
+    """A hub and its broker: addresses, process id, and when it was started by perf_counter."""
+
+    http: str
+    pid: int
+    mqtt_port: int
+    password: str
+    began_s: float
+
+
 @contextmanager
-def running_hub(layout: StoreFile, folder: Path) -> Iterator[tuple[Sender, str, int]]:
-    """A broker, a hub and a sender; the hub's address and process id."""
+def hub_process(
+    layout: StoreFile, folder: Path, database: Path, **more: object
+) -> Iterator[HubProcess]:
+    """A broker and a hub on a database, with `more` settings; it listens, but may not be ready."""
     port, http = free_port(), free_port()
     names = [node.node_id for node in layout.nodes]
     files = write_broker_files(
@@ -118,23 +133,30 @@ def running_hub(layout: StoreFile, folder: Path) -> Iterator[tuple[Sender, str, 
     store_file.write_text(layout.model_dump_json(), encoding="utf-8")
     settings = {
         "store_file": store_file,
-        "database_url": f"sqlite:///{folder / 'hub.sqlite'}",
+        "database_url": f"sqlite:///{database}",
         "gateway_file": folder / "gateway.sqlite",
         "port": http,
         "mqtt_port": port,
         "mqtt_username": "hub",
         "mqtt_password": files.passwords["hub"],
+        **more,
     }
     told = {f"SORTIE_HUB_{name.upper()}": str(value) for name, value in settings.items()}
-    environment = {**os.environ, **told}
-    with (
-        child_process(broker_command(files), port, dict(os.environ)),
-        child_process([sys.executable, "-m", "hub.main"], http, environment) as pid,
-    ):
-        _wait_until_ready(f"http://127.0.0.1:{http}/readyz")
-        sender = Sender(port, files.passwords["hub"], layout.store_id)
+    with _child_process(broker_command(files), port, dict(os.environ)):
+        began_s = time.perf_counter()
+        command = [sys.executable, "-m", "hub.main"]
+        with _child_process(command, http, {**os.environ, **told}) as pid:
+            yield HubProcess(f"http://127.0.0.1:{http}", pid, port, files.passwords["hub"], began_s)
+
+
+@contextmanager
+def running_hub(layout: StoreFile, folder: Path) -> Iterator[tuple[Sender, str, int]]:
+    """A broker, a hub and a sender; the hub's address and process id."""
+    with hub_process(layout, folder, folder / "hub.sqlite") as hub:
+        _wait_until_ready(f"{hub.http}/readyz")
+        sender = Sender(hub.mqtt_port, hub.password, layout.store_id)
         try:
-            yield sender, f"http://127.0.0.1:{http}", pid
+            yield sender, hub.http, hub.pid
         finally:
             sender.close()
 
@@ -149,7 +171,7 @@ def _wait_until_ready(address: str) -> None:
 
 
 @contextmanager
-def child_process(command: list[str], port: int, environment: dict[str, str]) -> Iterator[int]:
+def _child_process(command: list[str], port: int, environment: dict[str, str]) -> Iterator[int]:
     child = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     try:
         ready = wait_for_port(port)

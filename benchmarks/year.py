@@ -26,16 +26,14 @@ from statistics import median
 import httpx
 
 from benchmarks.figures import Figure
-from benchmarks.rig import child_process, cpu_s_of
+from benchmarks.rig import cpu_s_of, hub_process
 from benchmarks.visits import Crowd, Spent
 from benchmarks.year_rows import RULES, Made, make_year
 from contracts.store_file import StoreFile, load_store_file
 from hub.attribution.engine import Engine
 from hub.memory import settle_collector
 from hub.service import Hub
-from sortie.broker import broker_command, write_broker_files
 from sortie.stores import store_path
-from sortie.supervisor import free_port
 
 __all__ = ["figures", "measure"]
 
@@ -153,32 +151,11 @@ def _compared(
 
 def _process(path: Path, layout: StoreFile, folder: Path) -> list[Figure]:
     """`python -m hub.main` on it: until it answers, and its memory then and after its metrics."""
-    port, broker_port = free_port(), free_port()
-    names = [node.node_id for node in layout.nodes]
-    files = write_broker_files(
-        folder / "broker", store_id=layout.store_id, node_ids=names, port=broker_port
-    )
-    store_file = folder / "store.yaml"
-    store_file.write_text(layout.model_dump_json(), encoding="utf-8")
-    settings = {
-        "store_file": store_file,
-        "database_url": f"sqlite:///{path}",
-        "gateway_file": folder / "gateway.sqlite",
-        "port": port,
-        "mqtt_port": broker_port,
-        "mqtt_username": "hub",
-        "mqtt_password": files.passwords["hub"],
-        "metrics_open": "true",
-    }
-    environment = {f"SORTIE_HUB_{name.upper()}": str(value) for name, value in settings.items()}
-    with child_process(broker_command(files), broker_port, dict(os.environ)):
-        began = time.perf_counter()
-        command = [sys.executable, "-m", "hub.main"]
-        with child_process(command, port, {**os.environ, **environment}) as pid:
-            _answered(f"http://127.0.0.1:{port}/healthz")
-            started_s, started_cpu_s = time.perf_counter() - began, cpu_s_of(pid)
-            _answered(f"http://127.0.0.1:{port}/metrics")
-            now_mb, peak_mb = _memory_mb(pid)
+    with hub_process(layout, folder, path, metrics_open="true") as hub:
+        _answered(f"{hub.http}/healthz")
+        started_s, started_cpu_s = time.perf_counter() - hub.began_s, cpu_s_of(hub.pid)
+        _answered(f"{hub.http}/metrics")
+        now_mb, peak_mb = _memory_mb(hub.pid)
     return [
         Figure("hub's process, until it answers", started_s, "s", 1, limit=START_S_MAX),
         Figure("hub's process, until it answers, CPU", started_cpu_s, "s", 1),
