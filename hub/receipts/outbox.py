@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from hub.effects import us
 from hub.errors import RejectedError
@@ -63,15 +63,10 @@ def enqueue(store: Store, mail_id: str, visit_id: str, address: str, now_s: floa
     address = check_address(address)
     if store.select(select(table.c.mail_id).where(table.c.mail_id == mail_id)):
         return
-    waiting = store.select(
-        select(func.count().label("n")).select_from(table).where(table.c.state == "waiting")
-    )
-    theirs = store.select(
-        select(func.count().label("n")).select_from(table).where(table.c.visit_id == visit_id)
-    )
-    if theirs[0]["n"] >= A_VISIT_MAX:
+    waiting = store.count(table, table.c.state == "waiting")
+    if store.count(table, table.c.visit_id == visit_id) >= A_VISIT_MAX:
         raise RejectedError(f"expected at most {A_VISIT_MAX} mails a receipt and day")
-    if waiting[0]["n"] >= WAITING_MAX:
+    if waiting >= WAITING_MAX:
         raise RejectedError("too many mails wait to be sent; try again later")
     store.run(
         insert(table).values(

@@ -84,7 +84,7 @@ def look(store: Store, at: Cutoffs) -> Due:
         .limit(VISITS_MAX)
     )
     counts = {
-        name: _count(store, table, condition) for name, table, condition in _conditions(store, at)
+        name: store.count(table, condition) for name, table, condition in _conditions(store, at)
     }
     return Due(at, tuple(sorted(row["visit_id"] for row in rows)), counts)
 
@@ -148,8 +148,3 @@ def _needless(store: Store) -> int:
     """The position of the latest snapshot: replay begins after it."""
     found = store.select(select(func.max(t.snapshots.c.position).label("n")))
     return int(found[0]["n"] or 0)
-
-
-def _count(store: Store, table: Table, condition: ColumnElement[bool]) -> int:
-    statement = select(func.count().label("n")).select_from(table).where(condition)
-    return int(store.select(statement)[0]["n"])

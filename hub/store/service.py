@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     Dialect,
     Executable,
@@ -299,9 +300,10 @@ class Store:
         found = self._read(select(t.visits.c.record).where(column == (visit_id or token_sha256)))
         return json.loads(found[0]["record"]) if found else None
 
-    def count(self, table: Table) -> int:
-        """How many rows a table has."""
-        return int(self._read(select(func.count().label("n")).select_from(table))[0]["n"])
+    def count(self, table: Table, *where: ColumnElement[bool]) -> int:
+        """How many rows of a table there are, or of those for which conditions hold."""
+        statement = select(func.count().label("n")).select_from(table).where(*where)
+        return int(self._read(statement)[0]["n"])
 
     def last_position(self) -> int:
         """The position of the latest journal entry; 0 if there is none."""
