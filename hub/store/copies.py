@@ -24,13 +24,12 @@ from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import Table
 
-import hub.wallet.purse_tables  # noqa: F401 - its tables are copied too
-from hub.accounts import tables as _accounts
+from hub.accounts import tables as _accounts  # noqa: F401 - its tables are copied too
 from hub.errors import StoreError
 from hub.store import tables as t
 from hub.store.database import is_memory, migrate, newest_revision, open_engine, short
 from hub.store.service import Store
-from hub.webhooks import tables as _webhooks
+from hub.webhooks import tables as _webhooks  # noqa: F401 - its tables are copied too
 
 __all__ = [
     "Copied",
@@ -43,8 +42,6 @@ __all__ = [
 ]
 
 CHUNK = 2_000
-BESIDE = (*_accounts.__all__, *_webhooks.__all__)
-"""Tables beside the hub's own that a copy takes along; naming them here declares them."""
 NOT_COPIED = ("leases", "mails", "dispute_words")
 """A lease says who writes to this database now, which is no part of what it holds. Addresses and
 words of shoppers are erased on a schedule that a copy would not know."""
