@@ -22,7 +22,7 @@ import shutil
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -306,6 +306,14 @@ def get_json(url: str) -> Any:
             return json.loads(answer.read())
         except ValueError as error:
             raise OSError(f"{url}: expected JSON, got none") from error
+
+
+def post_json(url: str, body: Mapping[str, Any]) -> None:
+    """Sends a JSON document to an address of this machine; OSError if it is not taken."""
+    headers = {"content-type": "application/json"}
+    request = urllib.request.Request(url, data=json.dumps(body).encode(), headers=headers)
+    with _OPENER.open(request, timeout=ANSWER_TIMEOUT_S) as answer:
+        answer.read()
 
 
 def take_folder(folder: Path) -> int:
