@@ -122,12 +122,7 @@ class Supervisor:
 
     def wait_ended(self, name: str) -> None:
         """Waits for the end of a child that was told to end, or kills it."""
-        process = self._running[name].process
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(STOP_TIMEOUT_S)
+        self._wait_ended(self._running[name])
 
     def last_words(self, name: str) -> str:
         """The end of a child's log."""
@@ -166,13 +161,16 @@ class Supervisor:
         for running in reversed(self._running.values()):
             if running.process.poll() is None:
                 running.process.send_signal(signal.SIGTERM)
-                try:
-                    running.process.wait(STOP_TIMEOUT_S)
-                except subprocess.TimeoutExpired:
-                    self._say(f"{running.child.name} did not stop in time and is killed")
-                    running.process.kill()
-                    running.process.wait(STOP_TIMEOUT_S)
+                self._wait_ended(running)
         self._running.clear()
+
+    def _wait_ended(self, running: _Running) -> None:
+        try:
+            running.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._say(f"{running.child.name} did not stop in time and is killed")
+            running.process.kill()
+            running.process.wait(STOP_TIMEOUT_S)
 
     def _spawn(self, child: Child, log: Path) -> subprocess.Popen[bytes]:
         with log.open("ab") as sink:
