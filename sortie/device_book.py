@@ -39,7 +39,7 @@ from sortie.broker import (
 from sortie.certificates import LEAF_DAYS, Authority, write_private
 from sortie.errors import UsageError
 
-__all__ = ["DEVICE_ID", "DeviceBook", "mosquitto_hash"]
+__all__ = ["DeviceBook", "mosquitto_hash"]
 
 BOOK = "devices.json"
 PID = "mosquitto.pid"
@@ -88,10 +88,10 @@ class DeviceBook:
         """A new folder with its own authority. UsageError if there is one, or a name is none."""
         if (folder / BOOK).exists():
             raise UsageError(f"expected a new folder, {folder} is that of a broker already")
-        wrong = [host for host in hosts if not HOST.match(host)]
+        wrong = [host for host in hosts if not HOST.fullmatch(host)]
         if wrong or not hosts:
             raise UsageError(f"expected names or addresses of the broker, got {wrong or 'none'}")
-        if not re.match(r"^[a-z_][a-z0-9_-]*$", user):
+        if not re.fullmatch(r"[a-z_][a-z0-9_-]*", user):
             raise UsageError(f"expected the name of a user of this machine, got {user!r}")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         book = cls(folder, now, store_id, hosts, port, user, certificates)
@@ -129,7 +129,7 @@ class DeviceBook:
 
     def add(self, name: str) -> str:
         """Lets a node in, also one that was revoked; its password. UsageError if it is in."""
-        if not DEVICE_ID.match(name):
+        if not DEVICE_ID.fullmatch(name):
             raise UsageError(f"expected a node's id such as node-a, got {name!r}")
         if self.active(name):
             raise UsageError(f"{name} has credentials; rotate or revoke them")

@@ -397,7 +397,11 @@ def test_no_file_tells_a_password_and_all_are_their_owners(
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("a\ntopic readwrite #", "expected a node's id"), ("../up", "expected a node's id")],
+    [
+        ("a\ntopic readwrite #", "expected a node's id"),
+        ("node-a\n", "expected a node's id"),
+        ("../up", "expected a node's id"),
+    ],
 )
 def test_a_name_cannot_smuggle_anything_in(run: Callable[..., Any], name: str, words: str) -> None:
     run("add", "hub", "--store", str(demo_store_path()))
