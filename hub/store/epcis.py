@@ -16,7 +16,8 @@ from hub.store.service import Store
 __all__ = ["EPCIS_PAGE_MAX", "epcis_page", "epcis_pages"]
 
 EPCIS_PAGE_MAX = 1_000
-_SCANNED = 2_000
+_SCANNED = 500
+"""Rows of the log that are read at once, and the visits of theirs that are asked for together."""
 _US = 1_000_000
 
 
@@ -77,11 +78,7 @@ def _query(after: int, from_s: float | None, to_s: float | None) -> Select[Any]:
 def _exits(store: Store, rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """When and where the visits of settlements left."""
     names = sorted({row["visit_id"] for row in rows if row["kind"] == "visit.settled"})
-    found: dict[str, dict[str, Any]] = {}
-    for begin in range(0, len(names), 500):
-        query = select(t.events.c.visit_id, t.events.c.data).where(
-            t.events.c.kind == "visit.exited", t.events.c.visit_id.in_(names[begin : begin + 500])
-        )
-        for row in store.select(query):
-            found[row["visit_id"]] = json.loads(row["data"])
-    return found
+    query = select(t.events.c.visit_id, t.events.c.data).where(
+        t.events.c.kind == "visit.exited", t.events.c.visit_id.in_(names)
+    )
+    return {row["visit_id"]: json.loads(row["data"]) for row in store.select(query)}
