@@ -6,17 +6,17 @@ import getpass
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from contracts.store_file import load_store_file
-from sortie.broker import HUB_USER
-from sortie.certificates import LEAF_DAYS, expires, write_private
-from sortie.device_book import BOOK, DeviceBook
 from sortie.errors import UsageError
+
+if TYPE_CHECKING:
+    from sortie.device_book import DeviceBook
 
 __all__ = ["register"]
 
@@ -61,6 +61,8 @@ def add_command(
     out: Out = None,
 ) -> None:
     """Let a node, or the hub, in. Its settings are told once: the password is not kept."""
+    from sortie.device_book import BOOK, DeviceBook
+
     now = datetime.now(UTC)
     if (folder / BOOK).exists():
         book = DeviceBook.load(folder, now)
@@ -84,26 +86,44 @@ def add_command(
 @devices_app.command("rotate")
 def rotate_command(name: Name, folder: Folder = DIR, out: Out = None) -> None:
     """Give new credentials; the old ones end at once. Put the new settings there and restart."""
-    book = DeviceBook.load(folder, datetime.now(UTC))
+    book = _load(folder)
     _done(book, book.settings(name, book.rotate(name)), out)
 
 
 @devices_app.command("revoke")
 def revoke_command(name: Name, folder: Folder = DIR) -> None:
     """Shut a node out; what it still sends is refused, and its connection ends."""
-    book = DeviceBook.load(folder, datetime.now(UTC))
+    book = _load(folder)
     book.revoke(name)
     _done(book, None, None)
     _say(f"{name} is revoked; tell the hub too: POST /api/v1/staff/devices/{name}/revoke")
 
 
+def _leaf_days() -> int:
+    from sortie.certificates import LEAF_DAYS
+
+    return LEAF_DAYS
+
+
 @devices_app.command("certificate")
 def certificate_command(
     folder: Folder = DIR,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="good for so long")] = LEAF_DAYS,
+    *,
+    days: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=3650,
+            default_factory=_leaf_days,
+            show_default="as the first one",
+            help="good for so long",
+        ),
+    ],
 ) -> None:
     """Give the broker a new certificate by the same authority."""
-    book = DeviceBook.load(folder, datetime.now(UTC))
+    from sortie.certificates import expires
+
+    book = _load(folder)
     book.renew_server(days)
     _done(book, None, None)
     _say(f"the broker's certificate is good until {expires(folder / 'server.crt'):%Y-%m-%d}")
@@ -112,7 +132,9 @@ def certificate_command(
 @devices_app.command("list")
 def list_command(folder: Folder = DIR) -> None:
     """Show who has credentials, and until when certificates are good."""
-    book = DeviceBook.load(folder, datetime.now(UTC))
+    from sortie.certificates import expires
+
+    book = _load(folder)
     table = Table(title=f"{book.store_id}, port {book.port}", title_justify="left")
     for column in ("device", "state", "made", "changed", "certificate"):
         table.add_column(column)
@@ -126,7 +148,15 @@ def list_command(folder: Folder = DIR) -> None:
         console.print(f"{what} certificate until {expires(folder / f'{what}.crt'):%Y-%m-%d}")
 
 
+def _load(folder: Path) -> DeviceBook:
+    from sortie.device_book import DeviceBook
+
+    return DeviceBook.load(folder, datetime.now(UTC))
+
+
 def _done(book: DeviceBook, settings: str | None, out: Path | None) -> None:
+    from sortie.certificates import write_private
+
     book.write()
     if settings is not None and out is not None:
         write_private(out, settings.encode())
@@ -138,6 +168,8 @@ def _done(book: DeviceBook, settings: str | None, out: Path | None) -> None:
 
 
 def _check_node(name: str, store: Path) -> None:
+    from sortie.broker import HUB_USER
+
     nodes = [node.node_id for node in load_store_file(store).nodes]
     if name != HUB_USER and name not in nodes:
         raise UsageError(f"expected a node of {store} ({', '.join(nodes)}) or hub, got {name}")
