@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from contracts.store_file import load_store_file
 from sortie.errors import UsageError
+from sortie.output import whole_lines
 
 if TYPE_CHECKING:
     from sortie.device_book import DeviceBook
@@ -142,7 +142,7 @@ def list_command(folder: Folder = DIR) -> None:
         path = folder / "clients" / f"{name}.crt"
         until = f"{expires(path):%Y-%m-%d}" if path.exists() else "-"
         table.add_row(name, row["state"], row["made"], row["changed"], until)
-    console = Console(highlight=False, soft_wrap=True)
+    console = whole_lines()
     console.print(table)
     for what in ("ca", "server"):
         console.print(f"{what} certificate until {expires(folder / f'{what}.crt'):%Y-%m-%d}")
@@ -177,4 +177,4 @@ def _check_node(name: str, store: Path) -> None:
 
 def _say(words: str) -> None:
     """Beside the settings, which alone go to standard output."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(words, markup=False)
+    whole_lines(stderr=True).print(words, markup=False)

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from contracts.store_file import StoreFile
 from sortie import money_cmd
-from sortie.output import check_output, write_json
+from sortie.options import URL, Database, JsonFile
+from sortie.output import check_output, whole_lines, write_json
 from sortie.staff_cmd import register_staff
 
 if TYPE_CHECKING:
@@ -37,16 +38,6 @@ hub_app = typer.Typer(
 )
 money_cmd.register(hub_app)
 
-Database = Annotated[
-    str,
-    typer.Option(
-        "--database",
-        envvar="SORTIE_HUB_DATABASE_URL",
-        help="sqlite:///FILE, or postgresql+DRIVER://…",
-    ),
-]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="write the result as JSON")]
-URL = "sqlite:///hub.sqlite"
 TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 
@@ -62,7 +53,7 @@ def backup_command(
     database: Database = URL,
 ) -> None:
     """Copy the database, as it is at one moment, to a file. The hub may be running."""
-    run_backup(database, target, _console())
+    run_backup(database, target, whole_lines())
 
 
 @hub_app.command("restore")
@@ -71,7 +62,7 @@ def restore_command(
     database: Database = URL,
 ) -> None:
     """Fill an empty database from a backup, SQLite or PostgreSQL. Stop the hub first."""
-    run_restore(source, database, _console())
+    run_restore(source, database, whole_lines())
 
 
 @hub_app.command("verify")
@@ -87,7 +78,7 @@ def verify_command(
 
     Exit status 1 if anything is wrong. The hub may be running.
     """
-    if not run_verify(database, _console(), settings=settings, json_file=json_file):
+    if not run_verify(database, whole_lines(), settings=settings, json_file=json_file):
         raise typer.Exit(1)
 
 
@@ -103,7 +94,7 @@ def rebuild_command(
 
     Nothing is written if the log itself is not in order; `sortie hub verify` says what is wrong.
     """
-    run_rebuild(database, _console(), settings=settings)
+    run_rebuild(database, whole_lines(), settings=settings)
 
 
 @hub_app.command("epcis")
@@ -119,7 +110,7 @@ def epcis_command(
     ] = None,
 ) -> None:
     """Write what left the store and what came back as EPCIS 2.0. The hub may be running."""
-    run_epcis(database, out, _console(), begin=begin, end=end)
+    run_epcis(database, out, whole_lines(), begin=begin, end=end)
 
 
 @hub_app.command("retain")
@@ -131,7 +122,7 @@ def retain_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what is due")] = False,
 ) -> None:
     """Forget what is due by the settings. A running hub does so by itself: stop it first."""
-    run_retain(database, _console(), settings=settings, dry_run=dry_run)
+    run_retain(database, whole_lines(), settings=settings, dry_run=dry_run)
 
 
 def run_backup(url: str, target: Path, console: Console) -> None:
@@ -275,8 +266,3 @@ def _copy(console: Console, done: str, copy: Callable[[Progress], Copied]) -> No
     console.print(f"{done}: {sum(copied.rows.values()):,} rows")
     for what, (number, head) in (("event", copied.events), ("transaction", copied.transactions)):
         console.print(f"last {what} {number:,} {head[:16] or '-'}")
-
-
-def _console() -> Console:
-    """Lines stay whole, so that they can be searched for."""
-    return Console(highlight=False, soft_wrap=True)

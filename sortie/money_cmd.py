@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from sortie.errors import UsageError
-from sortie.output import check_output, write_json, write_output
+from sortie.options import URL, Database, JsonFile
+from sortie.output import check_output, whole_lines, write_json, write_output
 
 if TYPE_CHECKING:
     from hub.reports.reconcile import Reconciliation
@@ -23,20 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["register", "run_fiscal", "run_reconcile", "run_vat"]
 
-Database = Annotated[
-    str,
-    typer.Option(
-        "--database",
-        envvar="SORTIE_HUB_DATABASE_URL",
-        help="sqlite:///FILE, or postgresql+DRIVER://…",
-    ),
-]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="write the result as JSON")]
 KeyFile = Annotated[
     Path,
     typer.Option("--key", envvar="SORTIE_HUB_FISCAL_KEY_FILE", help="the journal's key file"),
 ]
-URL = "sqlite:///hub.sqlite"
 NO_KEY = Path("fiscal.key")
 
 fiscal_app = typer.Typer(
@@ -60,7 +51,7 @@ def vat_command(
     html_file: Annotated[Path | None, typer.Option("--html", help="write a page to print")] = None,
 ) -> None:
     """Print what was sold and taken back, per VAT rate. The hub may be running."""
-    run_vat(database, day, _console(), json_file=json_file, html_file=html_file)
+    run_vat(database, day, whole_lines(), json_file=json_file, html_file=html_file)
 
 
 def reconcile_command(
@@ -80,7 +71,7 @@ def reconcile_command(
     The gateway is the one of the settings (or SORTIE_HUB_*). Exit status 1 on differences.
     """
     if not run_reconcile(
-        database, _console(), settings=settings, gateway_file=gateway_file, json_file=json_file
+        database, whole_lines(), settings=settings, gateway_file=gateway_file, json_file=json_file
     ):
         raise typer.Exit(1)
 
@@ -93,7 +84,7 @@ def init_command(
     from hub.fiscal.keys import make_key
 
     made = make_key(key)
-    console = _console()
+    console = whole_lines()
     console.print(f"{key} written, readable by you alone")
     console.print(f"public key {made.public_key}")
 
@@ -101,7 +92,7 @@ def init_command(
 @fiscal_app.command("run")
 def run_command(key: KeyFile = NO_KEY, database: Database = URL) -> None:
     """Bring the journal up to date: entries and closings that are missing. Safe to repeat."""
-    run_fiscal(database, key, _console())
+    run_fiscal(database, key, whole_lines())
 
 
 @fiscal_app.command("archive")
@@ -133,7 +124,7 @@ def archive_command(
             last=made.last,
             sha256=made.sha256,
         )
-    console = _console()
+    console = whole_lines()
     console.print(f"{target} written: entries {made.first} to {made.last}")
     console.print(f"sha256 {made.sha256}")
 
@@ -152,7 +143,7 @@ def verify_command(
 
     check_output("--json", json_file)
     report = verify_archive(archive, public_key=public_key)
-    console = _console()
+    console = whole_lines()
     manifest = report.manifest
     console.print(
         f"{manifest.get('name')} ({manifest.get('store_id')}), {manifest.get('period')}: "
@@ -174,7 +165,7 @@ def check_command(database: Database = URL, json_file: JsonFile = None) -> None:
     with opened(database) as store:
         entries = fiscal_status(store)["entries"]
         findings = tuple(check_journal(store))[:FINDINGS_MAX]
-    console = _console()
+    console = whole_lines()
     console.print(f"{entries} entries")
     _tell(console, findings, json_file, {"entries": entries})
 
@@ -338,8 +329,3 @@ def _tell(
         write_json(json_file, {**document, "findings": list(findings)})
     if findings:
         raise typer.Exit(1)
-
-
-def _console() -> Console:
-    """Lines stay whole, so that they can be searched for."""
-    return Console(highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Files that a command was asked for: checked before the work, written whole or not at all."""
+"""What a command writes: files, checked before the work and written whole or not at all; lines."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from sortie.errors import UsageError
 
-__all__ = ["check_output", "write_json", "write_output"]
+__all__ = ["check_output", "whole_lines", "write_json", "write_output"]
 
 
 def check_output(option: str, path: Path | None) -> None:
@@ -37,3 +39,8 @@ def write_output(option: str, path: Path, data: str | bytes) -> None:
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
     """Writes what `--json` asked for."""
     write_output("--json", path, json.dumps(document, indent=1) + "\n")
+
+
+def whole_lines(*, stderr: bool = False) -> Console:
+    """A console that keeps lines whole, so that they can be searched for."""
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)

@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from sortie.errors import UsageError
-from sortie.output import check_output, write_output
+from sortie.options import URL, Database
+from sortie.output import check_output, whole_lines, write_output
 
 if TYPE_CHECKING:
     from hub.accounts.model import Role
@@ -29,15 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["register_staff"]
 
 staff_app = typer.Typer(help="Accounts of staff.", no_args_is_help=True)
-URL = "sqlite:///hub.sqlite"
-Database = Annotated[
-    str,
-    typer.Option(
-        "--database",
-        envvar="SORTIE_HUB_DATABASE_URL",
-        help="sqlite:///FILE, or postgresql+DRIVER://…",
-    ),
-]
 Name = Annotated[str, typer.Argument(help="the account's name")]
 RoleName = Annotated[str, typer.Argument(help="viewer, clerk, manager or admin")]
 WHO = "command line"
@@ -212,4 +204,4 @@ def _when(at_us: int | None) -> str:
 
 
 def _say(text: str) -> None:
-    Console(highlight=False, soft_wrap=True).print(text, markup=False)
+    whole_lines().print(text, markup=False)

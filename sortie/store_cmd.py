@@ -14,6 +14,7 @@ from rich.table import Table
 from contracts.errors import StoreFileError
 from contracts.store_file import load_store_file
 from sortie.errors import UsageError
+from sortie.options import JsonFile
 from sortie.output import check_output, write_output
 from sortie.stores import store_names, store_path
 
@@ -27,7 +28,6 @@ store_app = typer.Typer(help="Shipped stores, and checks of store files.", no_ar
 StoreArgument = Annotated[str, typer.Argument(help="a store file, or the name of a shipped store")]
 HtmlFile = Annotated[Path | None, typer.Option("--html", help="write drawings and findings here")]
 PngFile = Annotated[Path | None, typer.Option("--png", help="write the drawings as a picture")]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="write the result as JSON")]
 
 
 def register(app: typer.Typer) -> None:
