@@ -169,19 +169,14 @@ def run_epcis(
     is no hub's database; times are UTC."""
     from hub.inventory.epcis import epcis_document
     from hub.replay import stored_layout
-    from hub.store.copies import check_database
+    from hub.store.copies import opened
     from hub.store.epcis import epcis_pages
-    from hub.store.service import Store
 
     check_output("--out", out)
-    check_database(url)
-    store = Store(url)
-    try:
+    with opened(url) as store:
         events = list(
             epcis_pages(store, stored_layout(store), from_s=_seconds(begin), to_s=_seconds(end))
         )
-    finally:
-        store.close()
     write_json(out, epcis_document(events, created_us=time.time_ns() // 1_000))
     console.print(f"{out} written: {len(events):,} events")
 

@@ -107,12 +107,12 @@ def archive_command(
     from hub.fiscal.france import France
     from hub.fiscal.journal import FiscalJournal
     from hub.fiscal.keys import load_key
-    from hub.reports.books import layout_of
+    from hub.replay import stored_layout
     from hub.store.copies import opened
 
     signer = load_key(key)
     with opened(database) as store:
-        layout, profile = layout_of(store), France()
+        layout, profile = stored_layout(store), France()
         journal = FiscalJournal(store, layout, signer, profile)
         made = write_archive(store, layout, signer, profile, target, period=period)
         journal.note(
@@ -179,7 +179,7 @@ def run_vat(
     html_file: Path | None = None,
 ) -> None:
     """Prints and writes the VAT of a period. StoreError, RejectedError."""
-    from hub.reports.books import layout_of
+    from hub.replay import stored_layout
     from hub.reports.service import vat_of
     from hub.reports.vat import vat_document, vat_page
     from hub.store.copies import opened
@@ -187,7 +187,7 @@ def run_vat(
     check_output("--json", json_file)
     check_output("--html", html_file)
     with opened(url) as store:
-        layout = layout_of(store)
+        layout = stored_layout(store)
         report = vat_of(store, layout, day)
     _print_vat(report, console)
     if json_file is not None:
@@ -205,14 +205,14 @@ def run_reconcile(
     json_file: Path | None = None,
 ) -> bool:
     """Compares books and gateway; whether they agree. StoreError, SettingsError, Gateway…Error."""
-    from hub.reports.books import layout_of
+    from hub.replay import stored_layout
     from hub.reports.reconcile import reconciliation_document
     from hub.reports.service import books_of, compare
     from hub.store.copies import opened
 
     check_output("--json", json_file)
     with opened(url) as store, _gateway(url, settings, gateway_file) as gateway:
-        report = compare(lambda: books_of(store), gateway, layout_of(store).currency)
+        report = compare(lambda: books_of(store), gateway, stored_layout(store).currency)
     _print_reconciliation(report, console)
     if json_file is not None:
         write_json(json_file, reconciliation_document(report))
@@ -224,12 +224,12 @@ def run_fiscal(url: str, key: Path, console: Console) -> None:
     from hub.fiscal.france import France
     from hub.fiscal.journal import FiscalJournal
     from hub.fiscal.keys import load_key
-    from hub.reports.books import layout_of
+    from hub.replay import stored_layout
     from hub.store.copies import opened
 
     signer = load_key(key)
     with opened(url) as store:
-        made = FiscalJournal(store, layout_of(store), signer, France()).catch_up(
+        made = FiscalJournal(store, stored_layout(store), signer, France()).catch_up(
             round(time.time() * 1e6)
         )
     console.print(f"{made} new entries")

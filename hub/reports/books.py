@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import and_, select
 
-from contracts.store_file import StoreFile
-from hub.errors import StoreError
 from hub.store import tables as t
 from hub.store.service import Store
 
-__all__ = ["Booked", "booked", "layout_of"]
+__all__ = ["Booked", "booked"]
 
 CHUNK = 1_000
 
@@ -72,11 +69,3 @@ def booked(
 def _as_booked(row: Mapping[str, Any], entries: tuple[tuple[str, int], ...]) -> Booked:
     names = ("number", "tx_id", "at_us", "phase", "kind", "visit_id", "currency", "hash")
     return Booked(**{name: row[name] for name in names}, entries=entries)
-
-
-def layout_of(store: Store) -> StoreFile:
-    """The store file that the database was last written under."""
-    snapshot = store.snapshot()
-    if snapshot is None:
-        raise StoreError("expected a hub's database with a snapshot, it has none: no hub began it")
-    return StoreFile.model_validate(json.loads(snapshot.state)["layout"])
