@@ -37,7 +37,7 @@ from hub.fiscal.model import (
     signed,
 )
 from hub.fiscal.tables import fiscal_entries as table
-from hub.reports.books import Booked, booked
+from hub.reports.books import Booked, Taxed, booked
 from hub.reports.period import day_of, zone_of
 from hub.store import tables as t
 from hub.store.rows import Rows
@@ -101,9 +101,10 @@ class FiscalJournal:
             self._open(now_us)
         self._unbroken(now_us)
         for item in booked(self._store, after=self._seen):
-            if _taxed(item):
+            taxed = item.taxed()
+            if taxed is not None:
                 self._close_before(day_of(item.at_us, self._zone), item.at_us)
-                self._sale(item)
+                self._sale(item, taxed)
             self._seen = item.number
             if len(self._rows) >= BATCH:
                 self._flush()
@@ -142,14 +143,7 @@ class FiscalJournal:
                 self._flush()
             raise
 
-    def _sale(self, item: Booked) -> None:
-        net, vat = item.moved("revenue"), item.moved("vat")
-        sale = sum(net.values()) + sum(vat.values()) <= 0
-        sign = -1 if sale else 1
-        rates = {
-            rate: [sign * net.get(rate, 0), sign * vat.get(rate, 0)]
-            for rate in sorted({*net, *vat})
-        }
+    def _sale(self, item: Booked, taxed: Taxed) -> None:
         body: dict[str, Any] = {
             "ledger": item.number,
             "ledger_hash": item.hash,
@@ -158,12 +152,14 @@ class FiscalJournal:
             "booked_as": item.kind,
             "visit_id": item.visit_id,
             "currency": item.currency,
-            "gross_minor": sum(net + vat for net, vat in rates.values()),
-            "rates": rates,
+            "gross_minor": sum(net + vat for net, vat in taxed.rates.values()),
+            "rates": taxed.rates,
         }
-        if sale:
+        if taxed.sale:
             body["lines"] = self._lines(item.visit_id)
-        self._add(f"ledger:{item.number}", "ticket" if sale else "correction", item.at_us, body)
+        self._add(
+            f"ledger:{item.number}", "ticket" if taxed.sale else "correction", item.at_us, body
+        )
 
     def _lines(self, visit_id: str) -> list[list[object]]:
         """The receipt's lines: GTIN, name, quantity, unit price, rate, total."""
@@ -257,7 +253,7 @@ def check_journal(store: Store) -> Iterator[str]:
     seen = max(tickets, default=0)
     for item in booked(store):
         expected = tickets.pop(item.number, None)
-        if expected is None and _taxed(item) and item.number <= seen:
+        if expected is None and item.number <= seen and item.taxed() is not None:
             yield f"ledger transaction {item.number}: it has no entry in the fiscal journal"
         elif expected is not None and expected != item.hash:
             yield (
@@ -308,10 +304,6 @@ def _ledger_seen(store: Store) -> int:
         .limit(1)
     )
     return int(json.loads(found[0]["body"])["ledger"]) if found else 0
-
-
-def _taxed(item: Booked) -> bool:
-    return item.phase == "posted" and bool(item.moved("revenue") or item.moved("vat"))
 
 
 def _software() -> str:

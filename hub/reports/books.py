@@ -11,9 +11,17 @@ from sqlalchemy import and_, select
 from hub.store import tables as t
 from hub.store.service import Store
 
-__all__ = ["Booked", "booked"]
+__all__ = ["Booked", "Taxed", "booked"]
 
 CHUNK = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Taxed:
+    """What a transaction sold or took back: net and VAT by rate, positive either way."""
+
+    sale: bool
+    rates: Mapping[str, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,19 @@ class Booked:
             if name == kind:
                 sums[rest] = sums.get(rest, 0) + amount
         return sums
+
+    def taxed(self) -> Taxed | None:
+        """What it sold or took back; None if it is no such transaction."""
+        net, vat = self.moved("revenue"), self.moved("vat")
+        if self.phase != "posted" or not (net or vat):
+            return None
+        sale = sum(net.values()) + sum(vat.values()) <= 0
+        sign = -1 if sale else 1
+        rates = {
+            rate: (sign * net.get(rate, 0), sign * vat.get(rate, 0))
+            for rate in sorted({*net, *vat})
+        }
+        return Taxed(sale, rates)
 
 
 def booked(

@@ -118,18 +118,14 @@ def vat_report(
     counts = {"sales": 0, "refunds": 0}
     numbers: list[int] = []
     for item in transactions:
-        net, vat = item.moved("revenue"), item.moved("vat")
-        inside = period.begins_us <= item.at_us < period.ends_us
-        if item.phase != "posted" or not inside or not (net or vat):
+        taxed = item.taxed()
+        if taxed is None or not period.begins_us <= item.at_us < period.ends_us:
             continue
         numbers.append(item.number)
-        sale = sum(net.values()) + sum(vat.values()) <= 0
-        counts["sales" if sale else "refunds"] += 1
-        sums, sign = (sold, -1) if sale else (back, 1)
-        for rate in sorted({*net, *vat}):
-            got = Amounts(net_minor=sign * net.get(rate, 0), vat_minor=sign * vat.get(rate, 0))
-            got = Amounts(got.net_minor + got.vat_minor, got.net_minor, got.vat_minor)
-            sums[rate] = sums.get(rate, Amounts()).plus(got)
+        counts["sales" if taxed.sale else "refunds"] += 1
+        sums = sold if taxed.sale else back
+        for rate, (net, vat) in taxed.rates.items():
+            sums[rate] = sums.get(rate, Amounts()).plus(Amounts(net + vat, net, vat))
     rates = tuple(_row(rate, sold, back) for rate in sorted({*sold, *back}, key=Decimal))
     return VatReport(
         store_id=store_id,
