@@ -272,13 +272,12 @@ def entries_of(
         rows = store.select(select(table).order_by(table.c.number.desc()).limit(1))
         yield from map(read_entry, rows)
         return
-    while until is None or first <= until:
-        page = store.select(
-            select(table).where(table.c.number >= first).order_by(table.c.number).limit(BATCH)
-        )
-        for row in page:
-            if until is None or row["number"] <= until:
-                yield read_entry(row)
+    question = select(table).order_by(table.c.number).limit(BATCH)
+    if until is not None:
+        question = question.where(table.c.number <= until)
+    while True:
+        page = store.select(question.where(table.c.number >= first))
+        yield from map(read_entry, page)
         if len(page) < BATCH:
             return
         first = page[-1]["number"] + 1
