@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from contracts.store_file import StoreFile
 from hub.fiscal.journal import entries_of
@@ -82,13 +82,13 @@ def _believed(store: Store) -> dict[str, Belief]:
 
 def _clearing(store: Store) -> int:
     """What the gateway owes the store by the ledger, in minor units."""
-    return sum(
-        amount
-        for item in booked(store)
-        if item.phase == "posted"
-        for account, amount in item.entries
-        if account == "clearing"
+    tx, entry = t.ledger_transactions.c, t.ledger_entries.c
+    question = (
+        select(func.sum(entry.amount_minor).label("total"))
+        .join(t.ledger_transactions, tx.number == entry.number)
+        .where(entry.account == "clearing", tx.phase == "posted")
     )
+    return int(store.select(question)[0]["total"] or 0)
 
 
 def fiscal_status(store: Store) -> dict[str, Any]:
