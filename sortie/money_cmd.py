@@ -270,18 +270,13 @@ def _gateway(
 
 
 def _print_vat(report: VatReport, console: Console) -> None:
-    from hub.reports.vat import amount_text
+    from hub.reports.vat import row_cells
 
     table = Table(title=f"VAT {report.period} ({report.currency})", title_justify="left")
     for name in ("rate", "gross", "net", "VAT", "refunds", "net", "VAT", "due", "net", "VAT"):
         table.add_column(name, justify="left" if name == "rate" else "right")
     for row in (*report.rates, report.total):
-        cells = [
-            amount_text(value, report.currency)
-            for part in (row.sales, row.refunds, row.due)
-            for value in (part.gross_minor, part.net_minor, part.vat_minor)
-        ]
-        table.add_row(row.rate, *cells)
+        table.add_row(row.rate, *row_cells(row, report.currency))
     console.print(table)
     console.print(f"{report.sales} sales, {report.refunds} refunds; days in {report.zone}")
 

@@ -26,6 +26,7 @@ __all__ = [
     "VatReport",
     "amount_text",
     "rate_text",
+    "row_cells",
     "vat_document",
     "vat_page",
     "vat_report",
@@ -205,15 +206,18 @@ def rate_text(rate: str) -> str:
     return f"{(Decimal(rate) * 100).normalize():f} %"
 
 
-def _html_row(label: str, row: RateRow, currency: str, *, mark: str = "td") -> str:
-    cells = [
+def row_cells(row: RateRow, currency: str) -> list[str]:
+    """The nine amounts of a rate for people: gross, net and VAT of sales, of refunds and due."""
+    return [
         amount_text(value, currency)
         for part in (row.sales, row.refunds, row.due)
         for value in (part.gross_minor, part.net_minor, part.vat_minor)
     ]
-    return (
-        f"<tr><th>{escape(label)}</th>" + "".join(f"<{mark}>{c}</{mark}>" for c in cells) + "</tr>"
-    )
+
+
+def _html_row(label: str, row: RateRow, currency: str, *, mark: str = "td") -> str:
+    cells = "".join(f"<{mark}>{cell}</{mark}>" for cell in row_cells(row, currency))
+    return f"<tr><th>{escape(label)}</th>{cells}</tr>"
 
 
 _PAGE = """<!doctype html>
