@@ -6,35 +6,21 @@ Signatures need the key's mathematics and are checked by `sortie hub fiscal chec
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from auditor.chain import chained
+
 __all__ = ["CHECKS"]
 
 Export = Mapping[str, Any]
-FIRST_HASH = "0" * 64
 FIELDS = ("number", "source", "kind", "at_us", "day", "body")
 
 
 def _chained(export: Export) -> Iterable[str]:
     """Entries are numbered without a gap and each names the one before it."""
-    previous = FIRST_HASH
-    for expected, row in enumerate(export.get("fiscal", ()), 1):
-        text = json.dumps(
-            {name: row[name] for name in FIELDS},
-            sort_keys=True,
-            separators=(",", ":"),
-            ensure_ascii=False,
-        )
-        digest = hashlib.sha256(f"{previous}\n{text}".encode()).hexdigest()
-        if row["number"] != expected:
-            yield f"fiscal: expected number {expected}, found {row['number']}"
-        if row["previous_hash"] != previous or row["hash"] != digest:
-            yield f"fiscal {row['number']}: the row does not fit its hash; it was edited"
-        previous = row["hash"]
+    return chained("fiscal", export.get("fiscal", ()), FIELDS)
 
 
 def _complete(export: Export) -> Iterable[str]:

@@ -11,7 +11,6 @@ with SQL of its own. UnreadableError if it is no hub's database.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 from collections import Counter
@@ -19,11 +18,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from auditor.chain import FIRST_HASH, digest_of
 from auditor.errors import UnreadableError
 
 __all__ = ["STEP_CHECKS", "Follower"]
 
-FIRST_HASH = "0" * 64
 EVENTS = ("number", "at_us", "kind", "visit_id", "data")
 TRANSACTIONS = ("number", "tx_id", "at_us", "phase", "kind", "visit_id", "currency", "resolves")
 BALANCES = ("stored:", "gift:")
@@ -181,12 +180,10 @@ class Follower:
     ) -> tuple[tuple[int, str], Iterable[str]]:
         """The chain's next head, and what is wrong with the row."""
         self.checked["chains go on"] += 1
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        digest = hashlib.sha256(f"{head[1]}\n{text}".encode()).hexdigest()
         found = []
         if row["number"] != head[0] + 1:
             found.append(f"{part}: expected number {head[0] + 1}, found {row['number']}")
-        if row["previous_hash"] != head[1] or row["hash"] != digest:
+        if row["previous_hash"] != head[1] or row["hash"] != digest_of(head[1], content):
             found.append(f"{part} {row['number']}: the row does not fit its hash")
         return (row["number"], row["hash"]), found
 

@@ -6,14 +6,13 @@ the row; an empty list means that the books are in order.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from auditor import aftercare, goods
+from auditor.chain import chained
 from auditor.desk import desk_payments, staff_pay_nothing
 from auditor.fiscal import CHECKS as FISCAL_CHECKS
 from auditor.wallets import WALLET_CHECKS
@@ -21,7 +20,6 @@ from auditor.wallets import WALLET_CHECKS
 __all__ = ["CHECKS", "audit", "count_findings"]
 
 Export = Mapping[str, Any]
-FIRST_HASH = "0" * 64
 EVENT_FIELDS = ("number", "at_us", "kind", "visit_id", "data")
 TRANSACTION_FIELDS = (
     "number", "tx_id", "at_us", "phase", "kind", "visit_id", "currency", "resolves", "entries",
@@ -56,24 +54,8 @@ def _chains(export: Export) -> Iterable[str]:
         ("audit_log", AUDIT_FIELDS),
     )
     for part, fields in chains:
-        previous = FIRST_HASH
         rows = export[part] if part != "audit_log" else export.get(part, ())
-        for expected, row in enumerate(rows, 1):
-            said = {name: row[name] for name in fields}
-            if "written" in row:
-                said["data"] = row["written"]
-            text = json.dumps(
-                said,
-                sort_keys=True,
-                separators=(",", ":"),
-                ensure_ascii=False,
-            )
-            digest = hashlib.sha256(f"{previous}\n{text}".encode()).hexdigest()
-            if row["number"] != expected:
-                yield f"{part}: expected number {expected}, found {row['number']}"
-            if row["previous_hash"] != previous or row["hash"] != digest:
-                yield f"{part} {row['number']}: the row does not fit its hash; it was edited"
-            previous = row["hash"]
+        yield from chained(part, rows, fields)
 
 
 def _settled_once(export: Export) -> Iterable[str]:
