@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from auditor.sums import line_amounts
+
 __all__ = ["CHECKS"]
 
 Export = Mapping[str, Any]
@@ -108,9 +110,7 @@ def _charges_match(export: Export) -> Iterable[str]:
     for receipt in export["receipts"]:
         due: Counter[str] = Counter()
         for line in receipt["lines"]:
-            gross = line["quantity"] * line["unit_price_minor"] - line.get("discount_minor", 0)
-            rate = Decimal(line["vat_rate"])
-            vat = int((gross * rate / (1 + rate)).to_integral_value(rounding=ROUND_HALF_UP))
+            gross, vat = line_amounts(line)
             due[f"revenue:{line['vat_rate']}"] += gross - vat
             due[f"vat:{line['vat_rate']}"] += vat
         found = booked.get(receipt["visit_id"], Counter())

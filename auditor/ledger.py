@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from auditor import aftercare, goods
 from auditor.chain import chained
 from auditor.desk import desk_payments, staff_pay_nothing
 from auditor.fiscal import CHECKS as FISCAL_CHECKS
+from auditor.sums import balances_of, line_amounts, unanswered
 from auditor.wallets import WALLET_CHECKS
 
 __all__ = ["CHECKS", "audit", "count_findings"]
@@ -72,7 +72,7 @@ def _settled_once(export: Export) -> Iterable[str]:
 def _holds_resolved(export: Export) -> Iterable[str]:
     """Each hold ends once, captured no further than held; only open visits keep theirs, and those
     that the gateway was asked about and has not answered yet."""
-    asked = {row["hold_key"] for row in _unanswered(export)}
+    asked = {row["hold_key"] for row in unanswered(export)}
     stage = {visit["visit_id"]: visit["stage"] for visit in export["visits"]}
     resolved = Counter(t["resolves"] for t in export["transactions"] if t["resolves"])
     for key, count in resolved.items():
@@ -88,11 +88,6 @@ def _holds_resolved(export: Export) -> Iterable[str]:
             continue
         if hold["state"] not in HOLD_ENDS and stage.get(hold["visit_id"]) == "final":
             yield f"hold {hold['hold_key']} is {hold['state']} though its visit is final"
-
-
-def _unanswered(export: Export) -> list[Mapping[str, Any]]:
-    """Questions to the gateway without a final answer; older exports do not name them."""
-    return [row for row in export.get("gateway_attempts", ()) if row["outcome"] is None]
 
 
 def _funds(export: Export) -> Iterable[str]:
@@ -126,9 +121,7 @@ def _receipts_add_up(export: Export) -> Iterable[str]:
         name = f"receipt of visit {receipt['visit_id']}"
         for line in receipt["lines"]:
             full = line["quantity"] * line["unit_price_minor"]
-            gross = full - line.get("discount_minor", 0)
-            rate = Decimal(line["vat_rate"])
-            vat = int((gross * rate / (1 + rate)).to_integral_value(rounding=ROUND_HALF_UP))
+            gross, vat = line_amounts(line)
             if line["quantity"] <= 0:
                 yield f"{name}, line {line['line']}: quantity {line['quantity']}"
             if not 0 <= gross <= full:
@@ -168,16 +161,10 @@ def _gateway_agrees(export: Export) -> Iterable[str]:
     gateway = export.get("gateway")
     if gateway is None:
         return
-    clearing = sum(
-        amount
-        for row in export["transactions"]
-        if row["phase"] == "posted"
-        for account, amount in row["entries"]
-        if account == "clearing"
-    )
+    clearing = balances_of(export)["clearing"]
     expected = gateway["captured_minor"] - gateway["refunded_minor"]
     open_minor: Counter[str] = Counter()
-    for row in _unanswered(export):
+    for row in unanswered(export):
         open_minor[row["kind"]] += row["amount_minor"]
     if not clearing - open_minor["refund"] <= expected <= clearing + open_minor["capture"]:
         yield f"clearing holds {clearing}, the gateway says {expected}"

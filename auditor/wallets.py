@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from auditor.sums import balances_of, unanswered
+
 __all__ = ["WALLET_CHECKS"]
 
 Export = Mapping[str, Any]
@@ -69,9 +71,7 @@ def _sources(export: Export) -> Iterable[str]:
     """Each source of a visit ends once, gives no more than it held, and gets no more back; the
     sources of a visit add up to what was captured of it."""
     stages = {visit["visit_id"]: visit for visit in export["visits"]}
-    asked = {
-        row["visit_id"] for row in export.get("gateway_attempts", ()) if row["outcome"] is None
-    }
+    asked = {row["visit_id"] for row in unanswered(export)}
     captured: Counter[str] = Counter()
     for row in export.get("funding", ()):
         name = f"source {row['key']}"
@@ -95,7 +95,7 @@ def _sources(export: Export) -> Iterable[str]:
 
 def _debts(export: Export) -> Iterable[str]:
     """What payers owe, and what waits on their tabs, is what their visits say."""
-    balances = _posted(export)
+    balances = balances_of(export)
     debts: Counter[str] = Counter()
     tabs: Counter[str] = Counter()
     for visit in export["visits"]:
@@ -112,7 +112,7 @@ def _debts(export: Export) -> Iterable[str]:
 def _shown(export: Export) -> Iterable[str]:
     """What wallets and gift cards show is what their entries sum to; a card was worth no more than
     it was issued for."""
-    balances = _posted(export)
+    balances = balances_of(export)
     for row in export.get("wallets", ()):
         account = f"stored:{row['payer']}"
         if row["stored_minor"] != -balances[account]:
@@ -133,7 +133,7 @@ def _tips(export: Export) -> Iterable[str]:
     given = sum(
         row["charged_minor"] if row["state"] == "held" else row["captured_minor"] for row in rows
     )
-    booked = -_posted(export)["tips"]
+    booked = -balances_of(export)["tips"]
     if booked != given:
         yield f"tips hold {booked}, sources gave {given}"
 
@@ -150,15 +150,6 @@ def _refunds_within(export: Export) -> Iterable[str]:
     for key, amount in refunded.items():
         if amount > captured[key]:
             yield f"hold {key}: {amount} went back, {captured[key]} were captured"
-
-
-def _posted(export: Export) -> Counter[str]:
-    sums: Counter[str] = Counter()
-    for row in export["transactions"]:
-        if row["phase"] == "posted":
-            for account, amount in row["entries"]:
-                sums[account] += amount
-    return sums
 
 
 WALLET_CHECKS: dict[str, Callable[[Export], Iterable[str]]] = {
