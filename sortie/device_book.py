@@ -1,6 +1,8 @@
 """Who may speak to a store's broker: credentials, rights and certificates in one folder.
 
-    book = DeviceBook.open(folder, now, store_id="my-store", hosts=("broker.lan",))
+    book = DeviceBook.begin(
+        folder, now, store_id="my-store", hosts=("broker.lan",), port=8883, user="mosquitto"
+    )
     password = book.add("node-a")     # told once; the folder keeps its hash
     book.write()                      # passwords, acl, mosquitto.conf; then signal the broker
     book.revoke("node-a")

@@ -8,7 +8,7 @@ debt, a tip. Each leg is one pending transaction named by its key, and ends once
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 __all__ = ["Account", "HoldState", "Leg", "LegState", "Purpose", "Source"]
@@ -162,9 +162,7 @@ class Account:
         return account
 
     def _plain(self) -> bool:
-        return not any(
-            getattr(self, item.name) for item in fields(self) if item.name in CLASSIC[1:]
-        )
+        return not any(getattr(self, name) for name in CLASSIC[1:])
 
     def _implied(self) -> list[Leg]:
         """The one leg of a visit on a card alone."""

@@ -130,12 +130,11 @@ class Wallets:
         placed = self._write(account, leg.key, "hold_again", both, at_us=at_us, phase="pending")
         return leg, [placed, self.void_hold(visit_id, at_us=at_us, expired=True, key=key)]
 
-    def hold_again_placed(self, visit_id: str, key: str) -> Leg:
+    def hold_again_placed(self, visit_id: str, key: str) -> None:
         """The gateway holds it; its pending entries stand since it was asked."""
         account, leg = self._leg(visit_id, key, "asked")
         leg.state = "held"
         account.refresh()
-        return leg
 
     # -- settlement -----------------------------------------------------------------------
 

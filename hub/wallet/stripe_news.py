@@ -1,6 +1,7 @@
 """Stripe's webhooks: is it really Stripe, is it fresh, and what does it mean for the hub.
 
-    news = read_news(body, signature, secret=…, now_s=…, store_id="demo", live=False)
+    check_signature(body, signature, secret=…, now_s=…)
+    news = read_news(body, store_id="demo", live=False)
 
 A body is believed only with a `Stripe-Signature` made with the endpoint's secret and a timestamp
 within five minutes of ours, either way. What is not about this store, or says nothing the hub

@@ -52,11 +52,10 @@ STRIPE_GAVE_UP = frozenset({"automatic", "expired"})
 class OurError(Exception):
     """What an error of Stripe's comes to."""
 
-    def __init__(self, outcome: Outcome, reason: str, code: str = "") -> None:
+    def __init__(self, outcome: Outcome, reason: str) -> None:
         super().__init__(reason)
         self.outcome = outcome
         self.reason = reason
-        self.code = code
 
 
 class IntentLike(Protocol):
@@ -119,21 +118,21 @@ def ours(error: stripe.StripeError) -> OurError:
     status = error.http_status or 0
     code = _code(error)
     if isinstance(error, stripe.CardError):
-        return OurError("declined", _card_reason(error, code), code)
+        return OurError("declined", _card_reason(error, code))
     if isinstance(error, stripe.IdempotencyError):
-        return OurError("conflict", "same key, other content", code)
+        return OurError("conflict", "same key, other content")
     if isinstance(error, stripe.APIConnectionError):
         raise GatewayTimeoutError("Stripe gave no answer; ask again under the same key") from error
     if code in AGAIN or isinstance(error, stripe.RateLimitError) or status >= 500:
         raise GatewayTimeoutError(f"Stripe is busy ({code or status}); ask again") from error
     if status == 409:
-        return OurError("conflict", f"Stripe is at odds with the request: {code}", code)
+        return OurError("conflict", f"Stripe is at odds with the request: {code}")
     if code in EXPIRED:
-        return OurError("expired", "the hold ran out", code)
+        return OurError("expired", "the hold ran out")
     if isinstance(error, stripe.InvalidRequestError) and (
         code in DECLINED or (error.param or "") in DECLINED_PARAMS
     ):
-        return OurError("declined", f"refused: {code or error.param}", code)
+        return OurError("declined", f"refused: {code or error.param}")
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
         raise GatewaySetupError(
             "expected a secret key that Stripe accepts for this call, it refused ours; check "
