@@ -21,10 +21,10 @@ import stripe
 
 from hub.errors import GatewaySetupError, GatewayTimeoutError
 from hub.wallet.book import Card, GatewayBook
-from hub.wallet.gateway import GatewayAnswer, GatewayHold, GatewayRequest, GatewayTotals, Outcome
+from hub.wallet.gateway import GatewayAnswer, GatewayHold, GatewayRequest, GatewayTotals
 from hub.wallet.stripe_terms import (
     STRIPE_GAVE_UP,
-    OurError,
+    Told,
     check_currency,
     from_stripe,
     hold_state,
@@ -41,7 +41,6 @@ LOOK_BACK_MAX = 500
 KEY, STORE, PAYER, CAPTURE = "sortie_key", "sortie_store", "sortie_payer", "sortie_capture"
 GONE = frozenset({"failed", "canceled"})
 RELEASES = frozenset({"expired_uncaptured_charge", "partial_capture"})
-Told = tuple[Outcome, str]
 
 
 class StripeGateway:
@@ -94,11 +93,8 @@ class StripeGateway:
             raise GatewaySetupError(f"expected a hold, capture, void or refund, got {request.kind}")
         try:
             outcome, reason = doing(request)
-        except OurError as error:
-            outcome, reason = error.outcome, error.reason
         except stripe.StripeError as error:
-            told = ours(error)
-            outcome, reason = told.outcome, told.reason
+            outcome, reason = ours(error)
         return GatewayAnswer(request.key, outcome, reason)
 
     def totals(self) -> GatewayTotals:
@@ -120,7 +116,7 @@ class StripeGateway:
                 if _word(intent, STORE) == self.store_id:
                     yield self._as_hold(intent, refunds.get(intent.id, []))
         except stripe.StripeError as error:
-            raise GatewayTimeoutError(f"Stripe's lists cannot be read: {ours(error)}") from error
+            raise GatewayTimeoutError(f"Stripe's lists cannot be read: {ours(error)[1]}") from error
 
     def hold_key_of(self, intent_id: str) -> str | None:
         """The key of the hold that a PaymentIntent is; None if it is not this store's. Raises

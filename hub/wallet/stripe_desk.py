@@ -60,7 +60,7 @@ class StripeDesk:
                 {"idempotency_key": f"{name[:240]}:session"},
             )
         except stripe.StripeError as error:
-            raise RejectedError(f"Stripe opens no page for a card: {ours(error)}") from error
+            raise RejectedError(f"Stripe opens no page for a card: {ours(error)[1]}") from error
         if session.url is None:
             raise GatewayTimeoutError("Stripe gave no address for its page; try again")
         return session.url
@@ -84,7 +84,7 @@ class StripeDesk:
         try:
             hold_key = self._gateway.hold_key_of(news.intent_id)
         except stripe.StripeError as error:
-            raise GatewayTimeoutError(f"the payment is not found: {ours(error)}") from error
+            raise GatewayTimeoutError(f"the payment is not found: {ours(error)[1]}") from error
         if hold_key is None:
             return None
         return GatewayTold(

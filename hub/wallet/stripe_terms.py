@@ -11,7 +11,7 @@ from hub.errors import GatewaySetupError, GatewayTimeoutError
 from hub.wallet.gateway import Outcome
 
 __all__ = [
-    "OurError",
+    "Told",
     "check_currency",
     "from_stripe",
     "hold_state",
@@ -47,15 +47,8 @@ DECLINED = frozenset(
 DECLINED_PARAMS = frozenset({"amount", "amount_to_capture", "customer", "payment_method"})
 AGAIN = frozenset({"idempotency_key_in_use", "lock_timeout", "rate_limit"})
 STRIPE_GAVE_UP = frozenset({"automatic", "expired"})
-
-
-class OurError(Exception):
-    """What an error of Stripe's comes to."""
-
-    def __init__(self, outcome: Outcome, reason: str) -> None:
-        super().__init__(reason)
-        self.outcome = outcome
-        self.reason = reason
+Told = tuple[Outcome, str]
+"""What an answer says: its outcome, and why."""
 
 
 class IntentLike(Protocol):
@@ -112,27 +105,27 @@ def hold_state(intent: IntentLike) -> str:
     }.get(intent.status, "refused")
 
 
-def ours(error: stripe.StripeError) -> OurError:
+def ours(error: stripe.StripeError) -> Told:
     """What an error comes to. Raises GatewayTimeoutError where asking again may help, and
     GatewaySetupError where the hub itself is refused: neither is an answer."""
     status = error.http_status or 0
     code = _code(error)
     if isinstance(error, stripe.CardError):
-        return OurError("declined", _card_reason(error, code))
+        return "declined", _card_reason(error, code)
     if isinstance(error, stripe.IdempotencyError):
-        return OurError("conflict", "same key, other content")
+        return "conflict", "same key, other content"
     if isinstance(error, stripe.APIConnectionError):
         raise GatewayTimeoutError("Stripe gave no answer; ask again under the same key") from error
     if code in AGAIN or isinstance(error, stripe.RateLimitError) or status >= 500:
         raise GatewayTimeoutError(f"Stripe is busy ({code or status}); ask again") from error
     if status == 409:
-        return OurError("conflict", f"Stripe is at odds with the request: {code}")
+        return "conflict", f"Stripe is at odds with the request: {code}"
     if code in EXPIRED:
-        return OurError("expired", "the hold ran out")
+        return "expired", "the hold ran out"
     if isinstance(error, stripe.InvalidRequestError) and (
         code in DECLINED or (error.param or "") in DECLINED_PARAMS
     ):
-        return OurError("declined", f"refused: {code or error.param}")
+        return "declined", f"refused: {code or error.param}"
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
         raise GatewaySetupError(
             "expected a secret key that Stripe accepts for this call, it refused ours; check "
