@@ -41,7 +41,7 @@ def payer_for(state: HubState, payer: str | None, wallet_sha256: str | None) -> 
     """Who pays a visit that is about to be opened: a wallet pays only if its secret was given."""
     purses = state.wallets.purses
     if wallet_sha256 is not None:
-        purse = _purse(state, wallet_sha256)
+        purse = purses.of_secret(wallet_sha256)
         if payer not in (None, purse.payer):
             raise RejectedError("expected the wallet's own name as payer, or none")
         return purse.payer
@@ -66,7 +66,7 @@ def open_wallet(state: HubState, command: OpenWallet) -> Reply:
 
 def set_order(state: HubState, command: SetOrder) -> Reply:
     """The sources that pay, in their order."""
-    purse = _purse(state, command.wallet_sha256)
+    purse = state.wallets.purses.of_secret(command.wallet_sha256)
     known = {"card", "stored", *(f"gift:{card_id}" for card_id in purse.cards)}
     order = list(command.order)
     strange = [name for name in order if name not in known]
@@ -82,18 +82,14 @@ def set_order(state: HubState, command: SetOrder) -> Reply:
 
 def top_up(state: HubState, command: TopUp) -> Reply:
     """Asks the card; the balance has the money when the gateway has captured it."""
-    purse = _purse(state, command.wallet_sha256)
+    purse = state.wallets.purses.of_secret(command.wallet_sha256)
     name, content = f"topup/{command.topup_id}", str(command.amount_minor)
     if _repeated(purse, name, content):
         return Reply(payer=purse.payer, repeated=True)
     most_minor = state.store.wallet.balance_minor_max
     account = f"stored:{purse.payer}"
     ledger = state.wallets.ledger
-    coming_minor = sum(
-        payment.amount_minor
-        for payment in state.wallets.purses.payments.values()
-        if payment.payer == purse.payer and payment.purpose == "topup"
-    )
+    coming_minor = state.wallets.purses.coming_minor(purse.payer)
     if coming_minor + command.amount_minor - ledger.posted(account) > most_minor:
         raise RejectedError(
             f"expected a balance of at most {amount_text(most_minor, state.store.currency)}"
@@ -157,7 +153,7 @@ def block_gift_card(state: HubState, command: BlockGiftCard) -> Reply:
 
 def claim_gift_card(state: HubState, command: ClaimGiftCard) -> Reply:
     """The card is the wallet's from now on, and the first of its sources."""
-    purse = _purse(state, command.wallet_sha256)
+    purse = state.wallets.purses.of_secret(command.wallet_sha256)
     card = _card(state, command.code_sha256)
     if card.payer == purse.payer and card.card_id in purse.cards:
         return Reply(payer=purse.payer, repeated=True)
@@ -175,7 +171,7 @@ def claim_gift_card(state: HubState, command: ClaimGiftCard) -> Reply:
 
 def redeem_gift_card(state: HubState, command: RedeemGiftCard) -> Reply:
     """All that is left on the card becomes stored balance, once."""
-    purse = _purse(state, command.wallet_sha256)
+    purse = state.wallets.purses.of_secret(command.wallet_sha256)
     card = _card(state, command.code_sha256)
     if card.redeemed and card.payer == purse.payer:
         return Reply(payer=purse.payer, repeated=True)
@@ -220,13 +216,6 @@ def use_gift_card(state: HubState, command: UseGiftCard) -> Reply:
     left_minor = state.wallets.ledger.spendable(card.account)
     state.event("gift.used", visit.visit_id, card_id=card.card_id)
     return Reply(visit_id=visit.visit_id, amount_minor=left_minor)
-
-
-def _purse(state: HubState, wallet_sha256: str) -> Purse:
-    payer = state.wallets.purses.by_secret.get(wallet_sha256)
-    if payer is None:
-        raise UnknownWalletError("expected the secret of a wallet, got one that is unknown")
-    return state.wallets.purses.all[payer]
 
 
 def _card(state: HubState, code_sha256: str) -> GiftCard:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from hub.errors import UnknownWalletError
+
 __all__ = [
     "IDS_KEPT",
     "MOVEMENTS_KEPT",
@@ -135,6 +137,21 @@ class Purses:
         """A new wallet."""
         self.all[purse.payer] = purse
         self.by_secret[purse.secret_sha256] = purse.payer
+
+    def of_secret(self, secret_sha256: str) -> Purse:
+        """The wallet whose secret this is; UnknownWalletError for any other."""
+        payer = self.by_secret.get(secret_sha256)
+        if payer is None:
+            raise UnknownWalletError("expected the secret of a wallet, got one that is unknown")
+        return self.all[payer]
+
+    def coming_minor(self, payer: str) -> int:
+        """What is on its way onto a stored balance."""
+        return sum(
+            payment.amount_minor
+            for payment in self.payments.values()
+            if payment.payer == payer and payment.purpose == "topup"
+        )
 
     def issue(self, card: GiftCard) -> None:
         """A new card."""

@@ -17,10 +17,7 @@ __all__ = ["card_view", "money_view", "payer_view", "wallet_view"]
 
 def wallet_view(state: HubState, secret_sha256: str) -> dict[str, Any]:
     """A wallet as its owner sees it; UnknownWalletError for any other secret."""
-    payer = state.wallets.purses.by_secret.get(secret_sha256)
-    if payer is None:
-        raise UnknownWalletError("expected the secret of a wallet, got one that is unknown")
-    return _purse_view(state, state.wallets.purses.all[payer])
+    return _purse_view(state, state.wallets.purses.of_secret(secret_sha256))
 
 
 def payer_view(state: HubState, payer: str) -> dict[str, Any]:
@@ -28,7 +25,7 @@ def payer_view(state: HubState, payer: str) -> dict[str, Any]:
     purse = state.wallets.purses.all.get(payer)
     if purse is not None:
         return {**_purse_view(state, purse), "wallet": True}
-    known = payer in {visit.payer for visit in state.visits.values()}
+    known = any(visit.payer == payer for visit in state.visits.values())
     owed_minor = state.wallets.ledger.posted(f"debt:{payer}")
     if not known and not owed_minor:
         raise UnknownWalletError(f"expected a payer the hub knows, got {payer}")
@@ -87,7 +84,6 @@ def money_view(state: HubState, visit: Visit, account: Account | None) -> dict[s
 def _purse_view(state: HubState, purse: Purse) -> dict[str, Any]:
     purses, ledger = state.wallets.purses, state.wallets.ledger
     account = f"stored:{purse.payer}"
-    payments = [p for p in purses.payments.values() if p.payer == purse.payer]
     free_minor = ledger.spendable(account)
     return {
         "payer": purse.payer,
@@ -96,7 +92,7 @@ def _purse_view(state: HubState, purse: Purse) -> dict[str, Any]:
         "balance_minor": -ledger.posted(account),
         "free_minor": free_minor,
         "held_minor": -ledger.posted(account) - free_minor,
-        "coming_minor": sum(p.amount_minor for p in payments if p.purpose == "topup"),
+        "coming_minor": purses.coming_minor(purse.payer),
         "balance_minor_max": state.store.wallet.balance_minor_max,
         "hold_minor": state.store.wallet.hold_minor,
         "debt_block_minor": state.store.wallet.debt_block_minor,
