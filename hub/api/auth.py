@@ -25,7 +25,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from hub.accounts.audit import Entry, network_of
 from hub.accounts.errors import SignInError
@@ -34,7 +34,17 @@ from hub.accounts.model import Principal, Role, Scope
 from hub.accounts.service import KEY_PREFIX, SHARED, Accounts, Issued, csrf_of
 from hub.settings import HubSettings
 
-__all__ = ["COOKIE", "Limiter", "Needs", "StaffAuth", "check_origin", "client_of", "note", "signed"]
+__all__ = [
+    "COOKIE",
+    "Limiter",
+    "Needs",
+    "StaffAuth",
+    "check_origin",
+    "client_of",
+    "has_token",
+    "note",
+    "signed",
+]
 
 COOKIE = "sortie_staff"
 T = TypeVar("T", bound=BaseModel)
@@ -61,6 +71,11 @@ class Limiter:
         self._recent(client).append(self._now())
         while len(self._tries) > CLIENTS_MAX:
             self._tries.popitem(last=False)
+
+    def check(self, request: Request, words: str) -> None:
+        """HTTPException 429 with these words if whoever asks has used the tries up."""
+        if self.spent(client_of(request)):
+            raise HTTPException(429, words)
 
     def _recent(self, client: str) -> deque[float]:
         tries = self._tries.setdefault(client, deque(maxlen=self._most))
@@ -212,9 +227,8 @@ class StaffAuth:
         return lambda: self.accounts.still(who, self._now())
 
     def _who(self, request: Request) -> tuple[Principal, bool]:
-        kind, _, value = request.headers.get("authorization", "").partition(" ")
-        value = value.strip()
-        if kind.lower() == "bearer" and value:
+        value = _bearer_of(request).strip()
+        if value:
             return self._of_bearer(request, value), False
         if not self.needed:
             return Principal("local", "local", "admin"), False
@@ -304,6 +318,18 @@ def check_origin(request: Request) -> None:
 def client_of(request: Request) -> str:
     """The address a request comes from; what is kept of it is its network only."""
     return request.client.host if request.client is not None else "unknown"
+
+
+def has_token(request: Request, expected: SecretStr) -> bool:
+    """Whether a request has this very token as its bearer: of a node, of a display."""
+    given = _bearer_of(request)
+    return secrets.compare_digest(given.encode(), expected.get_secret_value().encode())
+
+
+def _bearer_of(request: Request) -> str:
+    """What stands after "Bearer"; empty without one."""
+    kind, _, value = request.headers.get("authorization", "").partition(" ")
+    return value if kind.lower() == "bearer" else ""
 
 
 def _check_csrf(request: Request) -> None:

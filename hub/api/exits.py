@@ -7,7 +7,6 @@ only. Signs say what one shopper owes beside a neutral mark; they name nobody.
 
 from __future__ import annotations
 
-import secrets
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path, Request, Response
@@ -15,7 +14,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 
 from contracts.signs import GateSigns
 from hub.api.aftercare import Aftercare
-from hub.api.auth import StaffAuth
+from hub.api.auth import StaffAuth, has_token
 from hub.api.streams import Streams
 from hub.exits.signs import gate_signs
 from hub.pages import EXIT_FILES, POLICY
@@ -36,9 +35,7 @@ def exit_routes(aftercare: Aftercare, streams: Streams, auth: StaffAuth) -> APIR
             if auth.needed:
                 raise HTTPException(403, f"gate {gate} has no display; set its token")
             return
-        kind, _, value = request.headers.get("authorization", "").partition(" ")
-        given = value if kind.lower() == "bearer" else ""
-        if not secrets.compare_digest(given.encode(), expected.get_secret_value().encode()):
+        if not has_token(request, expected):
             raise HTTPException(403, f"expected the token of the display at {gate}")
 
     def signs(gate: str) -> GateSigns:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from hub.api.auth import Limiter, StaffAuth, check_origin
+from hub.api.auth import Limiter, StaffAuth, check_origin, client_of
 from hub.driver import Driver
 from hub.errors import GatewaySetupError, GatewayTimeoutError, RejectedError
 from hub.settings import HubSettings
@@ -83,10 +83,8 @@ def gateway_routes(
         check_origin(request)
         if desk is None:
             raise HTTPException(404, "expected a hub whose gateway saves cards")
-        client = request.client.host if request.client is not None else "unknown"
-        if limiter.spent(client):
-            raise HTTPException(429, "too many pages for cards from here; wait a minute")
-        limiter.count(client)
+        limiter.check(request, "too many pages for cards from here; wait a minute")
+        limiter.count(client_of(request))
         payer = driver.payer_of(token)
         if not payer.startswith(OWN_NAMES):
             raise HTTPException(

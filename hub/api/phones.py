@@ -14,7 +14,7 @@ from fastapi import APIRouter, HTTPException, Path, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from hub.api.auth import Limiter, check_origin
+from hub.api.auth import Limiter, check_origin, client_of
 from hub.api.streams import EventStream, Streams
 from hub.commands import GrowGroup, OpenVisit, RenewCode
 from hub.driver import Driver
@@ -75,11 +75,9 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
     def open_visit(request: Request, wish: NewVisit | None = None) -> VisitOpened:
         """A new shopper session with an entry code."""
         check_origin(request)
-        client = request.client.host if request.client is not None else "unknown"
-        if limiter.spent(client):
-            raise HTTPException(429, "too many visits from here; wait a minute")
+        limiter.check(request, "too many visits from here; wait a minute")
         _check_payer(wish)
-        limiter.count(client)
+        limiter.count(client_of(request))
         token = secrets.token_urlsafe(24)
         wanted = wish or NewVisit()
         driver.command(

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from hub.api.aftercare import Aftercare, Token, VisitId
-from hub.api.auth import StaffAuth, check_origin
+from hub.api.auth import StaffAuth, check_origin, client_of
 from hub.receipts import outbox
 from hub.receipts.document import Receipt, as_json
 from hub.receipts.page import receipt_html
@@ -99,10 +99,8 @@ def _mail_routes(router: APIRouter, aftercare: Aftercare) -> None:
         check_origin(request)
         if aftercare.errands.sender is None:
             raise HTTPException(409, "this store sends no e-mail; save the receipt as PDF")
-        client = request.client.host if request.client is not None else "unknown"
-        if aftercare.mails.spent(client):
-            raise HTTPException(429, "too many mails from here; wait a minute")
-        aftercare.mails.count(client)
+        aftercare.mails.check(request, "too many mails from here; wait a minute")
+        aftercare.mails.count(client_of(request))
         visit, _account = driver.visit_by_token(token)
         aftercare.errands.receipt(visit.visit_id)
         # A phone's own key is good within its visit only.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from hub.api.auth import StaffAuth
+from hub.api.auth import StaffAuth, has_token
 from hub.driver import Driver
 from hub.settings import HubSettings
 
@@ -101,9 +100,5 @@ def tile_routes(
 def check_node(request: Request, device: str, settings: HubSettings) -> None:
     """403 for whoever does not have the token of this node."""
     expected = settings.node_tokens.get(device)
-    kind, _, value = request.headers.get("authorization", "").partition(" ")
-    given = value if kind.lower() == "bearer" else ""
-    if expected is None or not secrets.compare_digest(
-        given.encode(), expected.get_secret_value().encode()
-    ):
+    if expected is None or not has_token(request, expected):
         raise HTTPException(403, f"expected the bearer token of {device}")

@@ -12,13 +12,13 @@ import secrets
 import time
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.money import AMOUNT_MINOR_MAX
 from hub import commands as c
-from hub.api.auth import Limiter, StaffAuth, check_origin
+from hub.api.auth import Limiter, StaffAuth, check_origin, client_of
 from hub.api.idempotent import Keyed
 from hub.api.streams import Streams
 from hub.driver import Driver
@@ -155,8 +155,8 @@ def _owner_routes(router: APIRouter, driver: Driver, streams: Streams) -> None:
     def open_wallet(request: Request) -> WalletOpened:
         """A new wallet; its token is given this once."""
         check_origin(request)
-        _limit(limiter, request, "too many wallets from here; wait a minute")
-        limiter.count(_client(request))
+        limiter.check(request, "too many wallets from here; wait a minute")
+        limiter.count(client_of(request))
         token = secrets.token_urlsafe(32)
         reply = driver.command(c.OpenWallet(wallet_sha256=wallet_sha256(token)))
         return WalletOpened(token=token, payer=reply.payer or "")
@@ -209,11 +209,11 @@ def _card_routes(router: APIRouter, driver: Driver, guesses: Limiter) -> None:
     def guarded(request: Request, command: c.Command) -> c.Reply:
         """Does a command that names a code; wrong codes are counted."""
         check_origin(request)
-        _limit(guesses, request, "too many wrong codes; wait a minute")
+        guesses.check(request, "too many wrong codes; wait a minute")
         try:
             return driver.command(command)
         except UnknownWalletError:
-            guesses.count(_client(request))
+            guesses.count(client_of(request))
             raise
 
     @router.post("/wallets/{token}/cards", tags=["wallets"])
@@ -311,12 +311,3 @@ def _staff_routes(router: APIRouter, driver: Driver, auth: StaffAuth, keyed: Key
 
 def _wallet(driver: Driver, token: str) -> dict[str, Any]:
     return driver.read(lambda hub: wallet_view(hub.core.state, wallet_sha256(token)))
-
-
-def _client(request: Request) -> str:
-    return request.client.host if request.client is not None else "unknown"
-
-
-def _limit(limiter: Limiter, request: Request, message: str) -> None:
-    if limiter.spent(_client(request)):
-        raise HTTPException(429, message)
