@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from pathlib import Path as Folder
-from typing import Annotated
+from pathlib import Path
 
-from fastapi import Path, Request
+from fastapi import Request
 
 from hub.api.auth import Limiter
 from hub.driver import Driver
@@ -19,10 +18,8 @@ from hub.receipts.mail import SmtpSender
 from hub.receipts.pdf import ReceiptPrinter
 from hub.settings import HubSettings
 
-__all__ = ["Aftercare", "Token", "VisitId", "actor", "aftercare_of"]
+__all__ = ["Aftercare", "actor", "aftercare_of"]
 
-Token = Annotated[str, Path(min_length=20, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
-VisitId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$")]
 MAILS_PER_MINUTE_MAX = 20
 
 
@@ -66,7 +63,7 @@ def actor(request: Request) -> str:
     return str(getattr(request.state, "actor", "staff"))
 
 
-def _beside(database_url: str) -> Folder:
+def _beside(database_url: str) -> Path:
     path = database_url.removeprefix("sqlite:///")
     beside = path != database_url and ":memory:" not in path
-    return (Folder(path).parent if beside else Folder()) / "evidence"
+    return (Path(path).parent if beside else Path()) / "evidence"

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
-from hub.api.aftercare import Aftercare, Token, actor
+from hub.api.aftercare import Aftercare, actor
 from hub.api.auth import StaffAuth, check_origin
 from hub.api.evidence import disputed_reaches, shown
+from hub.api.reading import Token
 from hub.command import Reply
 from hub.disputes.commands import DecideDispute, OpenDispute
 from hub.disputes.words import WORDS_MAX, keep_words, words_of

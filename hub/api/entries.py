@@ -10,11 +10,12 @@ import hashlib
 import secrets
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.ids import DeviceId, GateId, TrackId
 from hub.api.auth import StaffAuth, check_origin, signed
+from hub.api.reading import VISIT_PATTERN, VisitId
 from hub.api.tiles import check_node
 from hub.commands import Reply
 from hub.driver import Driver
@@ -37,8 +38,6 @@ __all__ = ["entry_routes"]
 Who = Literal["shopper", "staff"]
 StaffName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}$")]
 Reason = Annotated[str, Field(min_length=1, max_length=200)]
-VISIT = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$"
-VisitName = Annotated[str, Path(pattern=VISIT)]
 
 
 class _Body(BaseModel):
@@ -79,7 +78,7 @@ class BodyVisit(_Body):
 class Assigned(_Body):
     """Whose a body is."""
 
-    visit_id: Annotated[str, Field(pattern=VISIT)]
+    visit_id: Annotated[str, Field(pattern=VISIT_PATTERN)]
     by: StaffName = "staff"
 
 
@@ -167,7 +166,7 @@ def _body_routes(staff: APIRouter, driver: Driver) -> None:
         return driver.command(AssignTrack(**signed(request, body).model_dump(), track_id=track_id))
 
     @staff.post("/visits/{visit_id}/end")
-    def end(request: Request, visit_id: VisitName, body: Ended) -> Reply:
+    def end(request: Request, visit_id: VisitId, body: Ended) -> Reply:
         """Everybody of a visit has left, by a way that no gate sees."""
         return driver.command(EndVisit(**signed(request, body).model_dump(), visit_id=visit_id))
 
@@ -176,12 +175,12 @@ def _desk_routes(staff: APIRouter, driver: Driver, auth: StaffAuth) -> None:
     badges = Depends(auth.needs("manager"))
 
     @staff.post("/visits/{visit_id}/payments")
-    def pay(request: Request, visit_id: VisitName, body: Payment) -> Reply:
+    def pay(request: Request, visit_id: VisitId, body: Payment) -> Reply:
         """What a visit owes, or a part of it, was paid at the desk."""
         return driver.command(SettleAtDesk(**signed(request, body).model_dump(), visit_id=visit_id))
 
     @staff.get("/visits/{visit_id}/claim")
-    def claim(visit_id: VisitName, response: Response) -> dict[str, Any]:
+    def claim(visit_id: VisitId, response: Response) -> dict[str, Any]:
         """How an entry stands, and the claim of a visit without a phone."""
         response.headers["Cache-Control"] = "no-store"
         return driver.read(lambda hub: claim_view(hub, visit_id))

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from hub.api.aftercare import Aftercare, Token
+from hub.api.aftercare import Aftercare
 from hub.api.auth import StaffAuth
+from hub.api.reading import Token, body_of
 from hub.api.tiles import check_node
 from hub.evidence.desk import EVIDENCE_BYTES_MAX
 from hub.visits.model import Visit
@@ -31,12 +32,8 @@ def evidence_routes(aftercare: Aftercare, auth: StaffAuth) -> APIRouter:
         """A node sends a piece that was asked for; it must be what the event announced."""
         check_node(request, device, aftercare.settings)
         await run_in_threadpool(desk.wanted, driver.hub, device, evidence)
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > EVIDENCE_BYTES_MAX:
-                raise HTTPException(413, f"expected at most {EVIDENCE_BYTES_MAX} bytes")
-        await run_in_threadpool(desk.take, driver.hub, device, evidence, bytes(body))
+        body = await body_of(request, EVIDENCE_BYTES_MAX)
+        await run_in_threadpool(desk.take, driver.hub, device, evidence, body)
 
     @router.put("/nodes/{device}/evidence/{evidence}/gone", status_code=204)
     def gone(request: Request, device: Name, evidence: EvidenceId) -> None:

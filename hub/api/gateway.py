@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from hub.api.auth import Limiter, StaffAuth, check_origin, client_of
+from hub.api.reading import Token, body_of
 from hub.driver import Driver
 from hub.errors import GatewaySetupError, GatewayTimeoutError, RejectedError
 from hub.settings import HubSettings
@@ -23,7 +24,6 @@ CARDS_PER_MINUTE_MAX = 20
 """Pages for saving a card that one address may open in a minute."""
 OWN_NAMES = ("guest-", "w-")
 """Payers that the hub names; a phone cannot claim to be one."""
-Token = Annotated[str, Path(min_length=20, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
 Payer = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$")]
 
 
@@ -54,14 +54,10 @@ def gateway_routes(
         """Stripe tells something. 400 if it is not Stripe's; 503: tell it again later."""
         if desk is None:
             raise HTTPException(404, "expected a hub whose gateway is Stripe")
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > WEBHOOK_BYTES_MAX:
-                raise HTTPException(413, f"expected at most {WEBHOOK_BYTES_MAX} bytes")
+        body = await body_of(request, WEBHOOK_BYTES_MAX)
         signature = request.headers.get("stripe-signature")
         try:
-            known = await run_in_threadpool(_heard, bytes(body), signature)
+            known = await run_in_threadpool(_heard, body, signature)
         except RejectedError as error:
             driver.hub.live.count("webhooks_refused")
             raise HTTPException(400, str(error)) from error

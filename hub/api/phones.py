@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import segno
-from fastapi import APIRouter, HTTPException, Path, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from hub.api.auth import Limiter, check_origin, client_of
+from hub.api.reading import Token
 from hub.api.streams import EventStream, Streams
 from hub.commands import GrowGroup, OpenVisit, RenewCode
 from hub.driver import Driver
@@ -26,7 +27,6 @@ VISITS_PER_MINUTE_MAX = 240
 _SVG: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/svg+xml": {"schema": {"type": "string"}}}}
 }
-Token = Annotated[str, Path(min_length=20, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
 
 
 class NewVisit(BaseModel):

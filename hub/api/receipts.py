@@ -9,8 +9,9 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from hub.api.aftercare import Aftercare, Token, VisitId
+from hub.api.aftercare import Aftercare
 from hub.api.auth import StaffAuth, check_origin, client_of
+from hub.api.reading import Token, VisitId
 from hub.receipts import outbox
 from hub.receipts.document import Receipt, as_json
 from hub.receipts.page import receipt_html

@@ -16,6 +16,7 @@ from sqlalchemy import Select, select
 
 from hub.api.auth import StaffAuth
 from hub.api.paging import Cursor, Limit, Page, after, page_of, read_cursor
+from hub.api.reading import VisitId
 from hub.driver import Driver
 from hub.errors import UnknownVisitError
 from hub.events import newest
@@ -24,7 +25,6 @@ from hub.store import tables as t
 
 __all__ = ["resource_routes"]
 
-VisitId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$")]
 Gtin = Annotated[str, Path(pattern=r"^[0-9]{8,14}$")]
 Row = dict[str, Any]
 

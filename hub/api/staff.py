@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -12,6 +12,7 @@ from contracts.ids import DeviceId
 from hub.accounts.model import Principal
 from hub.api.auth import StaffAuth, check_origin, note
 from hub.api.idempotent import Keyed, command_key
+from hub.api.reading import VisitId
 from hub.api.streams import EventStream, Streams
 from hub.commands import ChangePrice, ChangeVat, RefundVisit, Reply, Restock, TrustDevice
 from hub.driver import Driver
@@ -22,8 +23,6 @@ from hub.views import layout_view, mirror_view
 from hub.visits.model import Visit
 
 __all__ = ["staff_routes"]
-
-VisitId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$")]
 
 
 class Login(BaseModel):

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub.api.auth import StaffAuth, has_token
+from hub.api.reading import body_of
 from hub.driver import Driver
 from hub.settings import HubSettings
 
@@ -85,14 +86,10 @@ def tile_routes(
         check_node(request, device, settings)
         if not driver.serves(device, camera):
             raise HTTPException(403, f"expected a camera of {device}, got {camera}")
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > TILE_BYTES_MAX:
-                raise HTTPException(413, f"expected at most {TILE_BYTES_MAX} bytes")
+        body = await body_of(request, TILE_BYTES_MAX)
         if not body.startswith(b"\xff\xd8\xff"):
             raise HTTPException(415, "expected a JPEG picture")
-        tiles.put(camera, bytes(body))
+        tiles.put(camera, body)
 
     return router
 

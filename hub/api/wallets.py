@@ -20,6 +20,7 @@ from contracts.money import AMOUNT_MINOR_MAX
 from hub import commands as c
 from hub.api.auth import Limiter, StaffAuth, check_origin, client_of
 from hub.api.idempotent import Keyed
+from hub.api.reading import Token
 from hub.api.streams import Streams
 from hub.driver import Driver
 from hub.errors import UnknownWalletError
@@ -33,7 +34,6 @@ TIME_S_MAX = 4e9
 CARDS_SHOWN = 500
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """Nothing that can be taken for something else: a code may be read from paper."""
-Token = Annotated[str, Path(min_length=20, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
 Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$")]
 Amount = Annotated[int, Field(gt=0, le=AMOUNT_MINOR_MAX)]
