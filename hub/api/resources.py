@@ -152,10 +152,7 @@ class _Reader:
         self._driver = driver
 
     def __call__(self, statement: Select[Any]) -> list[Row]:
-        store = self._driver.hub.store
-        if store.memory:
-            return self._driver.read(lambda hub: hub.store.select(statement))
-        return store.select(statement)
+        return self._driver.stored(lambda store: store.select(statement))
 
     def page(
         self,

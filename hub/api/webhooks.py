@@ -108,10 +108,7 @@ def make_sender(driver: Driver, store: WebhookStore, settings: HubSettings) -> S
 
     def events(after: int, most: int) -> list[dict[str, Any]]:
         asked = select(t.events).where(t.events.c.number > after).order_by(t.events.c.number)
-        limited = asked.limit(most)
-        if driver.hub.store.memory:
-            return driver.read(lambda hub: hub.store.select(limited))
-        return driver.hub.store.select(limited)
+        return driver.stored(lambda store: store.select(asked.limit(most)))
 
     return Sender(
         store,
