@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hub.accounts.audit import Entry, append
 from hub.accounts.idempotency import Claim, Kept, finish, release
 from hub.accounts.store import AccountStore
+from hub.api.auth import Limiter
 from hub.api.problems import problem
 from hub.effects import us
 from hub.errors import HubError
@@ -116,7 +117,7 @@ class Recorded:
         self._store = store
         self._now = now
         self._count = count
-        self._refusals: dict[str, list[float]] = {}
+        self._refusals = Limiter(REFUSALS_MAX, REFUSALS_WINDOW_S, now)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -167,13 +168,9 @@ class Recorded:
 
     def _has_room(self, origin: str) -> bool:
         """Whether a refusal is still written: whoever knocks all day must not fill the disk."""
-        now_s = self._now()
-        recent = [at for at in self._refusals.get(origin, []) if at > now_s - REFUSALS_WINDOW_S]
-        if len(recent) >= REFUSALS_MAX:
+        if self._refusals.spent(origin):
             return False
-        if len(self._refusals) > 10_000:
-            self._refusals.clear()
-        self._refusals[origin] = [*recent, now_s]
+        self._refusals.count(origin)
         return True
 
     async def _keep(self, claim: object, start: Message, body: bytes) -> None:
