@@ -7,16 +7,13 @@ network are touched outside of the hub's lock.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 import structlog
 
 from hub.catalog.notices import offer_name
 from hub.disputes.words import sweep_words
 from hub.driver import Driver
-from hub.errors import HubError
 from hub.evidence.desk import EvidenceDesk, reaches_wanted
 from hub.receipts import outbox
 from hub.receipts.document import Receipt, receipt_of
@@ -46,8 +43,6 @@ class Errands:
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _swept_s: float = float("-inf")
-    _seen: int = -1
-    _again_s: float = float("-inf")
 
     def start(self) -> None:
         """Starts the thread."""
@@ -79,12 +74,10 @@ class Errands:
 
     def _ask_for_evidence(self) -> None:
         bus = self.driver.bus
-        now_s = self.driver.now()
-        if bus is None or (self.driver.version == self._seen and now_s < self._again_s):
+        if bus is None:
             return
-        self._seen, self._again_s = self.driver.version, now_s + POLL_S
         wanted = self.driver.read(lambda hub: reaches_wanted(hub.core.state))
-        out = self.desk.due(self.driver.hub, wanted, now_s) if wanted else []
+        out = self.desk.due(self.driver.hub, wanted, self.driver.now()) if wanted else []
         if out:
             bus.publish(out)
             self._count("evidence_asked", len(out))
@@ -98,19 +91,21 @@ class Errands:
         for letter in letters:
             if self._stopping.is_set():
                 return
-            receipt = self.receipt(letter.visit_id)
-            pdf = self.printer.render(receipt)
-            message = letter_of(letter, receipt, pdf, sender=sender.sender, now_s=now_s)
-            sent = sender.send(message)
-            self._count(f"mails_{sent.outcome}")
-            if sent.outcome == "later":
-                structlog.get_logger("hub").warning("mail.not_sent", reason=sent.reason)
-                self._write(partial(_try_later, letter, now_s))
-            else:
-                self._write(partial(_settle, letter, sent.outcome, now_s))
+            self._send(sender, letter, now_s)
 
-    def _write(self, change: Callable[[Hub], None]) -> None:
-        self.driver.read(change)
+    def _send(self, sender: SmtpSender, letter: outbox.Letter, now_s: float) -> None:
+        receipt = self.receipt(letter.visit_id)
+        pdf = self.printer.render(receipt)
+        message = letter_of(letter, receipt, pdf, sender=sender.sender, now_s=now_s)
+        sent = sender.send(message)
+        self._count(f"mails_{sent.outcome}")
+        if sent.outcome == "later":
+            structlog.get_logger("hub").warning("mail.not_sent", reason=sent.reason)
+            self.driver.read(lambda hub: outbox.try_later(hub.store, letter, now_s))
+        else:
+            self.driver.read(
+                lambda hub: outbox.settle(hub.store, letter.mail_id, sent.outcome, now_s)
+            )
 
     def _count(self, name: str, by: int = 1) -> None:
         self.counts[name] = self.counts.get(name, 0) + by
@@ -121,19 +116,9 @@ class Errands:
         while not self._stopping.wait(POLL_S):
             try:
                 self.step()
-            except HubError as error:
+            except Exception as error:  # noqa: BLE001 - the edge of a thread
                 # The database may be away; what was not done is tried again.
                 log.error("errands.failed", error=type(error).__name__)
-            except Exception as error:  # noqa: BLE001 - the edge of a thread
-                log.error("errands.failed", error=type(error).__name__)
-
-
-def _try_later(letter: outbox.Letter, now_s: float, hub: Hub) -> None:
-    outbox.try_later(hub.store, letter, now_s)
-
-
-def _settle(letter: outbox.Letter, outcome: str, now_s: float, hub: Hub) -> None:
-    outbox.settle(hub.store, letter.mail_id, outcome, now_s)
 
 
 def _receipt(hub: Hub, visit: Visit, account: Account | None) -> Receipt:
