@@ -13,6 +13,7 @@ from hub.api.auth import StaffAuth
 from hub.api.evidence import shown
 from hub.command import Reply
 from hub.effects import us
+from hub.evidence.training import TrainingFolder
 from hub.review.commands import DecideReview, Minor, SetAftercare
 from hub.review.policy import policy_of
 from hub.review.service import review_list
@@ -52,16 +53,18 @@ def review_routes(aftercare: Aftercare, auth: StaffAuth) -> APIRouter:
         return {
             "now_s": driver.now(),
             "visits": rows,
-            "policy": {name: getattr(policy, name) for name in policy.__slots__},
+            "policy": asdict(policy),
         }
 
     @router.post("/reviews/decide", dependencies=[Depends(auth.needs("clerk"))])
     def decide(request: Request, body: DecideReview) -> Reply:
         """Confirms an explanation that vision named, or that nothing was taken."""
-        line = _line(aftercare, body)
+        training = aftercare.training
+        # What a line was before its decision is asked for as training truth only.
+        line = None if training is None else _line(aftercare, body)
         reply = driver.command(body.model_copy(update={"by": actor(request)}))
-        if not reply.repeated and line is not None:
-            _keep_truth(aftercare, body, line)
+        if not reply.repeated and training is not None and line is not None:
+            _keep_truth(aftercare, training, body, line)
         return reply
 
     @router.post("/aftercare", dependencies=[Depends(auth.needs("manager"))])
@@ -88,14 +91,14 @@ def _line(aftercare: Aftercare, body: DecideReview) -> dict[str, Any] | None:
     return None
 
 
-def _keep_truth(aftercare: Aftercare, body: DecideReview, line: dict[str, Any]) -> None:
-    """Training truth, only where the setting says so."""
-    if aftercare.training is None:
-        return
+def _keep_truth(
+    aftercare: Aftercare, training: TrainingFolder, body: DecideReview, line: dict[str, Any]
+) -> None:
+    """Training truth, where the setting says so."""
     pictures = []
     for row in shown(aftercare, [body.reach_id]):
         found = aftercare.desk.read(row["sha256"])
         if found is not None:
             pictures.append((row["sha256"], found[1], found[0]))
     choice = None if body.choice is None else body.choice.model_dump()
-    aftercare.training.keep(line, choice, pictures, decided_us=us(aftercare.driver.now()))
+    training.keep(line, choice, pictures, decided_us=us(aftercare.driver.now()))
