@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -19,6 +20,7 @@ from hub.disputes.words import WORDS_MAX, keep_words, words_of
 from hub.review.policy import policy_of
 from hub.service import Hub
 from hub.store import tables as t
+from hub.store.service import Store
 from hub.views import shown_dispute
 from hub.visits.status import status
 
@@ -92,6 +94,7 @@ def dispute_routes(aftercare: Aftercare, auth: StaffAuth) -> APIRouter:
         """Open disputes, the oldest first, the last closed ones, and what is refunded at once."""
         response.headers["Cache-Control"] = "no-store"
         rows = driver.read(_queue)
+        driver.stored(lambda store: _tell_more(store, rows))
         reaches = [reach for row in rows for reach in row["reaches"]]
         pictures = shown(aftercare, reaches)
         for row in rows:
@@ -99,7 +102,7 @@ def dispute_routes(aftercare: Aftercare, auth: StaffAuth) -> APIRouter:
         policy = driver.read(lambda hub: policy_of(hub.core.state))
         return {
             "disputes": rows,
-            "policy": {name: getattr(policy, name) for name in policy.__slots__},
+            "policy": asdict(policy),
         }
 
     @router.post("/staff/disputes/decide", dependencies=[Depends(auth.needs("clerk"))])
@@ -131,23 +134,22 @@ def _queue(hub: Hub) -> list[dict[str, Any]]:
             (still_open if record["state"] == "open" else closed).append(row)
     closed = sorted(closed, key=lambda row: row["decided_us"])[-CLOSED_SHOWN:]
     rows = [*sorted(still_open, key=lambda row: row["opened_us"]), *reversed(closed)]
-    rows = rows[:SHOWN_MAX]
-    words = words_of(hub.store, [row["dispute_id"] for row in rows])
-    decisions = _decisions(hub, list({row["visit_id"] for row in rows}))
-    return [
-        {
-            **row,
-            "words": words.get(row["dispute_id"], ""),
-            "decisions": [one for reach in row["reaches"] for one in decisions.get(reach, ())],
-        }
-        for row in rows
-    ]
+    return rows[:SHOWN_MAX]
 
 
-def _decisions(hub: Hub, visit_ids: list[str]) -> dict[str, list[dict[str, Any]]]:
+def _tell_more(store: Store, rows: list[dict[str, Any]]) -> None:
+    """Adds what the database has of the rows: the shopper's words and what vision said."""
+    words = words_of(store, [row["dispute_id"] for row in rows])
+    decisions = _decisions(store, list({row["visit_id"] for row in rows}))
+    for row in rows:
+        row["words"] = words.get(row["dispute_id"], "")
+        row["decisions"] = [one for reach in row["reaches"] for one in decisions.get(reach, ())]
+
+
+def _decisions(store: Store, visit_ids: list[str]) -> dict[str, list[dict[str, Any]]]:
     """What vision said of the reaches of some visits, by reach, from the event log."""
     found: dict[str, list[dict[str, Any]]] = {}
-    rows = hub.store.select(
+    rows = store.select(
         select(t.events)
         .where(t.events.c.visit_id.in_(visit_ids), t.events.c.kind.like("decision.%"))
         .order_by(t.events.c.number)

@@ -72,7 +72,7 @@ def _reading(router: APIRouter, driver: Driver, auth: StaffAuth) -> None:
         recall = driver.read(lambda hub: hub.core.state.catalog.offers.recalls.get(recall_id))
         if recall is None:
             raise HTTPException(404, f"expected a recall of this store, got {recall_id}")
-        return driver.read(lambda hub: recall_buyers(hub.store, recall, most=most))
+        return driver.stored(lambda store: recall_buyers(store, recall, most=most))
 
 
 def _selling(router: APIRouter, driver: Driver, auth: StaffAuth, keyed: Keyed) -> None:
@@ -199,10 +199,11 @@ def _epcis(router: APIRouter, driver: Driver, auth: StaffAuth) -> None:
         The Link header names the next page; the last page has none. A later export goes on from
         the last token it was given.
         """
-        events, following = driver.read(
-            lambda hub: epcis_page(
-                hub.store,
-                hub.core.state.store,
+        layout = driver.read(lambda hub: hub.core.state.store)
+        events, following = driver.stored(
+            lambda store: epcis_page(
+                store,
+                layout,
                 after=int(token),
                 most=per_page,
                 from_s=_seconds(from_time),

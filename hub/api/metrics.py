@@ -18,8 +18,8 @@ from hub.api.auth import StaffAuth
 from hub.api.streams import Streams
 from hub.driver import Driver
 from hub.errors import StoreError
-from hub.service import Hub
 from hub.settings import HubSettings
+from hub.store.service import Store
 
 __all__ = ["metric_routes"]
 
@@ -80,7 +80,7 @@ class _HubCollector(Collector):
             ("transactions_number", "Number of the last transaction", state.wallets.ledger.number),
             ("asks_waiting", "Questions to the gateway without a final answer", len(state.asks)),
             ("batch_age_seconds", "From arrival to commit of the latest batch", driver.oldest_s),
-            ("database_bytes", "Size of the database", driver.read(_size)),
+            ("database_bytes", "Size of the database", driver.stored(_size)),
         ):
             yield GaugeMetricFamily(f"sortie_hub_{name}", text, value=value)
         refused = CounterMetricFamily(
@@ -91,9 +91,9 @@ class _HubCollector(Collector):
         yield refused
 
 
-def _size(hub: Hub) -> float:
+def _size(store: Store) -> float:
     try:
-        return float(hub.store.size_bytes())
+        return float(store.size_bytes())
     except StoreError:
         return float("nan")
 
