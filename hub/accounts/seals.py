@@ -17,12 +17,14 @@ import json
 import os
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hub.errors import SettingsError
+from hub.keyfile import beside
 
 __all__ = ["Seals", "load_seals"]
 
@@ -102,16 +104,6 @@ def _bound(name: str) -> bytes:
 
 def _make(path: Path) -> None:
     """Two hubs that start at once make one file: the later one finds the name taken."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"keys": [secrets.token_hex(KEY_BYTES)]}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(part, path)
-        except FileExistsError:
-            return
-    finally:
-        part.unlink()
+    text = json.dumps({"keys": [secrets.token_hex(KEY_BYTES)]})
+    with beside(path, text.encode()) as part, suppress(FileExistsError):
+        os.link(part, path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 )
 
 from hub.errors import FiscalError
+from hub.keyfile import write_new
 
 __all__ = ["FiscalKey", "load_key", "make_key", "valid_signature"]
 
@@ -39,7 +39,7 @@ def make_key(path: Path) -> FiscalKey:
         serialization.NoEncryption(),
     )
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_new(path, data)
     except FileExistsError as error:
         raise FiscalError(
             f"expected a new file, {path} exists; a journal keeps its key for life"
@@ -48,10 +48,6 @@ def make_key(path: Path) -> FiscalKey:
         raise FiscalError(f"expected a place to write the key to: {path}, {error.strerror}") from (
             error
         )
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
     return FiscalKey(private)
 
 

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.errors import SettingsError
+from hub.keyfile import beside
 from hub.visits.commands import Verdict
 
 __all__ = [
@@ -220,10 +221,5 @@ def _text(raw: bytes) -> str:
 
 
 def _write(path: Path, ring: KeyRing, now_s: float) -> None:
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(ring.to_json(now_s))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    with beside(path, ring.to_json(now_s).encode()) as part:
+        os.replace(part, path)
