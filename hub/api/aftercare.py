@@ -6,8 +6,6 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fastapi import Request
-
 from hub.api.auth import Limiter
 from hub.driver import Driver
 from hub.errands import Errands
@@ -18,7 +16,7 @@ from hub.receipts.mail import SmtpSender
 from hub.receipts.pdf import ReceiptPrinter
 from hub.settings import HubSettings
 
-__all__ = ["Aftercare", "actor", "aftercare_of"]
+__all__ = ["Aftercare", "aftercare_of"]
 
 MAILS_PER_MINUTE_MAX = 20
 
@@ -56,11 +54,6 @@ def aftercare_of(driver: Driver, settings: HubSettings) -> Aftercare:
         training = TrainingFolder(settings.training_dir, quota_bytes=settings.training_quota_bytes)
     errands = Errands(driver, desk, printer, sender)
     return Aftercare(driver, settings, desk, printer, errands, training)
-
-
-def actor(request: Request) -> str:
-    """Who of the staff asks, as the door knows them; never what the request says of itself."""
-    return str(getattr(request.state, "actor", "staff"))
 
 
 def _beside(database_url: str) -> Path:

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
-from hub.api.aftercare import Aftercare, actor
-from hub.api.auth import StaffAuth, check_origin
+from hub.api.aftercare import Aftercare
+from hub.api.auth import StaffAuth, actor, check_origin
 from hub.api.evidence import disputed_reaches, shown
 from hub.api.reading import Token
 from hub.command import Reply

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from hub.api.aftercare import Aftercare, actor
-from hub.api.auth import StaffAuth
+from hub.api.aftercare import Aftercare
+from hub.api.auth import StaffAuth, actor
 from hub.api.evidence import shown
 from hub.command import Reply
 from hub.effects import us
