@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import select
 
 from hub.errors import RejectedError
+from hub.receipts.words import amount
 from hub.store import tables as t
 from hub.store.service import Store
 from hub.visits.model import Visit
@@ -37,6 +38,16 @@ class ReceiptLine:
     vat_rate: str
     vat_minor: int
     refunded: int
+
+    def under(self, currency: str) -> list[str]:
+        """What stands in small letters below the line."""
+        words = [f"GTIN {self.gtin}"]
+        if self.discount_minor:
+            taken = amount(-self.discount_minor, currency)
+            words.append(f"{self.discount or 'discount'} {taken}")
+        if self.refunded:
+            words.append(f"{self.refunded} given back")
+        return words
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +94,28 @@ class Receipt:
         """What the visit cost in the end."""
         return self.total_minor - self.refunded_minor
 
+    @property
+    def sums(self) -> list[tuple[str, str, int]]:
+        """The sums below the lines: a short name, what is said, minor units."""
+        rows = [("total", "Total", self.total_minor)]
+        if self.refunded_minor:
+            rows.append(("refunded", "Given back", -self.refunded_minor))
+            rows.append(("due", "Total after corrections", self.due_minor))
+        if self.captured_minor:
+            rows.append(("paid", "Charged to your wallet", self.captured_minor))
+        if self.debt_minor:
+            rows.append(("debt", "Still owed", self.debt_minor))
+        return rows
+
+    @property
+    def notes(self) -> list[str]:
+        """What stands at the end."""
+        notes = []
+        if self.not_charged:
+            items = "1 item" if self.not_charged == 1 else f"{self.not_charged} items"
+            notes.append(f"We were not sure about {items}: not charged.")
+        return [*notes, "After this receipt corrections only go down."]
+
 
 def receipt_of(
     store: Store,
@@ -126,19 +159,7 @@ def receipt_of(
 
 def as_json(receipt: Receipt) -> dict[str, Any]:
     """The document as JSON values."""
-    return {
-        **{
-            name: getattr(receipt, name)
-            for name in Receipt.__slots__
-            if name not in ("lines", "vat", "corrections")
-        },
-        "due_minor": receipt.due_minor,
-        "lines": [{name: getattr(one, name) for name in one.__slots__} for one in receipt.lines],
-        "vat": [{name: getattr(one, name) for name in one.__slots__} for one in receipt.vat],
-        "corrections": [
-            {name: getattr(one, name) for name in one.__slots__} for one in receipt.corrections
-        ],
-    }
+    return {**asdict(receipt), "due_minor": receipt.due_minor}
 
 
 def _line(

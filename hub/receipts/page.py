@@ -43,11 +43,8 @@ def receipt_html(receipt: Receipt, *, pdf_url: str, seller: str, zone: str) -> s
     parts.append(_sums(receipt))
     parts.append(_vat(receipt))
     parts.append(_corrections(receipt, zone))
-    if receipt.not_charged:
-        items = "1 item" if receipt.not_charged == 1 else f"{receipt.not_charged} items"
-        parts.append(f'<p class="note">We were not sure about {items}: not charged.</p>')
+    parts += [f'<p class="note">{escape(words)}</p>' for words in receipt.notes]
     parts.append(
-        '<p class="note">After this receipt corrections only go down.</p>'
         f'<p class="links"><a href="{escape(pdf_url)}" download="receipt-{receipt.number}.pdf">'
         "Save as PDF</a></p></main></body></html>"
     )
@@ -55,14 +52,9 @@ def receipt_html(receipt: Receipt, *, pdf_url: str, seller: str, zone: str) -> s
 
 
 def _line(line: ReceiptLine, unit: str) -> str:
-    under = [f"GTIN {escape(line.gtin)}"]
-    if line.discount_minor:
-        name = escape(line.discount) or "discount"
-        under.append(f"{name} {amount(-line.discount_minor, unit)}")
-    if line.refunded:
-        under.append(f"{line.refunded} given back")
+    under = " · ".join(escape(words) for words in line.under(unit))
     return (
-        f"<tr><td><b>{line.quantity} ×</b> {escape(line.name)}<small>{' · '.join(under)}</small>"
+        f"<tr><td><b>{line.quantity} ×</b> {escape(line.name)}<small>{under}</small>"
         f"</td><td>{amount(line.unit_price_minor, unit)}</td><td>{rate(line.vat_rate)}</td>"
         f"<td>{amount(line.total_minor, unit)}</td></tr>"
     )
@@ -70,19 +62,11 @@ def _line(line: ReceiptLine, unit: str) -> str:
 
 def _sums(receipt: Receipt) -> str:
     unit = receipt.currency
-    rows = [("total", "Total", receipt.total_minor)]
-    if receipt.refunded_minor:
-        rows.append(("refunded", "Given back", -receipt.refunded_minor))
-        rows.append(("due", "Total after corrections", receipt.due_minor))
-    if receipt.captured_minor:
-        rows.append(("paid", "Charged to your wallet", receipt.captured_minor))
-    if receipt.debt_minor:
-        rows.append(("debt", "Still owed", receipt.debt_minor))
     return (
         '<dl class="sums">'
         + "".join(
             f'<div><dt>{text}</dt><dd id="{name}">{escape(unit)} {amount(minor, unit)}</dd></div>'
-            for name, text, minor in rows
+            for name, text, minor in receipt.sums
         )
         + "</dl>"
     )

@@ -73,10 +73,8 @@ class ReceiptPrinter:
         self._sums(pdf, receipt)
         self._vat(pdf, receipt)
         self._corrections(pdf, receipt)
-        if receipt.not_charged:
-            items = "1 item" if receipt.not_charged == 1 else f"{receipt.not_charged} items"
-            self._say(pdf, f"We were not sure about {items}: not charged.")
-        self._say(pdf, "After this receipt corrections only go down.")
+        for words in receipt.notes:
+            self._say(pdf, words)
 
     def spelled(self, text: str) -> str:
         """Text with what no font has written as code points."""
@@ -150,26 +148,13 @@ class ReceiptPrinter:
             amount(line.total_minor, unit),
         )
         self._row(pdf, cells, COLUMNS_MM)
-        under = [f"GTIN {line.gtin}"]
-        if line.discount_minor:
-            under.append(f"{line.discount or 'discount'} {amount(-line.discount_minor, unit)}")
-        if line.refunded:
-            under.append(f"{line.refunded} given back")
         pdf.set_font("receipt", size=8)
-        self._say(pdf, " · ".join(under), height=4.0)
+        self._say(pdf, " · ".join(line.under(unit)), height=4.0)
         pdf.set_font("receipt", size=10)
 
     def _sums(self, pdf: FPDF, receipt: Receipt) -> None:
         unit = receipt.currency
-        rows = [("Total", receipt.total_minor)]
-        if receipt.refunded_minor:
-            rows.append(("Given back", -receipt.refunded_minor))
-            rows.append(("Total after corrections", receipt.due_minor))
-        if receipt.captured_minor:
-            rows.append(("Charged to your wallet", receipt.captured_minor))
-        if receipt.debt_minor:
-            rows.append(("Still owed", receipt.debt_minor))
-        for number, (text, minor) in enumerate(rows):
+        for number, (_name, text, minor) in enumerate(receipt.sums):
             pdf.set_font("receipt", size=13 if number == 0 else 10)
             self._row(pdf, (text, f"{unit} {amount(minor, unit)}"), (100.0, 70.0))
         pdf.set_font("receipt", size=10)
