@@ -11,13 +11,34 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-__all__ = ["AMOUNT_MINOR_MAX", "Currency", "Money", "VatRate", "vat_included_minor"]
+__all__ = [
+    "AMOUNT_MINOR_MAX",
+    "Currency",
+    "Money",
+    "VatRate",
+    "minor_places",
+    "vat_included_minor",
+]
 
 AMOUNT_MINOR_MAX = 10**12
 """No amount of the store reaches this; a larger one is a bug or an attack."""
 
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 VatRate = Annotated[Decimal, Field(ge=0, le=1, decimal_places=4)]
+_NO_PLACES = frozenset((
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
+    "VUV", "XAF", "XOF", "XPF",
+))  # fmt: skip
+_THREE_PLACES = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
+
+
+def minor_places(currency: str) -> int:
+    """How many digits a currency's minor unit stands behind the point (ISO 4217).
+
+    >>> minor_places("EUR"), minor_places("JPY"), minor_places("KWD")
+    (2, 0, 3)
+    """
+    return 0 if currency in _NO_PLACES else 3 if currency in _THREE_PLACES else 2
 
 
 class Money(BaseModel):

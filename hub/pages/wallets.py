@@ -11,12 +11,13 @@ from typing import Any
 
 from nicegui import ui
 
+from contracts.money import minor_places
 from hub.pages.back_office import BackOffice
 from hub.pages.feed import HubFeed
 from hub.pages.panes import Cards, Pane, top_bar
 from hub.pages.purses import card_html, debts, end_of_day_s, issued_html, minor_of, payer_html
 from hub.pages.settings import PagesSettings
-from hub.pages.words import Palette, label, money, places
+from hub.pages.words import Palette, label, money
 
 __all__ = ["build_wallets"]
 
@@ -119,7 +120,7 @@ class WalletsPage:
                     str(amount.value or ""),
                     str(how.value),
                     str(until.value or ""),
-                    places(self._feed.shot.currency),
+                    minor_places(self._feed.shot.currency),
                 )
                 if isinstance(body, str):
                     ui.notify(body, type="warning")

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal
 
+from contracts.money import minor_places
+
 __all__ = [
     "COLOURS",
     "Palette",
@@ -35,7 +37,6 @@ COLOURS = (
 """Told apart on light and dark ground, with white text readable on each."""
 REMEMBERED_MAX = 500
 NOBODY = "#7b8580"
-_PLACES = {"JPY": 0, "KRW": 0, "ISK": 0, "CLP": 0, "KWD": 3, "BHD": 3, "TND": 3, "JOD": 3, "OMR": 3}
 _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 
 
@@ -51,18 +52,13 @@ DESK_PAGES = (
 """The pages for staff and their paths, in the order in which they are linked."""
 
 
-def places(currency: str) -> int:
-    """How many digits a currency's smallest unit stands behind the point."""
-    return _PLACES.get(currency, 2)
-
-
 def money(minor: int, currency: str) -> str:
     """Minor units as text.
 
     >>> money(1456, "EUR"), money(-5, "EUR"), money(300, "JPY"), money(12345, "CHF")
     ('€14.56', '-€0.05', '¥300', 'CHF 123.45')
     """
-    digits = places(currency)
+    digits = minor_places(currency)
     sign = "-" if minor < 0 else ""
     whole, rest = divmod(abs(minor), 10**digits)
     text = f"{whole:,}" + (f".{rest:0{digits}d}" if digits else "")

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from contracts.hours import zone_of
 
-__all__ = ["amount", "at", "lines_of", "rate"]
+from contracts.money import minor_places
 
-_PLACES = {"JPY": 0, "KRW": 0, "ISK": 0, "CLP": 0, "KWD": 3, "BHD": 3, "TND": 3, "JOD": 3, "OMR": 3}
+__all__ = ["amount", "at", "lines_of", "rate"]
 
 
 def amount(minor: int, currency: str) -> str:
@@ -17,7 +17,7 @@ def amount(minor: int, currency: str) -> str:
     >>> amount(1456, "EUR"), amount(-5, "EUR"), amount(300, "JPY")
     ('14.56', '-0.05', '300')
     """
-    places = _PLACES.get(currency, 2)
+    places = minor_places(currency)
     whole, rest = divmod(abs(minor), 10**places)
     text = f"{whole:,}" + (f".{rest:0{places}d}" if places else "")
     return f"-{text}" if minor < 0 else text

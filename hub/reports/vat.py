@@ -17,6 +17,7 @@ from decimal import Decimal
 from html import escape
 from typing import Any
 
+from contracts.money import minor_places
 from hub.reports.books import Booked
 from hub.reports.period import Period
 
@@ -31,29 +32,6 @@ __all__ = [
     "vat_page",
     "vat_report",
 ]
-
-WITHOUT_CENTS = frozenset(
-    [
-        "BIF",
-        "CLP",
-        "DJF",
-        "GNF",
-        "ISK",
-        "JPY",
-        "KMF",
-        "KRW",
-        "PYG",
-        "RWF",
-        "UGX",
-        "UYI",
-        "VND",
-        "VUV",
-        "XAF",
-        "XOF",
-        "XPF",
-    ]
-)
-WITH_MILLS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +135,7 @@ def amount_text(amount_minor: int, currency: str) -> str:
     >>> amount_text(-740, "EUR"), amount_text(740, "JPY"), amount_text(5, "KWD")
     ('-7.40', '740', '0.005')
     """
-    places = 0 if currency in WITHOUT_CENTS else 3 if currency in WITH_MILLS else 2
+    places = minor_places(currency)
     return f"{Decimal(amount_minor).scaleb(-places):,.{places}f}"
 
 

@@ -16,10 +16,12 @@ from auditor.ledger import audit
 from contracts.store_file import parse_store_file
 from hub.commands import RefundLine, RefundVisit
 from hub.errors import SettingsError
+from hub.pages.words import money
 from hub.receipts.document import Receipt, ReceiptLine, VatRow
 from hub.receipts.page import receipt_html
 from hub.receipts.pdf import FONT_FILE, ReceiptPrinter
 from hub.receipts.words import amount, at, rate
+from hub.reports.vat import amount_text
 from hub.rules import Rules
 from hub.service import Hub
 from hub.settings import HubSettings, load_settings
@@ -223,6 +225,17 @@ def test_discounts_and_markup_in_names() -> None:
     assert "two for one -0.50" in text_of(
         ReceiptPrinter(seller="", zone="UTC").render(receipt("x", discount=50))
     )
+
+
+@pytest.mark.parametrize(
+    ("currency", "said"),
+    [("EUR", "1,234.56"), ("VND", "123,456"), ("UGX", "123,456"), ("JOD", "123.456")],
+)
+def test_receipts_pages_and_reports_know_the_same_minor_units(currency: str, said: str) -> None:
+    """A currency that one of them did not know was off by a hundred there."""
+    assert amount(123_456, currency) == said
+    assert amount_text(123_456, currency) == said
+    assert money(123_456, currency).removeprefix("€").removeprefix(f"{currency} ") == said
 
 
 def test_words_of_receipts() -> None:
