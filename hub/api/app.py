@@ -67,7 +67,6 @@ def create_app(driver: Driver, settings: HubSettings) -> FastAPI:
     )
     auth = StaffAuth(settings, accounts, now=driver.now)
     app.state.accounts = accounts
-    app.state.sender = make_sender(driver, WebhookStore(store), settings)
     add_problems(app)
     app.add_exception_handler(AnsweredBefore, _again)
     app.add_middleware(Recorded, store=store, now=driver.now, count=driver.hub.live.count)
@@ -105,7 +104,8 @@ def _add_routes(app: FastAPI, driver: Driver, settings: HubSettings, auth: Staff
     app.include_router(key_routes(driver, auth))
     app.include_router(resource_routes(driver, auth))
     webhooks = WebhookStore(auth.accounts.store)
-    app.include_router(webhook_routes(driver, auth, webhooks, settings, app.state.sender))
+    sender = app.state.sender = make_sender(driver, webhooks, settings)
+    app.include_router(webhook_routes(driver, auth, webhooks, settings, sender))
     app.include_router(entry_routes(driver, settings, auth))
     app.include_router(goods_routes(driver, auth, keyed))
     aftercare = aftercare_of(driver, settings)

@@ -100,9 +100,7 @@ class Streams:
         if self.open >= STREAMS_MAX:
             raise HTTPException(503, f"expected fewer than {STREAMS_MAX} open streams")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(
-            self._counted(chunks), media_type="text/event-stream", headers=headers
-        )
+        return EventStream(self._counted(chunks), headers=headers)
 
     async def _counted(self, chunks: AsyncIterator[str]) -> AsyncIterator[str]:
         self.open += 1
