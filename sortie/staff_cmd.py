@@ -51,7 +51,9 @@ def add_command(
     ] = False,
 ) -> None:
     """Add somebody. The password is shown once, and changed at the first sign-in."""
-    password = _asked() if ask else _made()
+    from hub.accounts.codes import first_password
+
+    password = _asked() if ask else first_password()
     with _accounts(database) as accounts:
         accounts.add(name, _role(role), password, time.time(), own=ask)
         _audit(accounts, "staff add", f"{name} {role}")
@@ -179,12 +181,6 @@ def _role(text: str) -> Role:
         if role == text:
             return role
     raise UsageError(f"expected a role of {', '.join(ROLES)}, got {text!r}")
-
-
-def _made() -> str:
-    from hub.accounts.codes import new_recovery
-
-    return new_recovery()[0]
 
 
 def _asked() -> str:

@@ -9,7 +9,15 @@ import secrets
 import pyotp
 import segno
 
-__all__ = ["RECOVERY_CODES", "accepted_step", "digest", "new_recovery", "new_secret", "qr_svg"]
+__all__ = [
+    "RECOVERY_CODES",
+    "accepted_step",
+    "digest",
+    "first_password",
+    "new_recovery",
+    "new_secret",
+    "qr_svg",
+]
 
 STEP_S = 30
 DRIFT_STEPS = 1
@@ -51,7 +59,12 @@ def accepted_step(secret: str, code: str, last_step: int, now_s: float) -> int |
 
 def new_recovery() -> list[str]:
     """Ten codes of 128 bits, for the day the authenticator is lost."""
-    return ["-".join(secrets.token_hex(8) for _ in range(2)) for _ in range(RECOVERY_CODES)]
+    return [first_password() for _ in range(RECOVERY_CODES)]
+
+
+def first_password() -> str:
+    """What is made for somebody, told once and typed by hand: 128 bits."""
+    return f"{secrets.token_hex(8)}-{secrets.token_hex(8)}"
 
 
 def digest(secret: str) -> str:

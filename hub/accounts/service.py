@@ -271,7 +271,7 @@ class Accounts:
         """A new password, told once, to be used soon and changed at the first sign-in; the second
         factor is taken off. For who forgot one or lost the other."""
         self.known(name)
-        password = secrets.token_urlsafe(15)
+        password = codes.first_password()
         self.store.change_account(
             name,
             password_hash=self.passwords.hash(password),

@@ -234,7 +234,7 @@ def people_routes(driver: Driver, auth: StaffAuth) -> APIRouter:
     def add(request: Request, body: NewPerson) -> PersonMade:
         """A new account, with a password for the first sign-in."""
         note(request, target=f"{body.name} {body.role}")
-        password = _first_password()
+        password = codes.first_password()
         accounts.add(body.name, body.role, password, driver.now(), own=False)
         shown = _shown(accounts.known(body.name))
         return PersonMade(**shown.model_dump(), password=password)
@@ -295,10 +295,6 @@ def _person(who: Principal) -> Principal:
     if who.kind != "person":
         raise HTTPException(422, f"expected a person with an account, got {who.name} ({who.kind})")
     return who
-
-
-def _first_password() -> str:
-    return codes.new_recovery()[0]
 
 
 def _shown(account: Account) -> Person:
