@@ -19,6 +19,7 @@ from hub.wallet.views import money_view
 
 __all__ = [
     "claim_view",
+    "devices_view",
     "layout_view",
     "mirror_view",
     "phone_view",
@@ -89,7 +90,7 @@ def staff_view(hub: Hub, now_s: float) -> dict[str, Any]:
         ],
         "reaches": _reaches(state),
         "log_number": state.log.number,
-        "devices": _devices(hub, now_s),
+        "devices": devices_view(hub, now_s),
         "blind": [
             {"device_id": device, "sensor_id": sensor, "kind": kind}
             for (device, sensor), kind in sorted(state.blind.items())
@@ -289,7 +290,8 @@ def _reaches(state: HubState) -> list[dict[str, Any]]:
     ]
 
 
-def _devices(hub: Hub, now_s: float) -> list[dict[str, Any]]:
+def devices_view(hub: Hub, now_s: float) -> list[dict[str, Any]]:
+    """The nodes as they were last heard of."""
     rows = []
     for device in hub.core.state.devices.all.values():
         node = hub.live.nodes[device.device_id]

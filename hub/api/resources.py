@@ -22,6 +22,7 @@ from hub.errors import UnknownVisitError
 from hub.events import newest
 from hub.personal import public_data
 from hub.store import tables as t
+from hub.views import devices_view
 
 __all__ = ["resource_routes"]
 
@@ -286,7 +287,7 @@ def _log_routes(router: APIRouter, driver: Driver, auth: StaffAuth, read: _Reade
         """The nodes of the store."""
         return [
             DeviceRow(**{name: row[name] for name in DeviceRow.model_fields})
-            for row in driver.staff()["devices"]
+            for row in driver.read(lambda hub: devices_view(hub, driver.now()))
         ]
 
 
