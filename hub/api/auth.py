@@ -17,7 +17,6 @@ Sec-Fetch-Site, or the session's CSRF token. Wrong tries are slowed per client a
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -32,6 +31,7 @@ from hub.accounts.errors import SignInError
 from hub.accounts.limits import Backoff
 from hub.accounts.model import Principal, Role, Scope
 from hub.accounts.service import KEY_PREFIX, SHARED, Accounts, Issued, csrf_of
+from hub.api.reading import sha256_of
 from hub.settings import HubSettings
 
 __all__ = [
@@ -120,7 +120,7 @@ class StaffAuth:
         self, settings: HubSettings, accounts: Accounts, *, now: Callable[[], float]
     ) -> None:
         password = settings.staff_password
-        self._password = None if password is None else _digest(password.get_secret_value())
+        self._password = None if password is None else sha256_of(password.get_secret_value())
         self._always = settings.staff_accounts
         self._session_s = settings.session_s
         self._now = now
@@ -275,7 +275,7 @@ class StaffAuth:
 
     def _is_shared(self, password: str) -> bool:
         expected = self._password or ""
-        return secrets.compare_digest(_digest(password), expected)
+        return secrets.compare_digest(sha256_of(password), expected)
 
 
 def note(request: Request, *, who: str = "", target: str = "") -> None:
@@ -364,7 +364,3 @@ def _lacks(who: Principal, needs: Needs) -> str:
         wanted = "a member of staff" if needs.scope is None else f"the scope {needs.scope}"
         return f"expected {wanted}, got a key with {', '.join(who.scopes)}"
     return f"expected the role {needs.role}, got {who.role}"
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -6,7 +6,6 @@ and receipt at /api/v1/phones/CLAIM, as a phone's token does. Who let somebody i
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from typing import Annotated, Any, Literal
 
@@ -15,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.ids import DeviceId, GateId, TrackId
 from hub.api.auth import StaffAuth, check_origin, signed
-from hub.api.reading import VISIT_PATTERN, VisitId
+from hub.api.reading import VISIT_PATTERN, VisitId, sha256_of
 from hub.api.tiles import check_node
 from hub.commands import Reply
 from hub.driver import Driver
@@ -116,7 +115,7 @@ def entry_routes(driver: Driver, settings: HubSettings, auth: StaffAuth) -> APIR
         check_origin(request)
         check_node(request, node_id, settings)
         response.headers["Cache-Control"] = "no-store"
-        name = hashlib.sha256(f"{node_id}/{body.tap_id}".encode()).hexdigest()[:20]
+        name = sha256_of(f"{node_id}/{body.tap_id}")[:20]
         reply = driver.command(
             TapCard(
                 tap_id=f"{node_id}:{body.tap_id}"[:127],
@@ -190,8 +189,7 @@ def _desk_routes(staff: APIRouter, driver: Driver, auth: StaffAuth) -> None:
         """A new badge. Its code is told this once; print it as a QR code."""
         response.headers["Cache-Control"] = "no-store"
         code = new_badge()
-        digest = hashlib.sha256(code.encode()).hexdigest()
-        driver.command(AddBadge(**signed(request, body).model_dump(), badge_sha256=digest))
+        driver.command(AddBadge(**signed(request, body).model_dump(), badge_sha256=sha256_of(code)))
         return {"holder": body.holder, "code": code}
 
     @staff.post("/badges/revoke", dependencies=[badges])
@@ -203,5 +201,4 @@ def _desk_routes(staff: APIRouter, driver: Driver, auth: StaffAuth) -> None:
 def _claim(driver: Driver, visit_key: str) -> str:
     """The SHA-256 of the claim of a visit that is about to be opened."""
     ring = driver.read(lambda hub: hub.entry_keys)
-    claim = claim_code(ring, ring.current, f"v-{visit_key}")
-    return hashlib.sha256(claim.encode()).hexdigest()
+    return sha256_of(claim_code(ring, ring.current, f"v-{visit_key}"))

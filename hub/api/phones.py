@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import math
 import secrets
@@ -15,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from hub.api.auth import Limiter, check_origin, client_of
-from hub.api.reading import Token
+from hub.api.reading import Token, sha256_of
 from hub.api.streams import EventStream, Streams
 from hub.commands import GrowGroup, OpenVisit, RenewCode
 from hub.driver import Driver
@@ -48,7 +47,7 @@ class NewVisit(BaseModel):
     @property
     def wallet_sha256(self) -> str | None:
         """What the hub keeps of the wallet's token."""
-        return None if self.wallet is None else _digest(self.wallet.get_secret_value())
+        return None if self.wallet is None else sha256_of(self.wallet.get_secret_value())
 
 
 class GroupSize(BaseModel):
@@ -82,7 +81,7 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
         wanted = wish or NewVisit()
         driver.command(
             OpenVisit(
-                token_sha256=_digest(token),
+                token_sha256=sha256_of(token),
                 visit_key=secrets.token_hex(10),
                 payer=wanted.payer,
                 entries=wanted.entries,
@@ -99,14 +98,14 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
     def renew_code(request: Request, token: Token) -> VisitOpened:
         """More time for codes when it ran out before the gate."""
         check_origin(request)
-        driver.command(RenewCode(token_sha256=_digest(token)))
+        driver.command(RenewCode(token_sha256=sha256_of(token)))
         return _opened(token)
 
     @router.post("/{token}/group")
     def group(request: Request, token: Token, wish: GroupSize) -> VisitOpened:
         """So many people may come in on this visit's payer, one after another."""
         check_origin(request)
-        driver.command(GrowGroup(token_sha256=_digest(token), entries=wish.entries))
+        driver.command(GrowGroup(token_sha256=sha256_of(token), entries=wish.entries))
         return _opened(token)
 
     @router.get("/{token}")
@@ -160,7 +159,3 @@ def _turns_s(driver: Driver) -> Callable[[dict[str, Any]], float]:
         return math.inf if turns is None else float(turns) - driver.now()
 
     return turns_s
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -7,7 +7,6 @@ it; wrong codes are counted per client and refused for a while.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import time
 from typing import Annotated, Any, Literal
@@ -20,13 +19,13 @@ from contracts.money import AMOUNT_MINOR_MAX
 from hub import commands as c
 from hub.api.auth import Limiter, StaffAuth, check_origin, client_of
 from hub.api.idempotent import Keyed
-from hub.api.reading import Token
+from hub.api.reading import Token, sha256_of
 from hub.api.streams import Streams
 from hub.driver import Driver
 from hub.errors import UnknownWalletError
 from hub.wallet.views import card_view, payer_view, wallet_view
 
-__all__ = ["code_sha256", "wallet_routes", "wallet_sha256"]
+__all__ = ["code_sha256", "wallet_routes"]
 
 WRONG_CODES_MAX = 10
 WALLETS_PER_MINUTE_MAX = 60
@@ -124,15 +123,10 @@ class Blocked(_Body):
     blocked: bool
 
 
-def wallet_sha256(token: str) -> str:
-    """What the hub keeps of a wallet's secret."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def code_sha256(code: str) -> str:
     """What the hub keeps of a gift card's code; spaces, dashes and small letters do not matter."""
     plain = code.replace("-", "").replace(" ", "").upper()
-    return hashlib.sha256(plain.encode()).hexdigest()
+    return sha256_of(plain)
 
 
 def wallet_routes(driver: Driver, streams: Streams, auth: StaffAuth, keyed: Keyed) -> APIRouter:
@@ -158,7 +152,7 @@ def _owner_routes(router: APIRouter, driver: Driver, streams: Streams) -> None:
         limiter.check(request, "too many wallets from here; wait a minute")
         limiter.count(client_of(request))
         token = secrets.token_urlsafe(32)
-        reply = driver.command(c.OpenWallet(wallet_sha256=wallet_sha256(token)))
+        reply = driver.command(c.OpenWallet(wallet_sha256=sha256_of(token)))
         return WalletOpened(token=token, payer=reply.payer or "")
 
     @router.get("/wallets/{token}", tags=["wallets"])
@@ -177,7 +171,7 @@ def _owner_routes(router: APIRouter, driver: Driver, streams: Streams) -> None:
     def order(request: Request, token: Token, body: Order) -> c.Reply:
         """In which order the sources pay."""
         check_origin(request)
-        return driver.command(c.SetOrder(wallet_sha256=wallet_sha256(token), order=body.order))
+        return driver.command(c.SetOrder(wallet_sha256=sha256_of(token), order=body.order))
 
     @router.post("/wallets/{token}/topups", tags=["wallets"])
     def top_up(request: Request, token: Token, body: TopUpWish) -> c.Reply:
@@ -185,7 +179,7 @@ def _owner_routes(router: APIRouter, driver: Driver, streams: Streams) -> None:
         check_origin(request)
         return driver.command(
             c.TopUp(
-                wallet_sha256=wallet_sha256(token),
+                wallet_sha256=sha256_of(token),
                 topup_id=body.topup_id,
                 amount_minor=body.amount_minor,
             )
@@ -200,7 +194,7 @@ def _owner_routes(router: APIRouter, driver: Driver, streams: Streams) -> None:
                 visit_id=body.visit_id,
                 pay_id=body.pay_id,
                 source=body.source,
-                wallet_sha256=wallet_sha256(token),
+                wallet_sha256=sha256_of(token),
             )
         )
 
@@ -222,7 +216,7 @@ def _card_routes(router: APIRouter, driver: Driver, guesses: Limiter) -> None:
         kind = c.RedeemGiftCard if body.redeem else c.ClaimGiftCard
         return guarded(
             request,
-            kind(wallet_sha256=wallet_sha256(token), code_sha256=code_sha256(body.code)),
+            kind(wallet_sha256=sha256_of(token), code_sha256=code_sha256(body.code)),
         )
 
     @router.post("/phones/{token}/card", tags=["phones"])
@@ -230,7 +224,7 @@ def _card_routes(router: APIRouter, driver: Driver, guesses: Limiter) -> None:
         """A gift card pays first for this visit; what is left stays on the card."""
         return guarded(
             request,
-            c.UseGiftCard(token_sha256=wallet_sha256(token), code_sha256=code_sha256(body.code)),
+            c.UseGiftCard(token_sha256=sha256_of(token), code_sha256=code_sha256(body.code)),
         )
 
 
@@ -241,7 +235,7 @@ def _visit_routes(router: APIRouter, driver: Driver) -> None:
         check_origin(request)
         return driver.command(
             c.AddTip(
-                token_sha256=wallet_sha256(token),
+                token_sha256=sha256_of(token),
                 tip_id=body.tip_id,
                 amount_minor=body.amount_minor,
             )
@@ -255,7 +249,7 @@ def _visit_routes(router: APIRouter, driver: Driver) -> None:
             c.PayDebt(
                 visit_id=driver.phone(token)["visit_id"],
                 pay_id=body.pay_id,
-                token_sha256=wallet_sha256(token),
+                token_sha256=sha256_of(token),
             )
         )
 
@@ -310,4 +304,4 @@ def _staff_routes(router: APIRouter, driver: Driver, auth: StaffAuth, keyed: Key
 
 
 def _wallet(driver: Driver, token: str) -> dict[str, Any]:
-    return driver.read(lambda hub: wallet_view(hub.core.state, wallet_sha256(token)))
+    return driver.read(lambda hub: wallet_view(hub.core.state, sha256_of(token)))
