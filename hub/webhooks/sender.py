@@ -150,19 +150,19 @@ class Sender:
 
     def _serve(self, subscription: Subscription) -> bool:
         sent = 0
-        while sent < SENT_A_ROUND_MAX and not self._stopping.is_set():
-            rows = self._events(subscription.position, EVENTS_AT_ONCE)
-            row = next((row for row in rows if wants(subscription, row["kind"])), None)
-            if row is None:
-                if rows:
-                    subscription = self._passed(subscription, rows[-1]["number"])
+        while rows := self._events(subscription.position, EVENTS_AT_ONCE):
+            for row in rows:
+                if sent == SENT_A_ROUND_MAX or self._stopping.is_set():
+                    return sent > 0
+                if not wants(subscription, row["kind"]):
                     continue
-                break
-            after = self._deliver(subscription, row)
-            sent += 1
-            if after.position == subscription.position:
-                break
-            subscription = after
+                after = self._deliver(subscription, row)
+                sent += 1
+                if after.position == subscription.position:
+                    return True
+                subscription = after
+            if subscription.position < rows[-1]["number"]:
+                subscription = self._passed(subscription, rows[-1]["number"])
         return sent > 0
 
     def _passed(self, subscription: Subscription, number: int) -> Subscription:
