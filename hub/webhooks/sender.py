@@ -167,7 +167,7 @@ class Sender:
 
     def _passed(self, subscription: Subscription, number: int) -> Subscription:
         """Nothing up to here is for it."""
-        self._store.change(subscription.subscription_id, position=number)
+        self._store.passed(subscription, number)
         return replace(subscription, position=number)
 
     def _deliver(self, before: Subscription, row: Row) -> Subscription:

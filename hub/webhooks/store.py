@@ -66,6 +66,17 @@ class WebhookStore:
             )
             return bool(gone.rowcount)
 
+    def passed(self, before: Subscription, number: int) -> None:
+        """Nothing up to an event is for it; where it was put by hand meanwhile it stays."""
+        column = webhook_subscriptions.c
+        with self._store.write() as connection:
+            connection.execute(
+                update(webhook_subscriptions)
+                .where(column.subscription_id == before.subscription_id)
+                .where(column.position == before.position)
+                .values(position=number)
+            )
+
     def delivered(
         self,
         before: Subscription,

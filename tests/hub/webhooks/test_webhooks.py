@@ -249,6 +249,26 @@ def test_a_new_secret_and_the_old_one_are_good_for_a_day(door: Door) -> None:
     assert fresh not in door.known("admin").get(url).text
 
 
+def test_a_replay_asked_for_during_a_round_is_not_passed_over(door: Door) -> None:
+    made = subscribe(door, kinds=["visit.*"])
+    sender, store = sender_of(door, Receiver()), WebhookStore(door.accounts.store)
+    prices(door, 3)
+    drain(sender)
+    assert store.all()[0].position == 3
+    prices(door, 1)
+    events = sender._events
+
+    def meanwhile(after: int, most: int) -> list[dict[str, Any]]:
+        rows = events(after, most)
+        if rows:
+            store.change(made["webhook_id"], position=1)
+        return rows
+
+    sender._events = meanwhile
+    sender.step()
+    assert store.all()[0].position == 1
+
+
 def test_a_replay_sends_again_under_the_same_ids(door: Door) -> None:
     made, receiver = subscribe(door), Receiver()
     sender = sender_of(door, receiver)
