@@ -1,6 +1,7 @@
 // What a phone shows after the exit beside the receipt: the mark at the gate, disputes with one tap,
 // the page to print, the e-mail. What was typed stays while the view is drawn anew.
 
+import { once } from "./asking.js";
 import { h } from "./element.js";
 import { drawMark } from "./marks.js";
 import { money } from "./words.js";
@@ -68,7 +69,7 @@ function disputeForm(state, dispute) {
     placeholder: "What happened? (if you want)", "aria-label": "What happened, if you want to say",
   });
   const button = (line) => {
-    const name = draw();
+    const name = once();
     const tap = async () => {
       element.disabled = true;
       const answer = await dispute({ line: line.line, quantity: 1, words: words.value, name });
@@ -109,12 +110,6 @@ function mailForm(mail) {
     address,
     h("button", { type: "button", id: "mail-send", class: "quiet", onclick: send }, "Send"),
     said);
-}
-
-/** A name nobody else draws, so that a tap that is repeated counts once. */
-function draw() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(12)),
-    (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 const FIELDS = ["dispute-words", "mail-address"];

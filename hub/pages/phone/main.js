@@ -1,17 +1,17 @@
 // A shopper's own phone: starts visits, keeps the token of the latest one in this browser, and
 // shows it live. An address with #TOKEN shows that visit instead and starts or changes nothing.
 
+import { AWAY, failure, kept, once, reason, wallet } from "./asking.js";
 import { follow } from "./live.js";
 import { makeScreen } from "./screen.js";
 import { h, startView } from "./view.js";
-import { reason, recallWallet } from "./wallet-key.js";
 
-const KEY = "sortie.visit";
+const visit = kept("sortie.visit");
 const API = "/api/v1/phones";
 const WALLET = "wallet.html";
 const fragment = decodeURIComponent(location.hash.slice(1));
 const visitor = fragment === "";
-let token = fragment || recall();
+let token = fragment || visit.recall();
 let offset_ms = 0;
 let stream = null;
 let mails = false;
@@ -34,23 +34,6 @@ const screen = makeScreen((state) => ({
     "Start another visit") : null,
 }));
 
-function recall() {
-  try {
-    return localStorage.getItem(KEY) ?? "";
-  } catch {
-    return "";
-  }
-}
-
-function remember(value) {
-  try {
-    if (value) localStorage.setItem(KEY, value);
-    else localStorage.removeItem(KEY);
-  } catch {
-    // A browser that keeps nothing still shows this visit until the page is closed.
-  }
-}
-
 /** The hub's clock is the one the code's end is told in. */
 function setClock(answer) {
   const date = Date.parse(answer.headers.get("date") ?? "");
@@ -60,23 +43,22 @@ function setClock(answer) {
 async function begin() {
   screen.plain(startView({ begin, busy: true, wallet: WALLET }));
   try {
-    const wallet = recallWallet();
+    const key = wallet.recall();
     const answer = await fetch(`${API}/visits`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(wallet ? { wallet } : {}),
+      body: JSON.stringify(key ? { wallet: key } : {}),
     });
-    if (answer.status === 404 && wallet) {
+    if (answer.status === 404 && key) {
       throw new Error("This store does not know the wallet in this browser. Look at it, or remove it.");
     }
     if (!answer.ok) throw new Error(await reason(answer));
     setClock(answer);
     token = (await answer.json()).token;
-    remember(token);
+    visit.remember(token);
     open();
   } catch (error) {
-    const text = error instanceof TypeError ? "The store cannot be reached. Try again." : error.message;
-    screen.plain(startView({ begin, error: text, wallet: WALLET }));
+    screen.plain(startView({ begin, error: failure(error), wallet: WALLET }));
   }
 }
 
@@ -106,24 +88,23 @@ async function group(entries) {
 
 /** One tap: this line is wrong. The name is drawn once, so that a second tap changes nothing. */
 async function dispute({ line, quantity, words, name }) {
-  return post(`${API}/${encodeURIComponent(token)}/disputes`,
-    { dispute_id: name, line, quantity, words });
+  return post("disputes", { dispute_id: name, line, quantity, words });
 }
 
 /** Sends the receipt; the address leaves this page once and is kept nowhere in it. */
 async function mail(address) {
-  return post(`${API}/${encodeURIComponent(token)}/receipt/mails`, { address });
+  return post("receipt/mails", { address });
 }
 
-/** What the hub answered, as {ok, said}. */
-async function post(url, body) {
+/** Asks something about this visit; what the hub answered, as {ok, said}. */
+async function post(path, body) {
   try {
-    const answer = await fetch(url, {
+    const answer = await fetch(`${API}/${encodeURIComponent(token)}/${path}`, {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
     });
     return answer.ok ? { ok: true, said: await answer.json() } : { ok: false, said: await reason(answer) };
   } catch {
-    return { ok: false, said: "The store cannot be reached. Try again." };
+    return { ok: false, said: AWAY };
   }
 }
 
@@ -144,25 +125,17 @@ async function after(state) {
   }
 }
 
-const once = () => `p-${crypto.getRandomValues(new Uint32Array(3)).join("-")}`;
-
 const useCard = async (code) => await ask("card", { code }) || "It pays first. What is left stays on the card.";
 
-/** Asks something about this visit; returns the store's own words if it says no. */
+/** The same, but only the store's own words if it says no. */
 async function ask(path, body) {
-  try {
-    const answer = await fetch(`${API}/${encodeURIComponent(token)}/${path}`, {
-      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
-    });
-    return answer.ok ? "" : await reason(answer);
-  } catch {
-    return "The store cannot be reached. Try again.";
-  }
+  const { ok, said } = await post(path, body);
+  return ok ? "" : said;
 }
 
 function forget() {
   stream?.close();
-  remember("");
+  visit.remember("");
   token = "";
   screen.linked(true);
   screen.plain(startView({ begin, wallet: WALLET }));

@@ -1,15 +1,15 @@
 // A shopper's wallet: its key is kept in this browser and nowhere else, and is shown live.
 
+import { failure, once, reason, wallet } from "./asking.js";
 import { follow } from "./live.js";
 import { noWallet, unknownWallet, walletView } from "./wallet-view.js";
-import { reason, recallWallet, rememberWallet } from "./wallet-key.js";
 
 const API = "/api/v1/wallets";
 const view = document.getElementById("view");
 const link = document.getElementById("link");
 const told = document.getElementById("told");
 const said = document.getElementById("said");
-let token = recallWallet();
+let token = wallet.recall();
 let stream = null;
 let drawn = "";
 
@@ -44,12 +44,10 @@ async function ask(path, method, body, done) {
     }
     return true;
   } catch (error) {
-    tell(error instanceof TypeError ? "The store cannot be reached. Try again." : error.message);
+    tell(failure(error));
     return false;
   }
 }
-
-const once = () => `p-${crypto.getRandomValues(new Uint32Array(3)).join("-")}`;
 
 const act = {
   topUp: (minor) => ask("/topups", "POST", { topup_id: once(), amount_minor: minor }, "Your card is asked."),
@@ -70,7 +68,7 @@ const act = {
 
 function gone() {
   stream?.close();
-  rememberWallet("");
+  wallet.remember("");
   token = "";
   drawn = "";
   put(noWallet({ open }));
@@ -82,11 +80,10 @@ async function open() {
     const answer = await fetch(API, { method: "POST" });
     if (!answer.ok) throw new Error(await reason(answer));
     token = (await answer.json()).token;
-    rememberWallet(token);
+    wallet.remember(token);
     show();
   } catch (error) {
-    const text = error instanceof TypeError ? "The store cannot be reached. Try again." : error.message;
-    put(noWallet({ open, error: text }));
+    put(noWallet({ open, error: failure(error) }));
   }
 }
 
