@@ -11,7 +11,7 @@ from nicegui import ui
 
 from hub.pages.back_office import BackOffice
 from hub.pages.feed import HubFeed
-from hub.pages.panes import Cards, Pane, top_bar
+from hub.pages.panes import Cards, Pane, answers, dialog_over, section, top_bar
 from hub.pages.queues import dispute_html
 from hub.pages.settings import PagesSettings
 from hub.pages.words import Palette, age, money
@@ -36,12 +36,10 @@ class DisputesPage:
         top_bar("disputes", "/staff/disputes", login=login)
         self._banner = Pane("banner", role="alert")
         with ui.element("main").classes("office"):
-            with ui.element("section").classes("pane").props('data-pane="disputes"'):
-                Pane().show("<h2>Disputes</h2>")
+            with section("Disputes", "disputes"):
                 self._none = Pane()
                 self._cards = Cards("reviews", self._dress)
-            with ui.element("section").classes("pane").props('data-pane="policy"'):
-                Pane().show("<h2>After the exit</h2>")
+            with section("After the exit", "policy"):
                 self._set = Pane()
                 button = ui.button("Change…", on_click=self._ask_policy)
                 button.props("flat dense no-caps").classes("give-back")
@@ -70,9 +68,8 @@ class DisputesPage:
             reject.props("no-caps outline").classes("no")
 
     def _reject(self, dispute_id: str) -> None:
-        with ui.dialog(value=True) as dialog, ui.card().classes("refund"):
-            dialog.on("hide", dialog.delete)
-            Pane().show("<h3>Why does it stay as it is?</h3><p>The shopper reads this.</p>")
+        head = "<h3>Why does it stay as it is?</h3><p>The shopper reads this.</p>"
+        with dialog_over(head) as dialog:
             reason = ui.input("Reason").props('maxlength="200"').classes("reason")
 
             async def send() -> None:
@@ -82,9 +79,7 @@ class DisputesPage:
                 await self._decide(dispute_id, False, reason.value.strip())
                 dialog.close()
 
-            with ui.row().classes("answers"):
-                ui.button("Cancel", on_click=dialog.close).props("flat no-caps")
-                ui.button("Reject", on_click=send).props("no-caps").classes("confirm")
+            answers(dialog, "Reject", send)
 
     async def _decide(self, dispute_id: str, uphold: bool, reason: str) -> None:
         row = self._rows.get(dispute_id)
@@ -103,9 +98,7 @@ class DisputesPage:
         await self.ask()
 
     def _ask_policy(self) -> None:
-        with ui.dialog(value=True) as dialog, ui.card().classes("refund"):
-            dialog.on("hide", dialog.delete)
-            Pane().show("<h3>After the exit</h3><p>0 turns a part off.</p>")
+        with dialog_over("<h3>After the exit</h3><p>0 turns a part off.</p>") as dialog:
             fields = {
                 name: ui.number(text, value=self._policy.get(name, 0), min=0, step=1, precision=0)
                 for name, text in _FIELDS
@@ -122,9 +115,7 @@ class DisputesPage:
 
             for field in fields.values():
                 field.classes("pieces")
-            with ui.row().classes("answers"):
-                ui.button("Cancel", on_click=dialog.close).props("flat no-caps")
-                ui.button("Save", on_click=save).props("no-caps").classes("confirm")
+            answers(dialog, "Save", save)
 
 
 _FIELDS = (

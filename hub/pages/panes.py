@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from html import escape
 from typing import Any
 
@@ -12,7 +13,7 @@ from hub.pages.markup import dot_html, plan_svg, trails_svg
 from hub.pages.shown import Person, Snapshot, people
 from hub.pages.words import DESK_PAGES, Palette
 
-__all__ = ["Cards", "FloorPlan", "Pane", "Tile", "top_bar"]
+__all__ = ["Cards", "FloorPlan", "Pane", "Tile", "answers", "dialog_over", "section", "top_bar"]
 
 FLIP_FROM = 0.8
 """Right of this share of the plan a name stands on the left of its dot."""
@@ -58,6 +59,30 @@ def top_bar(title: str, path: str, *, login: bool) -> ui.element:
                     'may do everything.">Open to this machine</p>'
                 )
     return nav
+
+
+def section(title: str, name: str) -> ui.element:
+    """A pane with a heading; `name` is what it is called on the page."""
+    made = ui.element("section").classes("pane").props(f'data-pane="{name}"')
+    with made:
+        Pane().show(f"<h2>{title}</h2>")
+    return made
+
+
+@contextmanager
+def dialog_over(head_html: str, *, look: str = "refund") -> Iterator[ui.dialog]:
+    """A dialog with a card in it, open until it is closed, and then gone."""
+    with ui.dialog(value=True) as dialog, ui.card().classes(look):
+        dialog.on("hide", dialog.delete)
+        Pane().show(head_html)
+        yield dialog
+
+
+def answers(dialog: ui.dialog, text: str, done: Callable[[], Any]) -> ui.button:
+    """A dialog's last row: away with it, or do it; returns the button that does."""
+    with ui.row().classes("answers"):
+        ui.button("Cancel", on_click=dialog.close).props("flat no-caps")
+        return ui.button(text, on_click=done).props("no-caps").classes("confirm")
 
 
 class FloorPlan:

@@ -11,7 +11,7 @@ from nicegui.events import KeyEventArguments
 
 from hub.pages.back_office import BackOffice
 from hub.pages.feed import HubFeed
-from hub.pages.panes import Pane, top_bar
+from hub.pages.panes import Pane, section, top_bar
 from hub.pages.queues import Task, candidate_of_key, task_html, tasks, waiting_html
 from hub.pages.settings import PagesSettings
 from hub.pages.words import Palette
@@ -55,8 +55,7 @@ class ReviewPage:
                     "digits: the explanation with that number. You can only confirm what cameras "
                     "and plates named; undecided is free.</p>"
                 )
-            with ui.element("section").classes("pane").props('data-pane="waiting"'):
-                Pane().show("<h2>Waiting</h2>")
+            with section("Waiting", "waiting"):
                 self._waiting = Pane()
         ui.keyboard(on_key=self._pressed)
 

@@ -18,7 +18,7 @@ from hub.pages.markup import (
     feed_html,
     review_html,
 )
-from hub.pages.panes import Cards, FloorPlan, Pane, Tile, top_bar
+from hub.pages.panes import Cards, FloorPlan, Pane, Tile, answers, dialog_over, section, top_bar
 from hub.pages.settings import PagesSettings
 from hub.pages.shown import (
     Snapshot,
@@ -58,25 +58,25 @@ class StaffPage:
         self._counters = Pane("counters", data_pane="counters")
         with ui.element("main").classes("staff"):
             with ui.element("div").classes("stack wide"):
-                with _section("Floor", "floor"):
+                with section("Floor", "floor"):
                     self._floor = FloorPlan()
-                with _section("Cameras", "tiles"):
+                with section("Cameras", "tiles"):
                     self._tile_box = ui.element("div").classes("tiles")
-                with _section("To review", "review"):
+                with section("To review", "review"):
                     Pane().show(
                         '<p class="quiet">Nobody is accused. What stays here unlooked-at is free '
                         "for the shopper.</p>"
                     )
                     self._reviews = Cards("reviews", self._refund_button)
-            with ui.element("div").classes("stack"), _section("Carts", "carts"):
+            with ui.element("div").classes("stack"), section("Carts", "carts"):
                 self._no_carts = Pane()
                 self._carts = Cards("carts", self._refund_button)
             with ui.element("div").classes("stack"):
-                with _section("Gate and desk", "desk"):
+                with section("Gate and desk", "desk"):
                     self._desk = DeskPanel(self._feed, self._token)
-                with _section("What happened", "feed"):
+                with section("What happened", "feed"):
                     self._feed_pane = Pane("scroll", role="log")
-                with _section("Health", "health"):
+                with section("Health", "health"):
                     self._health = Pane()
 
     def refresh(self) -> None:
@@ -146,9 +146,7 @@ class StaffPage:
         # One id for this dialog: pressing twice gives back once.
         refund_id = f"staff-{secrets.token_hex(8)}"
         wanted = dict.fromkeys((line for line, *_ in lines), 0)
-        with ui.dialog(value=True) as dialog, ui.card().classes("refund"):
-            dialog.on("hide", dialog.delete)
-            Pane().show(f"<h3>Give back to {escape(label(visit_id))}</h3>")
+        with dialog_over(f"<h3>Give back to {escape(label(visit_id))}</h3>") as dialog:
 
             def total_minor() -> int:
                 return 0 if phone is None else refund_minor(phone, wanted)
@@ -181,11 +179,8 @@ class StaffPage:
                     ui.notify(words, type="negative")
                     confirm.set_enabled(True)
 
-            with ui.row().classes("answers"):
-                ui.button("Cancel", on_click=dialog.close).props("flat no-caps")
-                confirm = ui.button(f"Give {money(0, currency)} back", on_click=give)
-                confirm.props("no-caps").classes("confirm")
-                confirm.set_enabled(False)
+            confirm = answers(dialog, f"Give {money(0, currency)} back", give)
+            confirm.set_enabled(False)
 
 
 def build_staff(
@@ -203,10 +198,3 @@ def build_staff(
     ui.timer(1.0 / settings.tiles_hz_max, page.turn_tiles)
     if token:
         ui.timer(STILL_S, page.leave_if_ended)
-
-
-def _section(title: str, name: str) -> ui.element:
-    section = ui.element("section").classes("pane").props(f'data-pane="{name}"')
-    with section:
-        Pane().show(f"<h2>{title}</h2>")
-    return section

@@ -12,7 +12,7 @@ from nicegui import ui
 
 from hub.pages.feed import HubFeed
 from hub.pages.goods import Goods, alert_key
-from hub.pages.panes import Cards, Pane, top_bar
+from hub.pages.panes import Cards, Pane, section, top_bar
 from hub.pages.settings import PagesSettings
 from hub.pages.stock_forms import StockForms
 from hub.pages.words import Palette
@@ -40,25 +40,25 @@ class StockPage:
         with ui.element("section").classes("alerts").props('data-pane="alerts"'):
             self._alerts = Cards("alert-cards", self._alert_buttons)
         with ui.element("main").classes("staff stock"):
-            with ui.element("div").classes("stack"), _section("Shelves", "shelves"):
+            with ui.element("div").classes("stack"), section("Shelves", "shelves"):
                 self._slots = Cards("slots", self._slot_button)
             with ui.element("div").classes("stack"):
-                with _section("Restocking", "restocking"):
+                with section("Restocking", "restocking"):
                     self._sessions = Cards("sessions", self._session_buttons)
                     _button("Start restocking", self._start)
-                with _section("In the wrong place", "misplaced"):
+                with section("In the wrong place", "misplaced"):
                     self._misplaced = Pane()
-                with _section("Lost and found", "finds"):
+                with section("Lost and found", "finds"):
                     self._finds = Cards("finds", self._find_buttons)
                     _button("Found something…", self._forms.find)
-                with _section("Offers", "offers"):
+                with section("Offers", "offers"):
                     self._offers = Cards("offers", self._offer_button)
                     _button("New offer…", self._forms.offer)
             with ui.element("div").classes("stack"):
-                with _section("Called back", "recalls"):
+                with section("Called back", "recalls"):
                     self._recalls = Cards("offers", self._recall_button)
                     self._no_recalls = Pane()
-                with _section("Products", "products"):
+                with section("Products", "products"):
                     self._products = Cards("products", self._product_button)
 
     async def refresh(self) -> None:
@@ -170,10 +170,3 @@ def build_stock(
 
 def _button(text: str, done: Callable[[], Any]) -> None:
     ui.button(text, on_click=done).props("flat dense no-caps").classes("give-back")
-
-
-def _section(title: str, name: str) -> ui.element:
-    section = ui.element("section").classes("pane").props(f'data-pane="{name}"')
-    with section:
-        Pane().show(f"<h2>{title}</h2>")
-    return section

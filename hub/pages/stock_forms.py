@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from html import escape
 from typing import Any
 
@@ -11,7 +12,7 @@ from nicegui import ui
 
 from hub.pages.feed import HubFeed
 from hub.pages.goods import Goods, buyers_html
-from hub.pages.panes import Pane
+from hub.pages.panes import Pane, answers, dialog_over
 
 __all__ = ["StockForms"]
 
@@ -49,7 +50,7 @@ class StockForms:
             return
         row = goods.slot(slot_id)
         count_id = _id("count")
-        with self._dialog(f"{row['name']} in {slot_id}") as dialog:
+        with _form(f"{row['name']} in {slot_id}") as dialog:
             gtin = ui.select(goods.names, value=row["gtin"], label="Which product")
             counted = ui.number("Counted pieces", value=row["on_hand"], min=0, max=10_000)
             sure = ui.checkbox("It really holds that many")
@@ -79,7 +80,7 @@ class StockForms:
                 facings = ui.number("Pieces side by side", value=1, min=1, max=60)
                 deep = ui.number("Pieces one behind the other", value=row["capacity"], min=1)
                 ui.button("Change the slot", on_click=change).props("flat no-caps")
-            self._answers(dialog, "Book the count", count)
+            answers(dialog, "Book the count", count)
 
     # -- a product ------------------------------------------------------------------------
 
@@ -90,7 +91,7 @@ class StockForms:
             return
         row, recall = goods.product(gtin), goods.recall_of(gtin)
         recall_id = _id("recall")
-        with self._dialog(row["name"]) as dialog:
+        with _form(row["name"]) as dialog:
             price = ui.number("Price in minor units", value=row["price_minor"], min=0, precision=0)
             ages = ui.number(
                 "Sold from this age on (empty: everybody)", value=row["age_min"], min=1
@@ -140,7 +141,7 @@ class StockForms:
                 ui.button(closed, on_click=toggle).props("flat no-caps")
                 back = "Lift the recall" if recall is not None else "Call back"
                 ui.button(back, on_click=call_back).props("flat no-caps color=negative")
-            self._answers(dialog, "Save", save)
+            answers(dialog, "Save", save)
 
     # -- offers ---------------------------------------------------------------------------
 
@@ -150,7 +151,7 @@ class StockForms:
         if goods is None:
             return
         promotion_id = _id("offer")
-        with self._dialog("New offer") as dialog:
+        with _form("New offer") as dialog:
             name = ui.input("What shoppers read").props('maxlength="80"')
             kind = ui.select(OFFERS, value="percent", label="Kind")
             gtins = ui.select(goods.names, multiple=True, label="Products", value=[])
@@ -190,14 +191,14 @@ class StockForms:
                 if await self.order("promotions", body, "The offer holds."):
                     dialog.close()
 
-            self._answers(dialog, "Add the offer", add)
+            answers(dialog, "Add the offer", add)
 
     # -- recalls and rules ----------------------------------------------------------------
 
     async def buyers(self, recall_id: str) -> None:
         """Who bought what was called back."""
         found = await self._feed.buyers(recall_id, token=self._token)
-        with self._dialog("Who bought it") as dialog:
+        with _form("Who bought it") as dialog:
             said = "<p>The hub did not answer.</p>" if found is None else buyers_html(found)
             Pane().show(said)
             with ui.row().classes("answers"):
@@ -209,7 +210,7 @@ class StockForms:
         if goods is None:
             return
         policy = goods.stock["policy"]
-        with self._dialog("Rules for goods") as dialog:
+        with _form("Rules for goods") as dialog:
             ages = ui.select(AGES, value=policy["unproven_age"], label="Without an ID")
             watch = ui.checkbox("Tell of slots that run low or out", value=policy["watch_stock"])
             low = ui.number("Low is this share, in percent", value=policy["low_percent"], min=0)
@@ -233,7 +234,7 @@ class StockForms:
                 if await self.order("goods/policy", body, "The rules hold from now on."):
                     dialog.close()
 
-            self._answers(dialog, "Save", save)
+            answers(dialog, "Save", save)
 
     # -- restocking and finds -------------------------------------------------------------
 
@@ -243,7 +244,7 @@ class StockForms:
         if goods is None:
             return
         move_id = _id("move")
-        with self._dialog("Put in, or take out") as dialog:
+        with _form("Put in, or take out") as dialog:
             slot = ui.select(goods.slots, label="Slot", with_input=True)
             quantity = ui.number("Pieces; below 0 is taken out", value=1, precision=0)
 
@@ -261,7 +262,7 @@ class StockForms:
                 if await self.order("restocking/moves", body, "Noted."):
                     dialog.close()
 
-            self._answers(dialog, "Note it", put)
+            answers(dialog, "Note it", put)
 
     def find(self) -> None:
         """Pieces that lay about."""
@@ -269,7 +270,7 @@ class StockForms:
         if goods is None:
             return
         find_id = _id("find")
-        with self._dialog("Found pieces") as dialog:
+        with _form("Found pieces") as dialog:
             gtin = ui.select(goods.names, label="Product", with_input=True)
             quantity = ui.number("Pieces", value=1, min=1, precision=0)
             where = ui.input("Where they lay").props('maxlength="200"')
@@ -287,14 +288,14 @@ class StockForms:
                 if await self.order("finds", body, "In the lost-and-found."):
                     dialog.close()
 
-            self._answers(dialog, "Note it", note)
+            answers(dialog, "Note it", note)
 
     def shelve(self, find_id: str) -> None:
         """A find goes back to a slot."""
         goods = self._goods()
         if goods is None:
             return
-        with self._dialog("Back to a slot") as dialog:
+        with _form("Back to a slot") as dialog:
             slot = ui.select(goods.slots, label="Slot", with_input=True)
 
             async def back() -> None:
@@ -303,39 +304,11 @@ class StockForms:
                     if await self.order("finds/resolve", body, "It is back."):
                         dialog.close()
 
-            self._answers(dialog, "Put it back", back)
-
-    # -- inside ---------------------------------------------------------------------------
-
-    def _dialog(self, title: str) -> _Form:
-        return _Form(title)
-
-    def _answers(self, dialog: ui.dialog, text: str, done: Callable[[], Any]) -> None:
-        with ui.row().classes("answers"):
-            ui.button("Cancel", on_click=dialog.close).props("flat no-caps")
-            ui.button(text, on_click=done).props("no-caps").classes("confirm")
+            answers(dialog, "Put it back", back)
 
 
-class _Form:
-    """A dialog with a card in it, open until it is closed."""
-
-    def __init__(self, title: str) -> None:
-        self._dialog = ui.dialog(value=True)
-        self._card: ui.card | None = None
-        self._title = title
-
-    def __enter__(self) -> ui.dialog:
-        self._dialog.on("hide", self._dialog.delete)
-        self._dialog.__enter__()
-        self._card = ui.card().classes("refund form")
-        self._card.__enter__()
-        Pane().show(f"<h3>{escape(self._title)}</h3>")
-        return self._dialog
-
-    def __exit__(self, *error: Any) -> None:
-        if self._card is not None:
-            self._card.__exit__(*error)
-        self._dialog.__exit__(*error)
+def _form(title: str) -> AbstractContextManager[ui.dialog]:
+    return dialog_over(f"<h3>{escape(title)}</h3>", look="refund form")
 
 
 def _id(what: str) -> str:

@@ -14,7 +14,7 @@ from nicegui import ui
 from contracts.money import minor_places
 from hub.pages.back_office import BackOffice
 from hub.pages.feed import HubFeed
-from hub.pages.panes import Cards, Pane, top_bar
+from hub.pages.panes import Cards, Pane, answers, dialog_over, top_bar
 from hub.pages.purses import card_html, debts, end_of_day_s, issued_html, minor_of, payer_html
 from hub.pages.settings import PagesSettings
 from hub.pages.words import Palette, label, money
@@ -102,10 +102,8 @@ class WalletsPage:
                 ui.notify(why, type="negative")
             await self.ask()
 
-        with ui.dialog(value=True) as dialog, ui.card().classes("refund"):
-            dialog.on("hide", dialog.delete)
-            Pane().show(f"<h3>{escape(card_id)}</h3><p>{escape(words)}</p>")
-            _answers(dialog.close, "Unblock" if blocked else "Block", send)
+        with dialog_over(f"<h3>{escape(card_id)}</h3><p>{escape(words)}</p>") as dialog:
+            answers(dialog, "Unblock" if blocked else "Block", send)
 
     def _issue(self) -> None:
         with ui.dialog(value=True) as dialog, ui.card().classes("refund form") as card:
@@ -138,7 +136,7 @@ class WalletsPage:
                     ui.button("I have it", on_click=dialog.close).props("no-caps")
                 await self.ask()
 
-            button = _answers(dialog.close, "Issue", send)
+            button = answers(dialog, "Issue", send)
 
     # -- a payer ----------------------------------------------------------------------------
 
@@ -174,12 +172,11 @@ class WalletsPage:
 
     def _waive(self, visit_id: str) -> None:
         waive_id = f"waive-{secrets.token_hex(8)}"
-        with ui.dialog(value=True) as dialog, ui.card().classes("refund"):
-            dialog.on("hide", dialog.delete)
-            Pane().show(
-                f"<h3>Let go of what {escape(label(visit_id))} owes?</h3>"
-                "<p>It is booked at once and cannot be taken back.</p>"
-            )
+        head = (
+            f"<h3>Let go of what {escape(label(visit_id))} owes?</h3>"
+            "<p>It is booked at once and cannot be taken back.</p>"
+        )
+        with dialog_over(head) as dialog:
             reason = ui.input("Reason").props('maxlength="200"').classes("reason")
 
             async def send() -> None:
@@ -196,13 +193,7 @@ class WalletsPage:
                     ui.notify(why, type="negative")
                 await self.ask()
 
-            _answers(dialog.close, "Let it go", send)
-
-
-def _answers(cancel: Callable[[], Any], text: str, done: Callable[[], Any]) -> ui.button:
-    with ui.row().classes("answers"):
-        ui.button("Cancel", on_click=cancel).props("flat no-caps")
-        return ui.button(text, on_click=done).props("no-caps").classes("confirm")
+            answers(dialog, "Let it go", send)
 
 
 def _card_body(amount: str, how: str, until: str, decimals: int) -> dict[str, Any] | str:
