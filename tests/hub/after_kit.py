@@ -34,6 +34,7 @@ class Bus:
 
     def __init__(self) -> None:
         self.waiting: list[Arrived] = []
+        self.acked: list[int] = []
         self.sent: list[Outgoing] = []
 
     def take(self, most: int) -> list[Arrived]:
@@ -41,7 +42,7 @@ class Bus:
         return taken
 
     def acknowledge(self, arrived: Any) -> None:
-        """Nobody waits for it."""
+        self.acked += [item.mid for item in arrived]
 
     def publish(self, outgoing: Any) -> None:
         self.sent += outgoing
@@ -81,17 +82,39 @@ class Client:
         return self("PUT", url, **more)
 
 
-class Place:
-    """A store with its application; `play` moves the time."""
+class Played:
+    """A hub at work; `play` moves the time."""
 
-    def __init__(self, shop: Any, folder: Path, **settings: Any) -> None:
-        self.shop = shop
+    def __init__(self, shop: Any) -> None:
         self.now_s = 0.0
         self.bus = Bus()
         self.script: list[tuple[float, str, bytes]] = []
         self._mid = 0
         self.driver = Driver(shop.hub, lambda: self.now_s, bus=self.bus)
         self.driver.begin()
+
+    def play(self, script: list[tuple[float, str, bytes]], until_s: float) -> None:
+        """Takes a script up and plays until a time; what is later waits for the next call."""
+        self.script = sorted([*self.script, *script], key=lambda row: row[0])
+        while self.now_s < until_s:
+            self.now_s = round(self.now_s + 0.2, 6)
+            while self.script and self.script[0][0] <= self.now_s:
+                _, name, payload = self.script.pop(0)
+                self.bus.waiting.append(Arrived(name, payload, self._mid, 1))
+                self._mid += 1
+            self.driver.step()
+            self.answer()
+
+    def answer(self) -> None:
+        """What else happens after each step."""
+
+
+class Place(Played):
+    """A store with its application."""
+
+    def __init__(self, shop: Any, folder: Path, **settings: Any) -> None:
+        super().__init__(shop)
+        self.shop = shop
         settings.setdefault("evidence_dir", folder / "evidence")
         settings.setdefault("node_tokens", {"node-shelf": "tok", "node-floor": "other"})
         self.settings = HubSettings(store_file=Path("x"), **settings)
@@ -118,18 +141,6 @@ class Place:
     def kinds(self) -> list[str]:
         """The kinds of all events."""
         return [event["kind"] for event in self.events]
-
-    def play(self, script: list[tuple[float, str, bytes]], until_s: float) -> None:
-        """Takes a script up and plays until a time; what is later waits for the next call."""
-        self.script = sorted([*self.script, *script], key=lambda row: row[0])
-        while self.now_s < until_s:
-            self.now_s = round(self.now_s + 0.2, 6)
-            while self.script and self.script[0][0] <= self.now_s:
-                _, name, payload = self.script.pop(0)
-                self.bus.waiting.append(Arrived(name, payload, self._mid, 1))
-                self._mid += 1
-            self.driver.step()
-            self.answer()
 
     def answer(self) -> None:
         """The gateway answers what it was asked, if the hub does not ask inline."""

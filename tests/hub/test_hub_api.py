@@ -17,37 +17,12 @@ from hub.api.app import create_app
 from hub.api.auth import Limiter
 from hub.api.streams import Streams
 from hub.api.tiles import TileStore
-from hub.driver import Driver
 from hub.errors import StoreWriteError
-from hub.mqtt import Arrived
-from hub.service import Outgoing
 from hub.settings import HubSettings
+from tests.hub.after_kit import Played
 
 COLA = "4006381333931"
 PASSWORD = "correct horse battery"
-
-
-class FakeBus:
-    """MQTT without a broker."""
-
-    connected = True
-    dropped = 0
-    sessions = 1
-
-    def __init__(self) -> None:
-        self.waiting: list[Arrived] = []
-        self.acked: list[int] = []
-        self.sent: list[Outgoing] = []
-
-    def take(self, most: int) -> list[Arrived]:
-        taken, self.waiting = self.waiting[:most], self.waiting[most:]
-        return taken
-
-    def acknowledge(self, arrived: Any) -> None:
-        self.acked += [item.mid for item in arrived]
-
-    def publish(self, outgoing: Any) -> None:
-        self.sent += outgoing
 
 
 class Client:
@@ -78,31 +53,15 @@ class Client:
         return self.request("PUT", url, **more)
 
 
-class Site:
+class Site(Played):
     """The application on a hub whose time the test sets."""
 
     def __init__(self, shop: Any, password: str | None = None) -> None:
-        self.now_s = 0.0
-        self.mid = 0
-        self.script: list[tuple[float, str, bytes]] = []
-        self.bus = FakeBus()
-        self.driver = Driver(shop.hub, lambda: self.now_s, bus=self.bus)
-        self.driver.begin()
+        super().__init__(shop)
         settings: dict[str, Any] = {"store_file": Path("x"), "node_tokens": {"node-shelf": "tok"}}
         if password is not None:
             settings["staff_password"] = password
         self.client = Client(create_app(self.driver, HubSettings(**settings)))
-
-    def play(self, script: list[tuple[float, str, bytes]], until_s: float) -> None:
-        """Takes a script up and plays until a time; what is later waits for the next call."""
-        self.script = sorted([*self.script, *script], key=lambda row: row[0])
-        while self.now_s < until_s:
-            self.now_s = round(self.now_s + 0.2, 6)
-            while self.script and self.script[0][0] <= self.now_s:
-                _, name, payload = self.script.pop(0)
-                self.bus.waiting.append(Arrived(name, payload, self.mid, 1))
-                self.mid += 1
-            self.driver.step()
 
 
 @pytest.fixture
