@@ -33,6 +33,7 @@ from edge.exchange import NodeOutputs
 from edge.outbox import Outbox
 from hub.service import Hub, Outgoing
 from sortie.lockstep_node import EPOCH_S, LockstepNode, Tick
+from sortie.network_bus import NetworkBus
 from store_sim.dials import PROCESS_MISHAPS, Dials, Mishap, MishapKind
 from store_sim.network import Delivery, Link, Network
 
@@ -93,49 +94,6 @@ class FaultPlan:
         ]
 
 
-class _Bus:
-    """A node's connection: follows edge.bus.Bus. A cut link takes letters and loses them, as a
-    line does that nobody has found dead yet; only a broker that is down refuses."""
-
-    def __init__(self, network: Network, device_id: str) -> None:
-        self._network = network
-        self._up: Link = (device_id, "up")
-        self._inbox: list[Letter] = []
-        self.now_s = 0.0
-        self.session = 1
-        self.connected = True
-
-    def subscribe(self, filters: tuple[str, ...]) -> None:
-        """Everything that is sent to the device arrives."""
-
-    def publish(self, letter: Letter) -> bool:
-        """Gives a letter to the network."""
-        if self.connected:
-            self._network.send(self.now_s, self._up, letter.topic, letter.payload)
-        return self.connected
-
-    def arrived(self, letter: Letter) -> None:
-        """The network brought something."""
-        self._inbox.append(letter)
-
-    def poll(self) -> list[Letter]:
-        """What arrived since the last call."""
-        letters, self._inbox = self._inbox, []
-        return letters
-
-    def broker(self, up: bool) -> None:
-        """The broker went down or came back: a new session, and nothing of the old one."""
-        if up and not self.connected:
-            self.session += 1
-        if not up:
-            self._inbox.clear()
-        self.connected = up
-
-    def close(self) -> None:
-        """The process is dead."""
-        self._inbox.clear()
-
-
 class _Seat:
     """A node's process: the node, its outbox on disk, its connection; dead from time to time."""
 
@@ -146,7 +104,7 @@ class _Seat:
             name: topic(name, store_id=config.store_id, device_id=config.node_id)
             for name in ("events", "batch", "pong", "health", "died", "ack", "ping")
         }
-        self.bus = _Bus(network, config.node_id)
+        self.bus = NetworkBus(network, config.node_id)
         self.back_s = math.inf
         self.alive = True
         self.resent = 0
@@ -166,7 +124,7 @@ class _Seat:
     def boot(self) -> None:
         """Starts again, under another boot id."""
         self.node.boot()
-        self.bus.session += 1
+        self.bus.opened()
         self.alive = True
         self._open()
 

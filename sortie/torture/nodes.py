@@ -25,9 +25,8 @@ from edge.outbox import Outbox
 from sortie.torture.disk import Disk
 from sortie.torture.people import Act, Shopper, acts_of
 from sortie.torture.shop import closed, layout
-from store_sim.network import Network
 
-__all__ = ["Line", "Node", "NodeLine", "Parted"]
+__all__ = ["Node", "NodeLine", "Parted"]
 
 WATERMARK_S = 1.0
 STILL_S = 0.1
@@ -55,52 +54,6 @@ class NodeLine(Bus, Protocol):
     def opened(self) -> None:
         """The node's process has started."""
         ...
-
-
-class Line:
-    """A node's connection, as edge.bus.Bus. A broken line takes letters and loses them."""
-
-    def __init__(self, network: Network, device_id: str) -> None:
-        self.network = network
-        self._device_id = device_id
-        self._inbox: list[Letter] = []
-        self.now_s = 0.0
-        self.session = 1
-        self.connected = True
-
-    def subscribe(self, filters: tuple[str, ...]) -> None:
-        """Everything that is sent to the device arrives."""
-
-    def publish(self, letter: Letter) -> bool:
-        """Gives a letter to the network."""
-        if self.connected:
-            self.network.send(self.now_s, (self._device_id, "up"), letter.topic, letter.payload)
-        return self.connected
-
-    def opened(self) -> None:
-        """The node's process has started: a connection of its own."""
-        self.session += 1
-
-    def arrived(self, letter: Letter) -> None:
-        """The network brought something."""
-        self._inbox.append(letter)
-
-    def poll(self) -> list[Letter]:
-        """What arrived since the last call."""
-        letters, self._inbox = self._inbox, []
-        return letters
-
-    def broker(self, up: bool) -> None:
-        """The broker went away or came back: another session, nothing of the old one."""
-        if up and not self.connected:
-            self.session += 1
-        if not up:
-            self._inbox.clear()
-        self.connected = up
-
-    def close(self) -> None:
-        """The process is gone."""
-        self._inbox.clear()
 
 
 class Node:

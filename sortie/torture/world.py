@@ -22,12 +22,13 @@ from hub.errors import HubError
 from hub.service import Outgoing
 from hub.wallet.fake import FakeGateway
 from hub.wallet.gateway import GatewayRequest
+from sortie.network_bus import NetworkBus
 from sortie.torture.checks import OTHER_AMOUNT, Checks
 from sortie.torture.clients import Clients
 from sortie.torture.disk import Disk
 from sortie.torture.entries import assign_ways
 from sortie.torture.hubside import AwayError, HubSide
-from sortie.torture.nodes import Line, Node
+from sortie.torture.nodes import Node
 from sortie.torture.people import crowd
 from sortie.torture.plan import BUSY_S, Plan, gateway_plan
 from sortie.torture.points import FailPoints, fail_points
@@ -81,7 +82,9 @@ class World:
         )
         disk = Disk(folder / "hub")
         self.side = HubSide(disk, self.gateway, self.points, self._source("hub"))
-        self.lines = {node.node_id: Line(self.network, node.node_id) for node in layout().nodes}
+        self.lines = {
+            node.node_id: NetworkBus(self.network, node.node_id) for node in layout().nodes
+        }
         self.nodes = {
             node.node_id: Node(
                 node.node_id,
