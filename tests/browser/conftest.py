@@ -247,3 +247,22 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
     browser = Chromium(program, tmp_path_factory.mktemp("chromium"))
     yield browser
     browser.close()
+
+
+@pytest.fixture
+def phone(chromium: Any) -> Iterator[Any]:
+    """A shopper's phone; what its browser keeps is gone afterwards."""
+    tab = chromium.tab()
+    tab.size(360, 740, phone=True)
+    yield tab
+    tab.send("Storage.clearDataForOrigin", origin="*", storageTypes="all")
+    tab.close()
+
+
+@pytest.fixture
+def desk(chromium: Any) -> Iterator[Any]:
+    """The window of one of the staff."""
+    tab = chromium.tab()
+    tab.size(1280, 800)
+    yield tab
+    tab.close()

@@ -4,7 +4,6 @@ display; on a real hub with nodes of a script."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -19,22 +18,6 @@ def processes(store: Any) -> None:
         SCREEN_TOKENS=f'{{"gate-out": "{SCREEN}"}}', RECEIPT_SELLER="Demo Store\\n1 Main Street"
     )
     store.start_pages()
-
-
-@pytest.fixture
-def phone(chromium: Any) -> Iterator[Any]:
-    tab = chromium.tab()
-    tab.size(360, 740, phone=True)
-    yield tab
-    tab.close()
-
-
-@pytest.fixture
-def desk(chromium: Any) -> Iterator[Any]:
-    tab = chromium.tab()
-    tab.size(1280, 800)
-    yield tab
-    tab.close()
 
 
 def fits(tab: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,15 +12,6 @@ TOKEN = "localStorage.getItem('sortie.visit')"
 @pytest.fixture(scope="module", autouse=True)
 def hub(store: Any) -> None:
     store.start_hub()
-
-
-@pytest.fixture
-def phone(chromium: Any) -> Iterator[Any]:
-    tab = chromium.tab()
-    tab.size(360, 740, phone=True)
-    yield tab
-    tab.send("Storage.clearDataForOrigin", origin="*", storageTypes="all")
-    tab.close()
 
 
 def begin(phone: Any, store: Any) -> str:

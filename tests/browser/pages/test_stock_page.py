@@ -26,14 +26,6 @@ def tab(chromium: Any) -> Iterator[Any]:
     made.close()
 
 
-@pytest.fixture
-def phone(chromium: Any) -> Iterator[Any]:
-    made = chromium.tab()
-    made.size(360, 740, phone=True)
-    yield made
-    made.close()
-
-
 def pane(name: str) -> str:
     return f'[data-pane="{name}"]'
 

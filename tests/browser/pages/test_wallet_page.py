@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -16,15 +15,6 @@ PAIRS = "ink/card soft/card accent/card on-accent/accent red/red-tint"
 @pytest.fixture(scope="module", autouse=True)
 def hub(store: Any) -> None:
     store.start_hub()
-
-
-@pytest.fixture
-def phone(chromium: Any) -> Iterator[Any]:
-    tab = chromium.tab()
-    tab.size(360, 740, phone=True)
-    yield tab
-    tab.send("Storage.clearDataForOrigin", origin="*", storageTypes="all")
-    tab.close()
 
 
 def open_wallet(phone: Any, store: Any) -> None:

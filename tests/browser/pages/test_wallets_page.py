@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -15,14 +14,6 @@ CODE = "document.querySelector('.issued code').innerText"
 def processes(store: Any) -> None:
     store.start_hub()
     store.start_pages()
-
-
-@pytest.fixture
-def desk(chromium: Any) -> Iterator[Any]:
-    tab = chromium.tab()
-    tab.size(1280, 800)
-    yield tab
-    tab.close()
 
 
 def fill(desk: Any, selector: str, text: str) -> None:
