@@ -18,8 +18,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from hub.pages.accounts_html import PAGE, account_html, people_html, told_html
-from hub.pages.door import POLICY, Seat, Sessions, cookie_of, form_of, same_site
+from hub.pages.accounts_html import WAYS, account_html, people_html, told_html
+from hub.pages.door import Seat, Sessions, cookie_of, form_of, plain_page, same_site
 from hub.pages.feed import bearer
 
 __all__ = ["add_account"]
@@ -130,9 +130,7 @@ class _Pages:
 
 
 def _page(title: str, body: str, status: int) -> HTMLResponse:
-    headers = {"Cache-Control": "no-store", "Content-Security-Policy": POLICY}
-    text = PAGE.replace("{title}", title).replace("{body}", body)
-    return HTMLResponse(text, status_code=status, headers=headers)
+    return plain_page(title, WAYS + body, status, look="account")
 
 
 def _detail(answer: httpx.Response) -> str:

@@ -10,19 +10,12 @@ from typing import Any
 
 from hub.accounts.model import ROLES, SCOPES
 
-__all__ = ["PAGE", "account_html", "people_html", "told_html"]
+__all__ = ["WAYS", "account_html", "people_html", "told_html"]
 
 Row = Mapping[str, Any]
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark"><title>{title}</title>
-<link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/assets/pages.css"></head>
-<body class="login"><main class="account">
-<h1><img src="/assets/icon.svg" alt="" width="34" height="34">Sortie</h1>
-<nav><a href="/staff">Staff</a> <a href="/account">My account</a> <a href="/people">People</a></nav>
-{body}</main></body></html>"""
+WAYS = """<nav><a href="/staff">Staff</a> <a href="/account">My account</a>
+<a href="/people">People</a></nav>
+"""
 KINDS = {
     "shared": "You are here with the store's own password. It has no account: sign in under a name "
     "of your own, which an admin can add.",

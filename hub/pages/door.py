@@ -32,6 +32,7 @@ __all__ = [
     "add_login",
     "cookie_of",
     "form_of",
+    "plain_page",
     "same_site",
 ]
 
@@ -53,14 +54,15 @@ SAID = {
     "away": "The hub does not answer. Try again in a moment.",
     "site": "This form came from another site's page.",
 }
-FORM = """<!doctype html>
+PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark"><title>Sortie: staff</title>
+<meta name="color-scheme" content="light dark"><title>{title}</title>
 <link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/assets/pages.css"></head>
-<body class="login"><main><h1><img src="/assets/icon.svg" alt="" width="34" height="34">Sortie</h1>
-{form}</main></body></html>"""
+<body class="login"><main class="{look}">
+<h1><img src="/assets/icon.svg" alt="" width="34" height="34">Sortie</h1>
+{body}</main></body></html>"""
 PASSWORD_FORM = """<form method="post" action="/login">
 <label for="name">Name</label>
 <input id="name" name="name" autocomplete="username" maxlength="63" autocapitalize="none"
@@ -260,8 +262,14 @@ def _code_form(ticket: str) -> HTMLResponse:
 
 
 def _page(form: str, status: int) -> HTMLResponse:
+    return plain_page("Sortie: staff", form, status)
+
+
+def plain_page(title: str, body: str, status: int, *, look: str = "") -> HTMLResponse:
+    """A page without a script that nobody keeps; `body` is HTML, the rest is plain."""
     headers = {"Cache-Control": "no-store", "Content-Security-Policy": POLICY}
-    return HTMLResponse(FORM.replace("{form}", form), status_code=status, headers=headers)
+    text = PAGE.replace("{title}", title).replace("{look}", look).replace("{body}", body)
+    return HTMLResponse(text, status_code=status, headers=headers)
 
 
 async def form_of(request: Request) -> dict[str, str] | None:
