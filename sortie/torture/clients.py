@@ -5,7 +5,6 @@ What was asked and answered is kept here, apart from the hub, so that it can be 
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from hub.errors import ConflictError, RejectedError
 from hub.visits.model import Visit
 from sortie.torture.entries import Entries
 from sortie.torture.hubside import AwayError, HubSide
-from sortie.torture.people import Shopper
+from sortie.torture.people import Shopper, token_of
 from sortie.torture.rooms import Rooms
 from sortie.torture.shop import PRICES_MINOR, places
 
@@ -128,7 +127,7 @@ class Clients:
             one.turned_away = True
             self._told("turned_away")
             return
-        token = hashlib.sha256(f"token {one.number}".encode()).hexdigest()
+        token = token_of(one)
         code = f"code-{one.number}-first"
         wallet = None
         if one.payer is None and self.rooms.wallets and one.number % 2:

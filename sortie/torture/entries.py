@@ -6,7 +6,6 @@ in all the same, as people do; what they take is nobody's.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from random import Random
 
@@ -14,7 +13,7 @@ from hub import commands as c
 from hub.errors import RejectedError
 from hub.visits.codes import BADGE_PREFIX, EntryPass, make_code
 from sortie.torture.hubside import KEYS, AwayError, HubSide
-from sortie.torture.people import Shopper
+from sortie.torture.people import Shopper, sha256, token_of
 from sortie.torture.shop import layout
 
 __all__ = ["WAYS", "Entries", "assign_ways"]
@@ -93,7 +92,7 @@ class Entries:
     # -- phones -----------------------------------------------------------------------------
 
     def _sign(self, one: Shopper, entries: int) -> None:
-        token, key = _token(one), _key(one)
+        token, key = token_of(one), _key(one)
         try:
             self._side.command(
                 c.OpenVisit(token_sha256=token, visit_key=key, payer=one.payer, entries=1)
@@ -129,7 +128,7 @@ class Entries:
             gate_id="entry",
             card=f"{'declined' if declined else 'token'}-card-{one.number}",
             visit_key=_key(one),
-            token_sha256=_token(one),
+            token_sha256=token_of(one),
         )
         self._is(one, f"v-{_key(one)}")
         self._side.command(tap)
@@ -147,7 +146,7 @@ class Entries:
             self._side.command(
                 c.LetIn(
                     visit_key=_key(one),
-                    token_sha256=_token(one),
+                    token_sha256=token_of(one),
                     gate_id="entry",
                     by="clerk",
                     reason="pays at the desk",
@@ -158,7 +157,7 @@ class Entries:
     def _badge(self, one: Shopper) -> None:
         """Somebody of the staff, with a badge that is good from now on."""
         code = f"{BADGE_PREFIX}BADGE{one.number}"
-        digest = hashlib.sha256(code.encode()).hexdigest()
+        digest = sha256(code)
         if self._badges and self._random.random() < TWICE_SHARE:
             self._side.command(c.RevokeBadge(holder=self._badges.pop(), by="admin"))
             self._told("badge_revoked")
@@ -175,9 +174,5 @@ class Entries:
         self._visits[visit_id] = one
 
 
-def _token(one: Shopper) -> str:
-    return hashlib.sha256(f"token {one.number}".encode()).hexdigest()
-
-
 def _key(one: Shopper) -> str:
-    return hashlib.sha256(f"visit {one.number}".encode()).hexdigest()[:20]
+    return sha256(f"visit {one.number}")[:20]

@@ -7,6 +7,7 @@ clear to anybody who knows the time to a second or two.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from random import Random
 
 from sortie.torture.shop import BAYS, CORRIDOR_Y_M, ENTRY_M, EXIT_X_M, Place, places
 
-__all__ = ["Act", "Shopper", "acts_of", "crowd"]
+__all__ = ["Act", "Shopper", "acts_of", "crowd", "sha256", "token_of"]
 
 GAP_S = 6.0
 BETWEEN_S = (2.5, 5.5)
@@ -26,6 +27,16 @@ CLEAR_SHARE = 0.95
 PUT_BACK_SHARE = 0.2
 DECLINED_SHARE = 0.04
 LEAVES_EMPTY_SHARE = 0.08
+
+
+def sha256(text: str) -> str:
+    """The hash that a secret is known by."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def token_of(one: Shopper) -> str:
+    """The hash of the token that a shopper's phone draws."""
+    return sha256(f"token {one.number}")
 
 
 @dataclass(slots=True)

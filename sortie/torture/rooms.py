@@ -3,7 +3,6 @@ answered, many of it twice, some of it by two at once."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
@@ -15,10 +14,10 @@ from hub.review.commands import Choice
 from hub.service import Hub
 from hub.visits.model import Visit
 from sortie.torture.hubside import AwayError, HubSide
-from sortie.torture.people import Shopper
+from sortie.torture.people import Shopper, sha256
 from sortie.torture.shop import layout, places
 
-__all__ = ["Rooms", "sha256"]
+__all__ = ["Rooms"]
 
 EVERY_S = 1.5
 TWICE_SHARE = 0.5
@@ -26,11 +25,6 @@ GIFT_SHARE = 0.35
 WALLETS = 5
 REVIEW_WAITS_S = (0.0, 0.0, 4.0, 20.0)
 NODE_BACK_S = 4.0
-
-
-def sha256(text: str) -> str:
-    """The hash that a secret is known by."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(slots=True)
