@@ -54,7 +54,7 @@ def node_child(work: NodeWork, path: Path) -> Child:
 def read_status(path: Path) -> dict[str, Any]:
     """How a node stands; nothing if it has not said so yet."""
     if not path.exists():
-        return {"boot": "", "waiting": -1, "stored": {}, "acked": {}}
+        return {"stored": {}, "acked": {}}
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 

@@ -125,18 +125,8 @@ def run(path: Path) -> int:
 def _tell(path: Path, node: Node) -> None:
     """Whole or not at all."""
     partial = path.with_suffix(".partial")
-    waiting = node.outbox.waiting if node.alive else -1
-    partial.write_text(
-        json.dumps(
-            {
-                "boot": node.boot_id,
-                "waiting": waiting,
-                "stored": node.stored,
-                "acked": node.acked,
-            }
-        ),
-        encoding="utf-8",
-    )
+    standing = {"stored": node.stored, "acked": node.acked}
+    partial.write_text(json.dumps(standing), encoding="utf-8")
     partial.replace(path)
 
 

@@ -35,7 +35,6 @@ FIRST_US = 5_000_000
 OUTBOX_READ_MAX = 100_000
 _CLOSED = re.compile(rb'"data":\{"reach_id":"([a-z0-9-]+:([0-9]+)-([0-9]+))".*"t_close_s"')
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-LOST_S = (1.5, 3.0)
 
 
 @dataclass(slots=True)

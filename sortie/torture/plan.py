@@ -71,7 +71,6 @@ class Trouble:
 class Plan:
     """All that goes wrong in one run."""
 
-    seed: int
     network: NetworkDials
     troubles: tuple[Trouble, ...]
     gateway_share: float
@@ -93,7 +92,7 @@ class Plan:
         if seed % LONG_AWAY_EVERY == 0 and busy_s >= BUSY_S:
             away = Trouble(busy_s / 3, "hub_away", LONG_AWAY_S, 0.0, 0, "")
             troubles = [one for one in troubles if one.t_s < away.t_s] + [away]
-        return cls(seed, network, tuple(troubles), random.choice((0.0, 0.1, 0.4)), busy_s)
+        return cls(network, tuple(troubles), random.choice((0.0, 0.1, 0.4)), busy_s)
 
     @property
     def long(self) -> bool:

@@ -165,7 +165,7 @@ class World:
 
     def _over(self) -> bool:
         """Whether all is done, or the time for it is up."""
-        calm_s = self.now_s - self._calm_s()
+        calm_s = self.now_s - self.plan.end_s
         if calm_s > CLOSED_WITHIN_S:
             return True
         last_s = max(one.exit_s for one in self.shoppers)
@@ -198,12 +198,9 @@ class World:
         self.told("row_edited")
         checks.edited(self.random.random())
 
-    def _calm_s(self) -> float:
-        return self.plan.end_s
-
     def _calm(self) -> bool:
         """Whether nothing goes wrong any more."""
-        return self.now_s >= self._calm_s()
+        return self.now_s >= self.plan.end_s
 
     # -- one step ---------------------------------------------------------------------------
 
