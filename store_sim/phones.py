@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from store_sim.purses import Purses
 
-__all__ = ["HubClient", "PhoneVisit", "Phones"]
+__all__ = ["HubClient", "PhoneVisit", "Phones", "RefusedError"]
 
 TIMEOUT_S = 5.0
 RETRY_S = 1.0
@@ -32,6 +32,11 @@ JOBS_MAX = 10_000
 JOIN_S = 8.0
 TIP_LOOK_S = 5.0
 ANSWER_BYTES_MAX = 1_000_000
+TOO_MANY = 429
+
+
+class RefusedError(OSError):
+    """The hub is there and says no: the same again would be refused again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,9 @@ class HubClient:
             with self._opener.open(request, timeout=TIMEOUT_S) as answer:
                 document = json.loads(answer.read(ANSWER_BYTES_MAX))
         except urllib.error.HTTPError as error:
-            raise OSError(f"{method} {self._url}{path}: the hub says {error.code}") from error
+            refused = 400 <= error.code < 500 and error.code != TOO_MANY
+            kind = RefusedError if refused else OSError
+            raise kind(f"{method} {self._url}{path}: the hub says {error.code}") from error
         except ValueError as error:
             raise OSError(f"{method} {self._url}{path}: expected JSON, got none") from error
         if not isinstance(document, dict):
@@ -242,17 +249,21 @@ class Phones:
         return True
 
     def _tip(self, shopper: int, visit: PhoneVisit) -> bool:
-        """Looks now and then until the visit is paid, then tips; who never came in tips nothing."""
+        """Looks now and then until the visit is paid, then tips; who never came in tips nothing,
+        and a tip that the store does not take is not offered again."""
 
         def look() -> bool:
             return self._tip(shopper, visit)
 
-        stage = self._client.stage(visit)
-        if stage == "final" and self._purses is not None:
-            self._purses.tip(shopper, visit)
-        elif stage not in ("refused", "expired"):
-            with self._changed:
-                self._later.append((time.monotonic() + TIP_LOOK_S, look))
+        try:
+            stage = self._client.stage(visit)
+            if stage == "final" and self._purses is not None:
+                self._purses.tip(shopper, visit)
+            elif stage not in ("refused", "expired"):
+                with self._changed:
+                    self._later.append((time.monotonic() + TIP_LOOK_S, look))
+        except RefusedError as error:
+            self._say(f"shopper {shopper} could not tip: {error}")
         return True
 
     def _due(self) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+import urllib.error
+from email.message import Message
 from typing import Any
 
 import pytest
 
 import store_sim.phones
-from store_sim.phones import HubClient, Phones, PhoneVisit
+from store_sim.phones import HubClient, Phones, PhoneVisit, RefusedError
 from store_sim.purses import Purses
 
 DEADLINE_S = 60.0
@@ -88,3 +90,45 @@ def test_who_was_refused_tips_nothing() -> None:
     phones.close()
     assert not client.tipped.is_set()
     assert PhoneVisit("v-1", "t-1", "c-1") == phones.visit_of(1)
+
+
+def test_a_tip_that_the_store_does_not_take_is_offered_once() -> None:
+    offered: list[str] = []
+    heard = {"tip-1": threading.Event(), "tip-4": threading.Event()}
+
+    class Proud(Client):
+        def tip(self, visit: PhoneVisit, tip_id: str, amount_minor: int) -> None:
+            offered.append(tip_id)
+            heard[tip_id].set()
+            raise RefusedError("the hub says 409")
+
+    said: list[str] = []
+    client = Proud()
+    phones = Phones(client, say=said.append, purses=Purses(client))
+    phones.ask(1)
+    assert heard["tip-1"].wait(DEADLINE_S)
+    phones.ask(4)
+    assert heard["tip-4"].wait(DEADLINE_S)
+    phones.close()
+    assert offered == ["tip-1", "tip-4"], "nobody waits for a tip that was refused"
+    assert said == [
+        "shopper 1 could not tip: the hub says 409",
+        "shopper 4 could not tip: the hub says 409",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "refused"), [(404, True), (409, True), (422, True), (429, False), (503, False)]
+)
+def test_what_the_hub_refuses_is_told_from_what_it_cannot_do_now(
+    status: int, refused: bool
+) -> None:
+    class Opener:
+        def open(self, request: Any, timeout: float) -> Any:
+            raise urllib.error.HTTPError(request.full_url, status, "", Message(), None)
+
+    client = HubClient("http://hub.test")
+    client._opener = Opener()  # type: ignore[assignment]
+    with pytest.raises(OSError, match=f"the hub says {status}") as caught:
+        client.open_wallet()
+    assert isinstance(caught.value, RefusedError) == refused
