@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from contracts.hours import zone_of
-
 from contracts.money import minor_places
 
 __all__ = ["amount", "at", "lines_of", "rate"]
