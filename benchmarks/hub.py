@@ -24,7 +24,7 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import store_sim
 from benchmarks.letters import Letters
@@ -35,7 +35,9 @@ from hub.memory import settle_collector
 from hub.rules import Rules
 from hub.service import BATCH_MAX, Hub
 
-__all__ = ["bare_commits", "closed_reach", "run"]
+__all__ = ["Did", "bare_commits", "closed_reach", "run"]
+
+Did = Literal["pick", "put_back", "touch"]
 
 EVENTS = 5_120
 REPEATS = 5
@@ -182,9 +184,9 @@ def closed_reach(
     at_s: float,
     *,
     body_y_m: float = 3.2,
-    pick: bool = True,
+    kind: Did = "pick",
 ) -> m.ReachClosed:
-    """A hand that clearly takes one piece of a slot's article, or puts one back."""
+    """A hand that clearly takes one piece of a slot's article, puts one back, or does neither."""
     likely = m.ProductScores(
         top=(m.ProductLikelihood(gtin=slot.gtin, log_likelihood=-0.1),), other=-4.0
     )
@@ -194,9 +196,11 @@ def closed_reach(
         u1_m=slot.u0_m + 0.2,
         t_before_s=at_s,
         t_after_s=at_s + 0.1,
-        action=m.ActionLikelihood(
-            pick=-0.2 if pick else -5.0, put_back=-5.0 if pick else -0.2, nothing=-3.0
-        ),
+        action={
+            "pick": m.ActionLikelihood(pick=-0.2, put_back=-5.0, nothing=-3.0),
+            "put_back": m.ActionLikelihood(pick=-5.0, put_back=-0.2, nothing=-3.0),
+            "touch": m.ActionLikelihood(pick=-6.0, put_back=-6.0, nothing=-0.1),
+        }[kind],
         pieces=(-0.1, -3.0),
         products=likely,
     )
@@ -210,8 +214,8 @@ def closed_reach(
         sd_z_m=0.05,
         body_x_m=body_x_m,
         body_y_m=body_y_m,
-        held_in=0.1 if pick else 0.9,
-        held_out=0.9 if pick else 0.1,
+        held_in=0.9 if kind == "put_back" else 0.1,
+        held_out=0.9 if kind == "pick" else 0.1,
         products=likely,
     )
     return m.ReachClosed(

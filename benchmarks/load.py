@@ -2,14 +2,16 @@
 
     python -m benchmarks.load [--seconds 10] [--json FILE]
 
-Twenty people shop in a store of twelve bays at once. Its nodes were cut off and now send what they
-kept, at a fixed rate: singly, one event a letter, and in batches of 32 as the drain sends what
-waited. The mix is that of the case `twenty-people` as the simulator plays it: per second of the
-store 7.5 news of the floor, four watermarks and 0.43 reaches. Each event is decoded, checked,
-attributed, journaled and projected in the one hub process, on SQLite in WAL mode with full
-synchronisation, and acknowledged after its commit. Latency counts from the moment an event was due
-to be sent, so that a sender held up by the hub does not hide it. Bare: the very rows that came of
-it, written again in groups of 256 with the driver's executemany and nothing else.
+A day goes on in a store of twelve bays (benchmarks.shop): one shopper after another comes in, takes
+things, leaves and is charged. Its nodes were cut off and now send what they kept, at a fixed rate:
+singly, one event a letter, and in batches of 32 as the drain sends what waited. Each event is
+decoded, checked, attributed, journaled and projected in the one hub process, on SQLite in WAL mode
+with full synchronisation, and acknowledged after its commit; the money is held and captured beside.
+A third way, `crowded`, has no limit: batches as before, with 20 bodies on the floor at all times.
+
+Latency counts from the moment an event was due to be sent, so that a sender held up by the hub does
+not hide it. Bare: the very rows that came of it, written again in groups of 256 with the driver's
+executemany and nothing else.
 """
 
 from __future__ import annotations
@@ -28,18 +30,16 @@ from pathlib import Path
 import httpx
 
 from benchmarks.crowd import big_store
-from benchmarks.hub import bare_commits, closed_reach
+from benchmarks.hub import bare_commits
 from benchmarks.letters import Letters
 from benchmarks.rig import (
     FLOOR_HZ,
     cpu_s_of,
     device_us,
-    floor_news,
-    middle,
     rss_mb_of,
     running_hub,
-    seats_of,
 )
+from benchmarks.shop import ARRIVAL_S, AT_ONCE, REACH_HZ, WATERMARK_HZ, of_two_nodes, told
 from contracts import messages as m
 from contracts.codec import joined, packed
 from contracts.store_file import StoreFile
@@ -49,29 +49,32 @@ __all__ = ["LIMITS", "measure"]
 LIMITS = {"singly": 3_000, "batched": 8_000}
 """Events a second that must be taken at P99_MS_MAX."""
 P99_MS_MAX = 100.0
-PEOPLE = 20
-WATERMARK_HZ, REACH_HZ = 2.0, 0.43
 BATCH = 32
+CROWD = 20
+EVENTS_A_SECOND = FLOOR_HZ + 2 * WATERMARK_HZ + 2 * REACH_HZ
+VISITS_PER_ADDRESS = 200
+"""The hub lets no more begin from one address in a minute."""
 
 
 def measure(seconds: float = 10.0) -> dict[str, dict[str, float]]:
-    """Both ways of sending at their rates; see `_run` for what is measured."""
+    """All ways of sending at their rates; see `_run` for what is measured."""
     return {
         "singly": _run(LIMITS["singly"], 1, seconds),
         "batched": _run(LIMITS["batched"], BATCH, seconds),
+        "crowded": _run(LIMITS["batched"], BATCH, seconds, at_once=CROWD),
     }
 
 
-def _run(rate: int, batch: int, seconds: float) -> dict[str, float]:
+def _run(rate: int, batch: int, seconds: float, at_once: int = AT_ONCE) -> dict[str, float]:
     """Rate achieved, latencies from due to acked, CPU of the hub, and the bare commits' rate."""
-    layout = big_store()
+    layout = of_two_nodes(big_store())
     with (
         tempfile.TemporaryDirectory() as name,
         running_hub(layout, Path(name)) as (sender, http, pid),
     ):
-        codes = [httpx.post(f"{http}/api/v1/phones/visits").json()["code"] for _ in range(PEOPLE)]
         count = round(rate * seconds)
-        letters, events, last = _letters(layout, codes, count, rate, batch)
+        codes = _codes(http, math.ceil(count / EVENTS_A_SECOND / ARRIVAL_S) + 1)
+        letters, events, last = _letters(layout, codes, count, rate, batch, at_once)
         cpu_s = cpu_s_of(pid)
         start_s = sender.send(letters)
         sender.wait(last)
@@ -79,9 +82,9 @@ def _run(rate: int, batch: int, seconds: float) -> dict[str, float]:
         cpu_s = cpu_s_of(pid) - cpu_s
         late_ms = sorted(_latencies_ms(events, sender.times, start_s))
         with closing(sqlite3.connect(Path(name) / "hub.sqlite")) as database:
-            (bound,) = database.execute(
-                "SELECT count(*) FROM visits WHERE stage != 'issued'"
-            ).fetchone()
+            stages = dict(
+                database.execute("SELECT stage, count(*) FROM visits GROUP BY stage").fetchall()
+            )
         bare_s = bare_commits(Path(name) / "hub.sqlite", Path(name) / "bare.sqlite")
         rss_mb = rss_mb_of(pid)
     achieved = count / (ended_s - start_s)
@@ -94,14 +97,28 @@ def _run(rate: int, batch: int, seconds: float) -> dict[str, float]:
         "hub_cpu_us_per_event": round(1e6 * cpu_s / count, 1),
         "bare_per_s": round(count / bare_s),
         "share_of_bare": round(achieved * bare_s / count, 3),
-        "visits_bound": bound,
+        "visits_begun": sum(stages.values()) - stages.get("issued", 0),
+        "visits_over": stages.get("settled", 0) + stages.get("final", 0),
         "rss_mb": rss_mb,
         "load_1min": round(os.getloadavg()[0], 1),
     }
 
 
+def _codes(http: str, count: int) -> list[str]:
+    """The codes of as many visits."""
+    codes: list[str] = []
+    for k in range(0, count, VISITS_PER_ADDRESS):
+        source = httpx.HTTPTransport(local_address=f"127.0.0.{2 + k // VISITS_PER_ADDRESS}")
+        with httpx.Client(transport=source) as client:
+            codes += [
+                client.post(f"{http}/api/v1/phones/visits").raise_for_status().json()["code"]
+                for _ in range(min(VISITS_PER_ADDRESS, count - k))
+            ]
+    return codes
+
+
 def _letters(
-    layout: StoreFile, codes: list[str], count: int, rate: int, batch: int
+    layout: StoreFile, codes: list[str], count: int, rate: int, batch: int, at_once: int
 ) -> tuple[list[tuple[float, str, bytes]], dict[str, list[float]], dict[str, int]]:
     """Letters with when they are due; per device when each event is due; the last sequences.
 
@@ -110,10 +127,10 @@ def _letters(
     floor = next(node.node_id for node in layout.nodes if node.floor)
     shelf = next(node.node_id for node in layout.nodes if node.bays and not node.floor)
     events = Letters(layout, "load")
-    per_s = FLOOR_HZ + 2 * WATERMARK_HZ + 2 * REACH_HZ
-    begin_us = device_us() - round(count / per_s * 1e6)
+    begin_s = device_us() / 1e6 - count / EVENTS_A_SECOND
     rows: list[tuple[str, bytes]] = []
-    for at_s, device, message in islice(_script(layout, floor, shelf, codes, begin_us), count):
+    day = told(layout, floor, shelf, codes, begin_s, at_once=at_once)
+    for at_s, device, message in islice(day, count):
         if isinstance(message, m.Watermark):
             message = message.model_copy(update={"last_seq": events.latest[device]})
         rows.append((device, events.wrapped(device, message, round(at_s * 1e6))))
@@ -129,43 +146,6 @@ def _letters(
                 letters.append((number / rate, events.channel(device, channel), joined(part)))
             waiting[device] = []
     return letters, due, events.latest
-
-
-def _script(
-    layout: StoreFile, floor: str, shelf: str, codes: list[str], begin_us: int
-) -> Iterator[tuple[float, str, m.Message]]:
-    """Everybody comes in at once, then stands at the bays and takes something now and then."""
-    t_s = begin_us / 1e6
-    for device in (floor, shelf):
-        born = m.NodeBorn(software="load", config_revision=1, floor=device == floor)
-        yield t_s, device, born
-    gate = next(gate for gate in layout.gates if gate.kind == "entry")
-    x_m, y_m = middle(gate)
-    for k, code in enumerate(codes):
-        t_s += 0.4
-        yield t_s, floor, floor_news(t_s, {k: (x_m, y_m)}, "born")
-        yield t_s, floor, m.GateScanned(gate_id=gate.gate_id, code=code, t_s=t_s)
-        yield t_s, floor, floor_news(t_s + 0.2, {k: (x_m, y_m + 0.5)}, "alive")
-    seats = seats_of(layout)[: len(codes)]
-    if len(seats) < len(codes):
-        raise RuntimeError(f"expected room for {len(codes)} before the shelves, got {len(seats)}")
-    reaches = 0
-    for step in range(10**9):
-        at_s = t_s + step / FLOOR_HZ
-        places = {k: (x + 0.02 * (step % 3), y) for k, (_, x, y) in enumerate(seats)}
-        yield at_s, floor, floor_news(at_s, places, "alive")
-        if step % round(FLOOR_HZ / WATERMARK_HZ) == 0:
-            for device in (floor, shelf):
-                yield at_s, device, m.Watermark(t_s=at_s, last_seq=-1)
-        if step * REACH_HZ / FLOOR_HZ > reaches:
-            slot, x_m, y_m = seats[reaches % len(seats)]
-            name = f"load-{reaches}"
-            pick = reaches // len(seats) % 2 == 0
-            reaches += 1
-            u_m = slot.u0_m + 0.1
-            yield at_s, shelf, m.ReachOpened(reach_id=name, bay_id=slot.bay_id, t_s=at_s, u_m=u_m)
-            closed = closed_reach(name, slot, x_m, at_s, body_y_m=y_m, pick=pick)
-            yield at_s + closed.t_close_s - closed.t_open_s, shelf, closed
 
 
 def _latencies_ms(

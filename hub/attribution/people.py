@@ -84,37 +84,45 @@ class Floor:
 
     def add(self, segment: FloorNews) -> tuple[float, float] | None:
         """Takes news of a track; returns the span of the new points, None if there are none."""
-        body = self._body(segment.track_id)
+        body = self._bodies.get(segment.track_id)
+        if body is None:
+            body = self._body(segment.track_id)
         if segment.state == "ended":
             body.ended = True
         elif segment.state in ("born", "alive") and segment.points:
             body.ended = False
-        fresh = self._keep(body.points, segment.points)
+        span = self._keep(body.points, segment.points)
         if segment.wrists:
             self._wrists_reported = True
-            fresh += self._keep(body.wrists, segment.wrists)
-        if not fresh:
-            return None
-        if body.points:
-            self.known_until_s = max(self.known_until_s, body.points[-1][0])
-        return min(fresh), max(fresh)
+            wrists = self._keep(body.wrists, segment.wrists)
+            if span is None:
+                span = wrists
+            elif wrists is not None:
+                span = min(span[0], wrists[0]), max(span[1], wrists[1])
+        if span is not None and body.points and body.points[-1][0] > self.known_until_s:
+            self.known_until_s = body.points[-1][0]
+        return span
 
     def _keep(
         self, kept: list[tuple[float, float, float, float]], news: Sequence[FloorPoint]
-    ) -> list[float]:
-        """Adds points to those of a body; the times of those that were not known."""
-        fresh: list[float] = []
+    ) -> tuple[float, float] | None:
+        """Adds points to those of a body; the span of those that were not known, None if none."""
+        first_s, last_s = math.inf, -math.inf
         for point in news:
+            t_s = point[0]
             # News mostly comes in order.
-            if not kept or point[0] > kept[-1][0]:
+            if not kept or t_s > kept[-1][0]:
                 kept.append(point)
             elif not _insert(kept, point):
                 continue
-            fresh.append(point[0])
+            if t_s < first_s:
+                first_s = t_s
+            if t_s > last_s:
+                last_s = t_s
         excess = len(kept) - self._limits.points_max
         if excess > 0:
             del kept[:excess]
-        return fresh
+        return (first_s, last_s) if last_s > -math.inf else None
 
     def bind(self, visit_id: str, track_id: str, t_s: float) -> bool:
         """Binds a track to a visit from a time on; False if that was known."""

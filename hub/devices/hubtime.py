@@ -6,6 +6,7 @@ the wire format does not allow and the rules do not mind.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -53,14 +54,21 @@ def closed_in_hub_time(message: ReachClosed, offset_s: float) -> ReachClosed:
 
 def segment_in_hub_time(segment: TrackSegment, offset_s: float) -> FloorNews:
     """A track segment's times in hub time."""
-    points = tuple([_moved(point, offset_s) for point in segment.points])
-    wrists = tuple([_moved(point, offset_s) for point in segment.wrists]) if segment.wrists else ()
-    return FloorNews(segment.track_id, segment.state, points, wrists, segment.linked_from)
+    points = _moved(segment.points, offset_s)
+    wrists = _moved(segment.wrists, offset_s) if segment.wrists else ()
+    return _TUPLE(
+        FloorNews, (segment.track_id, segment.state, points, wrists, segment.linked_from)
+    )
 
 
-def _moved(point: TrackPoint | WristPoint, offset_s: float) -> FloorPoint:
+def _moved(points: Sequence[TrackPoint | WristPoint], offset_s: float) -> tuple[FloorPoint, ...]:
     # Past the named tuple's own constructor, which takes as long as the rest.
-    return _TUPLE(FloorPoint, (point.t_s + offset_s, point.x_m, point.y_m, point.sd_m))
+    return tuple(
+        [
+            _TUPLE(FloorPoint, (point.t_s + offset_s, point.x_m, point.y_m, point.sd_m))
+            for point in points
+        ]
+    )
 
 
 def _with(item: T, **values: object) -> T:
