@@ -26,6 +26,7 @@ defines it ("Camera Calibration and 3D Reconstruction") and cv2.calibrateCamera 
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -61,6 +62,12 @@ class Bay(Contract):
     door: Annotated[
         Literal["glass"] | None, Field(description="a hinged door before the front plane")
     ] = None
+
+    @cached_property
+    def normal(self) -> tuple[float, float]:
+        """The floor direction that the front plane faces, of length one."""
+        angle = math.radians(self.facing_deg)
+        return math.cos(angle), math.sin(angle)
 
     @model_validator(mode="after")
     def _boards_rise(self) -> Bay:

@@ -20,6 +20,7 @@ from hub.review.model import Aftercare
 from hub.rules import Rules
 from hub.visits.commands import CodeJudged
 from hub.visits.floor import Floor
+from hub.visits.gates import Exit, exits_of
 from hub.visits.model import Visit
 from hub.wallet.gateway import GatewayRequest
 from hub.wallet.model import Ledger
@@ -98,8 +99,10 @@ class HubState:
     by_place: bool = False
     """See hub.visits.commands.SetSettling."""
     floor_nodes: frozenset[str] = field(init=False)
+    exits: tuple[Exit, ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.exits = exits_of(self.store)
         self.floor_nodes = frozenset(node.node_id for node in self.store.nodes if node.floor)
 
     @classmethod

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from hub.attribution.chances import NEVER, log_sum
 from hub.attribution.evidence import UNSEEN_HAND, Evidence, Line
@@ -70,12 +70,14 @@ def explain(
     return _Explainer(layout, settings, evidence, who, whereabouts, t_s).choices()
 
 
-@dataclass(frozen=True, slots=True)
-class _Scored:
+class _Scored(NamedTuple):
+    """A line and what the shelf says of it; `fits` is what each hand says, in their order."""
+
     line: Line
     owners: tuple[str | None, ...]
     shelf: float
     best: float
+    fits: tuple[float, ...]
 
 
 class _Explainer:
@@ -101,6 +103,7 @@ class _Explainer:
         habits = settings.habits
         self._second_hand = math.log((1.0 - habits.nothing_p) / habits.two_articles_p)
         self._where: dict[tuple[int, bool], float | None] = {}
+        self._foreign: dict[int, float] = {}
 
     def choices(self) -> tuple[Choice, ...]:
         nothing = Choice((), math.log(self._habits.nothing_p) + self._evidence.nothing)
@@ -190,8 +193,8 @@ class _Explainer:
 
     def _score(self, line: Line, owners: tuple[str | None, ...]) -> _Scored:
         shelf = self._evidence.of_shelf((line,)) + self._prior(line)
-        best = shelf + max(self._evidence.of_hand(hand, (line,)) for hand in self._hands)
-        return _Scored(line, owners, shelf, best)
+        fits = tuple([self._evidence.of_hand(hand, (line,)) for hand in self._hands])
+        return _Scored(line, owners, shelf, shelf + max(fits), fits)
 
     def _prior(self, line: Line) -> float:
         """Habits: how often this is done at all, were everything at hand."""
@@ -232,14 +235,15 @@ class _Explainer:
     # ------------------------------------------------------------ owners
 
     def _owned(self, scored: _Scored) -> list[Choice]:
-        by_hand = {hand: self._evidence.of_hand(hand, (scored.line,)) for hand in self._hands}
+        line = scored.line
+        bound = self._bound(line)
+        by_hand = tuple(zip(self._hands, scored.fits, strict=True))
         choices = []
         for owner in scored.owners:
             score = scored.shelf + log_sum(
-                fit + self._chance(hand, owner, scored.line) for hand, fit in by_hand.items()
+                [fit + self._chance(hand, owner, line) for hand, fit in by_hand]
             )
-            moves = (self._move(owner, scored.line),)
-            choices.append(Choice(moves, score, self._bound(scored.line)))
+            choices.append(Choice((self._move(owner, line),), score, bound))
         return choices
 
     def _chance(self, hand: int, owner: str | None, line: Line) -> float:
@@ -249,9 +253,12 @@ class _Explainer:
         """
         who = self._who[hand]
         if owner is None and line.quantity < 0:
-            foreign = self._habits.foreign_p
-            none = math.exp(who[None])
-            return math.log(none + foreign * (1.0 - none))
+            chance = self._foreign.get(hand)
+            if chance is None:
+                foreign = self._habits.foreign_p
+                none = math.exp(who[None])
+                chance = self._foreign[hand] = math.log(none + foreign * (1.0 - none))
+            return chance
         return who.get(owner, NEVER)
 
     def _move(self, owner: str | None, line: Line) -> Move:
@@ -306,6 +313,7 @@ class _Explainer:
         line = two.line._replace(quantity=1)
         shelf = self._evidence.of_shelf((line, line)) + 2.0 * self._prior(line) + extra
         fits = {hand: self._evidence.of_hand(hand, (line,)) for hand in self._hands}
+        bound = 2.0 * self._bound(line)
         choices = []
         for index, owner_a in enumerate(two.owners):
             for owner_b in two.owners[index + 1 :]:
@@ -317,7 +325,7 @@ class _Explainer:
                     if a != b
                 ]  # fmt: skip
                 moves = (self._move(owner_a, line), self._move(owner_b, line))
-                choices.append(Choice(moves, shelf + log_sum(terms), 2.0 * self._bound(line)))
+                choices.append(Choice(moves, shelf + log_sum(terms), bound))
         return choices
 
     def _pairable(self, singles: Sequence[_Scored]) -> list[_Scored]:
@@ -354,8 +362,8 @@ class _Explainer:
         """Both lines by one hand, or each by its own hand."""
         a, b = first.line, second.line
         scores: dict[tuple[str | None, str | None], list[float]] = {}
-        for hand_a in self._hands:
-            for hand_b in self._hands:
+        for hand_a, fit_a in zip(self._hands, first.fits, strict=True):
+            for hand_b, fit_b in zip(self._hands, second.fits, strict=True):
                 if hand_a == hand_b:
                     fit = self._evidence.of_hand(hand_a, (a, b))
                     for owner in first.owners:
@@ -363,13 +371,15 @@ class _Explainer:
                             chance = self._chance(hand_a, owner, a)
                             scores.setdefault((owner, owner), []).append(fit + chance)
                     continue
-                fit = self._evidence.of_hand(hand_a, (a,)) + self._evidence.of_hand(hand_b, (b,))
+                fit = fit_a + fit_b
+                both = self._both_acted(hand_a, hand_b)
+                chances_b = [(owner, self._chance(hand_b, owner, b)) for owner in second.owners]
                 for owner_a in first.owners:
-                    for owner_b in second.owners:
-                        chance = self._chance(hand_a, owner_a, a)
-                        chance += self._chance(hand_b, owner_b, b)
+                    chance_a = self._chance(hand_a, owner_a, a)
+                    for owner_b, chance_b in chances_b:
+                        chance = chance_a + chance_b
                         if owner_a != owner_b:
-                            chance += self._both_acted(hand_a, hand_b)
+                            chance += both
                         scores.setdefault((owner_a, owner_b), []).append(fit + chance)
         bound = self._bound(a) + self._bound(b)
         return [

@@ -52,6 +52,9 @@ class Evidence:
         self._named: dict[int, dict[str | None, float]] = {}
         self._by_hand: dict[tuple[int, int, bool], float] = {}
         self._by_line: dict[Line, float] = {}
+        self._by_change: dict[tuple[int, int, bool], float] = {}
+        self._by_pieces: dict[tuple[int, int], float] = {}
+        self._by_act: dict[tuple[int, bool, bool], float] = {}
         self._spurious = [
             math.log(self._camera.spurious_p)
             + self._spurious_product(change)
@@ -101,6 +104,8 @@ class Evidence:
         into whose places the stretch reaches so far that all look like one."""
         line = lines[told]
         found = [told]
+        if len(lines) == 1:
+            return found
         for index, other in enumerate(lines):
             place = self._layout.places[other.place]
             shared_m = min(change.u1_m, place.u1_m) - max(change.u0_m, place.u0_m)
@@ -166,15 +171,25 @@ class Evidence:
         place = self._layout.places[line.place]
         if place.board_id != change.board_id:
             return NEVER
+        key = (id(change), line.place, line.quantity > 0)
+        total = self._by_change.get(key)
+        if total is None:
+            total = self._by_change[key] = self._changed_at(change, place, line.quantity)
+        count = pieces or abs(line.quantity)
+        looks = self._by_pieces.get((id(change), count))
+        if looks is None:
+            looks = self._by_pieces[id(change), count] = self._pieces(change, count)
+        return total + looks + self._product(change.products, line.gtin)
+
+    def _changed_at(self, change: FacingChange, place: Place, quantity: int) -> float:
+        """Log ratio of a change at a place of its board, pieces taken or put, to one of nothing."""
         trust = self._camera
         middle_m = 0.5 * (change.u0_m + change.u1_m)
         density = boxed(middle_m, place.u0_m, place.u1_m, trust.place_sd_m)
         total = with_floor(density * self._board_areas, trust.place_outlier_p, 1.0)
-        act = change.action.pick if line.quantity > 0 else change.action.put_back
+        act = change.action.pick if quantity > 0 else change.action.put_back
         limit = trust.action_limit
-        total += trust.temper * clip(act - change.action.nothing, -limit, limit)
-        total += self._pieces(change, pieces or abs(line.quantity))
-        return total + self._product(change.products, line.gtin)
+        return total + trust.temper * clip(act - change.action.nothing, -limit, limit)
 
     def _pieces(self, change: FacingChange, quantity: int) -> float:
         """Log ratio of a quantity to what quantities usually look like.
@@ -240,9 +255,16 @@ class Evidence:
                 return 0.0
             return math.log(trust.hand_missed_p)
         seen = self.reach.hands[hand]
-        takes = any(line.quantity > 0 for line in lines)
-        puts = any(line.quantity < 0 for line in lines)
-        total = self._hand_acts(seen, takes=takes, puts=puts) - self._idle[hand]
+        if len(lines) == 1:
+            takes, puts = lines[0].quantity > 0, lines[0].quantity < 0
+        else:
+            takes = any(line.quantity > 0 for line in lines)
+            puts = any(line.quantity < 0 for line in lines)
+        act = (hand, takes, puts)
+        acts = self._by_act.get(act)
+        if acts is None:
+            acts = self._by_act[act] = self._hand_acts(seen, takes=takes, puts=puts)
+        total = acts - self._idle[hand]
         for line in lines:
             total += self._product(seen.products, line.gtin)
             key = (hand, line.place, line.quantity > 0)

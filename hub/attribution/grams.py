@@ -92,6 +92,8 @@ class Grams:
         if (self._reach.bay_id, board) not in self._layout.weighed:
             return 0.0
         steps = self.steps.get(board, [])
+        if not (steps or self._reach.plates_ok):
+            return 0.0
         groups: dict[int, list[Line]] = {}
         for line in lines:
             groups.setdefault(line.place, []).append(line)

@@ -303,10 +303,10 @@ class Floor:
         slack_s = 0.25 + sighting.t_sd_s
         flat = 2.0 * trust.elsewhere_per_m2
         best: float | None = None
-        start = bisect_left(body.wrists, (sighting.t0_s - slack_s,))
-        for t_s, x_m, y_m, sd_m in body.wrists[start:]:
-            if t_s > sighting.t1_s + slack_s:
-                break
+        wrists = body.wrists
+        start = bisect_left(wrists, (sighting.t0_s - slack_s,))
+        end = bisect_left(wrists, (sighting.t1_s + slack_s, math.inf), start)
+        for _, x_m, y_m, sd_m in wrists[start:end]:
             u_m, out_m = _before_front(sighting.bay, x_m, y_m)
             spread = trust.wrist_sd_m**2 + sd_m * sd_m
             away_m = out_m if out_m > 0.0 else min(0.0, out_m + trust.wrist_depth_m)
@@ -374,16 +374,12 @@ def _thin(entries: list[tuple[float, float, float, float]], before_s: float, ste
 
 def _before_front(bay: Bay, x_m: float, y_m: float) -> tuple[float, float]:
     """(u, distance out of the front plane) of a floor point."""
-    angle = math.radians(bay.facing_deg)
-    normal_x, normal_y = math.cos(angle), math.sin(angle)
+    normal_x, normal_y = bay.normal
     dx_m, dy_m = x_m - bay.origin_m[0], y_m - bay.origin_m[1]
     return -dx_m * normal_y + dy_m * normal_x, dx_m * normal_x + dy_m * normal_y
 
 
 def _on_front(bay: Bay, u_m: float) -> tuple[float, float]:
     """The floor point under a place of the front plane."""
-    angle = math.radians(bay.facing_deg)
-    return (
-        bay.origin_m[0] - u_m * math.sin(angle),
-        bay.origin_m[1] + u_m * math.cos(angle),
-    )
+    normal_x, normal_y = bay.normal
+    return bay.origin_m[0] - u_m * normal_y, bay.origin_m[1] + u_m * normal_x

@@ -56,9 +56,7 @@ def segment_in_hub_time(segment: TrackSegment, offset_s: float) -> FloorNews:
     """A track segment's times in hub time."""
     points = _moved(segment.points, offset_s)
     wrists = _moved(segment.wrists, offset_s) if segment.wrists else ()
-    return _TUPLE(
-        FloorNews, (segment.track_id, segment.state, points, wrists, segment.linked_from)
-    )
+    return _TUPLE(FloorNews, (segment.track_id, segment.state, points, wrists, segment.linked_from))
 
 
 def _moved(points: Sequence[TrackPoint | WristPoint], offset_s: float) -> tuple[FloorPoint, ...]:

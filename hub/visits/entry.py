@@ -214,7 +214,8 @@ def bind_waiting(state: HubState) -> None:
 def waiting_bodies(state: HubState) -> list[tuple[Visit, Body]]:
     """Bodies that were let in and are not bound to a track yet, in the order of their scans."""
     waiting: list[tuple[Visit, Body]] = []
-    for visit in state.open_visits():
+    # Closed ones may be among them: they are in none of these stages.
+    for visit in state.live.values():
         if visit.stage in ("entering", "binding"):
             waiting.append((visit, visit))
         if visit.companions and visit.stage in ("entering", "binding", "shopping"):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from contracts.geometry import Bay, Gate
+from contracts.geometry import Bay
+from contracts.store_file import StoreFile
 
-__all__ = ["bay_distance_m", "centre", "crossing", "inside"]
+__all__ = ["Exit", "bay_distance_m", "centre", "exits_of", "inside"]
 
 LINE_MARGIN_M = 0.3
 """A line may be passed this far beyond its ends: people brush along the posts."""
@@ -30,28 +32,45 @@ def centre(polygon: Sequence[Point]) -> Point:
     return sum(p[0] for p in polygon) / count, sum(p[1] for p in polygon) / count
 
 
-def crossing(gate: Gate, middle: Point, start: Point, end: Point) -> float | None:
-    """Where on the way from start to end the gate's line is passed outwards: 0 to 1, or None.
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """An exit's line, from `a` to `b`. `inner` is the sign of the side that the store is on."""
 
-    Outwards is away from `middle`, the middle of the floor.
-    """
-    a, b = gate.line_m
-    inner = _side(a, b, middle)
-    side_start, side_end = _side(a, b, start), _side(a, b, end)
-    if inner == 0.0 or side_start * inner <= 0.0 or side_end * inner > 0.0:
-        return None
-    share = side_start / (side_start - side_end)
-    x = start[0] + share * (end[0] - start[0])
-    y = start[1] + share * (end[1] - start[1])
-    length = math.dist(a, b)
-    along = ((x - a[0]) * (b[0] - a[0]) + (y - a[1]) * (b[1] - a[1])) / length
-    return share if -LINE_MARGIN_M <= along <= length + LINE_MARGIN_M else None
+    gate_id: str
+    a: Point
+    b: Point
+    inner: float
+
+    def crossing(self, start: Point, end: Point) -> float | None:
+        """Where on the way from start to end the line is passed outwards: 0 to 1, or None."""
+        a, b = self.a, self.b
+        side_end = _side(a, b, end)
+        if side_end * self.inner > 0.0:
+            return None
+        side_start = _side(a, b, start)
+        if self.inner == 0.0 or side_start * self.inner <= 0.0:
+            return None
+        share = side_start / (side_start - side_end)
+        x = start[0] + share * (end[0] - start[0])
+        y = start[1] + share * (end[1] - start[1])
+        length = math.dist(a, b)
+        along = ((x - a[0]) * (b[0] - a[0]) + (y - a[1]) * (b[1] - a[1])) / length
+        return share if -LINE_MARGIN_M <= along <= length + LINE_MARGIN_M else None
+
+
+def exits_of(store: StoreFile) -> tuple[Exit, ...]:
+    """The exits of a store. Outwards is away from the middle of its floor."""
+    middle = (store.floor.width_m / 2, store.floor.depth_m / 2)
+    return tuple(
+        Exit(gate.gate_id, *gate.line_m, _side(*gate.line_m, middle))
+        for gate in store.gates
+        if gate.kind == "exit"
+    )
 
 
 def bay_distance_m(bay: Bay, point: Point) -> float:
     """How far a floor point is from a bay's front plane."""
-    angle = math.radians(bay.facing_deg)
-    ux, uy = -math.sin(angle), math.cos(angle)
+    uy, ux = bay.normal[0], -bay.normal[1]
     dx, dy = point[0] - bay.origin_m[0], point[1] - bay.origin_m[1]
     along = min(max(dx * ux + dy * uy, 0.0), bay.width_m)
     return math.hypot(dx - along * ux, dy - along * uy)

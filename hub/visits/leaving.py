@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 from contracts.geometry import Gate
 from hub.commands import Reply, Resume
 from hub.effects import us
 from hub.state import HubState
 from hub.visits.floor import Track
-from hub.visits.gates import crossing, inside
+from hub.visits.gates import inside
 from hub.visits.marks import free_mark
 from hub.visits.model import Body, Companion, Visit
 
@@ -44,19 +43,18 @@ def follow(state: HubState, track: Track, fresh: int) -> None:
     visit = state.visits.get(track.visit_id or "")
     if visit is None or visit.stage != "shopping":
         return
-    body = visit.body_of(track.track_id) or visit
+    body: Body = visit
+    if visit.companions:
+        body = visit.body_of(track.track_id) or visit
     if body.gone_s is not None:
         return
     kept = track.points
     # From the end: a track keeps hundreds of points, and news is of one or two.
-    points = [kept[k] for k in range(-min(fresh + 1, len(kept)), 0)] if fresh else []
-    middle = (state.store.floor.width_m / 2, state.store.floor.depth_m / 2)
-    for start, end in pairwise(points):
+    for k in range(-min(fresh, len(kept) - 1), 0):
+        start, end = kept[k - 1], kept[k]
         visit.step(*end, body=body)
-        for gate in state.store.gates:
-            if gate.kind != "exit":
-                continue
-            share = crossing(gate, middle, start[1:], end[1:])
+        for gate in state.exits:
+            share = gate.crossing(start[1:], end[1:])
             if share is not None:
                 t_s = start[0] + share * (end[0] - start[0])
                 body_left(state, visit, body, t_s=t_s, kind="exit", gate_id=gate.gate_id)

@@ -138,7 +138,18 @@ def _walk(state: HubState, body: Body, exited_s: float) -> list[tuple[float, flo
 
 
 def _near(state: HubState, bays: list[Bay], place: tuple[float, float, float]) -> bool:
-    return any(bay_distance_m(bay, place[1:]) <= state.rules.near_m for bay in bays)
+    point = place[1:]
+    near_m = state.rules.near_m
+    for bay in bays:
+        # Much farther along one axis than the bay is wide: most bays are, and need no more asking.
+        far_m = near_m + bay.width_m + 0.001
+        if (
+            abs(point[0] - bay.origin_m[0]) <= far_m
+            and abs(point[1] - bay.origin_m[1]) <= far_m
+            and bay_distance_m(bay, point) <= near_m
+        ):
+            return True
+    return False
 
 
 def _away_s(walk: list[tuple[float, float, float]], near: list[bool]) -> float | None:
