@@ -9,6 +9,9 @@ mode with full synchronisation. Deciding is apart (a tick a batch): what it cost
 many people reach at once, not on storage. The bare run writes the very rows that came of it into
 the same tables, in as many transactions, with the driver's executemany and nothing else. Medians of
 REPEATS runs, taken in turns; wall clock, because waiting for the disk is part of both.
+
+The same on PostgreSQL, if it is installed: a server of its own on a Unix socket that synchronises
+each commit, a database for each run, and bare group commits of the same rows beside it there.
 """
 
 from __future__ import annotations
@@ -26,7 +29,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
+import psycopg
+from psycopg import sql
+
 import store_sim
+from benchmarks.cluster import Cluster, programs
 from benchmarks.letters import Letters
 from contracts import messages as m
 from contracts.store_file import Slot, StoreFile, load_store_file
@@ -34,8 +41,9 @@ from hub.attribution.engine import Engine
 from hub.memory import settle_collector
 from hub.rules import Rules
 from hub.service import BATCH_MAX, Hub
+from hub.store.service import Store
 
-__all__ = ["Did", "bare_commits", "closed_reach", "run"]
+__all__ = ["Did", "bare_commits", "closed_reach", "run", "run_postgres"]
 
 Did = Literal["pick", "put_back", "touch"]
 
@@ -52,21 +60,58 @@ TARGET_SHARE = 0.2
 
 def run() -> dict[str, Any]:
     """Both rates in events per second, their share, and the share's target."""
-    layout = load_store_file(Path(store_sim.__file__).parent / "stores" / "demo.yaml")
-    messages = _messages(layout, EVENTS)
-    # As the process does (hub.main).
-    settle_collector()
+    layout, messages = _prepared()
     spent: dict[str, list[float]] = {"taken": [], "bare": [], "cpu": []}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for repeat in range(REPEATS):
             path = folder / f"taken-{repeat}.sqlite"
-            wall_s, cpu_s = _through_hub(layout, path, messages, decide=False)
+            wall_s, cpu_s = _through_hub(layout, f"sqlite:///{path}", messages, decide=False)
             spent["taken"].append(wall_s)
             spent["cpu"].append(cpu_s)
             spent["bare"].append(bare_commits(path, folder / f"bare-{repeat}.sqlite"))
-        few = messages[:DECIDED_EVENTS]
-        decided_s, _ = _through_hub(layout, folder / "decided.sqlite", few, decide=True)
+        few, url = messages[:DECIDED_EVENTS], f"sqlite:///{folder / 'decided.sqlite'}"
+        decided_s, _ = _through_hub(layout, url, few, decide=True)
+    return {
+        **_compared(spent),
+        "with_decisions_events_per_s": round(DECIDED_EVENTS / decided_s),
+        "load_1min": round(os.getloadavg()[0], 1),
+    }
+
+
+def run_postgres() -> dict[str, Any] | None:
+    """The same on PostgreSQL, without decisions; None if it is not installed."""
+    found = programs()
+    if found is None:
+        return None
+    layout, messages = _prepared()
+    spent: dict[str, list[float]] = {"taken": [], "bare": [], "cpu": []}
+    server = Cluster(found)
+    try:
+        server.start()
+        empty = server.create()
+        Store(server.url(empty)).close()
+        for _ in range(REPEATS):
+            taken, bare = server.create(empty), server.create(empty)
+            wall_s, cpu_s = _through_hub(layout, server.url(taken), messages, decide=False)
+            spent["taken"].append(wall_s)
+            spent["cpu"].append(cpu_s)
+            spent["bare"].append(_bare_on_postgres(server.url(taken), server.url(bare)))
+            server.drop(taken)
+            server.drop(bare)
+    finally:
+        server.remove()
+    return {**_compared(spent), "load_1min": round(os.getloadavg()[0], 1)}
+
+
+def _prepared() -> tuple[StoreFile, list[tuple[str, bytes]]]:
+    layout = load_store_file(Path(store_sim.__file__).parent / "stores" / "demo.yaml")
+    # As the process does (hub.main).
+    settle_collector()
+    return layout, _messages(layout, EVENTS)
+
+
+def _compared(spent: dict[str, list[float]]) -> dict[str, Any]:
     rates = {kind: EVENTS / median(values) for kind, values in spent.items()}
     return {
         "events": EVENTS,
@@ -76,18 +121,16 @@ def run() -> dict[str, Any]:
         "share": round(rates["taken"] / rates["bare"], 3),
         "share_target": TARGET_SHARE,
         "hub_cpu_us_per_event": round(1e6 / rates["cpu"], 1),
-        "with_decisions_events_per_s": round(DECIDED_EVENTS / decided_s),
-        "load_1min": round(os.getloadavg()[0], 1),
     }
 
 
 def _through_hub(
-    layout: StoreFile, path: Path, messages: list[tuple[str, bytes]], *, decide: bool
+    layout: StoreFile, url: str, messages: list[tuple[str, bytes]], *, decide: bool
 ) -> tuple[float, float]:
     """Wall and CPU seconds from the first message to the last ack."""
     # These nodes answer no ping, so that there is nothing to wait for.
     rules = Rules(clock_wait_s=0.0)
-    hub = Hub.open(layout, url=f"sqlite:///{path}", attributor=Engine, rules=rules)
+    hub = Hub.open(layout, url=url, attributor=Engine, rules=rules)
     try:
         hub.start(0.0)
         began, cpu_began = time.perf_counter(), time.process_time()
@@ -118,19 +161,53 @@ def bare_commits(source: Path, target: Path) -> float:
         for (statement,) in schema.fetchall():
             new.execute(statement)
         rows = {name: old.execute(f"SELECT * FROM {name}").fetchall() for name in TABLES}
-        commits = -(-len(rows["inbox"]) // BATCH_MAX)
         began = time.perf_counter()
-        for index in range(commits):
+        for groups in _groups(rows):
             new.execute("BEGIN IMMEDIATE")
-            for name, all_rows in rows.items():
-                part = all_rows[
-                    index * len(all_rows) // commits : (index + 1) * len(all_rows) // commits
-                ]
-                if part:
-                    marks = ", ".join("?" * len(part[0]))
-                    new.executemany(f"INSERT INTO {name} VALUES ({marks})", part)
+            for name, part in groups.items():
+                marks = ", ".join("?" * len(part[0]))
+                new.executemany(f"INSERT INTO {name} VALUES ({marks})", part)
             new.execute("COMMIT")
         return time.perf_counter() - began
+
+
+def _bare_on_postgres(source: str, target: str) -> float:
+    """As `bare_commits`, from one database to another with the same tables, which are empty."""
+    with _session(source) as old:
+        rows = {
+            name: old.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(name))).fetchall()
+            for name in TABLES
+        }
+    with _session(target) as new, new.cursor() as cursor:
+        began = time.perf_counter()
+        for groups in _groups(rows):
+            with new.transaction():
+                for name, part in groups.items():
+                    marks = sql.SQL(", ").join([sql.Placeholder()] * len(part[0]))
+                    insert = sql.SQL("INSERT INTO {} VALUES ({})")
+                    cursor.executemany(insert.format(sql.Identifier(name), marks), part)
+        spent_s = time.perf_counter() - began
+        stored = new.execute("SELECT count(*) FROM inbox").fetchone()
+    if stored is None or stored[0] != len(rows["inbox"]):
+        raise RuntimeError(f"expected {len(rows['inbox'])} stored events, got {stored}")
+    return spent_s
+
+
+def _session(url: str) -> psycopg.Connection[tuple[Any, ...]]:
+    return psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
+
+
+def _groups(rows: dict[str, list[Any]]) -> Iterator[dict[str, list[Any]]]:
+    """The rows of each table in as many parts as there were full batches; empty parts left out."""
+    commits = -(-len(rows["inbox"]) // BATCH_MAX)
+    for index in range(commits):
+        parts = {
+            name: of_table[
+                index * len(of_table) // commits : (index + 1) * len(of_table) // commits
+            ]
+            for name, of_table in rows.items()
+        }
+        yield {name: part for name, part in parts.items() if part}
 
 
 def _messages(layout: StoreFile, count: int) -> list[tuple[str, bytes]]:
@@ -236,7 +313,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Durable events per second of the hub.")
     parser.add_argument("--json", type=Path, default=None)
     options = parser.parse_args()
-    result = run()
+    result = {**run(), "postgresql": run_postgres()}
     for name, value in result.items():
         print(f"{name:22} {value}")
     if options.json is not None:

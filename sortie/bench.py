@@ -92,29 +92,43 @@ def _edge() -> list[Any]:
 
 
 def _hub() -> list[Any]:
-    figure = _module("figures").Figure
-    found = _module("hub").run()
+    figure, hub = _module("figures").Figure, _module("hub")
+    found = hub.run()
     count = found["events"]
     return [
-        figure("durable events a second, hub", found["hub_events_per_s"], "1/s", count),
-        figure("durable events a second, bare SQLite", found["bare_events_per_s"], "1/s", count),
-        figure(
-            "hub's share of bare SQLite",
-            found["share"],
-            "share",
-            count,
-            limit=found["share_target"],
-            at_least=True,
-        ),
-        figure("CPU of one event in the hub", found["hub_cpu_us_per_event"], "us", count),
+        *_durable("SQLite", "hub", found),
         figure(
             "with decisions, six people reaching at once",
             found["with_decisions_events_per_s"],
             "1/s",
             count,
         ),
+        *_durable("PostgreSQL", "hub on PostgreSQL", hub.run_postgres()),
         *_under_load(),
         *_on_phones(),
+    ]
+
+
+def _durable(database: str, hub: str, found: dict[str, Any] | None) -> list[Any]:
+    """Events durable in one hub process beside bare commits; nothing where nothing was found."""
+    if found is None:
+        Console(stderr=True).print(f"{database} is not installed: its figures are left out")
+        return []
+    figure, count = _module("figures").Figure, found["events"]
+    return [
+        figure(f"durable events a second, {hub}", found["hub_events_per_s"], "1/s", count),
+        figure(
+            f"durable events a second, bare {database}", found["bare_events_per_s"], "1/s", count
+        ),
+        figure(
+            f"hub's share of bare {database}",
+            found["share"],
+            "share",
+            count,
+            limit=found["share_target"],
+            at_least=True,
+        ),
+        figure(f"CPU of one event in the {hub}", found["hub_cpu_us_per_event"], "us", count),
     ]
 
 

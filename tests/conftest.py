@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.postgres_kit import Cluster, programs
+from benchmarks.cluster import Cluster, programs
 
 MISSING = "PostgreSQL is not installed; mend with: apt-get install postgresql"
 

@@ -71,7 +71,8 @@ def test_pick_to_cart_takes_each_decision_once() -> None:
     assert store.pick_to_cart_s(takes, events) == pytest.approx([3.0, 1.5])
 
 
-def test_the_hub_is_measured_against_bare_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("postgres")
+def test_the_hub_is_measured_against_bare_commits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmarks.hub, "EVENTS", 64)
     monkeypatch.setattr(benchmarks.hub, "DECIDED_EVENTS", 32)
     monkeypatch.setattr(benchmarks.hub, "REPEATS", 1)
@@ -88,15 +89,31 @@ def test_the_hub_is_measured_against_bare_sqlite(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(benchmarks.phones, "measure", lambda: {**seen, **shares, **more})
     result = bench_document("hub", bench.PARTS["hub"]())
     judged = {row["name"]: row for row in result["figures"] if row["limit"] is not None}
-    share = judged.pop("hub's share of bare SQLite")
-    assert share["at_least"]
-    assert share["value"] > 0
+    for database in ("SQLite", "PostgreSQL"):
+        share = judged.pop(f"hub's share of bare {database}")
+        assert share["at_least"]
+        assert share["value"] > 0
     assert {name: (row["limit"], row["kept"]) for name, row in judged.items()} == {
         "events a second, singly": (3_000, False),
         "singly: p99 to the ack": (100.0, False),
         "240 phones, pick to cart, p99": (300.0, False),
         "240 phones, exit to receipt, p99": (1_000.0, True),
     }
+
+
+def test_without_postgresql_its_figures_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sqlite = {"events": 1, "hub_events_per_s": 2, "bare_events_per_s": 8, "share": 0.25}
+    sqlite |= {"share_target": 0.2, "hub_cpu_us_per_event": 1, "with_decisions_events_per_s": 1}
+    monkeypatch.setattr(benchmarks.hub, "run", lambda: sqlite)
+    monkeypatch.setattr(benchmarks.hub, "programs", lambda: None)
+    monkeypatch.setattr(bench, "_under_load", list)
+    monkeypatch.setattr(bench, "_on_phones", list)
+    names = [row.name for row in bench.PARTS["hub"]()]
+    assert "hub's share of bare SQLite" in names
+    assert not [name for name in names if "PostgreSQL" in name]
+    assert "PostgreSQL is not installed" in capsys.readouterr().err
 
 
 def test_phones_are_timed_pick_by_pick() -> None:

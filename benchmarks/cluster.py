@@ -1,4 +1,4 @@
-"""A private PostgreSQL server for tests, and databases in it.
+"""A private PostgreSQL server for tests and benchmarks, and databases in it.
 
 As root the server runs as the user `postgres`, because it refuses to be root. It listens on a Unix
 socket in its own folder only, and synchronises as a real one does.
