@@ -126,7 +126,8 @@ def simulate_day(
             )
             streams.append(stream)
             phones.wallet_of = stream.world.people.wallet_of
-            return gated(stream, lambda: day.lockstep.hub)
+            phones.is_staff = stream.world.people.is_staff
+            return gated(stream, lambda: day.lockstep.hub, phones)
 
         gallery = plan.store_path.parent
         with closing(
@@ -221,6 +222,7 @@ def replay_day(
     seed = 0 if simulation is None else simulation.seed
     day = _Day(stream.store, sensors, seed, None, Dials(), folder=folder)
     late.append(day.phones)
+    day.phones.is_staff = stream.is_staff
     day.run(lambda _phones: stream, progress)
     if not day.lockstep.seen and not stream.has_plates:
         raise RecordingError(f"{folder}: nothing to replay: {'; '.join(stream.missing)}")

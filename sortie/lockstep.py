@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
@@ -23,8 +24,17 @@ from contracts.messages import ClockPing, NodeConfig
 from contracts.store_file import StoreFile
 from contracts.topics import device_of, topic
 from edge.exchange import NodeOutputs, Observation
-from hub.commands import Command, OpenVisit, Reply
+from hub.commands import (
+    AddBadge,
+    Command,
+    FinishRestocking,
+    MoveStock,
+    OpenVisit,
+    Reply,
+    StartRestocking,
+)
 from hub.service import Hub, Outgoing
+from hub.visits.codes import BADGE_PREFIX
 from sortie.errors import HubAwayError
 from sortie.lockstep_node import (
     EPOCH_S,
@@ -35,6 +45,7 @@ from sortie.lockstep_node import (
     node_clocks,
 )
 from store_sim.dials import ClockDials
+from store_sim.world import StaffWord
 
 __all__ = ["EPOCH_S", "Commanded", "Line", "Lockstep", "Phones", "Sensors", "Tick", "node_clock_s"]
 
@@ -92,7 +103,8 @@ class Line(Protocol):
 
 
 class Phones:
-    """The shoppers' phones: each asks the hub for a visit and shows its code.
+    """The shoppers' phones: each asks the hub for a visit and shows its code. Staff have a badge,
+    and a handheld for what they put where.
 
     Codes are made from the seed, so that a day can be run again with the same digest.
     """
@@ -103,11 +115,16 @@ class Phones:
         self._now_s = now_s
         self.wallet_of: Callable[[int], int] = lambda shopper: shopper
         """On whose wallet a shopper's code is asked for: a group pays through one."""
+        self.is_staff: Callable[[int], bool] = lambda _shopper: False
         self.visits: dict[int, str] = {}
+        self._said: deque[StaffWord] = deque()
 
     def __call__(self, shopper: int) -> str | None:
-        """The entry code of a shopper, asked from the hub; None while it is away."""
+        """The entry code of a shopper, or staff's badge, asked from the hub; None while it is
+        away."""
         text = f"sortie:{self._seed}:{shopper}"
+        if self.is_staff(shopper):
+            return self._badge(shopper, text)
         code = "SRT-" + hashlib.sha256(text.encode()).hexdigest()[:24]
         token = hashlib.sha256(f"token:{text}".encode()).hexdigest()
         payer = f"shopper-{self.wallet_of(shopper)}"
@@ -119,6 +136,40 @@ class Phones:
         if reply.visit_id is not None:
             self.visits[shopper] = reply.visit_id
         return code
+
+    def tell(self, words: Iterable[StaffWord]) -> None:
+        """What staff say, in its order; while the hub is away it waits for the next call."""
+        self._said.extend(words)
+        while self._said:
+            try:
+                self._hub.command(self._asked(self._said[0]), self._now_s())
+            except HubAwayError:
+                return
+            self._said.popleft()
+
+    def _badge(self, shopper: int, text: str) -> str | None:
+        code = BADGE_PREFIX + hashlib.sha256(text.encode()).hexdigest()[:24]
+        digest = hashlib.sha256(code.encode()).hexdigest()
+        command = AddBadge(badge_sha256=digest, holder=f"sim-{shopper}", by="simulator")
+        try:
+            self._hub.command(command, self._now_s())
+        except HubAwayError:
+            return None
+        return code
+
+    def _asked(self, word: StaffWord) -> Command:
+        session_id = f"sim-{word.round_number}"
+        if word.kind == "began":
+            return StartRestocking(session_id=session_id)
+        if word.kind == "ended":
+            return FinishRestocking(session_id=session_id)
+        return MoveStock(
+            session_id=session_id,
+            move_id=f"{session_id}-{word.number}",
+            slot_id=word.slot_id,
+            gtin=word.gtin,
+            quantity=word.pieces,
+        )
 
     def write(self, folder: Path) -> None:
         """Says in the truth folder whose visit is whose."""

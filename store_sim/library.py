@@ -27,7 +27,7 @@ from contracts.base import Contract
 from contracts.store_file import load_store_file
 from store_sim.digest import SensorDigest, file_sha256, truth_files, truth_sha256
 from store_sim.errors import LibraryError, ScenarioError
-from store_sim.recording import Manifest, Simulation, record_simulation, shopper_code
+from store_sim.recording import Manifest, Simulation, record_simulation, shown_by
 from store_sim.scenarios import CASES, build
 from store_sim.stream import SimulatedStream
 from store_sim.truth import TruthWriter
@@ -185,7 +185,7 @@ def generate(recipe: Recipe, *, progress: Progress = lambda _t: None) -> Made:
             store,
             scenario,
             recipe.seed,
-            phone=shopper_code,
+            phone=lambda shopper: shown_by(stream.world, shopper),
             truth=TruthWriter(truth),
             duration_s=recipe.duration_s,
         )

@@ -17,7 +17,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
 
@@ -40,7 +40,7 @@ from store_sim.scenarios import build
 from store_sim.stream import CameraRig, chosen_cameras, make_renderers
 from store_sim.tampering import Troubles
 from store_sim.truth import TruthWriter
-from store_sim.world import TICK_HZ, Scenario, World
+from store_sim.world import TICK_HZ, Scenario, StaffWord, World
 
 if TYPE_CHECKING:
     from store_sim.control import ControlServer
@@ -108,8 +108,12 @@ class PhoneBook(Protocol):
         """The shopper has scanned."""
         ...
 
-    def restocked(self, slot_id: str, gtin: str, quantity: int) -> None:
-        """A shelf was filled."""
+    def ask_badge(self, shopper: int) -> None:
+        """Asks for the badge of somebody of the staff, once."""
+        ...
+
+    def tell(self, words: Iterable[StaffWord]) -> None:
+        """What staff say of the shelves."""
         ...
 
     def take_codes(self) -> list[tuple[int, str]]:
@@ -141,7 +145,6 @@ class LiveStore:
         self.world = World(
             store, scenario, settings.seed, doors_open=self._doors_file is None, dials=self._dials
         )
-        self._store = store
         self._phones = phones
         self._clock = clock
         self._truth = TruthWriter(settings.truth_dir)
@@ -184,9 +187,6 @@ class LiveStore:
             renderer.render(self.world.scene())
         self._codes: dict[str, int] = {}
         self._coded_s: dict[int, float] = {}
-        self._shelf_version = -1
-        self._shelves = self._on_shelves()
-        self._days = 0
         self.pictures = 0
         self.pictures_left_out = 0
         self.standstills = 0
@@ -270,7 +270,10 @@ class LiveStore:
     def _serve_gates(self) -> None:
         world = self.world
         for shopper in world.waiting_for_code():
-            self._phones.ask(shopper)
+            if world.people.is_staff(shopper):
+                self._phones.ask_badge(shopper)
+            else:
+                self._phones.ask(shopper)
         for shopper, code in self._phones.take_codes():
             self._codes[code] = shopper
             self._coded_s[shopper] = world.t_s
@@ -292,30 +295,7 @@ class LiveStore:
             world.refuse_entry(shopper)
         self._truth.write(world.take_finished())
         self._truth.write_traces(world.take_traces())
-        self._note_restocking()
-
-    def _note_restocking(self) -> None:
-        """At night somebody fills the shelves, and says so like staff does."""
-        if len(self.world.restocked_at_s) == self._days:
-            if self.world.stock.version != self._shelf_version:
-                self._shelves = self._on_shelves()
-            return
-        self._days = len(self.world.restocked_at_s)
-        before, self._shelves = self._shelves, self._on_shelves()
-        gtins = {slot.slot_id: slot.gtin for slot in self._store.slots}
-        for slot_id, count in self._shelves.items():
-            added = count - before.get(slot_id, 0)
-            if added > 0:
-                self._phones.restocked(slot_id, gtins[slot_id], added)
-
-    def _on_shelves(self) -> dict[str, int]:
-        """Pieces on each slot now."""
-        stock = self.world.stock
-        self._shelf_version = stock.version
-        counts: dict[str, int] = {}
-        for (slot_id, _), pile in stock.columns.items():
-            counts[slot_id] = counts.get(slot_id, 0) + len(pile)
-        return counts
+        self._phones.tell(world.staff.take())
 
 
 def load_live_settings() -> LiveSettings:

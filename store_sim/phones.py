@@ -1,22 +1,27 @@
-"""The shoppers' phones and the shelf filler of a live store: they speak HTTP with the hub.
+"""The shoppers' phones and the staff's handheld of a live store: they speak HTTP with the hub.
 
 A thread of its own does the asking, so that a slow hub never holds up the pictures. A phone asks
 for a visit and gets an entry code, which turns from time to time; after the scan it looks whether
-the visit was refused. What cannot be asked now is asked again after a pause.
+the visit was refused. Staff get a badge, open a round of restocking when they come in, say what
+they put where, and close it when they leave; then the badge opens nothing any more. What cannot be
+asked now is asked again after a pause.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from store_sim.world.staff import StaffWord
 
 if TYPE_CHECKING:
     from store_sim.purses import Purses
@@ -49,7 +54,7 @@ class PhoneVisit:
 
 
 class HubClient:
-    """The hub's HTTP interface as a phone and a shelf filler use it; OSError when it fails."""
+    """The hub's HTTP interface as phones and a handheld use it; OSError when it fails."""
 
     def __init__(self, hub_url: str) -> None:
         self._url = hub_url.rstrip("/")
@@ -89,10 +94,32 @@ class HubClient:
         body = {"tip_id": tip_id, "amount_minor": amount_minor}
         self._ask("POST", f"/api/v1/phones/{visit.token}/tip", body)
 
-    def restock(self, slot_id: str, gtin: str, quantity: int) -> None:
-        """Says that pieces were put on a shelf."""
-        body = {"slot_id": slot_id, "gtin": gtin, "quantity": quantity}
-        self._ask("POST", "/api/v1/staff/stock", body)
+    def badge(self, holder: str) -> str:
+        """A new badge for somebody of the staff; its code."""
+        return str(self._ask("POST", "/api/v1/staff/badges", {"holder": holder})["code"])
+
+    def revoke(self, holder: str) -> None:
+        """The badges of a holder open nothing any more."""
+        self._ask("POST", "/api/v1/staff/badges/revoke", {"holder": holder})
+
+    def start_round(self, session_id: str) -> None:
+        """A round of restocking begins."""
+        self._ask("POST", "/api/v1/staff/restocking/start", {"session_id": session_id})
+
+    def move(self, session_id: str, word: StaffWord) -> None:
+        """Pieces were put on a shelf, or taken from it; the same move again changes nothing."""
+        body = {
+            "session_id": session_id,
+            "move_id": f"{session_id}-{word.number}",
+            "slot_id": word.slot_id,
+            "gtin": word.gtin,
+            "quantity": word.pieces,
+        }
+        self._ask("POST", "/api/v1/staff/restocking/moves", body)
+
+    def finish_round(self, session_id: str) -> None:
+        """A round of restocking is over."""
+        self._ask("POST", "/api/v1/staff/restocking/finish", {"session_id": session_id})
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
@@ -117,8 +144,8 @@ class HubClient:
 
 
 class Phones:
-    """All phones of the store's shoppers. `ask`, `scanned` and `restocked` return at once; what
-    came of it is collected with `take_codes` and `take_refused`.
+    """All phones of the store's shoppers, and the staff's handheld. `ask`, `scanned` and `tell`
+    return at once; what came of it is collected with `take_codes` and `take_refused`.
 
     `purses` says who pays with a wallet; without it everybody pays by card. `visits_file`, in the
     truth folder, gets a line {"shopper": 0, "visit_id": "..."} for each.
@@ -139,6 +166,11 @@ class Phones:
         self._changed = threading.Condition()
         self._jobs: deque[Callable[[], bool]] = deque()
         self._asked: OrderedDict[int, PhoneVisit | None] = OrderedDict()
+        self._badges: set[int] = set()
+        self._said: deque[StaffWord] = deque()
+        self._telling = False
+        # Of this run: a hub may remember the rounds of an earlier one.
+        self._run_id = secrets.token_hex(4)
         self._later: deque[tuple[float, Callable[[], bool]]] = deque()
         self._codes: list[tuple[int, str]] = []
         self._refused: list[int] = []
@@ -192,14 +224,36 @@ class Phones:
 
         self._add(look)
 
-    def restocked(self, slot_id: str, gtin: str, quantity: int) -> None:
-        """Somebody filled a shelf."""
+    def ask_badge(self, shopper: int) -> None:
+        """Asks for the badge of somebody of the staff, once."""
+        with self._changed:
+            if shopper in self._badges:
+                return
+            self._badges.add(shopper)
 
-        def tell() -> bool:
-            self._client.restock(slot_id, gtin, quantity)
+        def ask() -> bool:
+            try:
+                code = self._client.badge(self._holder(shopper))
+            except RefusedError as error:
+                self._say(f"staff got no badge: {error}")
+                return True
+            with self._changed:
+                self._codes.append((shopper, code))
             return True
 
-        self._add(tell)
+        self._add(ask)
+
+    def tell(self, words: Iterable[StaffWord]) -> None:
+        """What staff say; it reaches the hub in this order."""
+        with self._changed:
+            for word in words:
+                if len(self._said) >= JOBS_MAX:
+                    self.dropped += 1
+                else:
+                    self._said.append(word)
+            if self._said and not self._telling and len(self._jobs) < JOBS_MAX:
+                self._telling = True
+                self._add(self._say_all)
 
     def visit_of(self, shopper: int) -> PhoneVisit | None:
         """The visit of a shopper's phone, None while there is none."""
@@ -233,6 +287,36 @@ class Phones:
                 return
             self._jobs.append(job)
             self._changed.notify_all()
+
+    def _holder(self, shopper: int) -> str:
+        return f"sim-{self._run_id}-{shopper}"
+
+    def _say_all(self) -> bool:
+        """Says what is waiting; a word that the store does not take is not said again."""
+        while True:
+            with self._changed:
+                if not self._said:
+                    self._telling = False
+                    return True
+                word = self._said[0]
+            try:
+                self._say_one(word)
+            except RefusedError as error:
+                self._say(f"staff were not heard: {error}")
+            with self._changed:
+                self._said.popleft()
+
+    def _say_one(self, word: StaffWord) -> None:
+        session_id = f"sim-{self._run_id}-{word.round_number}"
+        if word.kind == "began":
+            self._client.start_round(session_id)
+        elif word.kind == "moved":
+            self._client.move(session_id, word)
+        else:
+            self._client.finish_round(session_id)
+            if word.shopper in self._badges:
+                self._client.revoke(self._holder(word.shopper))
+                self._badges.discard(word.shopper)
 
     def _open_visit(self, shopper: int) -> bool:
         wallet = None if self._purses is None else self._purses.of(shopper)

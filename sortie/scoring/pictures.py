@@ -81,6 +81,8 @@ def draw(task: PictureTask) -> dict[Spot, dict[str, Any]]:
     last_s = max(spot.t_s for spot in task.spots) + CURVE_S[1]
 
     def phone(shopper: int) -> str | None:
+        if stream.world.people.is_staff(shopper):
+            return f"badge of {shopper}"
         waiting = stream.world.t_s < task.opened_s.get(shopper, math.inf) - 1e-6
         return None if waiting else f"code of {shopper}"
 

@@ -8,9 +8,11 @@
     truth/*.jsonl           what really happened (store_sim.truth); nobody but the auditor opens it
 
 A scan carries the shopper's number and no code: codes are used up when they are used, so each
-replay issues fresh ones. A recording is written beside its place (FOLDER.partial) and moved there
-when it is whole. While it is written, videos are in fragments and `times.json` says when each
-begins, so that of a recording that was never finished everything but the last seconds is left.
+replay issues fresh ones. Where staff showed a badge it says "staff": true.
+
+A recording is written beside its place (FOLDER.partial) and moved there when it is whole. While it
+is written, videos are in fragments and `times.json` says when each begins, so that of a recording
+that was never finished everything but the last seconds is left.
 
 `store_sim.recording.manifest` describes the versions of the format and how older ones are read.
 """
@@ -34,6 +36,7 @@ from store_sim.recording.writer import (
     record_simulation,
     shopper_code,
     shopper_of,
+    shown_by,
 )
 
 __all__ = [
@@ -50,5 +53,6 @@ __all__ = [
     "record_simulation",
     "shopper_code",
     "shopper_of",
+    "shown_by",
     "upgraded",
 ]

@@ -34,12 +34,20 @@ from store_sim.recording.video import CameraFile
 from store_sim.scenarios import build
 from store_sim.stream import SensorTick, SimulatedStream, chosen_cameras
 from store_sim.truth import TruthWriter
-from store_sim.world import TICK_HZ
+from store_sim.world import TICK_HZ, World
 
-__all__ = ["RecordingWriter", "code_version", "record_simulation", "shopper_code", "shopper_of"]
+__all__ = [
+    "RecordingWriter",
+    "code_version",
+    "record_simulation",
+    "shopper_code",
+    "shopper_of",
+    "shown_by",
+]
 
 CHUNK_ROWS = TICK_HZ * 60
 PLACEHOLDER = "shopper:"
+BADGE = "staff:"
 TIMES_FILE = "times.json"
 
 
@@ -48,10 +56,18 @@ def shopper_code(shopper: int) -> str:
     return f"{PLACEHOLDER}{shopper}"
 
 
+def shown_by(world: World, shopper: int) -> str:
+    """The same, or what stands for the badge of somebody of the staff."""
+    return f"{BADGE}{shopper}" if world.people.is_staff(shopper) else shopper_code(shopper)
+
+
 def shopper_of(code: str) -> int | None:
-    """The shopper of such a code; None for a real code."""
-    number = code.removeprefix(PLACEHOLDER)
-    return int(number) if code.startswith(PLACEHOLDER) and number.isdigit() else None
+    """The shopper of such a code, or of a staff's badge; None for a real code."""
+    for prefix in (PLACEHOLDER, BADGE):
+        number = code.removeprefix(prefix)
+        if code.startswith(prefix) and number.isdigit():
+            return int(number)
+    return None
 
 
 class RecordingWriter:
@@ -180,7 +196,9 @@ class RecordingWriter:
 
 def _scan_line(scan: GateScan) -> dict[str, Any]:
     shopper = shopper_of(scan.code)
-    who = {"code": scan.code} if shopper is None else {"shopper": shopper}
+    who: dict[str, Any] = {"code": scan.code} if shopper is None else {"shopper": shopper}
+    if shopper is not None and scan.code.startswith(BADGE):
+        who["staff"] = True
     return {"t_s": scan.t_s, "gate_id": scan.gate_id, **who}
 
 
@@ -228,7 +246,7 @@ def record_simulation(
             scenario,
             simulation.seed,
             cameras=[camera.camera_id for camera in wanted],
-            phone=shopper_code,
+            phone=lambda shopper: shown_by(stream.world, shopper),
             truth=TruthWriter(writer.truth_folder),
             duration_s=duration_s,
         )

@@ -38,12 +38,13 @@ class Video:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A line of gates.jsonl: a shopper's number, or a real code."""
+    """A line of gates.jsonl: a shopper's number, or a real code; `staff` showed a badge."""
 
     t_s: float
     gate_id: str
     shopper: int | None
     code: str | None
+    staff: bool = False
 
 
 def check_files(folder: Path, manifest: Manifest, faults: Faults, *, verify: bool) -> None:
@@ -234,6 +235,7 @@ def _scan(line: str) -> Scan | None:
             str(fields["gate_id"]),
             None if "shopper" not in fields else int(fields["shopper"]),
             None if "code" not in fields else str(fields["code"]),
+            fields.get("staff") is True,
         )
     except (ValueError, KeyError, TypeError):
         return None

@@ -35,7 +35,8 @@ _EPS_S = 1e-6
 class RecordedStream:
     """A recording as a stream of ticks; may be gone through any number of times.
 
-    `phone(shopper)` gives a fresh code for a recorded scan; a scan without code is left out.
+    `phone(shopper)` gives a fresh code (or badge, see `is_staff`) for a recorded scan; a scan
+    without code is left out.
     `cameras` (all for None), `roles` of cameras and `plates` choose sensors. `verify=False` leaves
     out the digests. `read_log` reads a plain log of plates (store_sim.plate_log for None).
 
@@ -83,6 +84,10 @@ class RecordedStream:
     def store(self) -> StoreFile:
         """The store that was recorded."""
         return self._store
+
+    def is_staff(self, shopper: int) -> bool:
+        """Whether the shopper of this number showed a badge of staff."""
+        return any(scan.staff and scan.shopper == shopper for scan in self._scans)
 
     @property
     def duration_s(self) -> float | None:

@@ -6,6 +6,7 @@ from store_sim.world.anatomy import sample_appearance
 from store_sim.world.body import HandGoal, build_pose
 from store_sim.world.loads import PlateLoads
 from store_sim.world.scenario import Scenario, VisitPlan
+from store_sim.world.staff import StaffWord
 from store_sim.world.world import TICK_HZ, World
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "HandGoal",
     "PlateLoads",
     "Scenario",
+    "StaffWord",
     "VisitPlan",
     "World",
     "build_pose",

@@ -32,6 +32,10 @@ class People:
             return index
         return self.at_place.get(plan.payer, index)
 
+    def is_staff(self, index: int) -> bool:
+        """Whether the shopper of this index is staff, who show a badge and no phone's code."""
+        return any(one.index == index and one.plan.staff for one in self._inside)
+
     def others(self, shopper: Shopper) -> list[Shopper]:
         """Everybody else."""
         return [other for other in self._inside if other is not shopper]

@@ -31,6 +31,7 @@ from store_sim.world.hands import (
 )
 from store_sim.world.posture import Posture
 from store_sim.world.shopper import Hand, Shopper
+from store_sim.world.staff import perform_fill_up
 from store_sim.world.standing import (
     CLAIM_TRIES,
     Goal,
@@ -383,6 +384,7 @@ PERFORMERS: dict[type[verbs.Verb], Performer] = {
     verbs.HoldOnShelf: _hold_on_shelf,
     verbs.PutBack: _put_back,
     verbs.Carry: _carry,
+    verbs.FillUp: perform_fill_up,
     verbs.Exit: perform_exit,
     **TRICKS,
 }

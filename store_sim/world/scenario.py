@@ -16,9 +16,9 @@ SPACE_MIN_M = 0.30
 """Nearer than this, two bodies would be one."""
 
 CodeKind = Literal["own", "none", "screenshot", "expired", "reused"]
-"""What a shopper shows at the gate: the own code (in a group, one that the payer asked for),
-nothing at all, a picture of another's code that is used at the same time, a code that has run out,
-or one used before."""
+"""What a shopper shows at the gate: the own code (in a group, one that the payer asked for; staff's
+is their badge), nothing at all, a picture of another's code that is used at the same time, a code
+that has run out, or one used before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,17 +116,29 @@ class Stock:
 
     def fill(self) -> None:
         """Fills every column to its depth with new pieces, or as it was arranged."""
-        for slot_id, place in self.places.items():
-            for column in range(place.slot.facings):
-                pile = self.columns.setdefault((slot_id, column), [])
-                wanted = self._arranged.get((slot_id, column))
-                if wanted is None:
-                    while len(pile) < place.slot.deep:
-                        self._add(self.new_item(place.product), slot_id, column)
-                    continue
-                for gtin in wanted[len(pile) :]:
-                    self._add(self.new_item(self.product(gtin)), slot_id, column)
+        for slot_id in self.places:
+            self.fill_slot(slot_id)
         self.moved.clear()
+
+    def fill_slot(self, slot_id: str) -> list[Item]:
+        """Fills every column of a slot; the new pieces."""
+        items = []
+        for column, product in self.lacking(slot_id):
+            items.append(self.new_item(product))
+            self._add(items[-1], slot_id, column)
+        return items
+
+    def lacking(self, slot_id: str) -> list[tuple[int, Product]]:
+        """Columns of a slot and what they lack, a piece each, in the order of filling."""
+        place, found = self.places[slot_id], []
+        for column in range(place.slot.facings):
+            pile = self.columns.setdefault((slot_id, column), [])
+            wanted = self._arranged.get((slot_id, column))
+            if wanted is None:
+                found += [(column, place.product)] * (place.slot.deep - len(pile))
+            else:
+                found += [(column, self.product(gtin)) for gtin in wanted[len(pile) :]]
+        return found
 
     def _add(self, item: Item, slot_id: str, column: int) -> None:
         self.put(item, slot_id, column, self.standing(slot_id, column, item.product))

@@ -14,9 +14,10 @@ from typing import Literal
 from store_sim.dials import MishapKind
 
 __all__ = [
-    "Carry", "Crouch", "Drop", "Enter", "Exchange", "Exit", "HandName", "HandOver", "HideBehind",
-    "HoldOnShelf", "Lean", "Look", "Meet", "PickUp", "PutBack", "Reach", "Scripted", "SlipInto",
-    "SwapBehind", "SwapClothes", "Take", "TakeBoth", "Tamper", "Verb", "Wait", "WalkTo",
+    "Carry", "Crouch", "Drop", "Enter", "Exchange", "Exit", "FillUp", "HandName", "HandOver",
+    "HideBehind", "HoldOnShelf", "Lean", "Look", "Meet", "PickUp", "PutBack", "Reach",
+    "Scripted", "SlipInto", "SwapBehind", "SwapClothes", "Take", "TakeBoth", "Tamper", "Verb",
+    "Wait", "WalkTo",
 ]  # fmt: skip
 
 HandName = Literal["l", "r"]
@@ -162,6 +163,13 @@ class PutBack(Verb):
     pace: float = 1.0
     gtin: str | None = None
     stand_u_m: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FillUp(Verb):
+    """Staff's: fill every column of a slot with new pieces, in one movement."""
+
+    slot_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ from store_sim.world.perform import perform
 from store_sim.world.presses import Presses
 from store_sim.world.scenario import Scenario, VisitPlan
 from store_sim.world.shopper import Shopper
+from store_sim.world.staff import StaffWork
 from store_sim.world.stock import Item, SlotPlace, Stock
 from store_sim.world.traces import Tracer
 from store_sim.world.verbs import Enter, Scripted, Verb
@@ -73,9 +74,9 @@ class World:
         doors_open: bool = True,
         dials: Dials | None = None,
     ) -> None:
-        """`phone(shopper)` gives a shopper's entry code when it is asked, None while there is
-        none yet; without it codes come by `provide_code`. With `doors_open=False` nobody comes,
-        and the first day does not begin, before `open_doors`. No `dials`: the scenario's."""
+        """`phone(shopper)` gives a shopper's entry code, or staff's badge, None while there is none
+        yet; without it codes come by `provide_code`. With `doors_open=False` nobody comes, and the
+        first day does not begin, before `open_doors`. No `dials`: the scenario's."""
         self.store = store
         self.scenario = scenario
         self.seed = seed
@@ -90,7 +91,7 @@ class World:
         self.doors = Doors(store)
         self.meetings: dict[str, set[int]] = {}
         self.floor_items: dict[int, tuple[Item, ItemPose]] = {}
-        self.restocked_at_s: list[float] = []
+        self.staff = StaffWork()
         self.space_m = scenario.space_or(PERSONAL_SPACE_M)
         self._spot_m = SPOT_M * self.space_m / PERSONAL_SPACE_M
         self._tracer = Tracer(store)
@@ -188,7 +189,7 @@ class World:
             shopper.index
             for shopper in self._shoppers
             if shopper.truth.entered_s is None and (shopper.index in self._codes) == own
-            if not own or shopper.plan.code == "own"
+            if not own or (shopper.plan.code == "own" and not shopper.plan.staff)
         )
 
     def provide_code(self, shopper: int, code: str) -> None:
@@ -319,9 +320,8 @@ class World:
         if item is not None:
             self._reserved.pop(item.index, None)
             self._debts.moved(shopper, kind, item)
-        product = item.product.gtin if item is not None else ""
-        if place is not None and item is None:
-            product = place.product.gtin
+            self.staff.did(shopper, kind, place, item)
+        thing = place if item is None else item
         shopper.truth.actions.append(
             Action(
                 round(self.t_s, 4),
@@ -330,7 +330,7 @@ class World:
                 "" if place is None else place.bay.bay_id,
                 "" if place is None else place.board.board_id,
                 round(u_m, 4),
-                product,
+                "" if thing is None else thing.product.gtin,
                 None if item is None else item.index,
                 "l" if hand == "l" else "r",
                 other,
@@ -353,6 +353,7 @@ class World:
         """A shopper shows a code to the gate."""
         self._shown[shopper.index] = code
         shopper.truth.code = code
+        self.staff.came(shopper)
         shopper.truth.entered_s = self.t_s
         for t_s, read in self._reader.read(GateScan(gate_id, self.t_s, code)):
             self._scans.append(GateScan(gate_id, t_s, read))
@@ -429,8 +430,7 @@ class World:
 
     def _newcomer(self, plan: VisitPlan, place: int, x: float, y: float, heading: float) -> Shopper:
         index = self._next_shopper
-        looks_seed = plan.looks.seed
-        looks = self._rng(2, index if looks_seed is None else 1_000_000 + looks_seed)
+        looks = self._rng(2, index if plan.looks.seed is None else 1_000_000 + plan.looks.seed)
         appearance = dressed(looks, plan, self.dials.people)
         rng = self._rng(3, index)
         shopper = Shopper(
@@ -480,13 +480,14 @@ class World:
                 shopper.truth.payer = shopper.plan.payer_of(shopper.index, self.people.at_place)
                 self._finished.append(shopper.truth)
             self._debts.left(shopper)
+            self.staff.left(shopper)
         self._shoppers[:] = [shopper for shopper in self._shoppers if not shopper.gone]
 
     def _next_day(self) -> None:
         if self._empty_since_s is None:
             self._empty_since_s = self.t_s
         began_s = max(self._empty_since_s + NIGHT_S, self._day_began_s + self.scenario.day_s)
-        if self.t_s < began_s:
+        if self.t_s < began_s or self.staff.night(self):
             return
         self._empty_since_s = None
         self._day += 1
@@ -494,7 +495,6 @@ class World:
         self._plans, self._next_plan = self.scenario.day(self._day), 0
         self.people.at_place.clear()
         self.stock.fill()
-        self.restocked_at_s.append(self.t_s)
 
     def _rng(self, stream: int, index: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence([self.seed, stream, index]))

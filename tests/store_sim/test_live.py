@@ -1,19 +1,15 @@
-"""The live store: everything on one clock, phones over HTTP, truth apart."""
+"""The live store: everything on one clock, truth apart."""
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -26,34 +22,11 @@ from hardware.scales import ShmScale, ShmScaleSettings
 from store_sim.dials import CameraDials, Dials, Mishap
 from store_sim.errors import SimulatorError
 from store_sim.live import LiveSettings, LiveStore, load_live_settings
-from store_sim.phones import HubClient, Phones
 from store_sim.scenarios import build
-from store_sim.world import Scenario
+from store_sim.world import Scenario, StaffWord
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "store_sim" / "stores" / "demo.yaml"
-WAIT_S = 90.0
-
-
-def until(done: Callable[[], bool]) -> None:
-    """Waits for another thread or process, bounded."""
-    pause = threading.Event()
-    deadline_s = time.monotonic() + WAIT_S
-    while not done():
-        assert time.monotonic() < deadline_s, "gave up waiting"
-        pause.wait(0.01)
-
-
-def collect(take: Callable[[], list[Any]], count: int = 1) -> list[Any]:
-    """Takes until there are so many."""
-    found: list[Any] = []
-
-    def enough() -> bool:
-        found.extend(take())
-        return len(found) >= count
-
-    until(enough)
-    return found
 
 
 class Clock:
@@ -71,7 +44,8 @@ class FakePhones:
         self.codes: list[tuple[int, str]] = []
         self.asked: list[int] = []
         self.scans: list[int] = []
-        self.filled: list[tuple[str, str, int]] = []
+        self.badges: list[int] = []
+        self.said: list[StaffWord] = []
         self.refused: list[int] = []
         self.turned: list[int] = []
 
@@ -87,8 +61,13 @@ class FakePhones:
     def scanned(self, shopper: int) -> None:
         self.scans.append(shopper)
 
-    def restocked(self, slot_id: str, gtin: str, quantity: int) -> None:
-        self.filled.append((slot_id, gtin, quantity))
+    def ask_badge(self, shopper: int) -> None:
+        if shopper not in self.badges:
+            self.badges.append(shopper)
+            self.codes.append((shopper, f"badge-{shopper}"))
+
+    def tell(self, words: Iterable[StaffWord]) -> None:
+        self.said.extend(words)
 
     def take_codes(self) -> list[tuple[int, str]]:
         codes, self.codes = self.codes, []
@@ -216,7 +195,8 @@ def test_truth_is_written_when_a_shopper_has_left(
     live.close()
     lines = (tmp_path / "truth" / "visits.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["code"] for line in lines] == ["code-0"]
-    assert phones.filled == []
+    assert phones.said == []
+    assert phones.badges == []
 
 
 def test_a_slow_machine_leaves_pictures_out_and_keeps_time(
@@ -278,149 +258,34 @@ def test_a_shopper_who_is_refused_does_not_come_in(
     live.close()
 
 
-def test_shelves_filled_at_night_are_told(
+def test_at_night_staff_come_with_a_badge_and_say_what_they_fill(
     store: StoreFile, store_path: Path, tmp_path: Path
 ) -> None:
     day = build("base-01", store, seed=3, shoppers=1)
     looping = Scenario(day.name, day.description, day.day, day.at_most, loops=True, day_s=1.0)
     clock, phones = Clock(), FakePhones()
     live = _live(store, store_path, tmp_path, clock, phones, looping, cameras=())
-    while not phones.filled:
-        assert clock.now_s < 5000.0 + 400.0
+    gate = ShmGate(ShmGateSettings(name="gates", root=tmp_path), clock=clock)
+    while [word.kind for word in phones.said][-1:] != ["ended"]:
+        assert clock.now_s < 5000.0 + 600.0
         _run(live, clock, 1.0)
-    truth = json.loads((tmp_path / "truth" / "visits.jsonl").read_text().splitlines()[0])
-    taken = truth["kept"]
+    lines = (tmp_path / "truth" / "visits.jsonl").read_text().splitlines()
+    *shoppers, filler = [json.loads(line) for line in lines]
+    taken: dict[str, int] = {}
+    for one in shoppers:
+        for gtin, count in one["kept"].items():
+            taken[gtin] = taken.get(gtin, 0) + count
     filled: dict[str, int] = {}
-    for _, gtin, quantity in phones.filled:
-        filled[gtin] = filled.get(gtin, 0) + quantity
+    for word in phones.said[1:-1]:
+        assert (word.kind, word.shopper) == ("moved", filler["shopper"])
+        filled[word.gtin] = filled.get(word.gtin, 0) + word.pieces
     assert filled == taken
+    assert phones.said[0].kind == "began"
+    assert phones.badges == [filler["shopper"]]
+    assert gate.read()[-1].code == f"badge-{filler['shopper']}"
+    assert (filler["staff"], filler["payer"]) == (True, None)
+    gate.close()
     live.close()
-
-
-# ---------------------------------------------------------------- phones over HTTP
-
-
-class _Hub(http.server.BaseHTTPRequestHandler):
-    """A hub that fails a few times first."""
-
-    failures: ClassVar[int] = 0
-    stage: ClassVar[str] = "shopping"
-    seen: ClassVar[list[tuple[str, str, Any]]] = []
-
-    def _answer(self, status: int, document: dict[str, Any]) -> None:
-        body = json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_POST(self) -> None:
-        kind = type(self)
-        length = int(self.headers.get("content-length", 0))
-        body = json.loads(self.rfile.read(length))
-        if kind.failures > 0:
-            kind.failures -= 1
-            self._answer(503, {})
-            return
-        kind.seen.append(("POST", self.path, body))
-        number = len(kind.seen)
-        self._answer(
-            201, {"visit_id": f"v-{number}", "token": f"t-{number}", "code": f"c-{number}"}
-        )
-
-    def do_GET(self) -> None:
-        kind = type(self)
-        kind.seen.append(("GET", self.path, None))
-        self._answer(200, {"stage": kind.stage, "code": f"c-now-{len(kind.seen)}"})
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing."""
-
-
-@pytest.fixture
-def hub() -> Iterator[tuple[str, type[_Hub]]]:
-    handler = type("Handler", (_Hub,), {"seen": [], "failures": 0})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", handler
-    server.shutdown()
-    server.server_close()
-
-
-def test_phones_get_codes_and_the_auditor_learns_whose_visit_is_whose(
-    hub: tuple[str, type[_Hub]], tmp_path: Path
-) -> None:
-    url, handler = hub
-    said: list[str] = []
-    phones = Phones(HubClient(url), say=said.append, visits_file=tmp_path / "phones.jsonl")
-    phones.ask(4)
-    phones.ask(4)
-    assert collect(phones.take_codes) == [(4, "c-1")]
-    phones.restocked("bay-a-1-l", "2000000011011", 3)
-    until(lambda: len(handler.seen) == 2)
-    phones.close()
-    phones.close()
-    assert handler.seen == [
-        ("POST", "/api/v1/phones/visits", {"payer": "shopper-4"}),
-        (
-            "POST",
-            "/api/v1/staff/stock",
-            {"slot_id": "bay-a-1-l", "gtin": "2000000011011", "quantity": 3},
-        ),
-    ]
-    line = json.loads((tmp_path / "phones.jsonl").read_text(encoding="utf-8"))
-    assert line == {"shopper": 4, "visit_id": "v-1"}
-    assert said == []
-
-
-def test_a_phones_code_turns(hub: tuple[str, type[_Hub]]) -> None:
-    url, handler = hub
-    phones = Phones(HubClient(url), say=lambda _text: None)
-    phones.turn(4)
-    phones.ask(4)
-    assert collect(phones.take_codes) == [(4, "c-1")]
-    phones.turn(4)
-    assert collect(phones.take_codes) == [(4, "c-now-2")]
-    assert [seen[:2] for seen in handler.seen] == [
-        ("POST", "/api/v1/phones/visits"),
-        ("GET", "/api/v1/phones/t-1"),
-    ]
-    phones.close()
-
-
-@pytest.mark.parametrize(("stage", "refused"), [("shopping", []), ("refused", [7])])
-def test_a_phone_learns_that_it_was_refused(
-    hub: tuple[str, type[_Hub]], stage: str, refused: list[int]
-) -> None:
-    url, handler = hub
-    handler.stage = stage
-    phones = Phones(HubClient(url), say=print)
-    phones.ask(7)
-    until(lambda: bool(phones.take_codes()))
-    phones.scanned(7)
-    until(lambda: any(kind == "GET" for kind, _, _ in handler.seen))
-    found = collect(phones.take_refused) if refused else []
-    phones.close()
-    assert found + phones.take_refused() == refused
-    assert handler.seen[1][1] == "/api/v1/phones/t-1"
-
-
-def test_a_hub_that_does_not_answer_is_said_once_and_asked_again(
-    hub: tuple[str, type[_Hub]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("store_sim.phones.RETRY_S", 0.01)
-    url, handler = hub
-    handler.failures = 3
-    said: list[str] = []
-    phones = Phones(HubClient(url), say=said.append)
-    phones.ask(1)
-    collect(phones.take_codes)
-    phones.close()
-    assert [line.split(":")[0] for line in said] == [
-        "the hub does not answer, asked again",
-        "the hub answers again",
-    ]
 
 
 # ---------------------------------------------------------------- the program

@@ -196,6 +196,18 @@ def test_a_failed_recording_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_badge_is_recorded_as_one(store_path: Path, tmp_path: Path) -> None:
+    case = Simulation(scenario="staff-restocking-in-uniform", seed=7, shoppers=2)
+    record_simulation(tmp_path / "staff", store_path, case, cameras=(), duration_s=12.0)
+    lines = (tmp_path / "staff" / "gates.jsonl").read_text(encoding="utf-8").splitlines()
+    scans = [json.loads(line) for line in lines]
+    assert [(scan["shopper"], scan.get("staff")) for scan in scans] == [(0, True), (1, None)]
+    stream = RecordedStream(tmp_path / "staff", phone=lambda shopper: f"code-{shopper}")
+    codes = [scan.code for tick in stream for scan in tick.scans]
+    assert codes == ["code-0", "code-1"]
+    assert [stream.is_staff(shopper) for shopper in (0, 1)] == [True, False]
+
+
 def test_placeholders_of_codes() -> None:
     assert shopper_of(shopper_code(12)) == 12
     assert shopper_of("a-real-code") is None

@@ -18,7 +18,7 @@ from store_sim.errors import ScenarioError, UnknownScenarioError, WorldError
 from store_sim.plates import PlateBank
 from store_sim.scenarios import SCENARIOS, build
 from store_sim.truth import TruthVisit
-from store_sim.world import Scenario, VisitPlan, World
+from store_sim.world import Scenario, StaffWord, VisitPlan, World
 from store_sim.world.perform import PERFORMERS
 from store_sim.world.verbs import Enter, Exit, PutBack, Reach, Scripted, Take, Tamper, Verb, Wait
 
@@ -253,11 +253,38 @@ def test_a_looping_day_fills_its_shelves(store: StoreFile) -> None:
     plan = VisitPlan(0.0, (Enter(), Take("bay-a-2-l"), Exit()))
     world = World(store, Scenario("l", "", lambda _: (plan,), loops=True), seed=1, phone=str)
     pieces = len(world.stock.shelf_items())
-    while not world.restocked_at_s:
+    said: list[StaffWord] = []
+    while [word.kind for word in said] != ["began", "moved", "ended"]:
         world.step(0.5)
-        assert world.t_s < 120.0
+        said += world.staff.take()
+        assert world.t_s < 240.0
+    assert (said[1].slot_id, said[1].pieces) == ("bay-a-2-l", 1)
     assert len(world.stock.shelf_items()) == pieces
     assert not world.finished
+    shopper, filler = world.take_finished()
+    assert (shopper.staff, filler.staff) == (False, True)
+    assert [action.kind for action in filler.actions] == ["put_back"]
+
+
+def test_what_nobody_could_fill_at_night_is_told_all_the_same(store: StoreFile) -> None:
+    plan = VisitPlan(0.0, (Enter(), Take("bay-a-2-l"), Exit()))
+    day = Scenario("l", "", lambda _: (plan,), loops=True)
+    # Shoppers have phones; staff's badge never comes.
+    world = World(store, day, seed=1, phone=lambda k: "code" if k != 1 else None)
+    pieces = len(world.stock.shelf_items())
+    said: list[StaffWord] = []
+    while len(said) < 3:
+        world.step(0.5)
+        said += world.staff.take()
+        assert world.t_s < 240.0
+    world.step(0.5)
+    assert len(world.stock.shelf_items()) == pieces
+    assert [(word.kind, word.pieces) for word in said] == [
+        ("began", 0),
+        ("moved", 1),
+        ("ended", 0),
+    ]
+    assert [visit.shopper for visit in world.take_finished()] == [0]
 
 
 def test_two_never_grip_the_same_piece(store: StoreFile) -> None:
