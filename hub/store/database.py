@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -22,6 +26,7 @@ BUSY_TIMEOUT_MS = 5_000
 CONNECT_TIMEOUT_S = 5
 IDLE_IN_TRANSACTION_MS = 60_000
 """A reader that stopped in the middle keeps nobody waiting for longer."""
+VERSION_TABLE = "alembic_version"
 MIGRATION_LOCK = 0x50B71E
 """PostgreSQL's advisory lock of whoever brings the schema up to date."""
 
@@ -86,10 +91,51 @@ def _scripts() -> Config:
 
 
 def migrate(connection: Connection) -> None:
-    """Brings the schema to the newest version. StoreError if a newer program wrote it."""
+    """Brings the schema to the newest version. StoreError if a newer program wrote it.
+
+    Who makes many databases (the torture, the tests) waits for the migrations once: a new SQLite
+    database takes the statements that the first one took, and one that is up to date takes none.
+    """
     if connection.dialect.name == "postgresql":
         # Two programs that start together must not both make the tables.
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+    tables = inspect(connection).get_table_names()
+    if VERSION_TABLE in tables:
+        found = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalars()
+        if found.all() == [newest_revision()]:
+            return
+    if tables or connection.dialect.name != "sqlite":
+        _upgrade(connection)
+    elif _first_statements:
+        for statement, parameters in _first_statements:
+            connection.exec_driver_sql(statement, parameters)
+    else:
+        with _noted(connection) as noted:
+            _upgrade(connection)
+        _first_statements.extend(noted)
+
+
+_first_statements: list[tuple[str, Any]] = []
+"""What the migrations did to this process's first new SQLite database."""
+
+
+@contextmanager
+def _noted(connection: Connection) -> Iterator[list[tuple[str, Any]]]:
+    """Notes the statements that change something, in their order, with their parameters."""
+    noted: list[tuple[str, Any]] = []
+
+    def note(_c: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
+        if statement.lstrip().partition(" ")[0].upper() not in ("SELECT", "PRAGMA", "BEGIN"):
+            noted.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", note)
+    try:
+        yield noted
+    finally:
+        event.remove(connection, "before_cursor_execute", note)
+
+
+def _upgrade(connection: Connection) -> None:
     config = _scripts()
     config.attributes["connection"] = connection
     try:
@@ -101,6 +147,7 @@ def migrate(connection: Connection) -> None:
         ) from error
 
 
+@cache
 def newest_revision() -> str:
     """The schema that `migrate` brings a database to."""
     return str(ScriptDirectory.from_config(_scripts()).get_current_head())

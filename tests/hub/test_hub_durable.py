@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from contracts import messages as m
@@ -27,7 +25,6 @@ from hub.errors import (
 )
 from hub.rules import Rules
 from hub.service import Hub
-from hub.store import tables
 from hub.store.rows import Rows
 from hub.store.service import Store
 from hub.wallet.fake import FakeGateway
@@ -301,13 +298,6 @@ def test_a_lost_input_is_noticed_at_start(make_shop: Callable[..., Any], day: An
         shop.hub.store._writer.execute(text("DELETE FROM commands WHERE kind = 'open_visit'"))
     with pytest.raises(ReplayDivergedError, match="expected the journal"):
         make_shop("hub.sqlite")
-
-
-def test_the_migrations_make_the_tables(make_shop: Callable[..., Any]) -> None:
-    connection = make_shop("hub.sqlite").hub.store.connect()
-    context = MigrationContext.configure(connection)
-    assert compare_metadata(context, tables.metadata) == []
-    connection.close()
 
 
 def test_one_message_that_breaks_the_rules_is_set_aside(
