@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 PYTHON ?= $(shell bash scripts/find-python)
 VENV := .venv
+# One process of tests for each core, four at most: each has its own servers.
+WORKERS ?= -n logical --maxprocesses 4 --dist worksteal
 BIN := $(VENV)/bin
 
 .PHONY: install system demo test check bench train clean
@@ -21,7 +23,7 @@ demo: install
 	@$(BIN)/sortie demo
 
 test: check
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(WORKERS)
 
 check: install
 	@$(BIN)/ruff check .

@@ -18,13 +18,14 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
 from contracts.base import Contract
-from contracts.store_file import load_store_file
+from contracts.store_file import StoreFile, load_store_file
 from store_sim.digest import SensorDigest, file_sha256, truth_files, truth_sha256
 from store_sim.errors import LibraryError, ScenarioError
 from store_sim.recording import Manifest, Simulation, record_simulation, shown_by
@@ -107,6 +108,7 @@ class Made:
     seen: tuple[tuple[tuple[str, float], ...], ...]
 
 
+@cache
 def recipes() -> tuple[Recipe, ...]:
     """All recipes there should be an entry for: some seconds that every test run can afford, an
     easy day, and each hard case once, in the first store that can play it (the demo store, if it
@@ -125,12 +127,18 @@ def recipes() -> tuple[Recipe, ...]:
     return tuple(found)
 
 
-def _store_that_plays(scenario: str) -> str:
+@cache
+def _shipped() -> dict[str, StoreFile]:
+    """The stores of this package by name, the demo store first."""
     names = ["demo", *sorted(path.stem for path in STORES.glob("*.yaml") if path.stem != "demo")]
+    return {name: load_store_file(STORES / f"{name}.yaml") for name in names}
+
+
+def _store_that_plays(scenario: str) -> str:
     faults = []
-    for name in names:
+    for name, store in _shipped().items():
         try:
-            build(scenario, load_store_file(STORES / f"{name}.yaml"), SEED, 1).day(0)
+            build(scenario, store, SEED, 1).day(0)
         except ScenarioError as error:
             faults.append(f"{name}: {error}")
         else:
