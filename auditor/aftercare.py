@@ -10,6 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from auditor.sums import events_of
+
 __all__ = ["disputes_answered", "receipts_numbered", "refunds_within_limits", "reviews_by_staff"]
 
 Export = Mapping[str, Any]
@@ -29,11 +31,7 @@ def receipts_numbered(export: Export) -> Iterable[str]:
         if number != expected:
             yield f"receipt of visit {visit_id}: number {number}, not {expected}"
             return
-    settled = {
-        event["visit_id"]: event["number"]
-        for event in export["events"]
-        if event["kind"] == "visit.settled"
-    }
+    settled = {event["visit_id"]: event["number"] for event in events_of(export, "visit.settled")}
     order = [settled[visit_id] for _number, visit_id in rows if visit_id in settled]
     if order != sorted(order):
         yield "receipts are not numbered in the order of their settlements"
@@ -42,21 +40,18 @@ def receipts_numbered(export: Export) -> Iterable[str]:
 def reviews_by_staff(export: Export) -> Iterable[str]:
     """A reviewed line confirms what an unclear decision named, once, by somebody, and adds nothing
     to a visit that is final."""
-    reaches = {
-        event["data"]["reach_id"]
-        for event in export["events"]
-        if event["kind"] == "decision.reviewed"
-    }
+    reaches = {event["data"]["reach_id"] for event in events_of(export, "decision.reviewed")}
+    if not reaches:
+        return
     named: dict[tuple[str, int], list[list[Any]]] = {}
     certain: dict[tuple[str, int], bool] = {}
     reviewed: set[tuple[str, int]] = set()
     settled: set[str] = set()
     clear: dict[tuple[str, int], list[Any]] = {}
-    for event in export["events"]:
+    for event in events_of(export, "visit.settled", "decision."):
         kind = event["kind"]
-        if kind == "visit.settled" and reaches:
+        if kind == "visit.settled":
             settled.add(event["visit_id"])
-        if not reaches or not kind.startswith("decision."):
             continue
         data = event["data"]
         if data["reach_id"] not in reaches:
@@ -91,10 +86,8 @@ def disputes_answered(export: Export) -> Iterable[str]:
     opened: dict[str, dict[str, Any]] = {}
     answered: Counter[str] = Counter()
     refunds: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for event in export["events"]:
+    for event in events_of(export, "visit.corrected", "dispute."):
         kind = event["kind"]
-        if not kind.startswith(("visit.corrected", "dispute.")):
-            continue
         data = event["data"]
         if kind == "visit.corrected":
             refunds[data["refund_id"]].append({**data, "visit_id": event["visit_id"]})
@@ -118,11 +111,15 @@ def disputes_answered(export: Export) -> Iterable[str]:
 
 def refunds_within_limits(export: Export) -> Iterable[str]:
     """Automatic refunds keep the limits they were given under: a line, a payer and the store."""
-    payer = {visit["visit_id"]: visit["payer"] for visit in export["visits"]}
+    opened = [event for event in events_of(export, "dispute.opened") if event["data"]["automatic"]]
+    theirs_of = {event["visit_id"] for event in opened}
+    payer = {
+        visit["visit_id"]: visit["payer"]
+        for visit in (export["visits"] if opened else ())
+        if visit["visit_id"] in theirs_of
+    }
     given: list[tuple[int, str, int]] = []
-    for event in export["events"]:
-        if event["kind"] != "dispute.opened" or not event["data"]["automatic"]:
-            continue
+    for event in opened:
         data = event["data"]
         name, amount, who = data["dispute_id"], data["amount_minor"], payer[event["visit_id"]]
         given = [row for row in given if row[0] > event["at_us"] - DAY_US]

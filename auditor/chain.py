@@ -10,12 +10,12 @@ from typing import Any
 __all__ = ["FIRST_HASH", "chained", "digest_of"]
 
 FIRST_HASH = "0" * 64
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 def digest_of(previous: str, content: Mapping[str, Any]) -> str:
     """The hash of a row that follows another one."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(f"{previous}\n{text}".encode()).hexdigest()
+    return hashlib.sha256(f"{previous}\n{_encode(content)}".encode()).hexdigest()
 
 
 def chained(part: str, rows: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> Iterator[str]:

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from auditor.sums import events_of
+
 __all__ = ["desk_payments", "staff_pay_nothing"]
 
 Export = Mapping[str, Any]
@@ -17,8 +19,7 @@ def desk_payments(export: Export) -> Iterable[str]:
     debts: Counter[str] = Counter()
     told = Counter(
         (event["visit_id"], event["data"]["method"], event["data"]["amount_minor"])
-        for event in export["events"]
-        if event["kind"] == "debt.paid_at_desk"
+        for event in events_of(export, "debt.paid_at_desk")
     )
     for row in export["transactions"]:
         if row["phase"] == "posted":
@@ -48,6 +49,8 @@ def staff_pay_nothing(export: Export) -> Iterable[str]:
         for visit in export["visits"]
         if visit["payer"].startswith(("staff:", "helper:"))
     }
+    if not staff:
+        return
     for row in export["transactions"]:
         if row["visit_id"] in staff:
             yield f"transaction {row['number']}: {row['kind']} on a visit of staff"

@@ -27,12 +27,14 @@ def _complete(export: Export) -> Iterable[str]:
     """Every taxed transaction up to the journal's last has one entry, with its amounts; the
     perpetual total is the sum of the tickets."""
     made = [row for row in export.get("fiscal", ()) if row["kind"] in ("ticket", "correction")]
+    if not made:
+        return
     numbers = Counter(row["body"]["ledger"] for row in made)
     for number, count in numbers.items():
         if count > 1:
             yield f"fiscal: transaction {number} has {count} entries"
     taxed = {row["number"]: gross for row in export["transactions"] if (gross := _gross(row))}
-    last = max(numbers, default=0)
+    last = max(numbers)
     for number in sorted(set(taxed) - set(numbers)):
         if number < last:
             yield f"fiscal: transaction {number} has no entry"

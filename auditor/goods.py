@@ -8,11 +8,11 @@ never used any of it has no such events, and no findings.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from auditor.sums import line_amounts
+from auditor.sums import events_of, line_amounts
 
 __all__ = ["CHECKS"]
 
@@ -22,7 +22,16 @@ Export = Mapping[str, Any]
 def _discounts_promised(export: Export) -> Iterable[str]:
     """What is taken off a line was promised when its pieces were picked, and never more."""
     promised, ended = _promotions(export)
-    picked = _picks(export)
+    picked = _picks(
+        export,
+        {
+            reach
+            for receipt in export["receipts"]
+            for line in receipt["lines"]
+            if line.get("promotions")
+            for reach in line["reaches"]
+        },
+    )
     for receipt in export["receipts"]:
         uses: Counter[str] = Counter()
         for line in receipt["lines"]:
@@ -127,13 +136,14 @@ def _refunds_exact(export: Export) -> Iterable[str]:
     bring back exactly what the line cost."""
     back: defaultdict[str, Counter[int]] = defaultdict(Counter)
     money: Counter[str] = Counter()
-    for event in export["events"]:
-        if event["kind"] == "visit.corrected":
-            money[event["visit_id"]] += event["data"]["amount_minor"]
-            for line, _gtin, quantity in event["data"]["lines"]:
-                back[event["visit_id"]][line] += quantity
-    for receipt in export["receipts"]:
+    for event in events_of(export, "visit.corrected"):
+        money[event["visit_id"]] += event["data"]["amount_minor"]
+        for line, _gtin, quantity in event["data"]["lines"]:
+            back[event["visit_id"]][line] += quantity
+    for receipt in export["receipts"] if money else ():
         visit_id = receipt["visit_id"]
+        if visit_id not in money:
+            continue
         due = 0
         for line in receipt["lines"]:
             count, gone = line["quantity"], back[visit_id][line["line"]]
@@ -142,7 +152,7 @@ def _refunds_exact(export: Export) -> Iterable[str]:
                 continue
             left = Decimal(line["total_minor"]) * (count - gone) / count
             due += line["total_minor"] - int(left.to_integral_value(rounding=ROUND_HALF_UP))
-        if visit_id in money and money[visit_id] != due:
+        if money[visit_id] != due:
             yield f"visit {visit_id}: {money[visit_id]} given back for pieces that cost {due}"
 
 
@@ -150,15 +160,8 @@ def _forbidden_unsold(export: Export) -> Iterable[str]:
     """Nothing that was closed at its pick, or called back before its visit settled, is charged."""
     closed: defaultdict[str, list[list[int]]] = defaultdict(list)
     recalled: defaultdict[str, list[list[Any]]] = defaultdict(list)
-    picked = _picks(export)
-    settled: dict[str, int] = {}
-    for event in export["events"]:
-        kind, number = event["kind"], event["number"]
-        if kind == "visit.settled":
-            settled[event["visit_id"]] = number
-        if not kind.startswith(("product.", "recall.")):
-            continue
-        data = event["data"]
+    for event in events_of(export, "product.", "recall."):
+        kind, number, data = event["kind"], event["number"], event["data"]
         if kind == "product.closed":
             closed[data["gtin"]].append([event["at_us"], 2**62])
         elif kind == "product.reopened" and closed[data["gtin"]]:
@@ -169,6 +172,19 @@ def _forbidden_unsold(export: Export) -> Iterable[str]:
             for row in recalled[data["gtin"]]:
                 if row[2] == data["recall_id"]:
                     row[1] = number
+    if not closed and not recalled:
+        return
+    settled = {row["visit_id"]: row["number"] for row in events_of(export, "visit.settled")}
+    picked = _picks(
+        export,
+        {
+            reach
+            for receipt in export["receipts"]
+            for line in receipt["lines"]
+            if line["gtin"] in closed
+            for reach in line["reaches"]
+        },
+    )
     for receipt in export["receipts"]:
         number = settled.get(receipt["visit_id"], 0)
         for line in receipt["lines"]:
@@ -183,9 +199,7 @@ def _forbidden_unsold(export: Export) -> Iterable[str]:
 
 def _counts_agree(export: Export) -> Iterable[str]:
     """A count's correction leads to what was counted; nobody counts fewer than none."""
-    for event in export["events"]:
-        if event["kind"] != "stock.counted":
-            continue
+    for event in events_of(export, "stock.counted"):
         data = event["data"]
         if data["counted"] < 0 or data["counted"] - data["difference"] < 0:
             yield (
@@ -202,9 +216,7 @@ def _promotions(export: Export) -> tuple[dict[str, Mapping[str, Any]], dict[str,
     """Promotions as they were promised, and when they were ended early."""
     promised: dict[str, Mapping[str, Any]] = {}
     ended: dict[str, int] = {}
-    for event in export["events"]:
-        if not event["kind"].startswith("promotion."):
-            continue
+    for event in events_of(export, "promotion."):
         name = event["data"].get("promotion_id")
         if event["kind"] == "promotion.added":
             promised[name] = event["data"]
@@ -214,12 +226,12 @@ def _promotions(export: Export) -> tuple[dict[str, Mapping[str, Any]], dict[str,
     return promised, ended
 
 
-def _picks(export: Export) -> dict[str, int]:
-    """When each reach was decided to have happened, in hub microseconds."""
+def _picks(export: Export, wanted: Set[str]) -> dict[str, int]:
+    """When each of these reaches was decided to have happened, in hub microseconds."""
     return {
         event["data"]["reach_id"]: event["data"]["t_us"]
-        for event in export["events"]
-        if event["kind"].startswith("decision.") and "t_us" in event["data"]
+        for event in (events_of(export, "decision.") if wanted else ())
+        if event["data"]["reach_id"] in wanted and "t_us" in event["data"]
     }
 
 

@@ -14,7 +14,7 @@ from auditor import aftercare, goods
 from auditor.chain import chained
 from auditor.desk import desk_payments, staff_pay_nothing
 from auditor.fiscal import CHECKS as FISCAL_CHECKS
-from auditor.sums import balances_of, line_amounts, unanswered
+from auditor.sums import Books, balances_of, events_of, line_amounts, unanswered
 from auditor.wallets import WALLET_CHECKS
 
 __all__ = ["CHECKS", "audit", "count_findings"]
@@ -30,7 +30,8 @@ HOLD_ENDS = ("captured", "voided", "expired", "refused", "none")
 
 def audit(export: Export) -> dict[str, list[str]]:
     """Every check's findings by its name."""
-    return {name: list(check(export)) for name, check in CHECKS.items()}
+    books = Books(export)
+    return {name: list(check(books)) for name, check in CHECKS.items()}
 
 
 def _balanced(export: Export) -> Iterable[str]:
@@ -48,23 +49,34 @@ def _balanced(export: Export) -> Iterable[str]:
 def _chains(export: Export) -> Iterable[str]:
     """Events, transactions and what staff did are numbered without a gap, and each names the one
     before it. Exports from before there were accounts have no audit log."""
-    chains = (
-        ("events", EVENT_FIELDS),
-        ("transactions", TRANSACTION_FIELDS),
-        ("audit_log", AUDIT_FIELDS),
-    )
-    for part, fields in chains:
-        rows = export[part] if part != "audit_log" else export.get(part, ())
-        yield from chained(part, rows, fields)
+    kinds: Counter[str] = Counter()
+    yield from chained("events", _counted(export["events"], kinds), EVENT_FIELDS)
+    yield from chained("transactions", export["transactions"], TRANSACTION_FIELDS)
+    yield from chained("audit_log", export.get("audit_log", ()), AUDIT_FIELDS)
+    only = getattr(export["events"], "only", None)
+    if only is None:
+        return
+    for kind, count in kinds.items():
+        found = len(only((kind,)))
+        if found != count:
+            yield f"events: {count} are of kind {kind}, {found} are found by it"
+
+
+def _counted(rows: Iterable[Mapping[str, Any]], kinds: Counter[str]) -> Iterable[Mapping[str, Any]]:
+    for row in rows:
+        kinds[row["kind"]] += 1
+        yield row
 
 
 def _settled_once(export: Export) -> Iterable[str]:
     """At most one settlement and one receipt a visit."""
-    settled = Counter(e["visit_id"] for e in export["events"] if e["kind"] == "visit.settled")
-    charged = Counter(t["visit_id"] for t in export["transactions"] if t["kind"] == "charge")
-    receipts = Counter(r["visit_id"] for r in export["receipts"])
-    for name, counts in (("settled", settled), ("charged", charged), ("given a receipt", receipts)):
-        for visit_id, count in counts.items():
+    charges = (row for row in export["transactions"] if row["kind"] == "charge")
+    for name, rows in (
+        ("settled", events_of(export, "visit.settled")),
+        ("charged", charges),
+        ("given a receipt", export["receipts"]),
+    ):
+        for visit_id, count in Counter(row["visit_id"] for row in rows).items():
             if count > 1:
                 yield f"visit {visit_id} was {name} {count} times"
 
@@ -143,8 +155,8 @@ def _lines_trace(export: Export) -> Iterable[str]:
     """Every charged line names reaches that the event log decided with certainty."""
     certain = {
         event["data"]["reach_id"]
-        for event in export["events"]
-        if event["kind"].startswith("decision.") and event["data"]["certain"]
+        for event in events_of(export, "decision.")
+        if event["data"]["certain"]
     }
     for receipt in export["receipts"]:
         for line in receipt["lines"]:

@@ -70,7 +70,12 @@ def _within(name: str, held: list[list[Any]], entries: list[list[Any]]) -> Itera
 def _sources(export: Export) -> Iterable[str]:
     """Each source of a visit ends once, gives no more than it held, and gets no more back; the
     sources of a visit add up to what was captured of it."""
-    stages = {visit["visit_id"]: visit for visit in export["visits"]}
+    with_sources = {row["visit_id"] for row in export.get("funding", ())}
+    stages = {
+        visit["visit_id"]: (visit["stage"], visit["captured_minor"])
+        for visit in (export["visits"] if with_sources else ())
+        if visit["visit_id"] in with_sources
+    }
     asked = {row["visit_id"] for row in unanswered(export)}
     captured: Counter[str] = Counter()
     for row in export.get("funding", ()):
@@ -84,13 +89,13 @@ def _sources(export: Export) -> Iterable[str]:
             yield f"{name}: captured {row['captured_minor']} though it is {row['state']}"
         visit = stages.get(row["visit_id"])
         ended = row["state"] in ENDS or row["visit_id"] in asked
-        if not ended and visit is not None and visit["stage"] in ("final", "refused"):
-            yield f"{name}: is {row['state']} though its visit is {visit['stage']}"
+        if not ended and visit is not None and visit[0] in ("final", "refused"):
+            yield f"{name}: is {row['state']} though its visit is {visit[0]}"
         captured[row["visit_id"]] += row["captured_minor"] if row["purpose"] != "tip" else 0
     for visit_id, amount in captured.items():
         visit = stages.get(visit_id)
-        if visit is not None and visit["captured_minor"] != amount:
-            yield f"visit {visit_id}: captured {visit['captured_minor']}, its sources gave {amount}"
+        if visit is not None and visit[1] != amount:
+            yield f"visit {visit_id}: captured {visit[1]}, its sources gave {amount}"
 
 
 def _debts(export: Export) -> Iterable[str]:

@@ -26,7 +26,7 @@ from typing import Any
 from benchmarks.visits import Crowd
 from contracts.store_file import StoreFile
 from hub.attribution.engine import Engine
-from hub.chain import canonical
+from hub.chain import canonical, event_text, link_text
 from hub.replay import begun, snapshot_row
 from hub.retention.service import forget_record, forgotten_token
 from hub.retention.settings import Retention
@@ -309,13 +309,11 @@ class _Year:
         for row in rows:
             content = dict(zip(columns[:-2], row, strict=False))
             if name == "events":
-                # What is stored is canonical as it is.
-                data = content.pop("data")
-                text = _event_text(content, data)
+                text = event_text(content)
             else:
                 text = canonical({**content, "entries": entries.get(content["number"], [])})
             row[-2] = previous
-            row[-1] = previous = hashlib.sha256(f"{previous}\n{text}".encode()).hexdigest()
+            row[-1] = previous = link_text(previous, text)
         self._heads[name] = previous
 
     def _patch(self) -> None:
@@ -392,12 +390,3 @@ class _Year:
 
     def _one(self, question: str) -> int:
         return int(self._db.execute(question).fetchone()[0] or 0)
-
-
-def _event_text(content: dict[str, Any], data: str) -> str:
-    """canonical() of an event whose data is canonical text already."""
-    visit_id = json.dumps(content["visit_id"])
-    return (
-        f'{{"at_us":{content["at_us"]},"data":{data},"kind":"{content["kind"]}",'
-        f'"number":{content["number"]},"visit_id":{visit_id}}}'
-    )

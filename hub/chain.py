@@ -17,17 +17,35 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from typing import Any
 
-__all__ = ["GENESIS", "canonical", "link"]
+__all__ = ["GENESIS", "canonical", "event_text", "link", "link_text"]
 
 GENESIS = "0" * 64
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 def canonical(row: Mapping[str, object]) -> str:
     """The one JSON text of a row."""
-    return json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _encode(row)
+
+
+def event_text(row: Mapping[str, Any]) -> str:
+    """`canonical` of an event as it is stored, its data canonical text already.
+
+    Numbers and words are written so that no other row has the same text, whatever their types.
+    """
+    return (
+        f'{{"at_us":{row["at_us"]!r},"data":{row["data"]},"kind":{_encode(row["kind"])},'
+        f'"number":{row["number"]!r},"visit_id":{_encode(row["visit_id"])}}}'
+    )
 
 
 def link(previous: str, row: Mapping[str, object]) -> str:
     """The hash of a row that follows `previous`."""
-    return hashlib.sha256(f"{previous}\n{canonical(row)}".encode()).hexdigest()
+    return link_text(previous, canonical(row))
+
+
+def link_text(previous: str, text: str) -> str:
+    """The hash of a row, by its canonical text, that follows `previous`."""
+    return hashlib.sha256(f"{previous}\n{text}".encode()).hexdigest()

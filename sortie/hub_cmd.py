@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -190,26 +191,26 @@ def run_verify(
 ) -> bool:
     """Verifies a database, prints what was looked at and every finding; whether all is well.
 
-    The JSON: {"counts": {name: n}, "findings": [sentence], "audit": {check: [sentence]}}.
+    The JSON: {"counts": {name: n}, "scope": [sentence], "findings": [sentence],
+    "audit": {check: [sentence]}}.
     """
-    from auditor.ledger import audit
     from hub.attribution.engine import Engine
-    from hub.fiscal.journal import check_journal
+    from hub.memory import settle_collector
     from hub.settings import load_settings
-    from hub.store.export import export_parts
     from hub.store.verify import verify
+    from sortie.auditing import auditing
 
     check_output("--json", json_file)
     rules = None if settings is None else load_settings(settings).rules
     books: dict[str, list[str]] = {}
 
-    def look(store: Store, layout: StoreFile) -> None:
-        # The payment gateway's own totals are compared where it is asked, not from a file.
-        books.update(audit(export_parts(store, layout, None)))
-        books["fiscal journal signed"] = list(check_journal(store))
-
+    settle_collector()
     with console.status("verifying") as status:
-        report = verify(url, Engine, rules, told=status.update, look=look)
+
+        def beside(store: Store, layout: StoreFile) -> AbstractContextManager[None]:
+            return auditing(store, layout, books, status.update)
+
+        report = verify(url, Engine, rules, told=status.update, beside=beside)
     findings = [
         *report.findings,
         *(f"{name}: {row}" for name, rows in books.items() for row in rows),
@@ -219,6 +220,8 @@ def run_verify(
     console.print(
         f"{'checks':<14}{len(books):>12,} by the auditor", highlight=False, soft_wrap=True
     )
+    for sentence in report.scope:
+        console.print(sentence, markup=False)
     for finding in findings:
         console.print(finding, style="red", markup=False)
     if not findings:
@@ -226,6 +229,7 @@ def run_verify(
     if json_file is not None:
         result: dict[str, Any] = {
             "counts": report.counts,
+            "scope": list(report.scope),
             "findings": list(report.findings),
             "audit": books,
         }

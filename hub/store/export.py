@@ -47,14 +47,14 @@ Exports of before there were wallets lack the three parts. Entry codes and token
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, Table, select
+from sqlalchemy import ColumnElement, Select, Table, or_, select
 
 from contracts.store_file import StoreFile
 from hub.accounts.tables import audit_log
@@ -68,7 +68,7 @@ from hub.wallet import purse_tables
 from hub.wallet.gateway import GatewayTotals
 from hub.wallet.service import Account
 
-__all__ = ["Part", "export_json", "export_parts", "write_export"]
+__all__ = ["Events", "Part", "export_json", "export_parts", "write_export"]
 
 Row = dict[str, Any]
 VERSION = f'"{VERSION_FIELD}":'
@@ -93,24 +93,50 @@ class Part:
         return self._store.count(self._table)
 
 
-class _Event(dict[str, Any]):
-    """An event whose data is only read from its text when somebody asks for it."""
+class Events(Part):
+    """The events. `only` reads those of some kinds and leaves the others where they are."""
 
-    __slots__ = ("_text",)
+    def __init__(self, store: Store, kinds: Sequence[str] = ()) -> None:
+        self._wanted = () if not kinds else (or_(*map(_of_kind, kinds)),)
+        question = _ordered(t.events, "number").where(*self._wanted)
+        super().__init__(store, t.events, lambda: map(_event, store.stream(question)))
 
-    def __init__(self, row: Row) -> None:
-        super().__init__(row)
-        self._text: str = self.pop("data")
+    def __len__(self) -> int:
+        return self._store.count(self._table, *self._wanted)
+
+    def only(self, kinds: Sequence[str]) -> Events:
+        """Those of these kinds; a name that ends in a dot stands for all that begin so."""
+        return Events(self._store, kinds)
+
+
+class _Row(dict[str, Any]):
+    """A row of which some fields are only made of what is stored when somebody asks for them."""
+
+    __slots__ = ("_later", "_stored")
+
+    def __init__(self, stored: Row, later: Mapping[str, Callable[[Row], Any]]) -> None:
+        super().__init__(stored)
+        for name in later:
+            self.pop(name, None)
+        self._stored = stored
+        self._later = later
 
     def __missing__(self, name: str) -> Any:
-        if name != "data":
+        make = self._later.get(name)
+        if make is None:
             raise KeyError(name)
-        self["data"] = data = json.loads(self._text)
-        return data
+        self[name] = value = make(self._stored)
+        return value
+
+    def whole(self) -> Row:
+        """All of it, the fields in the order of the table, then those that no table has."""
+        names = dict.fromkeys([*self._stored, *self._later])
+        return {name: self[name] for name in names if name in self or name in self._later}
 
 
 def export_parts(store: Store, layout: StoreFile, totals: GatewayTotals | None) -> dict[str, Any]:
-    """The document above, its lists as Parts; events are complete once their data was asked for."""
+    """The document above, its lists as Parts; events and visits are complete once all their fields
+    were asked for."""
 
     def plain(table: Table, *order: str) -> Part:
         return Part(store, table, lambda: store.stream(_ordered(table, *order)))
@@ -122,7 +148,7 @@ def export_parts(store: Store, layout: StoreFile, totals: GatewayTotals | None) 
         "schema": 1,
         "store_id": layout.store_id,
         "currency": layout.currency,
-        "events": changed(t.events, _event, "number"),
+        "events": Events(store),
         "transactions": Part(store, t.ledger_transactions, lambda: _transactions(store)),
         "holds": plain(t.holds, "visit_id"),
         "gateway_attempts": plain(t.gateway_attempts, "key"),
@@ -182,39 +208,49 @@ def _transactions(store: Store) -> Iterator[Row]:
         yield row
 
 
+def _of_kind(name: str) -> ColumnElement[bool]:
+    kind = t.events.c.kind
+    return kind.startswith(name, autoescape=True) if name.endswith(".") else kind == name
+
+
 def _event(row: Row) -> Row:
     """An event in its kind's newest version; what the hash is taken of is beside it."""
     kind = KINDS.get(row["kind"])
     if kind is not None and not kind.older and VERSION not in row["data"]:
-        return _Event(row)
+        return _Row(row, _EVENT_LATER)
     was = json.loads(row["data"])
     data = newest(row["kind"], was)
     return {**row, "data": data} if data == was else {**row, "data": data, "written": was}
 
 
 def _whole(row: Row) -> Row:
-    """A row with everything in it, its fields in the order of the table."""
-    if not isinstance(row, _Event):
-        return row
-    names = ("number", "at_us", "kind", "visit_id", "data", "previous_hash", "hash")
-    return {name: row[name] for name in names}
+    """A row with everything in it."""
+    return row.whole() if isinstance(row, _Row) else row
 
 
 def _parsed(row: Row, name: str) -> Row:
     return {**row, name: json.loads(row[name])}
 
 
-def _visit(row: dict[str, Any]) -> dict[str, Any]:
-    shown = {name: value for name, value in row.items() if name not in NOT_SHOWN}
-    shown["status"] = _status(json.loads(row["record"]))
-    shown["tracks"] = json.loads(row["tracks"])
-    shown["review_reasons"] = json.loads(row["review_reasons"])
+def _visit(row: Row) -> Row:
+    shown = _Row(row, _VISIT_LATER)
+    for name in NOT_SHOWN:
+        del shown[name]
     return shown
 
 
-def _status(record: dict[str, Any]) -> str:
+def _status(row: Row) -> str:
+    record = json.loads(row["record"])
     account = None if record["account"] is None else Account.load(record["account"])
     return status(Visit.load(record["visit"]), account)
+
+
+_EVENT_LATER: Mapping[str, Callable[[Row], Any]] = {"data": lambda row: json.loads(row["data"])}
+_VISIT_LATER: Mapping[str, Callable[[Row], Any]] = {
+    "tracks": lambda row: json.loads(row["tracks"]),
+    "review_reasons": lambda row: json.loads(row["review_reasons"]),
+    "status": _status,
+}
 
 
 def _receipts(store: Store) -> Iterator[Row]:
@@ -240,5 +276,6 @@ def _receipts(store: Store) -> Iterator[Row]:
 def _line(row: Row) -> Row:
     del row["visit_id"]
     row["reaches"] = json.loads(row["reaches"])
-    row["promotions"] = json.loads(row["promotions"])
+    # Most lines are of no promotion.
+    row["promotions"] = [] if row["promotions"] == "[]" else json.loads(row["promotions"])
     return row

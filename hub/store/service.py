@@ -33,7 +33,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from hub.chain import GENESIS, link
+from hub.chain import GENESIS, canonical, event_text, link_text
 from hub.disputes.tables import dispute_words
 from hub.errors import ChainBrokenError, StoreError, StoreWriteError
 from hub.evidence.tables import evidence
@@ -81,6 +81,11 @@ _ORDER: tuple[Table, ...] = (
     fiscal_entries,
 )
 READ_CHUNK = 1_000
+TOLD_EVERY = 50_000
+_TRANSACTION = (
+    "number", "tx_id", "at_us", "phase", "kind", "visit_id", "currency", "resolves",
+)  # fmt: skip
+"""What the hash of a transaction is taken of, its entries aside."""
 _Plain = tuple[str, Callable[[dict[str, Any]], Any] | None]
 
 
@@ -273,26 +278,48 @@ class Store:
         if self.memory:
             yield from self._read(statement)
             return
+        names = statement.selected_columns.keys()
+        for row in self._tuples(statement):
+            yield dict(zip(names, row, strict=True))
+
+    def _tuples(self, statement: Select[Any]) -> Iterator[Sequence[Any]]:
+        """As `stream`, without the names."""
+        if self.memory:
+            yield from (tuple(row.values()) for row in self._read(statement))
+            return
         try:
-            with self.connect() as connection:
-                reading = connection.execution_options(yield_per=READ_CHUNK).execute(statement)
-                names = tuple(reading.keys())
-                for row in reading:
-                    yield dict(zip(names, row, strict=True))
+            with (
+                self.connect().execution_options(yield_per=READ_CHUNK) as connection,
+                connection.execute(statement) as reading,
+            ):
+                for part in reading.partitions():
+                    yield from part
         except SQLAlchemyError as error:
             raise StoreError(f"the database cannot be read: {short(error)}") from error
 
     def transactions(self, after: int = 0) -> Iterator[tuple[dict[str, Any], list[list[Any]]]]:
         """Transactions after a number, in order, each with its entries as [account, amount]."""
-        entry = t.ledger_entries.c
-        question = select(entry.number, entry.line, entry.account, entry.amount_minor)
-        for page in self._pages(t.ledger_transactions, "number", after):
-            entries: dict[int, list[list[Any]]] = {}
-            theirs = entry.number.between(page[0]["number"], page[-1]["number"])
-            for row in self._read(question.where(theirs).order_by(entry.number, entry.line)):
-                entries.setdefault(row["number"], []).append([row["account"], row["amount_minor"]])
-            for row in page:
-                yield row, entries.get(row["number"], [])
+        entry, of = t.ledger_entries.c, t.ledger_transactions.c
+        # Transactions are asked for first: what is written meanwhile is among the entries only.
+        rows = self.stream(
+            select(t.ledger_transactions).where(of.number > after).order_by(of.number)
+        )
+        lines = self._tuples(
+            select(entry.number, entry.account, entry.amount_minor)
+            .where(entry.number > after)
+            .order_by(entry.number, entry.line)
+        )
+        row = next(rows, None)
+        line = next(lines, None)
+        while row is not None:
+            number = row["number"]
+            entries: list[list[Any]] = []
+            while line is not None and line[0] <= number:
+                if line[0] == number:
+                    entries.append([line[1], line[2]])
+                line = next(lines, None)
+            yield row, entries
+            row = next(rows, None)
 
     def visit_record(self, *, visit_id: str = "", token_sha256: str = "") -> dict[str, Any] | None:
         """The stored state of a visit, by id or token."""
@@ -356,45 +383,36 @@ class Store:
             key=lambda entry: entry.position,
         )
 
-    def verify(self, *, after_event: int = 0, after_transaction: int = 0) -> None:
-        """Follows both hash chains; ChainBrokenError names the first row that does not fit."""
-        self._verify_events(after_event)
-        self._verify_ledger(after_transaction)
+    def verify(
+        self,
+        *,
+        after_event: int = 0,
+        after_transaction: int = 0,
+        told: Callable[[str, int], None] = lambda _table, _number: None,
+    ) -> None:
+        """Follows both hash chains; ChainBrokenError names the first row that does not fit. `told`
+        now and then gets the table and the number that was reached."""
+        self._verify_events(after_event, told)
+        self._verify_ledger(after_transaction, told)
 
-    def _verify_events(self, after: int) -> None:
+    def _verify_events(self, after: int, told: Callable[[str, int], None]) -> None:
         previous = self._hash_at(t.events, after)
-        number = after
-        for row in self._paged(t.events, "number", after):
-            number += 1
-            content = {
-                "number": row["number"],
-                "at_us": row["at_us"],
-                "kind": row["kind"],
-                "visit_id": row["visit_id"],
-                "data": json.loads(row["data"]),
-            }
-            previous = _follow("events", number, row, previous, content)
+        number = t.events.c.number
+        rows = self.stream(select(t.events).where(number > after).order_by(number))
+        for expected, row in enumerate(rows, after + 1):
+            previous = _follow("events", expected, row, previous, event_text(row))
+            if expected % TOLD_EVERY == 0:
+                told("events", expected)
 
-    def _verify_ledger(self, after: int) -> None:
+    def _verify_ledger(self, after: int, told: Callable[[str, int], None]) -> None:
         previous = self._hash_at(t.ledger_transactions, after)
-        number = after
-        for row, entries in self.transactions(after):
-            number += 1
-            content = {
-                name: row[name]
-                for name in (
-                    "number",
-                    "tx_id",
-                    "at_us",
-                    "phase",
-                    "kind",
-                    "visit_id",
-                    "currency",
-                    "resolves",
-                )
-            }
+        for number, (row, entries) in enumerate(self.transactions(after), after + 1):
+            content = {name: row[name] for name in _TRANSACTION}
             content["entries"] = entries
-            previous = _follow("ledger_transactions", number, row, previous, content)
+            text = canonical(content)
+            previous = _follow("ledger_transactions", number, row, previous, text)
+            if number % TOLD_EVERY == 0:
+                told("ledger_transactions", number)
 
     def _hash_at(self, table: Table, number: int) -> str:
         if number == 0:
@@ -451,11 +469,9 @@ def _plain(statement: Insert, dialect: Dialect, keys: list[str]) -> _Plain:
     return str(compiled), None if names is None else itemgetter(*names)
 
 
-def _follow(
-    table: str, number: int, row: dict[str, Any], previous: str, content: dict[str, Any]
-) -> str:
-    """Checks one row of a chain and returns its hash."""
-    expected = link(previous, content)
+def _follow(table: str, number: int, row: dict[str, Any], previous: str, content: str) -> str:
+    """Checks one row of a chain by its canonical text and returns its hash."""
+    expected = link_text(previous, content)
     if row["number"] != number or row["previous_hash"] != previous or row["hash"] != expected:
         raise ChainBrokenError(
             f"{table} row {number}: expected hash {expected}, the row has number "

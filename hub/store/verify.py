@@ -13,8 +13,11 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Table, func, select, tuple_
@@ -37,6 +40,8 @@ from hub.store.service import Store
 __all__ = ["Report", "rebuild_projections", "verify"]
 
 Told = Callable[[str], None]
+Beside = Callable[[Store, StoreFile], AbstractContextManager[object]]
+"""Work on the copy that goes on while the hub's own checks run; it ends with the context."""
 FINDINGS_MAX = 100
 KEYS_A_QUESTION = 200
 UNDER_WAY = ("record", "tracks", "lost", "needs_review", "review_reasons", "exited_us")
@@ -44,9 +49,10 @@ UNDER_WAY = ("record", "tracks", "lost", "needs_review", "review_reasons", "exit
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was looked at, by name, and what is wrong, a sentence each."""
+    """What was looked at, by name, from where to where, and what is wrong, a sentence each."""
 
     counts: dict[str, int]
+    scope: tuple[str, ...]
     findings: tuple[str, ...]
 
 
@@ -56,17 +62,17 @@ def verify(
     rules: Rules | None = None,
     *,
     told: Told = lambda _part: None,
-    look: Callable[[Store, StoreFile], None] = lambda _store, _layout: None,
+    beside: Beside = lambda _store, _layout: nullcontext(),
 ) -> Report:
     """Follows all hash chains from their beginning, adds up the ledger, rebuilds the state from
     the latest snapshot and the inputs after it, and compares every projection that follows from
-    it. `look` gets the copy and the store file that it was written under, before it is thrown
-    away. StoreError if it is no hub's database, or of another version."""
+    it. `beside` gets the copy and the store file that it was written under. StoreError if it is
+    no hub's database, or of another version."""
     with tempfile.TemporaryDirectory(prefix="sortie-verify-") as folder:
         copy = Path(folder) / "hub.sqlite"
         told("copying the database")
         copy_to_read(url, copy, told=lambda table, count: told(f"copying {table}: {count} rows"))
-        return _verified(f"sqlite:///{copy}", factory, rules or Rules(), told, look)
+        return _verified(f"sqlite:///{copy}", factory, rules or Rules(), told, beside)
 
 
 def rebuild_projections(
@@ -100,11 +106,7 @@ def _opened(url: str) -> Store:
 
 
 def _verified(
-    url: str,
-    factory: AttributorFactory,
-    rules: Rules,
-    told: Told,
-    look: Callable[[Store, StoreFile], None],
+    url: str, factory: AttributorFactory, rules: Rules, told: Told, beside: Beside
 ) -> Report:
     store = Store(url)
     findings: list[str] = []
@@ -115,30 +117,73 @@ def _verified(
         "receipts": store.count(t.receipts),
         "audit entries": store.count(audit_log),
     }
+    scope = ["hash chains: every row from the first one on"]
     try:
-        told("following the hash chains")
-        try:
-            store.verify()
-        except ChainBrokenError as error:
-            findings.append(str(error))
-        broken = broken_row(store.stream(select(audit_log).order_by(audit_log.c.number)))
-        if broken is not None:
-            findings.append(broken)
-        told("adding up the ledger")
-        findings.extend(_unbalanced(store))
-        told("rebuilding the state from its inputs")
         layout = stored_layout(store)
-        findings.extend(_snapshot_digest(store))
-        look(store, layout)
-        core = _rebuilt(store, layout, factory, rules, findings)
-        if core is not None:
-            told("comparing what is shown with what was rebuilt")
-            expected = projections(core.state).upserts
-            counts["projections"] = sum(len(rows) for rows in expected.values())
-            findings.extend(_differences(store, core, expected))
+        with beside(store, layout):
+            findings.extend(_chains(store, counts, told))
+            told("adding up the ledger")
+            findings.extend(_unbalanced(store))
+            told("rebuilding the state from its inputs")
+            findings.extend(_snapshot_digest(store))
+            scope.append(_rebuilt_from(store))
+            core = _rebuilt(store, layout, factory, rules, findings)
+            if core is not None:
+                told("comparing what is shown with what was rebuilt")
+                expected = projections(core.state).upserts
+                counts["projections"] = sum(len(rows) for rows in expected.values())
+                kept = len(core.state.visits)
+                scope.append(
+                    f"projections: stock, products, wallets and cards, and the {kept:,} visits "
+                    "that the rebuilt state has; earlier visits by the sums of the auditor"
+                )
+                findings.extend(_differences(store, core, expected))
     finally:
         store.close()
-    return Report(counts, tuple(findings[:FINDINGS_MAX]))
+    return Report(counts, tuple(scope), tuple(findings[:FINDINGS_MAX]))
+
+
+def _chains(store: Store, counts: dict[str, int], told: Told) -> Iterator[str]:
+    """The first row of each hash chain that does not fit."""
+    told("following the hash chains")
+    try:
+        store.verify(told=_pace(counts["events"] + counts["transactions"], counts["events"], told))
+    except ChainBrokenError as error:
+        yield str(error)
+    broken = broken_row(store.stream(select(audit_log).order_by(audit_log.c.number)))
+    if broken is not None:
+        yield broken
+
+
+def _pace(total: int, events: int, told: Told) -> Callable[[str, int], None]:
+    """Says how far the chains are followed, and how long the rest takes at the pace so far."""
+    began_s = time.monotonic()
+
+    def reached(table: str, number: int) -> None:
+        done = number + (0 if table == "events" else events)
+        rows_a_s = done / max(1e-3, time.monotonic() - began_s)
+        told(
+            f"following the hash chains: {done:,} of {total:,} rows, {rows_a_s:,.0f} a second, "
+            f"{(total - done) / rows_a_s:.0f} s left"
+        )
+
+    return reached
+
+
+def _rebuilt_from(store: Store) -> str:
+    """Where the state is rebuilt from, and what came before is no longer replayed."""
+    snapshot = store.snapshot()
+    if snapshot is None:
+        return "state: from an empty store"
+    inputs = sum(
+        store.count(table, table.c.position > snapshot.position) for table in (t.inbox, t.commands)
+    )
+    at = datetime.fromtimestamp(snapshot.at_us / 1e6, UTC)
+    return (
+        f"state: rebuilt from the snapshot after input {snapshot.position:,} of "
+        f"{at:%Y-%m-%d %H:%M} UTC and the {inputs:,} inputs after it; inputs before it are not "
+        "kept whole and are not replayed"
+    )
 
 
 def _snapshot_digest(store: Store) -> Iterator[str]:

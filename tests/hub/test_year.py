@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
 
-from auditor.ledger import audit
 from benchmarks.year_rows import make_year
-from contracts.store_file import load_store_file
+from contracts.store_file import StoreFile, load_store_file
 from hub.attribution.engine import Engine
 from hub.retention.job import cutoffs, look
 from hub.retention.settings import Retention
@@ -20,6 +19,7 @@ from hub.service import Hub
 from hub.store.export import Part, export_json, export_parts, write_export
 from hub.store.service import Store
 from hub.store.verify import verify
+from sortie.auditing import auditing
 from sortie.stores import store_path
 
 DAYS, VISITS, BLOCK = 120, 4, 2
@@ -56,10 +56,10 @@ def findings(path: Path) -> list[str]:
     """What verifying says, the auditor's checks included."""
     books: dict[str, list[str]] = {}
 
-    def look_at(store: Store, layout: object) -> None:
-        books.update(audit(export_parts(store, load_store_file(store_path("demo")), None)))
+    def beside(store: Store, layout: StoreFile) -> AbstractContextManager[None]:
+        return auditing(store, layout, books)
 
-    report = verify(f"sqlite:///{path}", Engine, look=look_at)
+    report = verify(f"sqlite:///{path}", Engine, beside=beside)
     return [*report.findings, *(row for rows in books.values() for row in rows)]
 
 
@@ -82,6 +82,51 @@ def test_a_changed_row_of_it_is_named(again: Path, change: str, named: str) -> N
         assert database.execute(change).rowcount
         database.commit()
     assert any(named in finding for finding in findings(again))
+
+
+def test_what_was_looked_at_and_from_where_is_said(year: Path) -> None:
+    said: list[str] = []
+    report = verify(f"sqlite:///{year}", Engine, told=said.append)
+    chains, state, shown = report.scope
+    assert "from the first one on" in chains
+    assert "the 0 inputs after it" in state
+    assert f"the {DAYS * VISITS:,} visits" in shown
+    assert "following the hash chains" in said
+
+
+def test_checks_in_other_processes_find_what_they_find_in_this_one(again: Path) -> None:
+    with closing(sqlite3.connect(again)) as database:
+        database.execute("UPDATE receipts SET total_minor = total_minor + 1 WHERE number = 7")
+        database.commit()
+    store = Store(f"sqlite:///{again}")
+    try:
+        layout = load_store_file(store_path("demo"))
+        here: dict[str, list[str]] = {}
+        there: dict[str, list[str]] = {}
+        done: list[str] = []
+        with auditing(store, layout, here):
+            assert here
+        with auditing(store, layout, there, done.append, alone_events=0):
+            assert not there
+    finally:
+        store.close()
+    assert here == there
+    assert list(here) == list(there)
+    assert here["receipts add up"]
+    assert len(done) == len(here)
+
+
+def test_events_are_found_by_their_kinds(store: Store) -> None:
+    events = export_parts(store, load_store_file(store_path("demo")), None)["events"]
+    every = list(events)
+    for kinds in (("visit.settled",), ("decision.",), ("visit.", "hold.placed"), ("no.such",)):
+        exact = {kind for kind in kinds if not kind.endswith(".")}
+        prefixes = tuple(kind for kind in kinds if kind.endswith("."))
+        wanted = [
+            event for event in every if event["kind"] in exact or event["kind"].startswith(prefixes)
+        ]
+        assert [event["number"] for event in events.only(kinds)] == [e["number"] for e in wanted]
+        assert len(events.only(kinds)) == len(wanted)
 
 
 def test_the_hub_goes_on_from_it(again: Path) -> None:
