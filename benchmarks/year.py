@@ -65,6 +65,8 @@ def measure(
             end_s = time.time() // 86_400 * 86_400
             made = make_year(path, layout, days=days, visits=visits, block=block, end_s=end_s)
             rows += _built(made)
+            # What a hub writes first would else wait until all of a year is on the disk.
+            os.sync()
         return [
             *rows,
             *_verified(path),
@@ -154,11 +156,13 @@ def _process(path: Path, layout: StoreFile, folder: Path) -> list[Figure]:
     with hub_process(layout, folder, path, metrics_open="true") as hub:
         _answered(f"{hub.http}/healthz")
         started_s, started_cpu_s = time.perf_counter() - hub.began_s, cpu_s_of(hub.pid)
+        waited_s = _core_waited_s(hub.pid)
         _answered(f"{hub.http}/metrics")
         now_mb, peak_mb = _memory_mb(hub.pid)
     return [
         Figure("hub's process, until it answers", started_s, "s", 1, limit=START_S_MAX),
         Figure("hub's process, until it answers, CPU", started_cpu_s, "s", 1),
+        Figure("hub's process, until it answers, waited for a core", waited_s, "s", 1),
         Figure("hub's process, memory", now_mb, "MB", 1, limit=RSS_MB_MAX),
         Figure("hub's process, most memory", peak_mb, "MB", 1, limit=RSS_MB_MAX),
     ]
@@ -190,6 +194,12 @@ def _verified(path: Path) -> list[Figure]:
         Figure("sortie hub verify, CPU", cpu_s, "s", 1),
         Figure("sortie hub verify, most memory", after.ru_maxrss / 1e3, "MB", 1),
     ]
+
+
+def _core_waited_s(pid: int) -> float:
+    """How long its threads could run and had no core: what else the machine does costs that."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[1]) for task in tasks) / 1e9
 
 
 def _memory_mb(pid: int) -> tuple[float, float]:

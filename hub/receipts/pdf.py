@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-
-from fontTools.ttLib import TTLibError
-from fpdf import FPDF
-from fpdf.enums import XPos, YPos
-from fpdf.errors import FPDFException
+from typing import TYPE_CHECKING
 
 from hub.errors import SettingsError
 from hub.receipts.document import Receipt, ReceiptLine
 from hub.receipts.words import amount, at, lines_of, rate
+
+if TYPE_CHECKING:
+    from fpdf import FPDF
 
 __all__ = ["FONT_FILE", "ReceiptPrinter"]
 
@@ -32,16 +32,19 @@ LINE_MM = 5.2
 
 
 class ReceiptPrinter:
-    """Makes PDFs with the same fonts again and again. SettingsError if a font cannot be used."""
+    """Makes PDFs with the same fonts again and again. SettingsError if a font cannot be used.
+
+    What draws them is only loaded for the first: it is a quarter of what a hub's start takes.
+    """
 
     def __init__(self, *, seller: str, zone: str, fonts: Sequence[Path] = ()) -> None:
         self._seller = lines_of(seller)
         self._zone = zone
         self._fonts = tuple(fonts)
-        with self._begun() as pdf:
-            self._known = frozenset().union(
-                *(frozenset(font.cmap) for font in pdf.fonts.values() if hasattr(font, "cmap"))
-            )
+        if self._fonts:
+            # A font that cannot be used is told at the start.
+            with self._begun():
+                pass
 
     def render(self, receipt: Receipt) -> bytes:
         """The document."""
@@ -83,9 +86,18 @@ class ReceiptPrinter:
             for letter in " ".join(text.split())
         )
 
+    @cached_property
+    def _known(self) -> frozenset[int]:
+        with self._begun() as pdf:
+            return frozenset().union(
+                *(frozenset(font.cmap) for font in pdf.fonts.values() if hasattr(font, "cmap"))
+            )
+
     @contextmanager
     def _begun(self) -> Iterator[FPDF]:
         """An empty document with its fonts, whose files are closed in the end."""
+        from fpdf import FPDF
+
         pdf = FPDF(format="A4")
         try:
             self._add_fonts(pdf)
@@ -97,6 +109,9 @@ class ReceiptPrinter:
                     font.ttfont.close()
 
     def _add_fonts(self, pdf: FPDF) -> None:
+        from fontTools.ttLib import TTLibError
+        from fpdf.errors import FPDFException
+
         pdf.set_margins(20, 18, 20)
         pdf.set_auto_page_break(True, margin=18)
         pdf.add_font("receipt", fname=str(FONT_FILE))
@@ -117,7 +132,7 @@ class ReceiptPrinter:
 
     def _say(self, pdf: FPDF, text: str, *, height: float = LINE_MM) -> None:
         pdf.multi_cell(
-            WIDTH_MM, height, self.spelled(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT
+            WIDTH_MM, height, self.spelled(text), align="L", new_x="LMARGIN", new_y="NEXT"
         )
 
     def _row(
@@ -135,7 +150,7 @@ class ReceiptPrinter:
         pdf.set_xy(pdf.l_margin, top)
         pdf.multi_cell(
             widths[0], LINE_MM, self.spelled(cells[0]), align="L",
-            new_x=XPos.LMARGIN, new_y=YPos.NEXT,
+            new_x="LMARGIN", new_y="NEXT",
         )  # fmt: skip
         if rule:
             pdf.line(pdf.l_margin, pdf.get_y(), pdf.l_margin + sum(widths), pdf.get_y())
