@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import Any
 
 from contracts.messages import NodeDied, NodeHealth
 from hub.effects import Effects, LogEvent
@@ -16,6 +18,8 @@ VISITS_MAX = 10_000
 """Visits whose latest change is remembered; beyond that all of them count as changed."""
 
 
+SEEN_S = 5.0
+"""So old what is kept of a visit may be."""
 _OF_NO_PHONE = ("decision.", "device.", "entry.", "gate.", "node.", "stock.")
 """Events of no visit that no phone shows; visits that a decision names are told apart."""
 
@@ -30,6 +34,16 @@ class NodeState:
     dead_boot: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What was made of a visit, of which version of it and when, in hub seconds."""
+
+    version: int
+    sign: object
+    made_s: float
+    view: dict[str, Any]
+
+
 @dataclass(slots=True)
 class Live:
     """All nodes of the store, and how many messages of each kind came."""
@@ -41,6 +55,7 @@ class Live:
     version: int = 0
     _all_at: int = 0
     _visit_at: dict[str, int] = field(default_factory=dict)
+    _kept: dict[str, _Kept] = field(default_factory=dict)
 
     def happened(self, effects: Effects) -> None:
         """Events for the feed; anything watching sees that something changed."""
@@ -68,6 +83,27 @@ class Live:
     def visit_version(self, visit_id: str) -> int:
         """Rises whenever something happened that the phone of a visit may show."""
         return max(self._all_at, self._visit_at.get(visit_id, 0))
+
+    def seen(
+        self, visit_id: str, sign: object, now_s: float, make: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """What `make` made of a visit, made anew when something happened that its phone may show,
+        `sign` is another one, or it is SEEN_S old: what a moment makes of it, as an opening hour
+        does, is in nobody's version. Not to be changed."""
+        version = self.visit_version(visit_id)
+        kept = self._kept.get(visit_id)
+        if (
+            kept is None
+            or (kept.version, kept.sign) != (version, sign)
+            or not 0.0 <= now_s - kept.made_s < SEEN_S
+        ):
+            kept = self._kept[visit_id] = _Kept(version, sign, now_s, make())
+        return kept.view
+
+    def forget_seen(self, shown: Collection[str]) -> None:
+        """Of visits that are not shown any more nothing is kept."""
+        if len(self._kept) > len(shown):
+            self._kept = {name: self._kept[name] for name in shown if name in self._kept}
 
     def count(self, name: str, by: int = 1) -> None:
         """Counts something for the metrics page."""

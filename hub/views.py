@@ -75,6 +75,8 @@ def staff_view(hub: Hub, now_s: float) -> dict[str, Any]:
     state = hub.core.state
     shown = [visit for visit in state.visits.values() if visit.open and visit.stage != "issued"]
     closed = [visit for visit in state.visits.values() if visit.stage in ("final", "refused")]
+    shown = [*closed[-CLOSED_SHOWN:], *shown]
+    hub.live.forget_seen([visit.visit_id for visit in shown])
     return {
         "store_id": state.store.store_id,
         "name": state.store.name,
@@ -82,7 +84,7 @@ def staff_view(hub: Hub, now_s: float) -> dict[str, Any]:
         "now_s": now_s,
         "halted": hub.halted,
         "waiting_codes": sum(visit.stage == "issued" for visit in state.open_visits()),
-        "visits": [_visit(state, visit) for visit in [*closed[-CLOSED_SHOWN:], *shown]],
+        "visits": [_visit(hub, visit, now_s) for visit in shown],
         "tracks": _tracks(state),
         "tagged_along": [
             {"track_id": track_id, "gate_id": gate_id, "born_s": born_s}
@@ -183,12 +185,16 @@ def _seen(state: HubState, visit: Visit, account: Account | None) -> dict[str, A
     }
 
 
-def _visit(state: HubState, visit: Visit) -> dict[str, Any]:
+def _visit(hub: Hub, visit: Visit, now_s: float) -> dict[str, Any]:
+    state = hub.core.state
     account = state.wallets.accounts.get(visit.visit_id)
+    # What costs something to work out is kept while nothing happened to the visit.
+    sign = visit.stage, visit.refusal, None if account is None else account.state
+    seen = hub.live.seen(visit.visit_id, sign, now_s, lambda: _seen(state, visit, account))
     track = state.floor.tracks.get(visit.track_id or "")
     last = track.last if track is not None and visit.open else None
     return {
-        **_seen(state, visit, account),
+        **seen,
         "payer": visit.payer,
         "bodies": [
             {"track_id": body.track_id, "gate_id": body.gate_id, "gone_s": body.gone_s}
@@ -270,7 +276,7 @@ def _tracks(state: HubState) -> list[dict[str, Any]]:
             "x_m": last[1],
             "y_m": last[2],
             "t_s": last[0],
-            "trail": [[x, y] for _t, x, y in list(track.points)[-24::3]],
+            "trail": [[*track.points[at][1:]] for at in range(-min(24, len(track.points)), 0, 3)],
         }
         for track in state.floor.tracks.values()
         if track.lost_s is None and (last := track.last) is not None

@@ -87,11 +87,12 @@ class Teller:
 
     def cart(self, visit_id: str) -> dict[str, int]:
         """GTIN to quantity, sorted by GTIN."""
-        return {
-            gtin: count
-            for (visit, gtin), count in sorted(self._carts.items())
+        found = [
+            (gtin, count)
+            for (visit, gtin), count in self._carts.items()
             if visit == visit_id and count > 0
-        }
+        ]
+        return dict(sorted(found))
 
     @property
     def size(self) -> int:

@@ -13,7 +13,8 @@ from hub.api import streams as module
 from hub.api.streams import Streams
 from hub.catalog.commands import CloseProduct
 from hub.effects import Attempt, Effects
-from hub.live import VISITS_MAX, Live
+from hub.live import SEEN_S, VISITS_MAX, Live
+from hub.views import staff_view
 from hub.wallet.gateway import GatewayRequest
 from tests.hub.conftest import BREAD, COLA
 from tests.hub.visits_kit import play
@@ -64,6 +65,61 @@ def test_an_attempt_is_its_visits_and_memory_is_bounded() -> None:
         live.happened(Effects(visits={f"w{k}" for k in range(start, start + 500)}))
     assert live.visit_version("v1") > first, "beyond the bound all count as changed"
     assert live.visit_version("anybody") == live.visit_version("v1")
+
+
+def test_what_is_kept_of_a_visit_is_what_a_fresh_look_shows(kept: Any, day: Any) -> None:
+    kept.open_visit("code-ann")
+    kept.open_visit("code-ben")
+    day.shop(1.0, "t1", "code-ann", [(COLA, True), (BREAD, True), (COLA, False)])
+    day.step(1.2, "t2", 1.0, 0.3, "born")
+    day.scan(1.3, "code-ben")
+    live = kept.hub.live
+    words = set()
+    for number in range(1, 60):
+        until_s = round(number * 0.2, 6)
+        kept.play([row for row in day.script if until_s - 0.2 <= row[0] < until_s], until_s)
+        if number == 16:
+            kept.hub.command(CloseProduct(gtin=BREAD, reason="broken"), kept.now_s)
+        seen = staff_view(kept.hub, kept.now_s)
+        mine, live._kept = live._kept, {}
+        assert staff_view(kept.hub, kept.now_s) == seen
+        live._kept = mine
+        words |= {(visit["state"], len(visit["lines"])) for visit in seen["visits"]}
+    assert {("shopping", 0), ("shopping", 1), ("checking 1 item", 0), ("final", 0)} <= words
+
+
+def test_a_visit_is_only_made_anew_when_something_happened_to_it() -> None:
+    live = Live()
+    made: list[str] = []
+
+    def look(visit_id: str, now_s: float, sign: str = "shopping") -> None:
+        def make() -> dict[str, Any]:
+            made.append(visit_id)
+            return {}
+
+        live.seen(visit_id, sign, now_s, make)
+
+    for now_s in (0.0, 1.0, 2.0):
+        look("v1", now_s)
+        look("v2", now_s)
+    assert made == ["v1", "v2"]
+    live.happened(Effects(visits={"v1"}))
+    look("v1", 2.1)
+    look("v2", 2.1)
+    assert made == ["v1", "v2", "v1"]
+    look("v2", 2.2, "left")
+    assert made[3:] == ["v2"], "its stage is another one"
+    look("v1", 2.1 + SEEN_S)
+    assert made[4:] == ["v1"], "what a moment makes of it is looked at now and then"
+    live.changed_all()
+    look("v1", 2.2 + SEEN_S)
+    assert made[5:] == ["v1"]
+    live.forget_seen(["v2"])
+    look("v1", 2.3 + SEEN_S)
+    look("v2", 2.3)
+    assert made[6:] == ["v1", "v2"]
+    look("v1", 2.4 + SEEN_S)
+    assert len(made) == 8
 
 
 async def _run(
