@@ -97,7 +97,7 @@ class HubClock:
 @dataclass(slots=True)
 class Driver:
     """The hub, its threads and its lock. `fatal` is called when the hub cannot go on, `lost` when
-    another hub owns the store."""
+    another hub owns the store, `happened` after whatever may have changed something."""
 
     hub: Hub
     now: Callable[[], float]
@@ -105,6 +105,7 @@ class Driver:
     retention: Retention | None = None
     fatal: Callable[[str], None] = lambda reason: None
     lost: Callable[[str], None] = lambda reason: None
+    happened: Callable[[], None] = lambda: None
     bus: Bus | None = None
     alarm: str | None = None
     gateway_s: float = 0.0
@@ -223,6 +224,7 @@ class Driver:
                 self._tick_at_s = now_s + self.tick_s
             elif arrived:
                 self._tick_at_s = self._ticked_s + TICK_PAUSE_S
+        self.happened()
         if arrived:
             self.batches += 1
             self.batched += len(arrived)
@@ -313,6 +315,7 @@ class Driver:
             reply = self.hub.command(command, self.now())
         if self.hub.asks:
             self._asks.set()
+        self.happened()
         return reply
 
     @property

@@ -94,6 +94,7 @@ def _seals_of(path: Path | None) -> Callable[[], Seals]:
 def _add_routes(app: FastAPI, driver: Driver, settings: HubSettings, auth: StaffAuth) -> None:
     streams = Streams(lambda: driver.version)
     app.state.streams = streams
+    driver.happened = streams.news
     limiter = Limiter(VISITS_PER_MINUTE_MAX, 60.0, time.monotonic)
     keyed = Keyed(auth.accounts.store, driver.now)
     app.include_router(phone_routes(driver, streams, limiter))

@@ -1,5 +1,5 @@
 """Server-sent events: a state is sent when it changed, at most ten times a second, that of one
-visit at most twenty times.
+visit at most twenty times, and then as soon as it did.
 
 Each stream is an async generator of text chunks; a comment every few seconds keeps proxies and
 phones from giving up. When a client goes away the framework closes its generator.
@@ -11,6 +11,7 @@ import asyncio
 import json
 import math
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +23,10 @@ __all__ = ["STREAMS_MAX", "EventStream", "Streams"]
 
 STREAMS_MAX = 500
 POLL_S = 0.1
-POLL_OWN_S = 0.05
-"""Where a stream watches one thing only, so that looking costs next to nothing."""
+PAUSE_OWN_S = 0.05
+"""Two states of a stream that watches one thing only are at least so far apart."""
+POLL_OWN_S = 0.5
+"""So often such a stream looks by itself; when something happens it is woken."""
 HEARTBEAT_S = 10.0
 STILL_S = 5.0
 """So long a stream may outlive the session it was asked with."""
@@ -67,9 +70,38 @@ class Streams:
 
     def __init__(self, version: Callable[[], int]) -> None:
         self._version = version
+        self._waiting: dict[asyncio.Future[None], tuple[Callable[[], int], int]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.open = 0
         self.ended: Callable[[], bool] = lambda: False
         """Every stream ends when this says so: the process is about to stop."""
+
+    def news(self) -> None:
+        """Something happened: streams whose own version rose are woken. Safe from any thread."""
+        loop = self._loop
+        if loop is not None and self._waiting:
+            # The process may be about to end, and its loop with it.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        for waiting, (watched, seen) in self._waiting.items():
+            if not waiting.done() and watched() != seen:
+                waiting.set_result(None)
+
+    async def _pause(self, most_s: float, watched: Callable[[], int], seen: int) -> float:
+        """Waits until a version is not what was seen, or at most so long; seconds that passed."""
+        loop = self._loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        waiting: asyncio.Future[None] = loop.create_future()
+        timer = loop.call_later(most_s, _let_go, waiting)
+        self._waiting[waiting] = (watched, seen)
+        try:
+            await waiting
+        finally:
+            timer.cancel()
+            del self._waiting[waiting]
+        return loop.time() - began_s
 
     def states(
         self,
@@ -146,7 +178,7 @@ class Streams:
         self, still: Still, watched: Callable[[], int], turn: _Turn
     ) -> AsyncIterator[bool]:
         """True when something may have changed, False when a sign of life is due."""
-        poll_s = POLL_S if watched is self._version else POLL_OWN_S
+        own = watched is not self._version
         seen = -1
         quiet_s = 0.0
         asked_s = 0.0
@@ -156,7 +188,8 @@ class Streams:
                 if not await run_in_threadpool(still):
                     return
             version, whole = watched(), self._version()
-            if version != seen or turn.due(whole):
+            told = version != seen or turn.due(whole)
+            if told:
                 seen = version
                 turn.read(whole)
                 quiet_s = 0.0
@@ -164,7 +197,17 @@ class Streams:
             elif quiet_s >= HEARTBEAT_S:
                 quiet_s = 0.0
                 yield False
-            await asyncio.sleep(poll_s)
-            quiet_s += poll_s
-            turn.passed(poll_s)
-            asked_s += poll_s
+            if own and not told:
+                most_s = min(POLL_OWN_S, max(turn.in_s, PAUSE_OWN_S))
+                passed_s = await self._pause(most_s, watched, seen)
+            else:
+                passed_s = PAUSE_OWN_S if own else POLL_S
+                await asyncio.sleep(passed_s)
+            quiet_s += passed_s
+            turn.passed(passed_s)
+            asked_s += passed_s
+
+
+def _let_go(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)

@@ -289,8 +289,8 @@ class Store:
             return
         try:
             with (
-                self.connect().execution_options(yield_per=READ_CHUNK) as connection,
-                connection.execute(statement) as reading,
+                self.connect() as connection,
+                connection.execution_options(yield_per=READ_CHUNK).execute(statement) as reading,
             ):
                 for part in reading.partitions():
                     yield from part

@@ -12,6 +12,7 @@ import pytest
 from hub.api import streams as module
 from hub.api.streams import Streams
 from hub.catalog.commands import CloseProduct
+from hub.driver import Driver
 from hub.effects import Attempt, Effects
 from hub.live import SEEN_S, VISITS_MAX, Live
 from hub.views import staff_view
@@ -141,7 +142,12 @@ async def _run(
         if clock[0] >= looks:
             streams.ended = lambda: True
 
+    async def wait(_self: Streams, most_s: float, *_watched: object) -> float:
+        await pause(most_s)
+        return most_s
+
     monkeypatch.setattr(asyncio, "sleep", pause)
+    monkeypatch.setattr(Streams, "_pause", wait)
     response = streams.states(read, event="visit", version=version)
     async for _chunk in response.body_iterator:
         pass
@@ -154,10 +160,10 @@ def test_a_stream_reads_when_its_own_version_rises(monkeypatch: pytest.MonkeyPat
 
     def each(look: int) -> None:
         whole[0] += 1
-        own[0] += look == 10
+        own[0] += look == 5
 
-    asyncio.run(_run(streams, reads, lambda: own[0], 30, [0], each, monkeypatch))
-    assert reads == [0, 10], "others' changes do not concern it"
+    asyncio.run(_run(streams, reads, lambda: own[0], 9, [0], each, monkeypatch))
+    assert reads == [0, 5], "others' changes do not concern it"
 
 
 def test_it_looks_again_now_and_then_while_the_hub_lives(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,6 +182,52 @@ def test_it_looks_again_now_and_then_while_the_hub_lives(monkeypatch: pytest.Mon
     streams.ended = lambda: False
     asyncio.run(_run(streams, still, lambda: 0, 2 * looks, [0], lambda _l: None, monkeypatch))
     assert still == [0], "where nothing happens at all there is nothing to look at"
+
+
+def test_who_watches_one_thing_is_woken_when_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "POLL_OWN_S", 3_600.0)
+    monkeypatch.setattr(module, "PAUSE_OWN_S", 0.0)
+    own, other = [0], [0]
+    streams = Streams(lambda: own[0] + other[0])
+    reads: list[int] = []
+
+    def read() -> dict[str, Any]:
+        reads.append(own[0])
+        return {"n": own[0]}
+
+    async def watched() -> list[str]:
+        response = streams.states(read, event="visit", version=lambda: own[0])
+        chunks = aiter(response.body_iterator)
+        found = [str(await anext(chunks))]
+        for number in range(1, 4):
+            coming = asyncio.ensure_future(anext(chunks))
+            while not streams._waiting:
+                await asyncio.sleep(0)
+            other[0] += 1
+            # The writer is another thread.
+            await asyncio.to_thread(streams.news)
+            await asyncio.sleep(0)
+            assert not coming.done(), "what happens to others wakes nobody"
+            own[0] = number
+            await asyncio.to_thread(streams.news)
+            found.append(str(await coming))
+        return found
+
+    found = asyncio.run(watched())
+    assert [f'"n": {number}' in chunk for number, chunk in enumerate(found)] == [True] * 4
+    assert reads == [0, 1, 2, 3]
+    streams.news()
+
+
+def test_the_driver_tells_of_whatever_may_have_changed_something(shop: Any) -> None:
+    told: list[int] = []
+    driver = Driver(shop.hub, lambda: shop.now_s)
+    driver.happened = lambda: told.append(driver.version)
+    before = driver.version
+    driver.command(CloseProduct(gtin=COLA, reason="broken"))
+    assert told == [driver.version] != [before]
+    driver.step()
+    assert len(told) == 2
 
 
 def test_without_a_version_of_its_own_it_watches_the_whole_hub(
