@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from benchmarks.crowd import big_store
 from benchmarks.hub import closed_reach
@@ -32,10 +33,8 @@ from benchmarks.listeners import Listeners, Seen
 from benchmarks.rig import (
     FLOOR_HZ,
     STRETCH_M,
-    Sender,
     before,
     cpu_s_of,
-    device_us,
     floor_news,
     middle,
     rss_mb_of,
@@ -45,9 +44,10 @@ from contracts import messages as m
 from contracts.store_file import Slot, StoreFile
 from edge.settings import NodeSettings
 
-__all__ = ["LIMITS", "Person", "carts_ms", "measure"]
+__all__ = ["LIMITS", "Nodes", "Person", "Play", "carts_ms", "measure", "printed", "waits"]
 
 LIMITS = {"cart_p99_ms": 300.0, "receipt_p99_ms": 1_000.0}
+BOOT = "load"
 COPIES = 10
 PEOPLE, ROUNDS, LEAVING = 240, 3, 20
 PICKS_PER_S = 10.0
@@ -62,6 +62,44 @@ AFTER_S = 6.0
 CLOCKS_S = 7.0
 """So long the nodes only have watermarks: the hub learns what their clocks say."""
 SEGMENTS_MAX = 64
+
+
+class Clock(Protocol):
+    """The time that the store goes by, in seconds."""
+
+    def now(self) -> float:
+        """Now."""
+        ...
+
+    def sleep_until(self, at_s: float) -> None:
+        """Lets time pass until then."""
+        ...
+
+
+class Phones(Protocol):
+    """Those of the people: `ask` has one more opened, `code` is what it shows at the gate."""
+
+    def ask(self, number: int) -> None:
+        """Opens a visit."""
+        ...
+
+    def code(self, number: int) -> str:
+        """What that phone shows."""
+        ...
+
+
+class WallClock:
+    """This machine's."""
+
+    def now(self) -> float:
+        """Seconds since it started."""
+        return time.monotonic()
+
+    def sleep_until(self, at_s: float) -> None:
+        """Sleeps."""
+        wait_s = at_s - time.monotonic()
+        if wait_s > 0.0:
+            time.sleep(wait_s)
 
 
 @dataclass(slots=True)
@@ -89,12 +127,15 @@ class Person:
         return x_m, y_m
 
 
-class _Store:
+class Nodes:
     """The nodes of the store: tells what happens when it does."""
 
-    def __init__(self, layout: StoreFile, sender: Sender) -> None:
-        self._letters = Letters(layout, "load")
-        self._sender = sender
+    def __init__(
+        self, layout: StoreFile, publish: Callable[[str, bytes], object], clock: Clock
+    ) -> None:
+        self._letters = Letters(layout, BOOT)
+        self._publish = publish
+        self._clock = clock
         self.floor = next(node.node_id for node in layout.nodes if node.floor)
         self.teller = {bay: node.node_id for node in layout.nodes for bay in node.bays}
         self.sent = 0
@@ -104,9 +145,9 @@ class _Store:
 
     def tell(self, device: str, message: m.Message) -> None:
         """Sends an event of a node."""
-        payload = self._letters.wrapped(device, message, device_us())
+        payload = self._letters.wrapped(device, message, round(self._clock.now() * 1e6))
         self.sent += 1
-        self._sender.client.publish(self._letters.channel(device), payload, 1)
+        self._publish(self._letters.channel(device), payload)
 
     def walked(self, t_s: float, places: dict[int, tuple[float, float]], state: str) -> None:
         """News of the floor, in as many messages as it needs."""
@@ -130,11 +171,12 @@ class _Due:
     person: Person | None = None
 
 
-class _Play:
+class Play:
     """What happens in the store, step by step of the floor's news."""
 
-    def __init__(self, layout: StoreFile, store: _Store, listeners: Listeners) -> None:
-        self._layout, self._store, self._listeners = layout, store, listeners
+    def __init__(self, layout: StoreFile, store: Nodes, phones: Phones, clock: Clock) -> None:
+        self._layout, self._store, self._phones = layout, store, phones
+        self._now, self._sleep_until = clock.now, clock.sleep_until
         self.people = list(_people(layout))
         entry = next(gate for gate in layout.gates if gate.kind == "entry")
         self._entry = entry.gate_id
@@ -155,8 +197,8 @@ class _Play:
     def run(self, cpu_s: Callable[[], float]) -> dict[str, float]:
         """Plays it; the hub's share of a core while people come in, shop and leave."""
         shares: dict[str, float] = {}
-        self._until(_now() + CLOCKS_S)
-        start_s = _now()
+        self._until(self._now() + CLOCKS_S)
+        start_s = self._now()
         step = 0
         come_s = len(self.people) * STEPS_IN / FLOOR_HZ
         leave_s = come_s + SHOP_S
@@ -182,21 +224,21 @@ class _Play:
             device, mark_s = min(self._next_mark.items(), key=lambda row: row[1])
             if mark_s == self._marks[device]:
                 # The first of a node; it counts from now.
-                self._next_mark[device] = mark_s = _now() + mark_s
+                self._next_mark[device] = mark_s = self._now() + mark_s
             due = min(self._due, key=lambda one: one.at_s, default=None)
             next_s = mark_s if due is None else min(mark_s, due.at_s)
             if next_s >= at_s:
-                _sleep_until(at_s)
+                self._sleep_until(at_s)
                 return
-            _sleep_until(next_s)
+            self._sleep_until(next_s)
             if due is not None and due.at_s <= mark_s:
                 self._due.remove(due)
                 if due.person is not None:
-                    due.person.told.append((due.person.slot.gtin, _now()))
+                    due.person.told.append((due.person.slot.gtin, self._now()))
                     due.person.turn += 1
                 self._store.tell(due.device, due.message)
             else:
-                self._store.watermark(device, _now() - self._settings.hindsight_s)
+                self._store.watermark(device, self._now() - self._settings.hindsight_s)
                 self._next_mark[device] = mark_s + self._settings.watermark_s
 
     def _step(self, step: int, t_s: float, *, shopping: bool) -> None:
@@ -204,10 +246,10 @@ class _Play:
         x_m, y_m = self._in_m
         if part == 0:
             if who + 1 < len(self.people):
-                self._listeners.ask(who + 1)
+                self._phones.ask(who + 1)
             if who < len(self.people):
                 self._store.walked(t_s, {who: (x_m, y_m)}, "born")
-                code = self._listeners.code(who)
+                code = self._phones.code(who)
                 scan = m.GateScanned(gate_id=self._entry, code=code, t_s=t_s)
                 self._store.tell(self._store.floor, scan)
         elif who < len(self.people):
@@ -283,29 +325,37 @@ def measure() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name, running_hub(layout, Path(name)) as rig:
         sender, http, pid = rig
         with Listeners(http) as listeners:
-            store = _Store(layout, sender)
-            play = _Play(layout, store, listeners)
+            clock = WallClock()
+            store = Nodes(layout, lambda name, told: sender.client.publish(name, told, 1), clock)
+            play = Play(layout, store, listeners, clock)
             listeners.ask(0)
             shares = play.run(lambda: cpu_s_of(pid))
             seen = listeners.close()
             rss_mb = rss_mb_of(pid)
-    cart_ms, missed = carts_ms(play.people, seen)
-    left = [one for one in play.people if one.crossed_s is not None]
-    final = sorted(_after_ms(one, seen[one.number].final_s) for one in left)
-    paid = sorted(_after_ms(one, seen[one.number].paid_s) for one in left)
     return {
         "phones": len(seen),
         "streams_most": PEOPLE,
         "events": store.sent,
+        **waits(play.people, seen),
+        **{f"hub_cpu_share_{part}": share for part, share in shares.items()},
+        "rss_mb": rss_mb,
+        "load_1min": round(os.getloadavg()[0], 1),
+    }
+
+
+def waits(people: list[Person], seen: dict[int, Seen]) -> dict[str, float]:
+    """How long phones took to show picks and receipts, in milliseconds."""
+    cart_ms, missed = carts_ms(people, seen)
+    left = [one for one in people if one.crossed_s is not None]
+    final = sorted(_after_ms(one, seen[one.number].final_s) for one in left)
+    paid = sorted(_after_ms(one, seen[one.number].paid_s) for one in left)
+    return {
         "picks": len(cart_ms) + missed,
         "picks_missed": missed,
         **_spread("cart", cart_ms),
         "exits": len(left),
         **_spread("receipt", final),
         **_spread("paid", paid),
-        **{f"hub_cpu_share_{part}": share for part, share in shares.items()},
-        "rss_mb": rss_mb,
-        "load_1min": round(os.getloadavg()[0], 1),
     }
 
 
@@ -358,22 +408,17 @@ def _people(layout: StoreFile) -> Iterator[Person]:
         yield Person(PEOPLE - rest + k, [(slot, x_m, 0.8)], front=False)
 
 
-def _now() -> float:
-    return time.monotonic()
-
-
-def _sleep_until(at_s: float) -> None:
-    wait_s = at_s - _now()
-    if wait_s > 0.0:
-        time.sleep(wait_s)
-
-
 def main() -> None:
     """Prints the figures, and writes them as JSON if asked."""
-    parser = argparse.ArgumentParser(description="240 phones, and twenty who leave at once.")
+    printed("240 phones, and twenty who leave at once.", measure)
+
+
+def printed(what: str, run: Callable[[], dict[str, float]]) -> None:
+    """Runs it as a command, prints the figures, and writes them as JSON if asked."""
+    parser = argparse.ArgumentParser(description=what)
     parser.add_argument("--json", type=Path, default=None)
     options = parser.parse_args()
-    result = measure()
+    result = run()
     for name, value in result.items():
         limit = LIMITS.get(name)
         judged = (

@@ -192,7 +192,7 @@ def _verified(path: Path) -> list[Figure]:
     return [
         Figure("sortie hub verify", took_s, "s", 1, limit=VERIFY_S_MAX),
         Figure("sortie hub verify, CPU", cpu_s, "s", 1),
-        Figure("sortie hub verify, most memory", after.ru_maxrss / 1e3, "MB", 1),
+        Figure("sortie hub verify, most memory of one process", after.ru_maxrss / 1e3, "MB", 1),
     ]
 
 

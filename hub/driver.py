@@ -151,6 +151,11 @@ class Driver:
             thread.join()
 
     @property
+    def due_s(self) -> float:
+        """When time has to pass again if nothing arrives before, in hub seconds."""
+        return self._tick_at_s
+
+    @property
     def owner(self) -> bool:
         """Whether this hub owns its store, as far as can be told without asking."""
         return self.hub.store.lease.held
@@ -184,7 +189,7 @@ class Driver:
         log = structlog.get_logger("hub")
         failures = 0
         while not self._stopping.is_set():
-            self._news.wait(max(0.0, self._tick_at_s - self.now()))
+            self._news.wait(max(0.0, self.due_s - self.now()))
             self._news.clear()
             try:
                 self.step()

@@ -106,6 +106,7 @@ def _hub() -> list[Any]:
         *_durable("PostgreSQL", "hub on PostgreSQL", hub.run_postgres()),
         *_under_load(),
         *_on_phones(),
+        *_in_store_time(),
     ]
 
 
@@ -152,8 +153,29 @@ def _under_load() -> list[Any]:
 
 def _on_phones() -> list[Any]:
     """A crowded store in real time: live carts and receipts as phones see them."""
+    figure, found = _module("figures").Figure, _module("phones").measure()
+    rows = _waits(found, f"{found['phones']} phones")
+    rows.append(figure("picks no phone showed", found["picks_missed"], "", found["picks"]))
+    for part in ("coming_in", "shopping", "leaving"):
+        share = found[f"hub_cpu_share_{part}"]
+        rows.append(figure(f"hub's share of a core, {part.replace('_', ' ')}", share, "share", 1))
+    rows.append(figure("hub's memory after that", found["rss_mb"], "MB", 1))
+    return rows
+
+
+def _in_store_time() -> list[Any]:
+    """The same crowd in store time: what the hub itself lets people wait, on any machine."""
+    figure, found = _module("figures").Figure, _module("store_time").measure()
+    return [
+        *_waits(found, "in store time"),
+        figure("in store time: hub's share of a core", found["cpu_share"], "share", 1),
+        figure("in store time: a look of the staff page", found["staff_look_ms"], "ms", 1),
+    ]
+
+
+def _waits(found: dict[str, float], who: str) -> list[Any]:
+    """Picks and receipts as phones show them."""
     figure, phones = _module("figures").Figure, _module("phones")
-    found = phones.measure()
     rows = []
     for part, words, count in (
         ("cart", "pick to cart", found["picks"]),
@@ -165,18 +187,13 @@ def _on_phones() -> list[Any]:
             limit = phones.LIMITS.get(name)
             rows.append(
                 figure(
-                    f"{found['phones']} phones, {words}, p{share}",
+                    f"{who}, {words}, p{share}",
                     found[name],
                     "ms",
                     count,
                     limit=limit,
                 )
             )
-    rows.append(figure("picks no phone showed", found["picks_missed"], "", found["picks"]))
-    for part in ("coming_in", "shopping", "leaving"):
-        share = found[f"hub_cpu_share_{part}"]
-        rows.append(figure(f"hub's share of a core, {part.replace('_', ' ')}", share, "share", 1))
-    rows.append(figure("hub's memory after that", found["rss_mb"], "MB", 1))
     return rows
 
 

@@ -12,6 +12,7 @@ import benchmarks.hub
 import benchmarks.load
 import benchmarks.phones
 import benchmarks.raster
+import benchmarks.store_time
 from benchmarks import edge, figures, store
 from benchmarks.listeners import Seen
 from sortie import bench
@@ -87,6 +88,8 @@ def test_the_hub_is_measured_against_bare_commits(monkeypatch: pytest.MonkeyPatc
     shares = {f"hub_cpu_share_{part}": 0.2 for part in ("coming_in", "shopping", "leaving")}
     more = {"phones": 240, "picks": 5, "picks_missed": 1, "exits": 60, "rss_mb": 200.0}
     monkeypatch.setattr(benchmarks.phones, "measure", lambda: {**seen, **shares, **more})
+    alone = {"picks": 5, "exits": 60, "cpu_share": 0.1, "staff_look_ms": 2.0}
+    monkeypatch.setattr(benchmarks.store_time, "measure", lambda: {**seen, **alone})
     result = bench_document("hub", bench.PARTS["hub"]())
     judged = {row["name"]: row for row in result["figures"] if row["limit"] is not None}
     for database in ("SQLite", "PostgreSQL"):
@@ -98,6 +101,8 @@ def test_the_hub_is_measured_against_bare_commits(monkeypatch: pytest.MonkeyPatc
         "singly: p99 to the ack": (100.0, False),
         "240 phones, pick to cart, p99": (300.0, False),
         "240 phones, exit to receipt, p99": (1_000.0, True),
+        "in store time, pick to cart, p99": (300.0, False),
+        "in store time, exit to receipt, p99": (1_000.0, True),
     }
 
 
@@ -131,6 +136,20 @@ def test_phones_are_timed_pick_by_pick() -> None:
     told = [("g", 2.0), ("h", 3.0), ("g", 8.5), ("g", 9.2)]
     person = benchmarks.phones.Person(0, [], front=True, told=told)
     assert benchmarks.phones.carts_ms([person], {0: seen}) == ([500.0, 500.0], 2)
+
+
+def test_the_crowd_in_store_time_shops_and_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    little = {"PEOPLE": 8, "ROUNDS": 1, "LEAVING": 4, "PICKS_PER_S": 2.0}
+    for name, value in little.items():
+        monkeypatch.setattr(benchmarks.phones, name, value)
+    monkeypatch.setattr(benchmarks.store_time, "COPIES", 1)
+    found, again = benchmarks.store_time.measure(), benchmarks.store_time.measure()
+    assert (found["phones"], found["exits"], found["picks_missed"]) == (8, 4, 0)
+    assert found["picks"] > 10
+    waits = {name: value for name, value in found.items() if name.endswith("_ms")}
+    del waits["staff_look_ms"]
+    assert all(0.0 <= value < float("inf") for value in waits.values())
+    assert waits == {name: again[name] for name in waits}, "store time is the same everywhere"
 
 
 def test_the_rasteriser_has_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
