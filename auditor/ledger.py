@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from auditor import aftercare, goods
+from auditor.bank import BANK_CHECKS
 from auditor.chain import chained
 from auditor.desk import desk_payments, staff_pay_nothing
 from auditor.fiscal import CHECKS as FISCAL_CHECKS
@@ -168,14 +169,19 @@ def _lines_trace(export: Export) -> Iterable[str]:
 
 
 def _gateway_agrees(export: Export) -> Iterable[str]:
-    """What the gateway captured less refunds is what the clearing account was debited, but for
-    what it was asked and has not answered yet."""
+    """What the gateway captured less refunds and disputes is what the clearing account was
+    debited, but for what it was asked and has not answered."""
     gateway = export.get("gateway")
     if gateway is None:
         return
     clearing = balances_of(export)["clearing"]
     expected = gateway["captured_minor"] - gateway["refunded_minor"]
+    # Exports of before there were disputes in the books do not name them.
+    expected -= gateway.get("disputed_minor", 0) + gateway.get("dispute_fees_minor", 0)
     open_minor: Counter[str] = Counter()
+    for row in export.get("payouts", ()):
+        # It may have been paid: the gateway never said.
+        open_minor["refund"] += row["amount_minor"] if row["state"] == "unanswered" else 0
     for row in unanswered(export):
         open_minor[row["kind"]] += row["amount_minor"]
     if not clearing - open_minor["refund"] <= expected <= clearing + open_minor["capture"]:
@@ -254,6 +260,7 @@ CHECKS: dict[str, Callable[[Export], Iterable[str]]] = {
     **goods.CHECKS,
     **FISCAL_CHECKS,
     **WALLET_CHECKS,
+    **BANK_CHECKS,
 }
 """Name to check; each yields findings as sentences."""
 

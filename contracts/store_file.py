@@ -180,6 +180,13 @@ class Wallet(Contract):
         int | None,
         Field(ge=0, le=AMOUNT_MINOR_MAX, description="who owes more is refused; none: nobody is"),
     ] = None
+    after_dispute: Annotated[
+        Literal["block", "debt", "nothing"],
+        Field(
+            description="who disputes a payment at the bank: not let in until staff decide; owes "
+            "what the bank keeps; nothing"
+        ),
+    ] = "block"
     tab_visit_minor_max: Annotated[
         int,
         Field(ge=0, le=AMOUNT_MINOR_MAX, description="so small a charge waits on the tab; 0: off"),

@@ -61,11 +61,14 @@ from hub.wallet.commands import (
     AddTip,
     BlockGiftCard,
     ClaimGiftCard,
+    DecideChargeback,
     IssueGiftCard,
     OpenWallet,
     PayDebt,
     RedeemGiftCard,
+    RetryRefund,
     SetOrder,
+    SettleRefund,
     TopUp,
     UseGiftCard,
     WaiveDebt,
@@ -92,6 +95,7 @@ __all__ = [
     "ConfirmAge",
     "ConfirmMove",
     "CountSlot",
+    "DecideChargeback",
     "DecideDispute",
     "DecideReview",
     "EndPromotion",
@@ -125,6 +129,7 @@ __all__ = [
     "ResolveFind",
     "Restock",
     "Resume",
+    "RetryRefund",
     "RevokeBadge",
     "SetAftercare",
     "SetAgeLimit",
@@ -133,6 +138,7 @@ __all__ = [
     "SetSaleHours",
     "SetSettling",
     "SettleAtDesk",
+    "SettleRefund",
     "StartRestocking",
     "TapCard",
     "Tick",
@@ -331,6 +337,9 @@ Command = (
     | PayDebt
     | WaiveDebt
     | AddTip
+    | RetryRefund
+    | SettleRefund
+    | DecideChargeback
 )
 COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])
 RECALLED = (
@@ -342,5 +351,7 @@ RECALLED = (
     OpenDispute,
     DecideDispute,
     DecideReview,
+    RetryRefund,
+    SettleRefund,
 )
 """Commands about a visit that may have been closed long ago."""

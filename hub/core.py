@@ -40,7 +40,7 @@ from hub.rules import Rules
 from hub.state import AttributorFactory, HubState, decision_data, ground_of
 from hub.visits import desk, entry, leaving, scans, settlement, tagalong, taps
 from hub.visits.model import Visit
-from hub.wallet import answers, balances, debts, funding, payments
+from hub.wallet import answers, balances, chargebacks, debts, funding, payments, refunds
 from hub.wallet.service import Account, Wallets
 from hub.wallet.told import told
 
@@ -106,6 +106,9 @@ HANDLERS: Mapping[type, Callable[[HubState, Any], c.Reply]] = {
     c.PayDebt: debts.pay_debt,
     c.WaiveDebt: debts.waive_debt,
     c.AddTip: debts.add_tip,
+    c.RetryRefund: refunds.retry_refund,
+    c.SettleRefund: refunds.settle_refund,
+    c.DecideChargeback: chargebacks.decide,
 }
 """What does each command to the state; those that touch the core itself are in `_do`."""
 
@@ -154,6 +157,7 @@ class HubCore:
         settlement.settle_ready(state)
         payments.capture_tabs(state)
         disputes.refund_due(state)
+        refunds.ask_parked(state)
         answers.ask_again(state)
         self._forget()
         if state.shelves.stale and self.quiet:
@@ -197,7 +201,7 @@ class HubCore:
 
     def due(self, now_s: float) -> bool:
         """Whether something that waits for a time, and for nothing else, has come."""
-        return payments.tab_due(self.state, now_s)
+        return payments.tab_due(self.state, now_s) or refunds.refund_due(self.state, now_s)
 
     @property
     def quiet(self) -> bool:

@@ -66,6 +66,7 @@ class Effects:
     clocks: set[tuple[str, str]] = field(default_factory=set)
     purses: set[str] = field(default_factory=set)
     cards: set[str] = field(default_factory=set)
+    chargebacks: set[str] = field(default_factory=set)
     named: set[str] = field(default_factory=set)
     """Visits that decisions name: pages show something else of them, the database does not."""
 
@@ -82,6 +83,7 @@ class Effects:
             or self.planogram
             or self.purses
             or self.cards
+            or self.chargebacks
         )
 
 

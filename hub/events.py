@@ -194,11 +194,24 @@ KINDS: Mapping[str, Kind] = {
     "gateway.disputed": Kind(
         "the payer disputes the payment at the bank", ("hold_key", "amount_minor", "reason")
     ),
+    "gateway.dispute_withdrawn": Kind(
+        "the bank took a disputed payment until it decides", ("hold_key", "amount_minor", "reason")
+    ),
+    "gateway.dispute_reinstated": Kind(
+        "the bank gave a disputed payment back", ("hold_key", "amount_minor", "reason")
+    ),
     "gateway.dispute_won": Kind(
         "a dispute ended for the store", ("hold_key", "amount_minor", "reason")
     ),
     "gateway.dispute_lost": Kind(
         "the bank took a payment back", ("hold_key", "amount_minor", "reason")
+    ),
+    "chargeback.booked": Kind(
+        "the books have what a bank holds, keeps and took as a fee",
+        ("dispute_id", "state", "at_bank_minor", "lost_minor", "fee_minor"),
+    ),
+    "chargeback.decided": Kind(
+        "staff let a payer in again, or keep them out", ("dispute_id", "let_in", "by", "reason")
     ),
     "gateway.refund_failed": Kind(
         "a refund did not reach the payer", ("hold_key", "amount_minor", "reason")
@@ -238,6 +251,10 @@ KINDS: Mapping[str, Kind] = {
     "gift.unblocked": Kind("a card may pay again", ("card_id",)),
     "refund.paid": Kind("the gateway paid a refund", ("amount_minor",)),
     "refund.unpaid": Kind("a refund must be paid another way", ("amount_minor",)),
+    "refund.tried_again": Kind("staff ask the gateway again", ("refund_key", "amount_minor", "by")),
+    "refund.settled": Kind(
+        "staff say how it was paid", ("refund_key", "amount_minor", "how", "by", "reason")
+    ),
     "gateway.refused": Kind("the gateway said no", ("key", "outcome", "reason")),
     "device.born": Kind("a node began to run", ("device_id", "boot_id")),
     "device.revoked": Kind("what a node says does not count any more", ("device_id",)),

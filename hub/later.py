@@ -8,12 +8,14 @@ devices, offers and shelves the same holds for what came to them later.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from hub.review.model import Aftercare
 from hub.state import HubState
 from hub.visits.commands import CodeJudged
 from hub.visits.scans import code_judged
+from hub.wallet.bank import Chargeback
 
 __all__ = ["dump_later", "restore_later"]
 
@@ -30,6 +32,8 @@ def dump_later(state: HubState) -> dict[str, Any]:
         "offers": state.catalog.offers.dump(),
         "shelves": state.shelves.dump(),
         "told": dict(state.told),
+        "chargebacks": [asdict(one) for one in state.chargebacks.values()],
+        "parked": dict(state.parked),
         "once": list(state.once),
         "aftercare": state.aftercare.dump() if state.aftercare else None,
     }
@@ -48,6 +52,9 @@ def restore_later(state: HubState, dumped: Mapping[str, Any]) -> None:
     state.catalog.offers.restore(dumped.get("offers", {}))
     state.shelves.restore(dumped.get("shelves", {}))
     state.told = dict(dumped.get("told", {}))
+    rows = [Chargeback(**row) for row in dumped.get("chargebacks", ())]
+    state.chargebacks = {row.dispute_id: row for row in rows}
+    state.parked = dict(dumped.get("parked", {}))
     state.once = dict.fromkeys(dumped.get("once", ()))
     if "aftercare" in dumped:
         state.aftercare = Aftercare.load(dumped["aftercare"])

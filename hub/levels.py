@@ -8,7 +8,14 @@ lead an old journal elsewhere gets a level here, and looks at HubState.level; a 
 
 from __future__ import annotations
 
-__all__ = ["LET_GO_LEVEL", "LEVEL", "NAMED_LATE_LEVEL", "OVERTAKEN_LEVEL", "TAG_ALONG_LEVEL"]
+__all__ = [
+    "LANES_LEVEL",
+    "LET_GO_LEVEL",
+    "LEVEL",
+    "NAMED_LATE_LEVEL",
+    "OVERTAKEN_LEVEL",
+    "TAG_ALONG_LEVEL",
+]
 
 TAG_ALONG_LEVEL = 1
 """Bodies that tagged along are told of."""
@@ -18,5 +25,7 @@ NAMED_LATE_LEVEL = 3
 """What a body did waits until it is known whose body it is."""
 LET_GO_LEVEL = 3
 """The hold of a capture that failed is let go of."""
-LEVEL = 3
+LANES_LEVEL = 4
+"""A refund that was not paid stops no other, and is asked about again by itself."""
+LEVEL = 4
 """The newest."""

@@ -119,6 +119,12 @@ class Rules(BaseModel):
         Wait, Field(description="first wait after a lost answer; doubles each time")
     ] = 1.0
     gateway_backoff_s_max: Wait = 60.0
+    refund_again_s: Annotated[
+        Wait, Field(description="a refund without an answer is asked about anew; doubles each time")
+    ] = 900.0
+    refund_rounds_max: Annotated[
+        int, Field(ge=0, le=20, description="and so many times, before it waits for staff only")
+    ] = 6
     visits_open_max: Annotated[int, Field(ge=1, le=100_000)] = 2_000
     visits_final_kept: Annotated[int, Field(ge=1, le=100_000)] = 1_000
     clock_wait_s: Annotated[

@@ -22,6 +22,7 @@ from hub.visits.commands import CodeJudged
 from hub.visits.floor import Floor
 from hub.visits.gates import Exit, exits_of
 from hub.visits.model import Visit
+from hub.wallet.bank import Chargeback
 from hub.wallet.gateway import GatewayRequest
 from hub.wallet.model import Ledger
 from hub.wallet.service import Wallets
@@ -96,6 +97,10 @@ class HubState:
     """Keys of commands that were done and must not be done again, the oldest first."""
     aftercare: Aftercare = field(default_factory=Aftercare)
     told: dict[str, str] = field(default_factory=dict)
+    chargebacks: dict[str, Chargeback] = field(default_factory=dict)
+    """What payers dispute at their banks, by the gateway's name of it."""
+    parked: dict[str, str] = field(default_factory=dict)
+    """Refunds that the hub will ask about again by itself, to their visits."""
     by_place: bool = False
     """See hub.visits.commands.SetSettling."""
     floor_nodes: frozenset[str] = field(init=False)

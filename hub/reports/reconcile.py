@@ -33,6 +33,7 @@ GIVEN_UP = "timeout"
 @dataclass(frozen=True, slots=True)
 class Belief:
     """A hold as the books have it. `state`: asked, held, captured, voided, expired or refused;
+    `disputed_minor` is what the payer's bank has of it;
     `waiting` are keys of questions without an answer, `given_up` those that never got one."""
 
     hold_key: str
@@ -43,6 +44,7 @@ class Belief:
     state: str = "asked"
     captured_minor: int = 0
     refunded_minor: int = 0
+    disputed_minor: int = 0
     waiting: tuple[str, ...] = ()
     given_up: tuple[str, ...] = ()
 
@@ -73,11 +75,18 @@ class Reconciliation:
     compared: int
     differences: tuple[Difference, ...]
     on_its_way: tuple[Belief, ...]
+    disputed_minor: int = 0
+    dispute_fees_minor: int = 0
 
 
-def beliefs(attempts: Iterable[Mapping[str, Any]], gone: Iterable[str]) -> dict[str, Belief]:
+def beliefs(
+    attempts: Iterable[Mapping[str, Any]],
+    gone: Iterable[str],
+    disputed: Mapping[str, int] | None = None,
+) -> dict[str, Belief]:
     """What the rows of gateway_attempts come to, by hold key. `gone`: holds that the gateway said
-    it let go of by itself. Kinds of questions that are unknown here leave the hold as it is."""
+    it let go of by itself; `disputed`: what banks have of holds. Kinds of questions that are
+    unknown here leave the hold as it is."""
     made: dict[str, Belief] = {}
     rows = sorted(attempts, key=lambda row: (row["kind"] != "hold", row["key"]))
     for row in rows:
@@ -91,6 +100,9 @@ def beliefs(attempts: Iterable[Mapping[str, Any]], gone: Iterable[str]) -> dict[
     for key in gone:
         if key in made and made[key].state == "held":
             made[key] = replace(made[key], state="expired")
+    for key, amount in (disputed or {}).items():
+        if key in made:
+            made[key] = replace(made[key], disputed_minor=amount)
     return made
 
 
@@ -127,8 +139,10 @@ def reconcile(
     clearing_minor: int,
     currency: str,
     steady: set[str] | None = None,
+    fees_minor: int | None = None,
 ) -> Reconciliation:
-    """Compares. `holds` is None if the gateway cannot list them; `steady` as settled_meanwhile."""
+    """Compares. `holds` is None if the gateway cannot list them; `steady` as settled_meanwhile;
+    `fees_minor` is what the books have of the gateway's fees for disputes."""
     told = {} if holds is None else {hold.hold_key: hold for hold in holds}
     steady = set(believed) if steady is None else steady
     waiting = [b for k, b in sorted(believed.items()) if b.waiting or k not in steady]
@@ -139,7 +153,9 @@ def reconcile(
         for key in sorted({*believed, *told} - skipped):
             compared += 1
             found.extend(_differences(believed.get(key), told.get(key), currency))
-    net = totals.captured_minor - totals.refunded_minor
+    if fees_minor is not None and fees_minor != totals.dispute_fees_minor:
+        found.append(_fees(fees_minor, totals.dispute_fees_minor, currency))
+    net = totals.net_minor
     if net != clearing_minor and not waiting and not any(_money(d) for d in found):
         found.append(_clearing(clearing_minor, net, currency))
     return Reconciliation(
@@ -153,6 +169,8 @@ def reconcile(
         compared=compared,
         differences=tuple(found),
         on_its_way=tuple(waiting),
+        disputed_minor=totals.disputed_minor,
+        dispute_fees_minor=totals.dispute_fees_minor,
     )
 
 
@@ -185,6 +203,8 @@ def _differences(
         found.append(_captured(belief, hold, currency))
     elif hold.refunded_minor != belief.refunded_minor:
         found.append(_refunded(belief, hold, currency))
+    elif hold.disputed_minor != belief.disputed_minor:
+        found.append(_disputed(belief, hold, currency))
     elif hold.state == "held" and belief.state != "held":
         found.append(
             _difference(
@@ -273,12 +293,13 @@ def _captured(belief: Belief, hold: GatewayHold, currency: str) -> Difference:
 
 def _refunded(belief: Belief, hold: GatewayHold, currency: str) -> Difference:
     more = hold.refunded_minor - belief.refunded_minor
-    fix = (
-        f"somebody refunded {amount_text(more, currency)} at the gateway itself: refund the lines "
-        "here too, so that receipt and VAT follow"
-        if more > 0
-        else f"{amount_text(-more, currency)} did not go back: pay it to the shopper another way"
-    )
+    if more > 0 and any(":refund:" in key for key in belief.given_up):
+        fix = (
+            "the refund that was never answered came through: settle it as paid by the gateway; "
+            "if it was paid by hand, ask the shopper for it"
+        )
+    else:
+        fix = _refund_fix(more, currency)
     return _difference(
         belief,
         "refunded",
@@ -288,19 +309,50 @@ def _refunded(belief: Belief, hold: GatewayHold, currency: str) -> Difference:
     )
 
 
+def _refund_fix(more: int, currency: str) -> str:
+    return (
+        f"somebody refunded {amount_text(more, currency)} at the gateway itself: refund the lines "
+        "here too, so that receipt and VAT follow"
+        if more > 0
+        else f"{amount_text(-more, currency)} did not go back: pay it to the shopper another way"
+    )
+
+
+def _disputed(belief: Belief, hold: GatewayHold, currency: str) -> Difference:
+    return _difference(
+        belief,
+        "disputed",
+        amount_text(belief.disputed_minor, currency),
+        amount_text(hold.disputed_minor, currency),
+        "the hub was not told all of the dispute: have the gateway send its events again",
+    )
+
+
+def _fees(booked: int, taken: int, currency: str) -> Difference:
+    return Difference(
+        "",
+        "",
+        "fees",
+        amount_text(booked, currency),
+        amount_text(taken, currency),
+        "the hub was not told all of a dispute: have the gateway send its events again",
+    )
+
+
 def _clearing(clearing_minor: int, net: int, currency: str) -> Difference:
     return Difference(
         "",
         "",
         "totals",
         f"clearing {amount_text(clearing_minor, currency)}",
-        f"captures less refunds {amount_text(net, currency)}",
+        f"captures less refunds and disputes {amount_text(net, currency)}",
         "run `sortie hub verify`: holds agree one by one, so the ledger was changed",
     )
 
 
 def _money(difference: Difference) -> bool:
-    return difference.what in ("captured", "refunded") or difference.what.startswith("unknown")
+    named = ("captured", "refunded", "disputed", "fees")
+    return difference.what in named or difference.what.startswith("unknown")
 
 
 def _difference(belief: Belief, what: str, believed: str, gateway: str, fix: str) -> Difference:

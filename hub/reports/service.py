@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from hub.reports.vat import VatReport, vat_report
 from hub.store import tables as t
 from hub.store.service import Store
 from hub.wallet.gateway import HoldLister, PaymentGateway
+from hub.wallet.purse_tables import chargebacks
 
 __all__ = ["Books", "books_of", "compare", "fiscal_status", "vat_of"]
 
@@ -44,11 +46,13 @@ class Books:
 
     believed: dict[str, Belief]
     clearing_minor: int
+    fees_minor: int = 0
 
 
 def books_of(store: Store) -> Books:
     """What the books say of every hold, and of the money at the gateway."""
-    return Books(_believed(store), _clearing(store))
+    fees = store.select(select(func.sum(chargebacks.c.fee_minor).label("total")))
+    return Books(_believed(store), _clearing(store), int(fees[0]["total"] or 0))
 
 
 def compare(read: Callable[[], Books], gateway: PaymentGateway, currency: str) -> Reconciliation:
@@ -65,6 +69,7 @@ def compare(read: Callable[[], Books], gateway: PaymentGateway, currency: str) -
         clearing_minor=after.clearing_minor,
         currency=currency,
         steady=settled_meanwhile(before.believed, after.believed),
+        fees_minor=after.fees_minor,
     )
 
 
@@ -77,7 +82,10 @@ def _believed(store: Store) -> dict[str, Belief]:
             select(t.events.c.data).where(t.events.c.kind == "gateway.hold_gone")
         )
     ]
-    return beliefs(attempts, gone)
+    disputed: Counter[str] = Counter()
+    for row in store.select(select(chargebacks)):
+        disputed[row["hold_key"]] += max(0, row["withdrawn_minor"] - row["returned_minor"])
+    return beliefs(attempts, gone, disputed)
 
 
 def _clearing(store: Store) -> int:

@@ -13,7 +13,13 @@
      "wallets":       [{payer, opened_us, sources [], stored_minor, tab_minor, debt_minor}],
      "gift_cards":    [{card_id, how, currency, amount_minor, left_minor, issued_us, expires_us,
                         blocked, redeemed, payer}],
-     "gateway":       {captured_minor, refunded_minor, held_minor, holds_open} or null,
+     "payouts":       [{key, visit_id, payer, currency, amount_minor, state, asked_as, reason,
+                        rounds, since_us, again_us}],
+     "chargebacks":   [{dispute_id, hold_key, visit_id, payer, currency, amount_minor, reason,
+                        state, withdrawn_minor, returned_minor, fee_minor, lost_minor, owed_minor,
+                        keeps_out, decision, by, opened_us, changed_us}],
+     "gateway":       {captured_minor, refunded_minor, held_minor, holds_open, disputed_minor,
+                        dispute_fees_minor} or null,
      "visits":        [{visit_id, payer, stage, gate_id, opened_us, scanned_us, exited_us,
                         settled_us, receipt_us, exit_kind, tracks [], lost, needs_review,
                         review_reasons [], currency, hold_minor, total_minor, charged_minor,
@@ -41,7 +47,9 @@ at_us, phase, kind, visit_id, currency, resolves, entries}, an entry of the audi
 {number, at_us, who, action, target, origin, outcome}. `hold_captured` and the like: see
 hub.wallet.service for what each transaction kind books. `funding` has a row for each source of a
 visit that was not paid by one hold on a card alone; a hold that is another's ends in `paid_by`.
-Exports of before there were wallets lack the three parts. Entry codes and tokens are not exported.
+`payouts` are refunds that the gateway
+did not pay at once, `chargebacks` payments that are disputed at banks. Exports of before there were
+wallets lack the parts. Entry codes and tokens are not exported.
 """
 
 from __future__ import annotations
@@ -155,6 +163,8 @@ def export_parts(store: Store, layout: StoreFile, totals: GatewayTotals | None) 
         "funding": plain(purse_tables.funding, "key"),
         "wallets": changed(purse_tables.wallets, lambda row: _parsed(row, "sources"), "payer"),
         "gift_cards": plain(purse_tables.gift_cards, "card_id"),
+        "payouts": plain(purse_tables.payouts, "key"),
+        "chargebacks": plain(purse_tables.chargebacks, "dispute_id"),
         "gateway": None if totals is None else asdict(totals),
         "visits": changed(t.visits, _visit, "opened_us", "visit_id"),
         "receipts": Part(store, t.receipts, lambda: _receipts(store)),

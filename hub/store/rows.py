@@ -16,7 +16,14 @@ from hub.state import HubState
 from hub.store import tables as t
 from hub.visits.model import Visit
 from hub.wallet import purse_tables
-from hub.wallet.rows import card_row, funding_rows, hold_row, purse_row
+from hub.wallet.rows import (
+    card_row,
+    chargeback_row,
+    funding_rows,
+    hold_row,
+    payout_rows,
+    purse_row,
+)
 from hub.wallet.service import Account, ChargeLine, vat_minor
 
 __all__ = ["Row", "Rows", "add_effects", "printable", "projections", "seed_rows"]
@@ -69,6 +76,7 @@ def add_effects(rows: Rows, effects: Effects, state: HubState) -> None:
     for key, attempt in sorted(effects.attempts.items()):
         _attempt(rows, state, key, attempt)
     _purses(rows, state, effects.purses, effects.cards)
+    _chargebacks(rows, state, effects.chargebacks)
     _stock(rows, state, effects.stock)
     if effects.planogram:
         _planogram(rows, state, effects.planogram)
@@ -96,8 +104,15 @@ def projections(state: HubState) -> Rows:
         _visit(rows, state, visit)
     purses = state.wallets.purses
     _purses(rows, state, purses.all, purses.cards)
+    _chargebacks(rows, state, state.chargebacks)
     _stock(rows, state, state.stock.shelf)
     return rows
+
+
+def _chargebacks(rows: Rows, state: HubState, disputes: Iterable[str]) -> None:
+    for dispute_id in sorted(disputes):
+        row = chargeback_row(state.chargebacks[dispute_id], state.store.currency)
+        rows.upsert(purse_tables.chargebacks, {**row, "reason": printable(row["reason"])})
 
 
 def _purses(rows: Rows, state: HubState, payers: Iterable[str], cards: Iterable[str]) -> None:
@@ -156,6 +171,8 @@ def _visit(rows: Rows, state: HubState, visit: Visit) -> None:
         rows.upsert(t.holds, hold_row(account, state.store.currency))
         for row in funding_rows(account, state.store.currency):
             rows.upsert(purse_tables.funding, row)
+        for row in payout_rows(account, state.store.currency):
+            rows.upsert(purse_tables.payouts, row)
     rows.upsert(
         t.visits,
         {

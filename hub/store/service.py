@@ -62,6 +62,8 @@ _ORDER: tuple[Table, ...] = (
     purse_tables.funding,
     purse_tables.wallets,
     purse_tables.gift_cards,
+    purse_tables.payouts,
+    purse_tables.chargebacks,
     t.gateway_attempts,
     t.receipts,
     t.receipt_lines,

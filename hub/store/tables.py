@@ -203,6 +203,13 @@ for _name, _column, _is in (
         sqlite_where=_column == _is,
         postgresql_where=_column == _is,
     )
+Index(
+    "ix_visits_debts",
+    visits.c.payer,
+    visits.c.settled_us,
+    sqlite_where=visits.c.debt_minor > 0,
+    postgresql_where=visits.c.debt_minor > 0,
+)
 receipts = Table(
     "receipts",
     metadata,

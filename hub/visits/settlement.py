@@ -13,6 +13,7 @@ from hub.catalog.goods import withhold
 from hub.commands import RefundVisit, Reply
 from hub.effects import us
 from hub.errors import ConflictError, RejectedError
+from hub.levels import LANES_LEVEL
 from hub.review.waiting import owed, waits_for_staff
 from hub.state import HubState, NearReach, decision_data
 from hub.visits.codes import code_digest
@@ -254,6 +255,7 @@ def _forget_finals(state: HubState) -> None:
     """Keeps the latest closed visits in memory; all of them are in the database."""
     busy = {ask.visit_id for ask in state.asks.values()}
     busy.update(state.aftercare.open.values())
+    busy.update(state.parked.values())
     closed = [
         visit.visit_id
         for visit in state.visits.values()
@@ -282,8 +284,9 @@ def refund(state: HubState, command: RefundVisit) -> Reply:
         raise RejectedError(f"expected a settled visit, this one is {visit.stage}")
     refunds.check(state, visit)
     back, before = _refund_lines(visit, command)
-    transaction, paying_minor = state.wallets.refund(
-        visit.visit_id, back, before, at_us=us(state.now_s)
+    lanes = state.level >= LANES_LEVEL
+    transaction, shares = state.wallets.refund(
+        visit.visit_id, back, before, at_us=us(state.now_s), lanes=lanes
     )
     state.effects.transactions.append(transaction)
     for line in back:
@@ -295,11 +298,11 @@ def refund(state: HubState, command: RefundVisit) -> Reply:
         visit.visit_id,
         refund_id=command.refund_id,
         amount_minor=amount_minor,
-        paid_back_minor=paying_minor,
+        paid_back_minor=sum(amount for _leg, amount in shares),
         lines=[[line.line, line.gtin, line.quantity] for line in back],
         reason=command.reason,
     )
-    refunds.pay_back(state, visit)
+    refunds.pay_back(state, visit, shares)
     return Reply(visit_id=visit.visit_id, amount_minor=amount_minor)
 
 

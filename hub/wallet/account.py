@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Account", "HoldState", "Leg", "LegState", "Purpose", "Source"]
+__all__ = ["Account", "HoldState", "Leg", "LegState", "Payout", "Purpose", "Source"]
 
 HoldState = Literal["none", "asked", "held", "captured", "voided", "expired", "refused"]
 LegState = Literal["asked", "held", "captured", "voided", "expired", "refused", "tabbed"]
@@ -20,6 +20,9 @@ Purpose = Literal["entry", "extra", "debt", "again", "tip"]
 """entry: taken at the gate; extra: asked for while shopping; debt: pays what is owed; again: in
 place of a hold that ran out; tip: for the staff."""
 CLASSIC = ("legs", "waived_minor", "tip_id", "tip_minor", "pay_ids", "refused_extra")
+LATER = ("lost_minor", "payouts")
+"""Left out of a dump where they are empty: an account without any has the digest it always had."""
+PayoutState = Literal["asked", "unanswered", "refused", "paid", "settled"]
 
 
 @dataclass(slots=True)
@@ -27,7 +30,8 @@ class Leg:
     """One source's part. `key` is the pending transaction, and the hold at the gateway.
 
     `charged_minor` is what the settlement wants of it, `paying_minor` what is on its way back,
-    `paid_by` the hold that was captured for it if that is another one: a tab's.
+    `paid_by` the hold that was captured for it if that is another one: a tab's; `lost_minor` is
+    what the payer's bank has taken back of it.
     """
 
     key: str
@@ -41,12 +45,14 @@ class Leg:
     refunded_minor: int = 0
     paying_minor: int = 0
     paid_by: str = ""
+    lost_minor: int = 0
 
     @property
     def left_minor(self) -> int:
-        """What a refund may still take from it."""
+        """What a refund may still take from it. Money of a refund that the bank took back as well
+        is not there twice."""
         got = self.charged_minor if self.state == "tabbed" else self.captured_minor
-        return got - self.refunded_minor
+        return max(0, got - self.refunded_minor - self.lost_minor)
 
     @property
     def open(self) -> bool:
@@ -55,11 +61,39 @@ class Leg:
 
 
 @dataclass(slots=True)
+class Payout:
+    """A part of a refund that the gateway did not pay at once.
+
+    `key` is the first question's, `asked_as` the newest one's: the same again where no answer
+    came, so that nothing is paid twice, and another where the gateway refused. `again_s` is when
+    the hub asks by itself, None if it does not; `acts` are the ids of what staff did.
+    """
+
+    key: str
+    leg: str
+    number: int
+    amount_minor: int
+    state: PayoutState
+    asked_as: str
+    since_s: float
+    reason: str = ""
+    rounds: int = 0
+    again_s: float | None = None
+    acts: list[str] = field(default_factory=list)
+
+    @property
+    def open(self) -> bool:
+        """Whether it has not been paid in any way."""
+        return self.state in ("asked", "unanswered", "refused")
+
+
+@dataclass(slots=True)
 class Account:
     """The money side of one visit. `charged_minor` is what the wallet paid, the rest is debt.
 
     `hold_minor` is all that was reserved, `captured_minor` all that was got from any source, a
-    tip aside; `state` sums the legs up as if they were one hold.
+    tip aside; `lost_minor` is what banks took back of it and nobody owes; `state` sums the legs up
+    as if they were one hold.
     """
 
     visit_id: str
@@ -81,10 +115,16 @@ class Account:
     tip_minor: int = 0
     pay_ids: list[str] = field(default_factory=list)
     refused_extra: str = ""
+    lost_minor: int = 0
+    payouts: list[Payout] = field(default_factory=list)
 
     def leg(self, key: str) -> Leg | None:
         """The leg of a key, or the one that a tab's hold paid for."""
         return next((leg for leg in self.legs if key in (leg.key, leg.paid_by)), None)
+
+    def payout(self, key: str) -> Payout | None:
+        """The payout of this name, or the one that is asked about under it."""
+        return next((one for one in self.payouts if key in (one.key, one.asked_as)), None)
 
     @property
     def card(self) -> Leg | None:
@@ -147,6 +187,10 @@ class Account:
     def dump(self) -> dict[str, Any]:
         """The account as JSON values; what says nothing new is left out."""
         row = asdict(self)
+        for part in (row, *row["legs"]):
+            for name in LATER:
+                if not part.get(name, True):
+                    del part[name]
         if self.classic:
             for name in CLASSIC:
                 del row[name]
@@ -157,12 +201,13 @@ class Account:
         """The account that `dump` described."""
         values = dict(row)
         legs = values.pop("legs", None)
+        values["payouts"] = [Payout(**payout) for payout in values.pop("payouts", ())]
         account = cls(**values)
         account.legs = account._implied() if legs is None else [Leg(**leg) for leg in legs]
         return account
 
     def _plain(self) -> bool:
-        return not any(getattr(self, name) for name in CLASSIC[1:])
+        return not any(getattr(self, name) for name in (*CLASSIC[1:], *LATER))
 
     def _implied(self) -> list[Leg]:
         """The one leg of a visit on a card alone."""

@@ -64,7 +64,7 @@ def answered(state: HubState, command: GatewayAnswered) -> Reply:
     elif kind == "void":
         _void(state, visit, leg, command.outcome)
     else:
-        refund_answered(state, visit, leg, outcome=command.outcome)
+        refund_answered(state, visit, leg, ask.request, outcome=command.outcome)
     return Reply(visit_id=ask.visit_id)
 
 

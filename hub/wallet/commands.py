@@ -17,11 +17,14 @@ __all__ = [
     "AddTip",
     "BlockGiftCard",
     "ClaimGiftCard",
+    "DecideChargeback",
     "IssueGiftCard",
     "OpenWallet",
     "PayDebt",
     "RedeemGiftCard",
+    "RetryRefund",
     "SetOrder",
+    "SettleRefund",
     "TopUp",
     "UseGiftCard",
     "WaiveDebt",
@@ -29,6 +32,7 @@ __all__ = [
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$")]
+StaffName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}$")]
 Amount = Annotated[int, Field(gt=0, le=AMOUNT_MINOR_MAX)]
 
 
@@ -120,6 +124,41 @@ class WaiveDebt(Command):
     kind: Literal["waive_debt"] = "waive_debt"
     visit_id: Annotated[str, Field(max_length=127)]
     waive_id: Id
+    reason: Annotated[str, Field(max_length=200)] = ""
+
+
+class RetryRefund(Command):
+    """Staff want a refund that waits to be asked about now. The same `retry_id` again changes
+    nothing."""
+
+    kind: Literal["retry_refund"] = "retry_refund"
+    visit_id: Annotated[str, Field(max_length=127)]
+    refund_key: Annotated[str, Field(min_length=1, max_length=200)]
+    retry_id: Id
+    by: StaffName = "staff"
+
+
+class SettleRefund(Command):
+    """Staff say how a refund that waits was paid: by the gateway after all, onto the payer's
+    balance, or in another way. `checked`: they have looked at the gateway, and it did not."""
+
+    kind: Literal["settle_refund"] = "settle_refund"
+    visit_id: Annotated[str, Field(max_length=127)]
+    refund_key: Annotated[str, Field(min_length=1, max_length=200)]
+    settle_id: Id
+    how: Literal["gateway", "balance", "cash", "card", "transfer"]
+    checked: bool = False
+    by: StaffName = "staff"
+    reason: Annotated[str, Field(max_length=200)] = ""
+
+
+class DecideChargeback(Command):
+    """Whether the payer of a payment that is disputed at the bank is let in again."""
+
+    kind: Literal["decide_chargeback"] = "decide_chargeback"
+    dispute_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
+    let_in: bool
+    by: StaffName = "staff"
     reason: Annotated[str, Field(max_length=200)] = ""
 
 

@@ -30,7 +30,7 @@ def pay_debt(state: HubState, command: PayDebt) -> Reply:
         return Reply(visit_id=visit.visit_id, repeated=True)
     if not account.settled or account.busy:
         raise ConflictError(f"expected {visit.visit_id} to wait for no answer; try again later")
-    if account.refund_paying_minor:
+    if any(ask.visit_id == visit.visit_id for ask in state.asks.values()):
         raise ConflictError(f"a refund of {visit.visit_id} is on its way; try again later")
     amount_minor = account.debt_minor
     if not amount_minor:

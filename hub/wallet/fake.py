@@ -2,14 +2,16 @@
 
 It keeps its books in SQLite (a file survives a killed hub as a real gateway would), obeys
 idempotency keys, and refuses what a gateway refuses: capture above the hold, a second
-resolution of a hold, refunds above the capture. Payers whose name begins with `declined` are
-declined, as test cards are. Faults come from a function that is given, never from chance here.
+resolution of a hold, refunds above the capture or of a disputed payment. Payers whose name begins
+with `declined` are declined, as test cards are. Faults come from a function that is given, never
+from chance here.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Callable
 from typing import Literal
 
@@ -40,6 +42,10 @@ CREATE TABLE IF NOT EXISTS holds (
     amount_minor INTEGER NOT NULL, state TEXT NOT NULL,
     captured_minor INTEGER NOT NULL DEFAULT 0, refunded_minor INTEGER NOT NULL DEFAULT 0
 );
+CREATE TABLE IF NOT EXISTS disputes (
+    dispute_id TEXT PRIMARY KEY, hold_key TEXT NOT NULL, state TEXT NOT NULL,
+    taken_minor INTEGER NOT NULL, fee_minor INTEGER NOT NULL
+);
 """
 
 
@@ -48,7 +54,8 @@ class FakeGateway:
 
     def __init__(self, path: str = ":memory:", *, faults: FaultPlan | None = None) -> None:
         self._faults = faults
-        # One writer at a time holds the hub's lock; the thread may change between calls.
+        # Refunds are asked by a thread of their own.
+        self._lock = threading.Lock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         if path != ":memory:":
             self._db.execute("PRAGMA journal_mode=WAL")
@@ -61,10 +68,11 @@ class FakeGateway:
 
     def ask(self, request: GatewayRequest) -> GatewayAnswer:
         """Does what is asked, once per key; GatewayTimeoutError when no answer comes."""
-        fault = self._next_fault(request)
-        if fault == "timeout":
-            raise GatewayTimeoutError(f"no answer to {request.kind} {request.key}; ask again")
-        answer = self._answer(request, fault)
+        with self._lock:
+            fault = self._next_fault(request)
+            if fault == "timeout":
+                raise GatewayTimeoutError(f"no answer to {request.kind} {request.key}; ask again")
+            answer = self._answer(request, fault)
         if fault == "lost":
             raise GatewayTimeoutError(f"the answer to {request.kind} {request.key} was lost")
         return answer
@@ -76,7 +84,31 @@ class FakeGateway:
             " COALESCE(SUM(CASE WHEN state = 'held' THEN amount_minor ELSE 0 END), 0),"
             " COALESCE(SUM(state = 'held'), 0) FROM holds"
         ).fetchone()
-        return GatewayTotals(int(row[0]), int(row[1]), int(row[2]), int(row[3]))
+        taken = self._db.execute(
+            "SELECT COALESCE(SUM(taken_minor), 0), COALESCE(SUM(fee_minor), 0) FROM disputes"
+        ).fetchone()
+        return GatewayTotals(*(int(value) for value in (*row, *taken)))
+
+    def dispute(self, dispute_id: str, hold_key: str, amount_minor: int, fee_minor: int = 0) -> int:
+        """The payer disputes a captured hold: the bank takes the amount, the gateway a fee, once.
+        Returns what the bank took; 0 where nothing of the hold was captured."""
+        row = self._db.execute(
+            "SELECT captured_minor FROM holds WHERE hold_key = ?", (hold_key,)
+        ).fetchone()
+        taken = min(amount_minor, 0 if row is None else int(row[0]))
+        self._db.execute(
+            "INSERT INTO disputes VALUES (?, ?, 'open', ?, ?) ON CONFLICT DO NOTHING",
+            (dispute_id, hold_key, taken, fee_minor),
+        )
+        return taken
+
+    def decide_dispute(self, dispute_id: str, *, won: bool) -> None:
+        """The bank decides: what it took comes back to the store, or stays taken."""
+        self._db.execute(
+            "UPDATE disputes SET state = ?, taken_minor = CASE WHEN ? THEN 0 ELSE taken_minor END"
+            " WHERE dispute_id = ? AND state = 'open'",
+            ("won" if won else "lost", won, dispute_id),
+        )
 
     def holds(self) -> list[GatewayHold]:
         """Every hold, in the order of their keys."""
@@ -84,7 +116,8 @@ class FakeGateway:
             GatewayHold(*row)
             for row in self._db.execute(
                 "SELECT hold_key, payer, currency, amount_minor, state, captured_minor,"
-                " refunded_minor FROM holds ORDER BY hold_key"
+                " refunded_minor, (SELECT COALESCE(SUM(taken_minor), 0) FROM disputes"
+                " WHERE disputes.hold_key = holds.hold_key) FROM holds ORDER BY hold_key"
             )
         ]
 
@@ -190,6 +223,11 @@ class FakeGateway:
         self, request: GatewayRequest, row: tuple[str, int, int, int]
     ) -> tuple[Outcome, str]:
         _state, _held, captured_minor, refunded_minor = row
+        disputed = self._db.execute(
+            "SELECT 1 FROM disputes WHERE hold_key = ? AND state != 'won'", (request.hold_key,)
+        ).fetchone()
+        if disputed is not None:
+            return "declined", "the payment is disputed at the bank"
         if not 0 < request.amount_minor <= captured_minor - refunded_minor:
             return "declined", f"expected 1 to {captured_minor - refunded_minor}"
         self._db.execute(

@@ -11,6 +11,7 @@ from hub.effects import us
 from hub.state import HubState
 from hub.visits.model import Visit
 from hub.wallet.account import Account, Leg, Source
+from hub.wallet.bank import kept_out
 from hub.wallet.gateway import AskKind, GatewayRequest
 from hub.wallet.sales import amount_text
 
@@ -83,6 +84,8 @@ def _spendable(state: HubState, account: str) -> int:
 def reserve(state: HubState, visit: Visit) -> tuple[str, str]:
     """Asks a visit's sources for the store's hold; ("asked" | "ready" | "refused", reason)."""
     wallet, currency = state.store.wallet, state.store.currency
+    if kept_out(state.chargebacks.values(), visit.payer):
+        return "refused", "a payment is disputed at the bank; ask the staff"
     owed_minor = state.wallets.ledger.posted(f"debt:{visit.payer}")
     if wallet.debt_block_minor is not None and owed_minor > wallet.debt_block_minor:
         return "refused", f"{amount_text(owed_minor, currency)} are still owed; pay them first"

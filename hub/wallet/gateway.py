@@ -49,17 +49,27 @@ class GatewayAnswer:
 
 @dataclass(frozen=True, slots=True)
 class GatewayTotals:
-    """What the gateway believes it owes: captures less refunds, and what is still on hold."""
+    """What the gateway believes it owes: captures less refunds, and what is still on hold. What
+    banks have of disputed payments, and the fees for that, are taken off it too."""
 
     captured_minor: int
     refunded_minor: int
     held_minor: int
     holds_open: int
+    disputed_minor: int = 0
+    dispute_fees_minor: int = 0
+
+    @property
+    def net_minor(self) -> int:
+        """What it owes the store."""
+        back = self.refunded_minor + self.disputed_minor + self.dispute_fees_minor
+        return self.captured_minor - back
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayHold:
-    """One hold as the gateway knows it. `state`: held, captured, voided, expired or refused."""
+    """One hold as the gateway knows it. `state`: held, captured, voided, expired or refused;
+    `disputed_minor` is what the payer's bank has of it."""
 
     hold_key: str
     payer: str
@@ -68,6 +78,7 @@ class GatewayHold:
     state: str
     captured_minor: int
     refunded_minor: int
+    disputed_minor: int = 0
 
 
 class PaymentGateway(Protocol):

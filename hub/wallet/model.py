@@ -16,6 +16,9 @@ entries of a transaction sum to zero. A pending transaction is never edited: a l
     tab:PAYER        small charges not yet captured         debit balance, floor 0
     tips             what shoppers gave to the staff        credit balance
     writeoff         debts that staff let go                debit balance
+    disputed         what banks hold until they decide      debit balance
+    chargeback       what banks took back for good          debit balance
+    fees             what the gateway took for disputes     debit balance
 
 A wallet's available funds are its posted credit plus its pending credit (the hold). Of a stored
 balance or a card only posted credit may be spent, less what is pending against it: what is on its
@@ -37,7 +40,7 @@ __all__ = ["ACCOUNT_KINDS", "WALLET_FLOOR_MINOR", "Entry", "Ledger", "Phase", "T
 Phase = Literal["pending", "posted", "void"]
 ACCOUNT_KINDS = (
     "clearing", "wallet", "debt", "till", "revenue", "vat",
-    "stored", "gift", "issued", "tab", "tips", "writeoff",
+    "stored", "gift", "issued", "tab", "tips", "writeoff", "disputed", "chargeback", "fees",
 )  # fmt: skip
 BALANCE_KINDS = ("stored", "gift")
 OWED_KINDS = ("tab",)

@@ -1,83 +1,303 @@
-"""Money back to where it came from: balances at once, a card through the gateway."""
+"""Money back to where it came from: balances at once, a card through the gateway.
+
+Each refund of a card is a question of its own, under a key of its own, and stops no other. Where
+the gateway never answers, the hub asks again by itself, under the same key, after waits that
+double; where it refuses, and when the hub has given up, staff ask again or settle it by hand
+(RetryRefund, SettleRefund). A key is only changed after a refusal: then nothing was paid under it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+from hub.command import Reply
 from hub.effects import us
-from hub.errors import ConflictError
+from hub.errors import ConflictError, RejectedError
+from hub.levels import LANES_LEVEL
 from hub.state import HubState
 from hub.visits.model import Visit
-from hub.wallet.account import Leg
+from hub.wallet import chargebacks
+from hub.wallet.account import Account, Leg, Payout
+from hub.wallet.commands import RetryRefund, SettleRefund
 from hub.wallet.funding import note
 from hub.wallet.gateway import GatewayRequest
 
-__all__ = ["check", "pay_back", "refund_answered"]
+__all__ = [
+    "ask_parked",
+    "check",
+    "pay_back",
+    "refund_answered",
+    "refund_due",
+    "retry_refund",
+    "settle_refund",
+]
+
+PARKED_MAX = 500
+"""Refunds that the hub asks about again by itself; staff ask about those beyond."""
+ACTS_MAX = 20
+"""What staff may do to one refund."""
 
 
 def check(state: HubState, visit: Visit) -> None:
-    """ConflictError while a visit's share of a tab is being captured."""
+    """ConflictError while a visit's share of a tab is being captured, or a bank has its money and
+    has not decided whose it is."""
     if state.wallets.purses.capturing(visit.visit_id):
         raise ConflictError(f"the tab of {visit.visit_id} is being captured; try again later")
+    dispute_id = chargebacks.at_bank(state, state.wallets.account(visit.visit_id))
+    if dispute_id:
+        raise ConflictError(
+            f"the payer's bank has the money of {visit.visit_id} until it has decided "
+            f"{dispute_id}; give back when it has"
+        )
 
 
-def pay_back(state: HubState, visit: Visit) -> None:
-    """Pays back what a refund took from each leg, the last one first."""
+def pay_back(state: HubState, visit: Visit, shares: Sequence[tuple[Leg, int]]) -> None:
+    """Pays back what a refund takes from each source."""
     account = state.wallets.account(visit.visit_id)
-    for leg in reversed(account.sale):
-        if not leg.paying_minor:
-            continue
+    for leg, amount_minor in shares:
         if leg.source == "card" and leg.state != "tabbed":
             key = leg.paid_by or leg.key
             tail = "" if key == account.hold_id else f":{account.legs.index(leg) + 1}"
-            state.ask(
-                visit.visit_id,
-                GatewayRequest(
-                    key=f"{visit.visit_id}:refund:{account.refunds}{tail}",
-                    kind="refund",
-                    hold_key=key,
-                    payer=visit.payer,
-                    amount_minor=leg.paying_minor,
-                    currency=state.store.currency,
-                ),
-            )
+            name = f"{visit.visit_id}:refund:{account.refunds}{tail}"
+            _ask(state, visit, leg, name, amount_minor)
         else:
-            _to_balance(state, visit, leg)
+            _to_balance(state, visit, leg, amount_minor, account.refunds)
     note(state, visit.visit_id)
 
 
-def refund_answered(state: HubState, visit: Visit, leg: Leg, *, outcome: str) -> None:
+def refund_answered(
+    state: HubState, visit: Visit, leg: Leg, request: GatewayRequest, *, outcome: str
+) -> None:
     """The gateway's word on a refund. A card that cannot be paid back leaves a wallet's owner the
     money as balance, anybody else a credit that staff must pay another way."""
-    amount_minor = leg.paying_minor
+    amount_minor, number = request.amount_minor, _number(request.key)
+    account = state.wallets.account(visit.visit_id)
+    payout = account.payout(request.key)
     stored = visit.payer in state.wallets.purses.all
+    charged_back = chargebacks.of_hold(state, request.hold_key)
     if outcome == "approved":
-        state.effects.transactions.append(
-            state.wallets.refund_paid(visit.visit_id, at_us=us(state.now_s), key=leg.key)
-        )
+        _paid(state, visit, leg, amount_minor, number)
         state.event("refund.paid", visit.visit_id, amount_minor=amount_minor)
         _tell(state, visit, amount_minor)
-    elif stored and outcome in ("declined", "expired"):
-        _to_balance(state, visit, leg, into=f"stored:{visit.payer}")
+        _end(payout, "paid")
+    elif stored and outcome in ("declined", "expired") and not charged_back:
+        _to_balance(state, visit, leg, amount_minor, number, into=f"stored:{visit.payer}")
+        _end(payout, "paid")
     else:
-        state.count("refunds_unpaid")
-        state.event("refund.unpaid", visit.visit_id, amount_minor=amount_minor)
+        if payout is None or not payout.rounds:
+            state.count("refunds_unpaid")
+            state.event("refund.unpaid", visit.visit_id, amount_minor=amount_minor)
+        if state.level >= LANES_LEVEL:
+            _park(state, account, payout or _new(state, account, leg, request), outcome)
+    note(state, visit.visit_id)
 
 
-def _to_balance(state: HubState, visit: Visit, leg: Leg, *, into: str = "") -> None:
+# -- refunds that wait ------------------------------------------------------------------------
+
+
+def ask_parked(state: HubState) -> None:
+    """Asks about refunds whose wait is over, each under the key it was asked under."""
+    for key, visit_id in list(state.parked.items()):
+        payout = state.wallets.account(visit_id).payout(key)
+        if payout is None or not payout.open or payout.again_s is None:
+            del state.parked[key]
+        elif state.now_s >= payout.again_s:
+            _ask_again(state, state.visits[visit_id], payout)
+
+
+def refund_due(state: HubState, now_s: float) -> bool:
+    """Whether the wait of a refund is over at a time."""
+    for key, visit_id in state.parked.items():
+        payout = state.wallets.account(visit_id).payout(key)
+        if payout is not None and payout.again_s is not None and now_s >= payout.again_s:
+            return True
+    return False
+
+
+def retry_refund(state: HubState, command: RetryRefund) -> Reply:
+    """Staff want a refund to be asked about now."""
+    visit = state.visit(command.visit_id)
+    payout = _payout(state, visit, command.refund_key)
+    if _acted(payout, command.retry_id, "retry"):
+        return Reply(visit_id=visit.visit_id, amount_minor=payout.amount_minor, repeated=True)
+    _still_open(payout)
+    if payout.state == "asked":
+        ask = state.asks[payout.asked_as]
+        if ask.next_try_s is None:
+            raise ConflictError("the gateway is being asked right now; wait for its answer")
+        ask.next_try_s = state.now_s
+    else:
+        if payout.reason == "conflict":
+            raise RejectedError(
+                "expected a refund that the gateway refused or never answered; under this key it "
+                "knows another one: look there, and settle it by hand"
+            )
+        if payout.state == "refused":
+            payout.asked_as = f"{payout.key}:again{len(payout.acts) + 1}"
+        _ask_again(state, visit, payout)
+    payout.acts.append(f"{command.retry_id}=retry")
+    _say(state, visit, "refund.tried_again", payout, by=command.by)
+    return Reply(visit_id=visit.visit_id, amount_minor=payout.amount_minor)
+
+
+def settle_refund(state: HubState, command: SettleRefund) -> Reply:
+    """Staff say how a refund was paid: another way, or by the gateway after all."""
+    visit = state.visit(command.visit_id)
+    payout = _payout(state, visit, command.refund_key)
+    if _acted(payout, command.settle_id, command.how):
+        return Reply(visit_id=visit.visit_id, amount_minor=payout.amount_minor, repeated=True)
+    _still_open(payout)
+    if payout.state == "asked":
+        raise ConflictError("the gateway is being asked right now; wait until that has ended")
+    doubtful = payout.reason in ("timeout", "conflict")
+    if command.how != "gateway" and doubtful and not command.checked:
+        raise RejectedError(
+            "expected `checked`: the gateway never said no and may have paid it; look there "
+            "first, and settle it as paid by the gateway if it did"
+        )
+    if command.how == "balance" and visit.payer not in state.wallets.purses.all:
+        raise RejectedError(f"expected a payer with a wallet, {visit.payer} has none")
+    into = {"gateway": "", "balance": f"stored:{visit.payer}"}.get(
+        command.how, f"till:{command.how}"
+    )
+    leg = _leg(state, visit, payout)
+    _paid(state, visit, leg, payout.amount_minor, payout.number, into=into)
+    _end(payout, "settled")
+    state.parked.pop(payout.key, None)
+    payout.acts.append(f"{command.settle_id}={command.how}")
+    _say(
+        state, visit, "refund.settled", payout,
+        how=command.how, by=command.by, reason=command.reason,
+    )  # fmt: skip
+    _tell(state, visit, payout.amount_minor)
+    note(state, visit.visit_id)
+    return Reply(visit_id=visit.visit_id, amount_minor=payout.amount_minor)
+
+
+# -- inside -----------------------------------------------------------------------------------
+
+
+def _ask(state: HubState, visit: Visit, leg: Leg, key: str, amount_minor: int) -> None:
+    state.ask(
+        visit.visit_id,
+        GatewayRequest(
+            key=key,
+            kind="refund",
+            hold_key=leg.paid_by or leg.key,
+            payer=visit.payer,
+            amount_minor=amount_minor,
+            currency=state.store.currency,
+        ),
+    )
+
+
+def _ask_again(state: HubState, visit: Visit, payout: Payout) -> None:
+    state.parked.pop(payout.key, None)
+    payout.state, payout.again_s = "asked", None
+    leg = _leg(state, visit, payout)
+    _ask(state, visit, leg, payout.asked_as, payout.amount_minor)
+    note(state, visit.visit_id)
+
+
+def _new(state: HubState, account: Account, leg: Leg, request: GatewayRequest) -> Payout:
+    payout = Payout(
+        key=request.key,
+        leg=leg.key,
+        number=_number(request.key),
+        amount_minor=request.amount_minor,
+        state="asked",
+        asked_as=request.key,
+        since_s=state.now_s,
+    )
+    account.payouts.append(payout)
+    return payout
+
+
+def _park(state: HubState, account: Account, payout: Payout, outcome: str) -> None:
+    """A refund that the gateway did not pay waits: for its next round, or for staff."""
+    rules = state.rules
+    payout.reason = outcome
+    payout.state = "unanswered" if outcome == "timeout" else "refused"
+    more = payout.state == "unanswered" and payout.rounds < rules.refund_rounds_max
+    if more and len(state.parked) < PARKED_MAX:
+        payout.again_s = state.now_s + rules.refund_again_s * 2**payout.rounds
+        state.parked[payout.key] = account.visit_id
+    payout.rounds += 1
+
+
+def _end(payout: Payout | None, how: Any) -> None:
+    if payout is not None:
+        payout.state, payout.again_s = how, None
+
+
+def _payout(state: HubState, visit: Visit, key: str) -> Payout:
+    payout = state.wallets.account(visit.visit_id).payout(key)
+    if payout is None:
+        raise RejectedError(f"expected a refund of {visit.visit_id} that waits, got {key}")
+    return payout
+
+
+def _leg(state: HubState, visit: Visit, payout: Payout) -> Leg:
+    return next(leg for leg in state.wallets.account(visit.visit_id).legs if leg.key == payout.leg)
+
+
+def _still_open(payout: Payout) -> None:
+    if not payout.open:
+        raise RejectedError(f"expected a refund that waits, {payout.key} is {payout.state}")
+    if len(payout.acts) >= ACTS_MAX:
+        raise RejectedError(f"expected at most {ACTS_MAX} acts on {payout.key}")
+
+
+def _acted(payout: Payout, name: str, content: str) -> bool:
+    """Whether this id was used before; ConflictError if for something else."""
+    known = dict(row.rsplit("=", 1) for row in payout.acts)
+    if name in known and known[name] != content:
+        raise ConflictError(f"{name} was used before for something else")
+    return name in known
+
+
+def _say(state: HubState, visit: Visit, kind: str, payout: Payout, **more: object) -> None:
+    state.event(
+        kind, visit.visit_id, refund_key=payout.key, amount_minor=payout.amount_minor, **more
+    )
+
+
+def _number(key: str) -> int:
+    """Which of its visit's refunds a question is about."""
+    return int(key.split(":refund:", 1)[1].split(":", 1)[0])
+
+
+def _to_balance(
+    state: HubState, visit: Visit, leg: Leg, amount_minor: int, number: int, *, into: str = ""
+) -> None:
     purses = state.wallets.purses
-    amount_minor = leg.paying_minor
     if leg.source == "gift" and visit.payer in purses.all:
         card = purses.cards[leg.account.removeprefix("gift:")]
         if card.redeemed or card.refusal(state.now_s):
             into = f"stored:{visit.payer}"
     if leg.state == "tabbed":
         purses.off_tab(visit.payer, visit.visit_id, amount_minor)
-    state.effects.transactions.append(
-        state.wallets.refund_paid(visit.visit_id, at_us=us(state.now_s), key=leg.key, into=into)
-    )
+    _paid(state, visit, leg, amount_minor, number, into=into)
     if leg.source == "gift":
         state.effects.cards.add(leg.account.removeprefix("gift:"))
     state.event("refund.paid", visit.visit_id, amount_minor=amount_minor)
     _tell(state, visit, amount_minor)
+
+
+def _paid(
+    state: HubState, visit: Visit, leg: Leg, amount_minor: int, number: int, *, into: str = ""
+) -> None:
+    state.effects.transactions.append(
+        state.wallets.refund_paid(
+            visit.visit_id,
+            at_us=us(state.now_s),
+            key=leg.key,
+            into=into,
+            number=number,
+            amount_minor=amount_minor,
+        )
+    )
 
 
 def _tell(state: HubState, visit: Visit, amount_minor: int) -> None:

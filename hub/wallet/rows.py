@@ -1,4 +1,4 @@
-"""Rows of wallets, gift cards and the sources that paid a visit, from the state as it is."""
+"""Rows of wallets, gift cards, sources, refunds and disputes, from the state as it is."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ from typing import Any
 from hub.effects import us
 from hub.state import HubState
 from hub.wallet.account import Account
+from hub.wallet.bank import Chargeback
 from hub.wallet.purses import GiftCard, Purse
 
-__all__ = ["card_row", "funding_rows", "hold_row", "purse_row"]
+__all__ = [
+    "card_row",
+    "chargeback_row",
+    "funding_rows",
+    "hold_row",
+    "payout_rows",
+    "purse_row",
+]
 
 Row = dict[str, Any]
 
@@ -53,6 +61,48 @@ def funding_rows(account: Account, currency: str) -> Iterable[Row]:
             "refunded_minor": leg.refunded_minor,
             "paid_by": leg.paid_by,
         }
+
+
+def payout_rows(account: Account, currency: str) -> Iterable[Row]:
+    """One row for each part of a refund that the gateway did not pay at once."""
+    for payout in account.payouts:
+        yield {
+            "key": payout.key,
+            "visit_id": account.visit_id,
+            "payer": account.payer,
+            "currency": currency,
+            "amount_minor": payout.amount_minor,
+            "state": payout.state,
+            "asked_as": payout.asked_as,
+            "reason": payout.reason,
+            "rounds": payout.rounds,
+            "since_us": us(payout.since_s),
+            "again_us": None if payout.again_s is None else us(payout.again_s),
+        }
+
+
+def chargeback_row(one: Chargeback, currency: str) -> Row:
+    """A dispute at a bank: what the bank moved in all, what of it is lost, who is kept out."""
+    return {
+        "dispute_id": one.dispute_id,
+        "hold_key": one.hold_key,
+        "visit_id": one.visit_id,
+        "payer": one.payer,
+        "currency": currency,
+        "amount_minor": one.amount_minor,
+        "reason": one.reason,
+        "state": one.state,
+        "withdrawn_minor": one.withdrawn_minor,
+        "returned_minor": one.returned_minor,
+        "fee_minor": one.fee_minor - one.fee_back_minor,
+        "lost_minor": one.lost_booked_minor,
+        "owed_minor": one.owed_booked_minor,
+        "keeps_out": one.keeps_out,
+        "decision": one.decision,
+        "by": one.by,
+        "opened_us": us(one.opened_s),
+        "changed_us": us(one.changed_s),
+    }
 
 
 def purse_row(state: HubState, purse: Purse) -> Row:

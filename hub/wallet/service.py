@@ -22,10 +22,11 @@ What each kind of transaction books (debit / credit):
     tab_failed      debt / tab                          the tab could not be captured
     tip             stored, gift or wallet / tips
     tip_failed      tips / wallet                       resolves the tip's hold
-    refund          revenue, vat / debt, writeoff, wallet
+    refund          revenue, vat / debt, writeoff, chargeback, wallet
     refund_paid     wallet / clearing                   the gateway paid it back
     refund_balance  wallet / stored or gift
     refund_tab, refund_desk    wallet / tab or till
+    dispute_moved   disputed, chargeback, debt, fees / clearing    a bank took, or gave back
 """
 
 from __future__ import annotations
@@ -34,21 +35,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hub.errors import ConflictError, LedgerError, RejectedError
-from hub.wallet.account import Account, HoldState, Leg, LegState, Purpose, Source
-from hub.wallet.model import Entry, Ledger, Phase, Transaction
+from hub.wallet.account import Account, HoldState, Leg, Purpose, Source
+from hub.wallet.givebacks import GiveBacks, tx_of, wallet_of
+from hub.wallet.model import Ledger, Transaction
 from hub.wallet.purses import Purses
-from hub.wallet.sales import ChargeLine, pair, refunded_entries, sales_entries, side, vat_minor
+from hub.wallet.sales import ChargeLine, pair, sales_entries, side, vat_minor
 
 __all__ = ["Account", "ChargeLine", "HoldState", "Leg", "Wallets", "vat_minor"]
 
 
-class Wallets:
+class Wallets(GiveBacks):
     """Holds and charges of all visits the hub still knows, on one ledger."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
-        self.accounts: dict[str, Account] = {}
-        self.purses = Purses()
 
     # -- holds ----------------------------------------------------------------------------
 
@@ -93,7 +90,7 @@ class Wallets:
             account,
             leg.key,
             "hold" if leg.source == "card" else "reserve",
-            pair(leg.account, _wallet(account), leg.amount_minor),
+            pair(leg.account, wallet_of(account), leg.amount_minor),
             at_us=at_us,
             phase="pending",
         )
@@ -115,7 +112,13 @@ class Wallets:
             )
         kind = "hold_expired" if expired else "hold_voided"
         transaction = self._write(
-            account, _tx(account, leg, kind), kind, (), at_us=at_us, phase="void", resolves=leg.key
+            account,
+            tx_of(account, leg, kind),
+            kind,
+            (),
+            at_us=at_us,
+            phase="void",
+            resolves=leg.key,
         )
         leg.state = "expired" if expired else "voided"
         account.refresh()
@@ -126,7 +129,7 @@ class Wallets:
         account, old = self._leg(visit_id, key, "held")
         leg = self.add_leg(visit_id, "card", "clearing", old.charged_minor, "again")
         leg.charged_minor, old.charged_minor = old.charged_minor, 0
-        both = pair("clearing", _wallet(account), leg.amount_minor)
+        both = pair("clearing", wallet_of(account), leg.amount_minor)
         placed = self._write(account, leg.key, "hold_again", both, at_us=at_us, phase="pending")
         return leg, [placed, self.void_hold(visit_id, at_us=at_us, expired=True, key=key)]
 
@@ -155,7 +158,7 @@ class Wallets:
         transaction = None
         if total:
             entries = [
-                *side(_wallet(account), charged),
+                *side(wallet_of(account), charged),
                 *side(f"debt:{account.payer}", total - charged),
                 *sales_entries(lines, self.ledger.currency),
             ]
@@ -177,10 +180,10 @@ class Wallets:
             raise LedgerError(
                 f"expected to capture 1 to {leg.amount_minor}, got {leg.charged_minor}"
             )
-        entries = pair(leg.account, _wallet(account), leg.charged_minor)
+        entries = pair(leg.account, wallet_of(account), leg.charged_minor)
         transaction = self._write(
             account,
-            _tx(account, leg, "capture"),
+            tx_of(account, leg, "capture"),
             "capture",
             entries,
             at_us=at_us,
@@ -199,9 +202,9 @@ class Wallets:
         against = "tips" if tip else f"debt:{account.payer}"
         transaction = self._write(
             account,
-            _tx(account, leg, kind),
+            tx_of(account, leg, kind),
             kind,
-            pair(against, _wallet(account), leg.charged_minor),
+            pair(against, wallet_of(account), leg.charged_minor),
             at_us=at_us,
             resolves=leg.key,
         )
@@ -220,9 +223,9 @@ class Wallets:
         account, leg = self._leg(visit_id, key, "held")
         transaction = self._write(
             account,
-            _tx(account, leg, "debt_covered"),
+            tx_of(account, leg, "debt_covered"),
             "debt_covered",
-            pair(_wallet(account), f"debt:{account.payer}", amount_minor),
+            pair(wallet_of(account), f"debt:{account.payer}", amount_minor),
             at_us=at_us,
         )
         leg.charged_minor = amount_minor
@@ -248,7 +251,7 @@ class Wallets:
         leg = self.add_leg(account.visit_id, source, name, amount_minor, "debt")
         transaction = self._write(
             account,
-            f"{account.visit_id}:{tail}" if tail else _tx(account, leg, "debt_paid"),
+            f"{account.visit_id}:{tail}" if tail else tx_of(account, leg, "debt_paid"),
             "desk_paid" if source == "desk" else "debt_paid",
             pair(name, f"debt:{account.payer}", amount_minor),
             at_us=at_us,
@@ -282,9 +285,9 @@ class Wallets:
         account, leg = self._leg(visit_id, key, "held")
         transaction = self._write(
             account,
-            _tx(account, leg, "tab"),
+            tx_of(account, leg, "tab"),
             "tab",
-            pair(f"tab:{account.payer}", _wallet(account), leg.charged_minor),
+            pair(f"tab:{account.payer}", wallet_of(account), leg.charged_minor),
             at_us=at_us,
             resolves=leg.key,
         )
@@ -332,58 +335,10 @@ class Wallets:
         else:
             _account, leg = self._leg(visit_id, key, "held")
         leg.charged_minor = amount_minor
-        entries = pair(source or _wallet(account), "tips", amount_minor)
-        return self._write(account, _tx(account, leg, "tip"), "tip", entries, at_us=at_us)
+        entries = pair(source or wallet_of(account), "tips", amount_minor)
+        return self._write(account, tx_of(account, leg, "tip"), "tip", entries, at_us=at_us)
 
-    # -- refunds --------------------------------------------------------------------------
-
-    def refund(
-        self,
-        visit_id: str,
-        lines: Sequence[ChargeLine],
-        before: Sequence[ChargeLine],
-        *,
-        at_us: int,
-    ) -> tuple[Transaction, int]:
-        """Takes lines back; returns the entries and what must now go back to its sources, which
-        the legs' `paying_minor` says one by one.
-
-        `before` holds what was left of the same lines before this refund, so that the VAT of
-        several part refunds sums to the VAT of the line.
-        """
-        account = self.account(visit_id)
-        if not account.settled or account.busy:
-            raise RejectedError(f"expected {visit_id} to be settled and captured; try again later")
-        if account.refund_paying_minor:
-            raise ConflictError(f"a refund of {visit_id} is on its way; try again later")
-        amount = sum(line.gross_minor for line in lines)
-        if not 0 < amount <= account.total_minor - account.refunded_minor:
-            left = account.total_minor - account.refunded_minor
-            raise RejectedError(f"expected a refund of 1 to {left}, got {amount}")
-        from_debt = min(amount, account.debt_minor)
-        from_waived = min(amount - from_debt, account.waived_minor)
-        paying = amount - from_debt - from_waived
-        number = account.refunds + 1
-        entries = [
-            *refunded_entries(lines, before, self.ledger.currency),
-            *side(f"debt:{account.payer}", -from_debt),
-            *side("writeoff", -from_waived),
-            *side(_wallet(account), -paying),
-        ]
-        transaction = self._write(
-            account, f"{visit_id}:refund:{number}", "refund", entries, at_us=at_us
-        )
-        rest = paying
-        for leg in reversed(account.sale):
-            leg.paying_minor = min(rest, leg.left_minor)
-            leg.refunded_minor += leg.paying_minor
-            rest -= leg.paying_minor
-        account.refunds = number
-        account.refunded_minor += amount
-        account.debt_minor -= from_debt
-        account.waived_minor -= from_waived
-        account.refund_paying_minor = paying
-        return transaction, paying
+    # -- the desk -------------------------------------------------------------------------
 
     def open_counter(self, visit_id: str, payer: str) -> Account:
         """A visit that pays at the desk: no hold, so that what it comes to is a debt."""
@@ -406,37 +361,7 @@ class Wallets:
             account, "desk", f"till:{method}", amount_minor, at_us, f"desk_paid:{number}"
         )
 
-    def refund_paid(
-        self, visit_id: str, *, at_us: int, key: str | None = None, into: str = ""
-    ) -> Transaction:
-        """A source was paid back; `into` names another account than it came from."""
-        account = self.account(visit_id)
-        leg = account.leg(key or account.hold_id)
-        if leg is None or not leg.paying_minor:
-            raise ConflictError(f"expected a refund of {visit_id} on its way, there is none")
-        name = into or (f"tab:{account.payer}" if leg.state == "tabbed" else leg.account)
-        kind = {"clearing": "refund_paid", "tab": "refund_tab", "till": "refund_desk"}.get(
-            name.split(":", 1)[0], "refund_balance"
-        )
-        transaction = self._write(
-            account,
-            _tx(account, leg, f"refund_paid:{account.refunds}"),
-            kind,
-            pair(_wallet(account), name, leg.paying_minor),
-            at_us=at_us,
-        )
-        leg.paying_minor = 0
-        account.refresh()
-        return transaction
-
     # -- reading --------------------------------------------------------------------------
-
-    def account(self, visit_id: str) -> Account:
-        """A visit's account; RejectedError if it never asked for a hold."""
-        account = self.accounts.get(visit_id)
-        if account is None:
-            raise RejectedError(f"expected a visit with a hold, {visit_id} has none")
-        return account
 
     def dump(self) -> dict[str, Any]:
         """All of the state as JSON values."""
@@ -455,45 +380,3 @@ class Wallets:
         wallets.accounts = {key: Account.load(value) for key, value in state["accounts"].items()}
         wallets.purses = Purses.load(state.get("purses", {}))
         return wallets
-
-    # -- inside ---------------------------------------------------------------------------
-
-    def _leg(self, visit_id: str, key: str | None, *states: LegState) -> tuple[Account, Leg]:
-        account = self.account(visit_id)
-        leg = account.leg(key or account.hold_id)
-        if leg is None or leg.state not in states:
-            raise ConflictError(
-                f"expected the hold of {visit_id} to be {' or '.join(states)}, "
-                f"it is {'missing' if leg is None else leg.state}"
-            )
-        return account, leg
-
-    def _write(
-        self,
-        account: Account,
-        tx_id: str,
-        kind: str,
-        entries: Sequence[Entry],
-        *,
-        at_us: int,
-        phase: Phase = "posted",
-        resolves: str | None = None,
-    ) -> Transaction:
-        return self.ledger.write(
-            tx_id=tx_id,
-            at_us=at_us,
-            phase=phase,
-            kind=kind,
-            visit_id=account.visit_id,
-            entries=entries,
-            resolves=resolves,
-        )
-
-
-def _wallet(account: Account) -> str:
-    return f"wallet:{account.payer}"
-
-
-def _tx(account: Account, leg: Leg, what: str) -> str:
-    """The id of what happens to a leg: the classic one's has no number."""
-    return f"{account.visit_id}:{what}{leg.key.removeprefix(account.hold_id)}"

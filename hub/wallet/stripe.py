@@ -22,6 +22,7 @@ import stripe
 from hub.errors import GatewaySetupError, GatewayTimeoutError
 from hub.wallet.book import Card, GatewayBook
 from hub.wallet.gateway import GatewayAnswer, GatewayHold, GatewayRequest, GatewayTotals
+from hub.wallet.stripe_disputes import bank_has
 from hub.wallet.stripe_terms import (
     STRIPE_GAVE_UP,
     Told,
@@ -99,22 +100,32 @@ class StripeGateway:
 
     def totals(self) -> GatewayTotals:
         """The sums of this store's PaymentIntents and what was paid back of them."""
-        captured = refunded = held = open_holds = 0
-        for hold in self.holds():
+        captured = refunded = held = open_holds = disputed = fees = 0
+        for hold, fee_minor in self._listed():
             captured += hold.captured_minor
             refunded += hold.refunded_minor
+            disputed += hold.disputed_minor
+            fees += fee_minor
             if hold.state == "held":
                 held += hold.amount_minor
                 open_holds += 1
-        return GatewayTotals(captured, refunded, held, open_holds)
+        return GatewayTotals(captured, refunded, held, open_holds, disputed, fees)
 
     def holds(self) -> Iterator[GatewayHold]:
         """Every hold of this store that Stripe knows, newest first."""
+        for hold, _fee_minor in self._listed():
+            yield hold
+
+    def _listed(self) -> Iterator[tuple[GatewayHold, int]]:
+        """Every hold, and the fees for disputes about it."""
         try:
-            refunds = self._refunds()
+            refunds, disputes = self._refunds(), self._disputes()
             for intent in self.client.v1.payment_intents.list({"limit": PAGE}).auto_paging_iter():
                 if _word(intent, STORE) == self.store_id:
-                    yield self._as_hold(intent, refunds.get(intent.id, []))
+                    taken, fee = disputes.get(intent.id, (0, 0))
+                    hold = self._as_hold(intent, refunds.get(intent.id, []))
+                    minor = from_stripe(taken, self.currency)
+                    yield replace(hold, disputed_minor=minor), from_stripe(fee, self.currency)
         except stripe.StripeError as error:
             raise GatewayTimeoutError(f"Stripe's lists cannot be read: {ours(error)[1]}") from error
 
@@ -130,6 +141,16 @@ class StripeGateway:
         for refund in self.client.v1.refunds.list({"limit": PAGE}).auto_paging_iter():
             if isinstance(refund.payment_intent, str) and refund.status not in GONE:
                 made[refund.payment_intent].append(refund)
+        return made
+
+    def _disputes(self) -> dict[str, tuple[int, int]]:
+        """What banks have of each PaymentIntent, and the fees for it, by its id."""
+        made: dict[str, tuple[int, int]] = {}
+        for dispute in self.client.v1.disputes.list({"limit": PAGE}).auto_paging_iter():
+            if isinstance(dispute.payment_intent, str):
+                taken, fee = made.get(dispute.payment_intent, (0, 0))
+                more, more_fee = bank_has(dispute.to_dict())
+                made[dispute.payment_intent] = (taken + more, fee + more_fee)
         return made
 
     # -- what is asked --------------------------------------------------------------------

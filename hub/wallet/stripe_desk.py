@@ -87,6 +87,7 @@ class StripeDesk:
             raise GatewayTimeoutError(f"the payment is not found: {ours(error)[1]}") from error
         if hold_key is None:
             return None
+        money = news.money
         return GatewayTold(
             fact_id=news.fact_id,
             fact=news.fact,
@@ -94,4 +95,12 @@ class StripeDesk:
             hold_key=hold_key,
             amount_minor=from_stripe(news.amount, self._gateway.currency),
             reason=news.reason,
+            dispute_id=news.dispute_id,
+            withdrawn_minor=self._minor(money.withdrawn),
+            returned_minor=self._minor(money.returned),
+            fee_minor=self._minor(money.fee),
+            fee_back_minor=self._minor(money.fee_back),
         )
+
+    def _minor(self, amount: int | None) -> int | None:
+        return None if amount is None else from_stripe(amount, self._gateway.currency)

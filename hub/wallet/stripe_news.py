@@ -12,19 +12,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import stripe
 
 from hub.errors import RejectedError
 from hub.wallet.gateway_commands import Fact, GatewayTold
+from hub.wallet.stripe_disputes import DisputeMoney, money_of
 from hub.wallet.stripe_terms import STRIPE_GAVE_UP, from_stripe
 
 __all__ = ["TOLERANCE_S", "CardSaved", "IntentOf", "check_signature", "read_news", "visit_of"]
 
 TOLERANCE_S = 300.0
-DISPUTES: Mapping[str, Fact] = {"won": "dispute_won", "lost": "dispute_lost"}
+DISPUTES: Mapping[str, Fact] = {
+    "charge.dispute.created": "disputed",
+    "charge.dispute.funds_withdrawn": "dispute_withdrawn",
+    "charge.dispute.funds_reinstated": "dispute_reinstated",
+}
+ENDS: Mapping[str, Fact] = {
+    "won": "dispute_won",
+    "lost": "dispute_lost",
+    # The bank had a question and no more of it, or the dispute was averted: no money is lost.
+    "warning_closed": "dispute_won",
+    "prevented": "dispute_won",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,8 @@ class IntentOf:
     fact: Fact
     amount: int
     reason: str
+    dispute_id: str | None = None
+    money: DisputeMoney = field(default_factory=DisputeMoney)
 
 
 def check_signature(body: bytes, header: str | None, *, secret: str, now_s: float) -> None:
@@ -83,7 +97,7 @@ def read_news(
     try:
         if kind == "payment_intent.canceled":
             return _canceled(item, store_id)
-        if kind in ("charge.dispute.created", "charge.dispute.closed"):
+        if kind in DISPUTES or kind == "charge.dispute.closed":
             return _disputed(kind, item)
         if kind in ("refund.failed", "refund.updated", "charge.refund.updated"):
             return _refund_failed(item)
@@ -112,12 +126,18 @@ def _canceled(item: dict[str, Any], store_id: str) -> GatewayTold | None:
 
 
 def _disputed(kind: str, item: dict[str, Any]) -> IntentOf | None:
-    fact = "disputed" if kind.endswith("created") else DISPUTES.get(str(item["status"]))
+    fact = DISPUTES.get(kind) or ENDS.get(str(item["status"]))
     intent_id = item.get("payment_intent")
     if fact is None or intent_id is None:
         return None
     return IntentOf(
-        str(intent_id), f"{item['id']}:{fact}", fact, int(item["amount"]), str(item["reason"])[:100]
+        str(intent_id),
+        f"{item['id']}:{fact}",
+        fact,
+        int(item["amount"]),
+        str(item["reason"])[:100],
+        str(item["id"]),
+        money_of(item),
     )
 
 

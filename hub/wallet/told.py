@@ -2,7 +2,8 @@
 
 A hold that the gateway let go of is expired: nothing can be captured on it any more. A payment
 that the payer disputes at the bank, a dispute that ended, and a refund that failed after all are
-written down for staff; money moves only by the gateway's answers to the hub's own questions.
+written down for staff. Of a dispute the books follow what the bank took (hub.wallet.chargebacks);
+all other money moves only by the gateway's answers to the hub's own questions.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from hub.command import Reply
 from hub.effects import us
 from hub.state import HubState
+from hub.wallet import chargebacks
 from hub.wallet.gateway_commands import GatewayTold
 
 __all__ = ["TOLD_MAX", "told"]
@@ -18,6 +20,7 @@ TOLD_MAX = 2_000
 """Facts kept in memory, to know one that is told again; older ones would be written down twice."""
 WORDS = {
     "disputed": "the payer disputes the payment at the bank",
+    "dispute_withdrawn": "the payer disputes the payment at the bank",
     "dispute_lost": "the bank took the payment back",
     "refund_failed": "a refund did not reach the payer",
 }
@@ -26,7 +29,9 @@ WORDS = {
 def told(state: HubState, command: GatewayTold) -> Reply:
     """Writes the fact down, once, and marks the visit for staff where somebody should look."""
     if command.fact_id in state.told:
-        return Reply(visit_id=command.visit_id, repeated=True)
+        # Told to a hub of before, which booked nothing, it is booked when it is told again.
+        booked = chargebacks.take(state, command)
+        return Reply(visit_id=command.visit_id, repeated=not booked)
     state.told[command.fact_id] = command.fact
     while len(state.told) > TOLD_MAX:
         del state.told[next(iter(state.told))]
@@ -43,6 +48,7 @@ def told(state: HubState, command: GatewayTold) -> Reply:
         _let_go(state, command)
     elif visit is not None and command.fact in WORDS:
         visit.mark_review(WORDS[command.fact])
+    chargebacks.take(state, command)
     return Reply(visit_id=command.visit_id, amount_minor=command.amount_minor)
 
 

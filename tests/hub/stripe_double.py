@@ -29,6 +29,11 @@ DECLINES = {
     "pm_poor": ("card_declined", "insufficient_funds"),
     "pm_asks": ("authentication_required", "authentication_required"),
 }
+URLS = {
+    "create": "/v1/payment_intents",
+    "refund": "/v1/refunds",
+    "dispute": "/v1/disputes",
+}
 PARAMS = {
     "create": {
         "amount", "currency", "customer", "payment_method", "capture_method", "metadata",
@@ -76,6 +81,7 @@ class StripeDouble:
 
     intents: dict[str, dict[str, Any]] = field(default_factory=dict)
     refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    disputes: dict[str, dict[str, Any]] = field(default_factory=dict)
     sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
     setups: dict[str, dict[str, Any]] = field(default_factory=dict)
     customers: set[str] = field(default_factory=lambda: {"cus_p", "cus_declined", "cus_poor"})
@@ -125,6 +131,32 @@ class StripeDouble:
         intent = next(i for i in self.intents.values() if i["metadata"]["sortie_key"] == hold_key)
         self._cancel(intent, "automatic")
         return str(intent["id"])
+
+    def dispute(self, hold_key: str, amount: int, fee: int = 0) -> dict[str, Any]:
+        """The payer disputes a captured hold; Stripe takes the money and its fee at once."""
+        intent = next(i for i in self.intents.values() if i["metadata"]["sortie_key"] == hold_key)
+        dispute = {
+            "id": self._name("dp"),
+            "object": "dispute",
+            "amount": amount,
+            "balance_transactions": [_moved(-amount, fee, intent["currency"])],
+            "currency": intent["currency"],
+            "livemode": False,
+            "payment_intent": intent["id"],
+            "reason": "fraudulent",
+            "status": "needs_response",
+        }
+        self.disputes[dispute["id"]] = dispute
+        return dispute
+
+    def decide(self, dispute_id: str, status: str) -> dict[str, Any]:
+        """The bank decides; what it took comes back if the store has won."""
+        dispute = self.disputes[dispute_id]
+        dispute["status"] = status
+        if status == "won":
+            back = _moved(dispute["amount"], 0, dispute["currency"])
+            dispute["balance_transactions"].append(back)
+        return dispute
 
     def posts(self, ending: str) -> list[tuple[str, str, dict[str, Any], str]]:
         """POST requests that came to a path: (method, path, parameters, idempotency key)."""
@@ -213,6 +245,8 @@ class StripeDouble:
                 return self._refund(params)
             case ("GET", "refunds"):
                 return self._list("refund", self.refunds, params)
+            case ("GET", "disputes"):
+                return self._list("dispute", self.disputes, params)
             case ("POST", "customers"):
                 _known(params, "customer")
                 name = self._name("cus")
@@ -301,6 +335,9 @@ class StripeDouble:
         )
         if intent["status"] != "succeeded":
             raise _unexpected(intent)
+        disputes = [d for d in self.disputes.values() if d["payment_intent"] == intent["id"]]
+        if any(dispute["status"] != "won" for dispute in disputes):
+            raise RefusalError(400, "charge_disputed")
         if back == intent["amount_received"]:
             raise RefusalError(400, "charge_already_refunded")
         if amount > intent["amount_received"] - back:
@@ -371,12 +408,24 @@ class StripeDouble:
             "object": "list",
             "data": wanted[begin:end],
             "has_more": end < len(wanted),
-            "url": "/v1/refunds" if _what == "refund" else "/v1/payment_intents",
+            "url": URLS[_what],
         }
 
     def _name(self, kind: str) -> str:
         self._count += 1
         return f"{kind}_{self._count:06d}"
+
+
+def _moved(amount: int, fee: int, currency: str) -> dict[str, Any]:
+    """What a dispute did to the account's balance."""
+    return {
+        "object": "balance_transaction",
+        "amount": amount,
+        "currency": currency,
+        "fee": fee,
+        "net": amount - fee,
+        "type": "adjustment",
+    }
 
 
 def _known(params: dict[str, Any], what: str) -> None:

@@ -33,6 +33,8 @@ class Bench:
     gateway: Gateway
     spoil: Callable[[AskKind, str], None]
     expire: Callable[[str], object]
+    dispute: Callable[[str, int, int], str]
+    decide: Callable[[str, bool], object]
 
     def ask(
         self, kind: AskKind, key: str, amount: int = 500, payer: str = "p", hold: str = HOLD
@@ -66,7 +68,14 @@ def _fake() -> Iterator[Bench]:
     def expire(hold_key: str) -> None:
         gateway._db.execute("UPDATE holds SET state = 'expired' WHERE hold_key = ?", (hold_key,))
 
-    yield Bench(gateway, spoil, expire)
+    def dispute(hold_key: str, amount: int, fee: int) -> str:
+        gateway.dispute("dp_1", hold_key, amount, fee)
+        return "dp_1"
+
+    def decide(dispute_id: str, won: bool) -> None:
+        gateway.decide_dispute(dispute_id, won=won)
+
+    yield Bench(gateway, spoil, expire, dispute, decide)
     gateway.close()
 
 
@@ -89,7 +98,13 @@ def _stripe() -> Iterator[Bench]:
     def spoil(kind: AskKind, how: str) -> None:
         double.fault(where[kind], "drop_before" if how == "before" else "drop_after")
 
-    yield Bench(gateway, spoil, double.expire)
+    def dispute(hold_key: str, amount: int, fee: int) -> str:
+        return str(double.dispute(hold_key, amount, fee)["id"])
+
+    def decide(dispute_id: str, won: bool) -> None:
+        double.decide(dispute_id, "won" if won else "lost")
+
+    yield Bench(gateway, spoil, double.expire, dispute, decide)
     gateway.close()
     double.stop()
 
@@ -206,6 +221,22 @@ def test_a_hold_that_ran_out(bench: Bench) -> None:
     assert bench.only().state == "expired"
     assert bench.ask("capture", "c", 100) == "expired"
     assert bench.gateway.totals().captured_minor == 0
+
+
+@pytest.mark.parametrize("won", [True, False])
+def test_what_a_bank_takes_is_not_owed_to_the_store(bench: Bench, won: bool) -> None:
+    bench.hold()
+    bench.ask("capture", "c", 300)
+    dispute_id = bench.dispute(HOLD, 300, 15)
+    assert bench.only().disputed_minor == 300
+    totals = bench.gateway.totals()
+    assert (totals.disputed_minor, totals.dispute_fees_minor) == (300, 15)
+    assert (totals.captured_minor, totals.net_minor) == (300, -15)
+    assert bench.ask("refund", "r", 100) == "declined", "the bank has it"
+    bench.decide(dispute_id, won)
+    assert bench.only().disputed_minor == (0 if won else 300)
+    assert bench.gateway.totals().net_minor == (285 if won else -15)
+    assert bench.ask("refund", "r2", 100) == ("approved" if won else "declined")
 
 
 def test_two_holds_do_not_meet(bench: Bench) -> None:
