@@ -1,4 +1,4 @@
-"""Drives the hub in a process: one writer thread, a gateway thread, and reads for the pages.
+"""Drives the hub in a process: one writer thread, two that ask the gateway, and reads for pages.
 
 Everything that touches the hub holds one lock, so there is one writer at a time. The writer takes
 what has arrived (at most a batch), commits it, then acknowledges. The gateway is asked outside
@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -40,6 +41,7 @@ from hub.service import BATCH_MAX, Hub, Outgoing
 from hub.store.service import Store
 from hub.views import phone_view, staff_view
 from hub.visits.model import Visit
+from hub.wallet.gateway import GatewayRequest
 from hub.wallet.service import Account
 
 __all__ = ["Bus", "Driver", "HubClock"]
@@ -116,6 +118,7 @@ class Driver:
     lock: threading.RLock = field(default_factory=threading.RLock)
     _news: threading.Event = field(default_factory=threading.Event)
     _asks: threading.Event = field(default_factory=threading.Event)
+    _refunds: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
     _configs: list[Outgoing] = field(default_factory=list)
@@ -135,7 +138,9 @@ class Driver:
         self.bus = bus
         for name, work in (
             ("hub-writer", self._write),
-            ("hub-gateway", self._ask),
+            ("hub-gateway", partial(self._ask, self._asks, refunds=False)),
+            # A refund that the gateway does not answer must keep nobody waiting at the gate.
+            ("hub-refunds", partial(self._ask, self._refunds, refunds=True)),
             ("hub-retention", self._retain),
         ):
             thread = threading.Thread(target=work, name=name, daemon=True)
@@ -146,7 +151,7 @@ class Driver:
         """Stops the threads; what is committed is committed."""
         self._stopping.set()
         self._news.set()
-        self._asks.set()
+        self._ring()
         for thread in self._threads:
             thread.join()
 
@@ -180,7 +185,7 @@ class Driver:
         structlog.get_logger("hub").error("hub.lease_lost", error=str(error), epoch=epoch)
         self._stopping.set()
         self._news.set()
-        self._asks.set()
+        self._ring()
         self.lost(str(error))
 
     # -- the writer -----------------------------------------------------------------------
@@ -244,7 +249,7 @@ class Driver:
             if sum(item.events for item in arrived) >= BATCH_MAX:
                 self._news.set()
         if self.hub.asks:
-            self._asks.set()
+            self._ring()
 
     def _mend(self, log: Any, error: Exception) -> None:
         """Reads the database again; until that works nothing is taken or acknowledged."""
@@ -285,14 +290,28 @@ class Driver:
 
     # -- the gateway ----------------------------------------------------------------------
 
-    def _ask(self) -> None:
+    def _ring(self) -> None:
+        """There may be something to ask the gateway."""
+        self._asks.set()
+        self._refunds.set()
+
+    def _next_ask(self, *, refunds: bool) -> GatewayRequest | None:
+        """The oldest question of a lane: refunds are asked beside all others."""
+        with self.lock:
+            asks = self.hub.asks
+            for place, request in enumerate(asks):
+                if (request.kind == "refund") is refunds:
+                    del asks[place]
+                    return request
+        return None
+
+    def _ask(self, news: threading.Event, *, refunds: bool) -> None:
         log = structlog.get_logger("hub")
         while not self._stopping.is_set():
-            self._asks.wait(GATEWAY_POLL_S)
-            self._asks.clear()
+            news.wait(GATEWAY_POLL_S)
+            news.clear()
             while self.hub.asks and self.owner and not self._stopping.is_set():
-                with self.lock:
-                    request = self.hub.asks.popleft() if self.hub.asks else None
+                request = self._next_ask(refunds=refunds)
                 if request is None:
                     break
                 began_s = self.now()
@@ -306,8 +325,9 @@ class Driver:
                     )
                 if self.hub.gateway_fault is not None:
                     log.error("gateway.refuses_the_hub", error=self.hub.gateway_fault)
-                self.gateway_s += self.now() - began_s
-                self.gateway_asked += 1
+                with self.lock:
+                    self.gateway_s += self.now() - began_s
+                    self.gateway_asked += 1
                 # A halt loses the answer: after the recovery the same key is asked again.
                 with suppress(HubError):
                     self.command(answer)
@@ -319,7 +339,7 @@ class Driver:
         with self.lock:
             reply = self.hub.command(command, self.now())
         if self.hub.asks:
-            self._asks.set()
+            self._ring()
         self.happened()
         return reply
 

@@ -1,0 +1,76 @@
+"""Refunds are asked beside all other questions: one that takes long keeps nobody at the gate."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hub import commands as c
+from hub.driver import Driver
+from hub.mqtt import Arrived
+from hub.outgoing import Outgoing
+from hub.wallet.fake import FakeGateway
+from hub.wallet.gateway import GatewayAnswer, GatewayRequest
+
+COLA = "4006381333931"
+WAIT_S = 30.0
+
+
+class Quiet:
+    """A broker that says nothing."""
+
+    connected, dropped, sessions = True, 0, 0
+
+    def take(self, most: int) -> list[Arrived]:
+        return []
+
+    def acknowledge(self, arrived: Sequence[Arrived]) -> None:
+        return
+
+    def publish(self, outgoing: Sequence[Outgoing]) -> None:
+        return
+
+
+class Slow(FakeGateway):
+    """A gateway that thinks about refunds until it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may, self.thinks, self.held = threading.Event(), threading.Event(), threading.Event()
+
+    def ask(self, request: GatewayRequest) -> GatewayAnswer:
+        if request.kind == "refund":
+            self.thinks.set()
+            assert self.may.wait(WAIT_S)
+        answer = super().ask(request)
+        if request.hold_key.endswith("pay:1"):
+            self.held.set()
+        return answer
+
+
+def test_a_slow_refund_keeps_no_other_question_waiting(
+    make_shop: Callable[..., Any], day: Any
+) -> None:
+    gateway = Slow()
+    shop = make_shop(gateway=gateway)
+    visit_id = shop.open_visit("code-one")
+    day.shop(1.0, "t1", "code-one", [(COLA, True)])
+    shop.play(day.script, 12.0)
+    shop.hub._ask_inline = False
+    driver = Driver(shop.hub, lambda: 20.0)
+    driver.start(Quiet())
+    try:
+        lines = (c.RefundLine(line=1, quantity=1),)
+        driver.command(c.RefundVisit(refund_id="r", visit_id=visit_id, lines=lines))
+        assert gateway.thinks.wait(WAIT_S)
+        driver.command(c.OpenWallet(wallet_sha256="ab" * 32))
+        wish = c.TopUp(wallet_sha256="ab" * 32, topup_id="t", amount_minor=500)
+        driver.command(wish)
+        assert gateway.held.wait(WAIT_S), "the hold is asked while the refund is not answered"
+        assert gateway.totals().refunded_minor == 0
+    finally:
+        gateway.may.set()
+        driver.stop()
+    assert gateway.totals().refunded_minor == 119
+    gateway.close()
