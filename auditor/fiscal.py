@@ -1,16 +1,19 @@
 """The fiscal journal and the VAT of receipts, checked on the hub's export.
 
 An export without `fiscal` is of an older hub or of one that keeps no journal: nothing to check.
-Signatures need the key's mathematics and are checked by `sortie hub fiscal check`.
+Signatures are checked where one key hands over to the next, and at the journal's ends; `sortie hub
+fiscal check` checks them all.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from auditor.chain import chained
+from auditor.ed25519 import is_signed
 
 __all__ = ["CHECKS"]
 
@@ -49,6 +52,45 @@ def _complete(export: Export) -> Iterable[str]:
             yield f"fiscal {row['number']}: the perpetual total is not the sum of the tickets"
 
 
+def _keys_hand_over(export: Export) -> Iterable[str]:
+    """Each key of the journal was named by the one before it, which signed that, and by nobody
+    twice; who has it has proved so, and signed what came next and last."""
+    keys: list[str] = []
+    fresh = False
+    last: Mapping[str, Any] | None = None
+    for row in export.get("fiscal", ()):
+        body, name = row["body"], f"fiscal {row['number']}"
+        if not keys:
+            keys.append(str(body.get("public_key", "")))
+            fresh = True
+        if fresh and not is_signed(keys[-1], row["hash"], row["signature"]):
+            yield f"{name}: not signed by the key that the journal names"
+        fresh, last = False, row
+        if row["kind"] != "technical" or body.get("what") != "key_changed":
+            continue
+        old, new = keys[-1], str(body.get("public_key", ""))
+        if not is_signed(old, row["hash"], row["signature"]):
+            yield f"{name}: another key is named, and the one before did not sign that"
+            return
+        if new in keys or row["source"] != f"technical:key:{len(keys) + 1}":
+            yield f"{name}: expected key {len(keys) + 1} of the journal, got one of before"
+        if not is_signed(new, f"fiscal key {old} to {new}", str(body.get("proof", ""))):
+            yield f"{name}: nobody has proved to have the key"
+        if body.get("fingerprint") != _fingerprint(new):
+            yield f"{name}: the fingerprint is not the key's"
+        keys.append(new)
+        fresh = True
+    if last is not None and not fresh and not is_signed(keys[-1], last["hash"], last["signature"]):
+        yield f"fiscal {last['number']}: not signed by the journal's last key"
+
+
+def _fingerprint(key: str) -> str:
+    try:
+        return hashlib.sha256(bytes.fromhex(key)).hexdigest()
+    except ValueError:
+        return ""
+
+
 def _vat_of_receipts(export: Export) -> Iterable[str]:
     """The VAT of a receipt is what its charge booked on the VAT accounts."""
     booked: Counter[str] = Counter()
@@ -79,6 +121,7 @@ def _gross(row: Mapping[str, Any]) -> int:
 CHECKS: dict[str, Callable[[Export], Iterable[str]]] = {
     "fiscal entries chained": _chained,
     "fiscal journal complete": _complete,
+    "fiscal keys hand over": _keys_hand_over,
     "VAT of receipts booked": _vat_of_receipts,
 }
 """Name to check; each yields findings as sentences."""

@@ -80,13 +80,29 @@ def reconcile_command(
 def init_command(
     key: Annotated[Path, typer.Argument(help="the key file to write; it must be new")],
 ) -> None:
-    """Make the journal's key. Keep a copy in a safe: a journal has one key for life."""
+    """Make a key for the journal. Keep a copy in a safe: nobody else can sign with it."""
+    from hub.fiscal.chain_of_keys import fingerprint
     from hub.fiscal.keys import make_key
 
     made = make_key(key)
     console = whole_lines()
     console.print(f"{key} written, readable by you alone")
+    console.print(f"fingerprint {fingerprint(made.public_key)}")
     console.print(f"public key {made.public_key}")
+
+
+@fiscal_app.command("change-key")
+def change_key_command(
+    new: Annotated[Path, typer.Argument(help="the new key file; it is made if it is not there")],
+    key: KeyFile = NO_KEY,
+    database: Database = URL,
+    reason: Annotated[str, typer.Option(help="why; it stands in the journal")] = "",
+) -> None:
+    """Hand the journal over to another key: the old one signs which key signs from then on.
+
+    Stop the hub first, or restart it right after with the new file; safe to repeat.
+    """
+    run_change_key(database, key, new, reason, whole_lines())
 
 
 @fiscal_app.command("run")
@@ -140,6 +156,7 @@ def verify_command(
 ) -> None:
     """Check an archive with nothing but itself. Exit status 1 if anything is wrong."""
     from hub.fiscal.archive import verify_archive
+    from hub.fiscal.chain_of_keys import fingerprint
 
     check_output("--json", json_file)
     report = verify_archive(archive, public_key=public_key)
@@ -151,6 +168,7 @@ def verify_command(
         markup=False,
     )
     console.print(f"public key {manifest.get('public_key')}", markup=False)
+    console.print(f"fingerprint {fingerprint(str(manifest.get('public_key')))}", markup=False)
     _tell(console, report.findings, json_file, {"manifest": manifest, "entries": report.entries})
 
 
@@ -233,6 +251,32 @@ def run_fiscal(url: str, key: Path, console: Console) -> None:
             round(time.time() * 1e6)
         )
     console.print(f"{made} new entries")
+
+
+def run_change_key(url: str, key: Path, new: Path, reason: str, console: Console) -> None:
+    """Hands the fiscal journal over to another key. FiscalError, StoreError."""
+    from hub.fiscal.chain_of_keys import fingerprint
+    from hub.fiscal.france import France
+    from hub.fiscal.journal import FiscalJournal, keys_of
+    from hub.fiscal.keys import load_key, make_key
+    from hub.replay import stored_layout
+    from hub.store.copies import opened
+
+    # A file that is there was made by a try that was cut off, or is the key for good already.
+    after = load_key(new) if new.exists() else None
+    with opened(url) as store:
+        layout, now_us = stored_layout(store), round(time.time() * 1e6)
+        if after is not None and keys_of(store).key == after.public_key:
+            console.print("the journal has this key already")
+            return
+        journal = FiscalJournal(store, layout, load_key(key), France())
+        journal.may_change()
+        after = after or make_key(new)
+        journal.change_key(after, now_us, reason=reason)
+    console.print(f"{new} signs from now on; give it to the hub (SORTIE_HUB_FISCAL_KEY_FILE)")
+    console.print("keep the old file: nothing is signed with it any more, and it proves the past")
+    console.print(f"fingerprint {fingerprint(after.public_key)}")
+    console.print(f"public key {after.public_key}")
 
 
 @contextmanager

@@ -5,7 +5,8 @@
     for finding in report.findings: print(finding)
 
 A ZIP file of entries.jsonl, manifest.json, manifest.sig and README.txt; anchor.json holds the
-entry before the first one. The same journal gives the same bytes, so that archives can be compared.
+entry before the first one, keys.jsonl all that name keys where there was more than one. The same
+journal gives the same bytes, so that archives can be compared.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,10 @@ from typing import Any
 from sqlalchemy import func, select
 
 from contracts.store_file import StoreFile
+from hub.chain import link
 from hub.errors import FiscalError
-from hub.fiscal.journal import FINDINGS_MAX, entries_of, read_entry, state_of
+from hub.fiscal.chain_of_keys import KeyChain
+from hub.fiscal.journal import FINDINGS_MAX, entries_of, key_entries, read_entry, state_of
 from hub.fiscal.keys import valid_signature
 from hub.fiscal.model import Entry, FiscalProfile, Signer, signed
 from hub.fiscal.tables import fiscal_entries as table
@@ -33,9 +36,13 @@ from hub.store.service import Store
 
 __all__ = ["ArchiveReport", "Archived", "verify_archive", "write_archive"]
 
-ENTRIES, ANCHOR, MANIFEST, SIGNATURE, README = (
-    "entries.jsonl", "anchor.json", "manifest.json", "manifest.sig", "README.txt",
+ENTRIES, ANCHOR, MANIFEST, SIGNATURE, README, KEYS = (
+    "entries.jsonl", "anchor.json", "manifest.json", "manifest.sig", "README.txt", "keys.jsonl",
 )  # fmt: skip
+KEYS_NOTICE = """
+keys.jsonl      the entries that name keys, from the journal's first on: each hand-over is signed by
+                the key before, and every entry after it by the key that it names
+"""
 MEMBER_BYTES_MAX = 4 * 1024**3
 STAMP = (1980, 1, 1, 0, 0, 0)
 """The time of every member: the same journal gives the same file."""
@@ -76,11 +83,12 @@ def write_archive(
     if target.exists():
         raise FiscalError(f"expected a new file, {target} exists; give another name")
     first, last = _bounds(store, period)
-    lines = "".join(
-        json.dumps(asdict(entry), sort_keys=True, ensure_ascii=False) + "\n"
-        for entry in entries_of(store, first=first, until=last)
-    ).encode()
+    lines = _lines(entries_of(store, first=first, until=last))
     files = {ENTRIES: lines, README: profile.notice().encode()}
+    named = key_entries(store)
+    if len(named) > 1:
+        files[KEYS] = _lines(named)
+        files[README] += KEYS_NOTICE.encode()
     if first > 1:
         anchor = next(entries_of(store, first=first - 1, until=first - 1))
         files[ANCHOR] = json.dumps(asdict(anchor), sort_keys=True, ensure_ascii=False).encode()
@@ -111,7 +119,7 @@ def write_archive(
 
 def verify_archive(path: Path, *, public_key: str | None = None) -> ArchiveReport:
     """Checks an archive against itself, and against a public key that is known from elsewhere if
-    one is given. FiscalError if it is no archive at all."""
+    one is given: the journal's, or one that handed over to it. FiscalError if it is no archive."""
     try:
         with zipfile.ZipFile(path) as archive:
             files = {info.filename: _member(archive, info) for info in archive.infolist()}
@@ -128,7 +136,10 @@ def verify_archive(path: Path, *, public_key: str | None = None) -> ArchiveRepor
             "be read"
         ) from error
     findings = []
-    if public_key is not None and public_key.lower() != key:
+    keys, faults = _keys(files, key)
+    findings.extend(faults)
+    known = [one for _from, one in keys]
+    if public_key is not None and public_key.lower() not in known:
         findings.append(f"{MANIFEST}: expected the public key {public_key}, it names {key}")
     if not valid_signature(key, files[MANIFEST].decode(errors="replace"), mark):
         findings.append(f"{MANIFEST}: its signature is not of the key it names; it was edited")
@@ -141,13 +152,38 @@ def verify_archive(path: Path, *, public_key: str | None = None) -> ArchiveRepor
         f"{name}: the manifest does not name it"
         for name in sorted(set(files) - set(sums) - {MANIFEST, SIGNATURE})
     )
-    followed = list(_followed(files, key, first, last, str(head)))
+    followed = list(_followed(files, keys, first, last, str(head)))
     findings.extend(found for _count, faults in followed for found in faults)
     return ArchiveReport(manifest, followed[-1][0], tuple(findings[:FINDINGS_MAX]))
 
 
+def _keys(files: dict[str, bytes], key: str) -> tuple[list[tuple[int, str]], list[str]]:
+    """The journal's keys, each with the number of the first entry that it signs, and what is wrong
+    with how one handed over to the next."""
+    if KEYS not in files:
+        return [(1, key)], []
+    chain = KeyChain(valid_signature)
+    found: list[tuple[int, str]] = []
+    faults: list[str] = []
+    try:
+        named = [_parsed(line) for line in files[KEYS].splitlines()]
+    except FiscalError as error:
+        return [(1, key)], [f"{KEYS}: {error}"]
+    for entry in named:
+        chain.begin(entry)
+        if link(entry.previous_hash, entry.row()) != entry.hash:
+            faults.append(f"{KEYS}: entry {entry.number} does not fit its hash; it was edited")
+            break
+        faults.extend(f"{KEYS}: {fault}" for fault in chain.follow(entry))
+        if len(chain.keys) > len(found):
+            found.append((1 if entry.number == 1 else entry.number + 1, chain.key))
+    if chain.key != key:
+        faults.append(f"{KEYS}: expected the keys to end with {key}, they end with {chain.key}")
+    return found or [(1, key)], faults
+
+
 def _followed(
-    files: dict[str, bytes], key: str, first: int, last: int, head: str
+    files: dict[str, bytes], keys: list[tuple[int, str]], first: int, last: int, head: str
 ) -> Iterator[tuple[int, tuple[str, ...]]]:
     """How many entries were followed, and what is wrong with each."""
     try:
@@ -156,7 +192,9 @@ def _followed(
         yield 0, (f"{ANCHOR}: {error}",)
         anchor = None
     state = state_of(anchor)
-    if anchor is not None and not valid_signature(key, anchor.hash, anchor.signature):
+    if anchor is not None and not valid_signature(
+        _in_force(keys, anchor.number), anchor.hash, anchor.signature
+    ):
         yield 0, (f"{ANCHOR}: the signature is not of the journal's key",)
     if state.number != first - 1:
         yield 0, (f"{ENTRIES}: expected to begin with entry {first}, after {state.number}",)
@@ -167,12 +205,23 @@ def _followed(
         except FiscalError as error:
             yield count, (f"{ENTRIES} line {number}: {error}",)
             continue
-        state, faults = signed(entry, state, key, valid_signature)
+        state, faults = signed(entry, state, _in_force(keys, entry.number), valid_signature)
         count += 1
         yield count, faults
     if (state.number, state.head) != (last, head):
         yield count, (f"{ENTRIES}: expected to end with entry {last}, it ends with {state.number}",)
     yield count, ()
+
+
+def _in_force(keys: list[tuple[int, str]], number: int) -> str:
+    """The key that signs the entry of a number."""
+    return [key for begin, key in keys if begin <= number or begin == 1][-1]
+
+
+def _lines(entries: Iterable[Entry]) -> bytes:
+    return "".join(
+        json.dumps(asdict(entry), sort_keys=True, ensure_ascii=False) + "\n" for entry in entries
+    ).encode()
 
 
 def _parsed(line: bytes) -> Entry:

@@ -22,6 +22,7 @@ from sqlalchemy import select
 from contracts.store_file import StoreFile
 from hub.chain import canonical
 from hub.errors import ChainBrokenError, FiscalError, StoreWriteError
+from hub.fiscal.chain_of_keys import KeyChain, fingerprint, handover, names_key
 from hub.fiscal.keys import valid_signature
 from hub.fiscal.model import (
     Draft,
@@ -43,7 +44,16 @@ from hub.store import tables as t
 from hub.store.rows import Rows
 from hub.store.service import Store
 
-__all__ = ["FINDINGS_MAX", "FiscalJournal", "check_journal", "entries_of", "read_entry", "state_of"]
+__all__ = [
+    "FINDINGS_MAX",
+    "FiscalJournal",
+    "check_journal",
+    "entries_of",
+    "key_entries",
+    "keys_of",
+    "read_entry",
+    "state_of",
+]
 
 BATCH = 200
 """Entries a commit."""
@@ -68,6 +78,7 @@ class FiscalJournal:
         self._rows: list[Entry] = []
         self._state = begun()
         self._seen = 0
+        self._keys = KeyChain(valid_signature)
         self._read()
 
     def catch_up(self, now_us: int) -> int:
@@ -84,6 +95,33 @@ class FiscalJournal:
             if self._state.number == before:
                 raise
         return self._state.number - before
+
+    def may_change(self) -> None:
+        """FiscalError if there is no entry yet that a key could hand over."""
+        self._read()
+        if self._state.number == 0:
+            raise FiscalError(
+                "expected a journal with entries; one that has none begins with any key: run "
+                "`sortie hub fiscal run --key FILE` with the new one"
+            )
+
+    def change_key(self, new: Signer, now_us: int, *, reason: str) -> bool:
+        """The key in force hands over to another one, which signs from the next entry on; False if
+        it has done so already. FiscalError if the journal had that key before."""
+        self.may_change()
+        if new.public_key == self._keys.key:
+            return False
+        if new.public_key in self._keys.keys:
+            raise FiscalError(
+                f"expected a key that the journal never had, got {fingerprint(new.public_key)[:16]}"
+                "; make another with `sortie hub fiscal init FILE`"
+            )
+        body = handover(self._signer.public_key, new, reason)
+        self._add(_key_source(len(self._keys.keys) + 1), "technical", now_us, body)
+        self._flush()
+        self._signer = new
+        self._read()
+        return True
 
     def note(self, source: str, what: str, now_us: int, **more: object) -> bool:
         """A technical entry; False if there is one of that source already."""
@@ -220,13 +258,22 @@ class FiscalJournal:
         """Where the stored journal stands."""
         self._rows = []
         last = next(entries_of(self._store, last=True), None)
+        self._keys = KeyChain(valid_signature)
         if last is None:
             self._state, self._seen = begun(), 0
             return
-        if not valid_signature(self._signer.public_key, last.hash, last.signature):
+        self._keys = keys_of(self._store)
+        if self._signer.public_key != self._keys.key:
             raise FiscalError(
-                f"expected the key that signed entry {last.number} of the journal, got another; "
-                "give the file that `sortie hub fiscal init` made for this store"
+                f"expected the key {fingerprint(self._keys.key)[:16]} (fingerprint) that signs "
+                f"this journal, got {fingerprint(self._signer.public_key)[:16]}; give the file "
+                "that `sortie hub fiscal init` or `change-key` made for this store"
+            )
+        signed_by = self._keys.keys[-2] if _hands_over(last) else self._keys.key
+        if not valid_signature(signed_by, last.hash, last.signature):
+            raise FiscalError(
+                f"expected the key that signed entry {last.number} of the journal to be its key, "
+                "it is another; run `sortie hub fiscal check`"
             )
         if last.number != self._state.number or last.hash != self._state.head:
             self._state = resumed(last)
@@ -239,13 +286,13 @@ class FiscalJournal:
 
 def check_journal(store: Store) -> Iterator[str]:
     """What is wrong with a stored journal, and where the ledger is not what it signed."""
-    state, public_key = begun(), ""
+    state, keys = begun(), KeyChain(valid_signature)
     tickets: dict[int, str] = {}
     for entry in entries_of(store):
-        if entry.number == 1:
-            public_key = str(entry.body.get("public_key", ""))
-        state, faults = signed(entry, state, public_key, valid_signature)
+        keys.begin(entry)
+        state, faults = signed(entry, state, keys.key, valid_signature)
         yield from faults
+        yield from keys.follow(entry)
         if entry.kind in ("ticket", "correction"):
             tickets[int(entry.body["ledger"])] = str(entry.body["ledger_hash"])
     if state.number == 0:
@@ -283,6 +330,25 @@ def entries_of(
         first = page[-1]["number"] + 1
 
 
+def key_entries(store: Store) -> list[Entry]:
+    """The entries that name keys: the first one, and each hand-over."""
+    found = list(entries_of(store, until=1))
+    while rows := store.select(select(table).where(table.c.source == _key_source(len(found) + 1))):
+        found.append(read_entry(rows[0]))
+    return [entry for entry in found if names_key(entry)]
+
+
+def keys_of(store: Store) -> KeyChain:
+    """The keys of a stored journal. FiscalError where a hand-over is not what it should be."""
+    keys = KeyChain(valid_signature)
+    for entry in key_entries(store):
+        keys.begin(entry)
+        faults = keys.follow(entry)
+        if faults:
+            raise FiscalError(f"{faults[0]}; run `sortie hub fiscal check`")
+    return keys
+
+
 def read_entry(row: Mapping[str, Any]) -> Entry:
     """An entry from a stored row; its body is JSON text there."""
     body = row["body"]
@@ -292,6 +358,15 @@ def read_entry(row: Mapping[str, Any]) -> Entry:
 def state_of(entry: Entry | None) -> State:
     """Where a journal stands after an entry; None: before the first."""
     return begun() if entry is None else resumed(entry)
+
+
+def _key_source(number: int) -> str:
+    """What an entry is called in which the journal gets its key of this number."""
+    return f"technical:key:{number}"
+
+
+def _hands_over(entry: Entry) -> bool:
+    return names_key(entry) and entry.number > 1
 
 
 def _ledger_seen(store: Store) -> int:

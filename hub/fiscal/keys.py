@@ -42,7 +42,8 @@ def make_key(path: Path) -> FiscalKey:
         write_new(path, data)
     except FileExistsError as error:
         raise FiscalError(
-            f"expected a new file, {path} exists; a journal keeps its key for life"
+            f"expected a new file, {path} exists; to change a journal's key use `sortie hub "
+            "fiscal change-key`"
         ) from error
     except OSError as error:
         raise FiscalError(f"expected a place to write the key to: {path}, {error.strerror}") from (

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from contracts.store_file import StoreFile
-from hub.fiscal.journal import entries_of
+from hub.fiscal.journal import entries_of, key_entries
 from hub.reports.books import booked
 from hub.reports.period import period_of, zone_of
 from hub.reports.reconcile import (
@@ -105,7 +105,8 @@ def fiscal_status(store: Store) -> dict[str, Any]:
     if last is None:
         return {"entries": 0}
     first = next(entries_of(store, until=1))
-    names = ("profile", "public_key", "currency", "zone")
+    names = ("profile", "currency", "zone")
+    keys = [str(entry.body.get("public_key", "")) for entry in key_entries(store)]
     return {
         "entries": last.number,
         "head": last.hash,
@@ -113,5 +114,7 @@ def fiscal_status(store: Store) -> dict[str, Any]:
         "day": last.day,
         "perpetual_sales_minor": last.body["totals"]["perpetual"]["sales_minor"],
         "totals": last.body["totals"],
+        "public_key": keys[-1],
+        "public_keys": keys,
         **{name: first.body.get(name) for name in names},
     }

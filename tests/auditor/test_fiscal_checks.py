@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from auditor.ed25519 import Q, is_signed
 from auditor.ledger import audit
 from contracts.store_file import load_store_file
 from hub.attribution.engine import Engine
@@ -36,6 +38,8 @@ def _export(tmp_path: Any) -> dict[str, Any]:
     hub.command(ChangePrice(gtin=layout.products[0].gtin, price_minor=120), 10.0)
     journal = FiscalJournal(hub.store, layout, make_key(tmp_path / "key"), France())
     assert journal.catch_up(10_000_000) == 3
+    assert journal.change_key(make_key(tmp_path / "second"), 10_000_000, reason="")
+    assert journal.note("technical:test", "noted", 10_000_000)
     export = hub.export_json()
     hub.close()
     return export
@@ -57,6 +61,24 @@ def _twice(export: dict[str, Any]) -> None:
     export["fiscal"].append(export["fiscal"][1])
 
 
+def _other_key(export: dict[str, Any]) -> None:
+    export["fiscal"][0]["body"]["public_key"] = "ab" * 32
+
+
+def _hand_over(name: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    def change(export: dict[str, Any]) -> None:
+        export["fiscal"][3]["body"][name] = value
+
+    return change
+
+
+def _unsigned(row: int) -> Callable[[dict[str, Any]], None]:
+    def change(export: dict[str, Any]) -> None:
+        export["fiscal"][row]["signature"] = "00" * 64
+
+    return change
+
+
 def _less_sold(export: dict[str, Any]) -> None:
     export["fiscal"][2]["body"]["totals"]["perpetual"]["sales_minor"] -= 1
 
@@ -70,6 +92,13 @@ def _less_sold(export: dict[str, Any]) -> None:
         (_drop, "fiscal journal complete"),
         (_twice, "fiscal journal complete"),
         (_less_sold, "fiscal journal complete"),
+        (_other_key, "fiscal keys hand over"),
+        (_hand_over("public_key", "ab" * 32), "fiscal keys hand over"),
+        (_hand_over("fingerprint", "ab" * 32), "fiscal keys hand over"),
+        (_hand_over("proof", "ab" * 64), "fiscal keys hand over"),
+        (_unsigned(0), "fiscal keys hand over"),
+        (_unsigned(3), "fiscal keys hand over"),
+        (_unsigned(4), "fiscal keys hand over"),
     ],
 )
 def test_each_fiscal_check_can_fail(
@@ -79,6 +108,24 @@ def test_each_fiscal_check_can_fail(
     assert _findings(export, name) == []
     change(export)
     assert _findings(export, name) != []
+
+
+def test_signatures_are_those_of_the_library() -> None:
+    """RFC 8032 beside an implementation that others use; and what is no signature is none."""
+    for number in range(20):
+        key = Ed25519PrivateKey.from_private_bytes(bytes([number] * 32))
+        public, text = key.public_key().public_bytes_raw().hex(), f"text {number}"
+        mark = key.sign(text.encode()).hex()
+        assert is_signed(public, text, mark)
+        assert not is_signed(public, text + "x", mark)
+        assert not is_signed(public, text, mark[:-2] + ("00" if mark[-2:] != "00" else "01"))
+        assert not is_signed("ab" * 32, text, mark)
+    for odd in ("", "zz", "ff" * 32, "00" * 31):
+        assert not is_signed(odd, "x", mark)
+        assert not is_signed(public, "x", odd)
+    # The same point with a number that is too large is another text of the signature.
+    s = int.from_bytes(bytes.fromhex(mark)[32:], "little") + Q
+    assert not is_signed(public, text, mark[:64] + s.to_bytes(32, "little").hex())
 
 
 def test_older_exports_have_no_journal(tmp_path: Any) -> None:

@@ -11,13 +11,19 @@ from typing import Any
 
 import pytest
 
+from auditor.ledger import audit
+from hub.chain import canonical
 from hub.commands import RefundLine, RefundVisit
 from hub.errors import ChainBrokenError, FiscalError
 from hub.fiscal.archive import verify_archive, write_archive
+from hub.fiscal.chain_of_keys import handover
 from hub.fiscal.france import France
 from hub.fiscal.journal import FiscalJournal, check_journal, entries_of
 from hub.fiscal.keys import FiscalKey, load_key, make_key, valid_signature
+from hub.fiscal.model import Draft, next_entry, resumed
+from hub.fiscal.tables import fiscal_entries
 from hub.reports.service import fiscal_status
+from hub.store.rows import Rows
 
 COLA, BREAD = "4006381333931", "5901234123457"
 DAY_US = 86_400_000_000
@@ -125,8 +131,90 @@ def test_small_batches_make_the_same_journal(
 def test_another_key_cannot_go_on(sold: Any, key: FiscalKey, tmp_path: Path) -> None:
     _journal(sold, key).catch_up(20_000_000)
     other = make_key(tmp_path / "other.key")
-    with pytest.raises(FiscalError, match="expected the key that signed"):
+    with pytest.raises(FiscalError, match="that signs this journal"):
         _journal(sold, other)
+
+
+def test_a_key_hands_over_to_another(sold: Any, key: FiscalKey, tmp_path: Path) -> None:
+    store, layout = sold.hub.store, sold.hub.core.state.store
+    journal = _journal(sold, key)
+    second, third = make_key(tmp_path / "second.key"), make_key(tmp_path / "third.key")
+    with pytest.raises(FiscalError, match="with entries"):
+        journal.change_key(second, 20_000_000, reason="early")
+    journal.catch_up(20_000_000)
+    before = tmp_path / "before.zip"
+    write_archive(store, layout, key, France(), before)
+    assert journal.change_key(second, 21_000_000, reason="the safe was opened")
+    assert not journal.change_key(second, 21_000_000, reason="again")
+    assert journal.catch_up(2 * DAY_US) == 1, "the same journal goes on"
+    with pytest.raises(FiscalError, match="that signs this journal"):
+        _journal(sold, key)
+    assert _journal(sold, second).change_key(third, 2 * DAY_US, reason="")
+    assert _journal(sold, third).catch_up(3 * DAY_US) == 1
+    with pytest.raises(FiscalError, match="never had"):
+        _journal(sold, third).change_key(key, 3 * DAY_US, reason="")
+    assert list(check_journal(store)) == []
+    assert fiscal_status(store)["public_keys"] == [
+        key.public_key, second.public_key, third.public_key,
+    ]  # fmt: skip
+    assert fiscal_status(store)["public_key"] == third.public_key
+    for period in ("", "1970-01-01", "1970-01-02"):
+        target = tmp_path / f"after-{period}.zip"
+        write_archive(store, layout, third, France(), target, period=period)
+        for known in (key, second, third):
+            assert verify_archive(target, public_key=known.public_key).findings == ()
+        assert verify_archive(target, public_key="00" * 32).findings != ()
+    assert verify_archive(before, public_key=key.public_key).findings == ()
+    with zipfile.ZipFile(before) as archive:
+        assert "keys.jsonl" not in archive.namelist()
+    findings = audit(sold.hub.export_json())
+    assert {name: rows for name, rows in findings.items() if rows} == {}
+
+
+def test_a_hand_over_that_the_key_did_not_sign_is_not_followed(
+    sold: Any, key: FiscalKey, tmp_path: Path
+) -> None:
+    _journal(sold, key).catch_up(20_000_000)
+    thief = make_key(tmp_path / "thief.key")
+    # Who can write to the database, and has a key of their own, appends a hand-over to it.
+    last = list(entries_of(sold.hub.store))[-1]
+    body = handover(key.public_key, thief, "mine")
+    draft = Draft("technical:key:2", "technical", 21_000_000, last.day, body)
+    forged, _state = next_entry(resumed(last), draft, thief.sign)
+    rows = Rows()
+    named = {"previous_hash": forged.previous_hash, "hash": forged.hash}
+    row = {**forged.row(), **named, "signature": forged.signature}
+    rows.insert(fiscal_entries, {**row, "body": canonical(forged.body)})
+    sold.hub.store.write(rows)
+    with pytest.raises(FiscalError, match="without the signature"):
+        _journal(sold, thief)
+    assert any("without the signature" in row for row in check_journal(sold.hub.store))
+    findings = audit(sold.hub.export_json())["fiscal keys hand over"]
+    assert any("did not sign that" in row for row in findings)
+
+
+def test_an_archive_with_a_forged_hand_over_is_found(
+    sold: Any, key: FiscalKey, tmp_path: Path
+) -> None:
+    journal = _journal(sold, key)
+    journal.catch_up(20_000_000)
+    second = make_key(tmp_path / "second.key")
+    journal.change_key(second, 21_000_000, reason="")
+    path = tmp_path / "true.zip"
+    write_archive(sold.hub.store, sold.hub.core.state.store, second, France(), path)
+
+    def less(files: dict[str, bytes]) -> None:
+        files["keys.jsonl"] = files["keys.jsonl"].splitlines()[0] + b"\n"
+
+    def other(files: dict[str, bytes]) -> None:
+        text = files["keys.jsonl"].replace(second.public_key.encode(), b"0" * 64)
+        files["keys.jsonl"] = text
+
+    for change in (less, other):
+        findings = verify_archive(
+            _forged(path, tmp_path / f"{change.__name__}.zip", change)
+        ).findings
+        assert any("keys.jsonl" in row for row in findings), findings
 
 
 def test_a_clock_that_jumped_is_not_believed(sold: Any, key: FiscalKey) -> None:

@@ -157,6 +157,43 @@ def test_the_fiscal_journal_from_key_to_archive(books: Path) -> None:
     assert "entry 2 (ledger:" in bad.output
 
 
+def test_the_fiscal_journal_gets_another_key(books: Path) -> None:
+    old, new, archive = books / "old.key", books / "new.key", books / "all.zip"
+    first = _run("fiscal", "init", old).output.split()[-1]
+    on = ("--database", _url(books))
+    early = _run("fiscal", "change-key", new, *on, "--key", old)
+    assert isinstance(early.exception, FiscalError), "there are no entries yet"
+    assert not new.exists(), "nothing is left lying about"
+    assert _run("fiscal", "run", *on, "--key", old).exit_code == 0
+    wish = ("fiscal", "change-key", new, *on, "--key", old, "--reason", "the safe was opened")
+    made = _run(*wish)
+    assert made.exit_code == 0, made.output
+    second = made.output.split()[-1]
+    assert second != first
+    assert "has this key already" in _run(*wish).output
+    assert isinstance(_run("fiscal", "run", *on, "--key", old).exception, FiscalError)
+    assert "0 new entries" in _run("fiscal", "run", *on, "--key", new).output
+    assert _run("fiscal", "check", *on).exit_code == 0
+    assert _run("fiscal", "archive", archive, *on, "--key", new).exit_code == 0
+    for known in (first, second):
+        assert _run("fiscal", "verify", archive, "--public-key", known).exit_code == 0
+    thief = books / "thief.key"
+    assert _run("fiscal", "init", thief).exit_code == 0
+    refused = _run("fiscal", "change-key", books / "third.key", *on, "--key", thief)
+    assert isinstance(refused.exception, FiscalError)
+    assert not (books / "third.key").exists()
+
+
+def test_a_hand_over_that_was_cut_off_is_done_by_the_next_try(books: Path) -> None:
+    old, new = books / "old.key", books / "new.key"
+    on = ("--database", _url(books))
+    for key in (old, new):
+        assert _run("fiscal", "init", key).exit_code == 0
+    assert _run("fiscal", "run", *on, "--key", old).exit_code == 0
+    assert _run("fiscal", "change-key", new, *on, "--key", old).exit_code == 0
+    assert "0 new entries" in _run("fiscal", "run", *on, "--key", new).output
+
+
 def test_bad_input_of_fiscal(books: Path) -> None:
     def error(*words: Any) -> BaseException | None:
         return _run("fiscal", *words).exception
