@@ -89,7 +89,7 @@ def _kept_out(export: Export) -> Iterable[str]:
         if row["keeps_out"] and row["payer"]:
             since[row["payer"]] = min(row["changed_us"], since.get(row["payer"], 2**62))
     for visit in export["visits"]:
-        scanned_us = visit["scanned_us"]
+        scanned_us = visit.get("scanned_us")
         if scanned_us is None or visit["stage"] in OUTSIDE:
             continue
         if scanned_us > since.get(visit["payer"], 2**62):

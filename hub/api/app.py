@@ -27,6 +27,7 @@ from hub.api.idempotent import AnsweredBefore, Keyed
 from hub.api.keys import key_routes
 from hub.api.metrics import metric_routes
 from hub.api.openapi import add_document, operation_id
+from hub.api.owed import owed_routes
 from hub.api.people import own_routes, people_routes
 from hub.api.phones import VISITS_PER_MINUTE_MAX, phone_routes
 from hub.api.problems import add_problems
@@ -98,6 +99,7 @@ def _add_routes(app: FastAPI, driver: Driver, settings: HubSettings, auth: Staff
     limiter = Limiter(VISITS_PER_MINUTE_MAX, 60.0, time.monotonic)
     keyed = Keyed(auth.accounts.store, driver.now)
     app.include_router(phone_routes(driver, streams, limiter))
+    app.include_router(owed_routes(driver, auth))
     app.include_router(wallet_routes(driver, streams, auth, keyed))
     app.include_router(staff_routes(driver, streams, auth, settings, keyed))
     app.include_router(own_routes(driver, auth))

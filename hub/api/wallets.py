@@ -19,6 +19,7 @@ from contracts.money import AMOUNT_MINOR_MAX
 from hub import commands as c
 from hub.api.auth import Limiter, StaffAuth, check_origin, client_of
 from hub.api.idempotent import Keyed
+from hub.api.owed import owed_visits
 from hub.api.reading import Token, sha256_of
 from hub.api.streams import Streams
 from hub.driver import Driver
@@ -34,6 +35,7 @@ CARDS_SHOWN = 500
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """Nothing that can be taken for something else: a code may be read from paper."""
 Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+Payer = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$")]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$")]
 Amount = Annotated[int, Field(gt=0, le=AMOUNT_MINOR_MAX)]
 Code = Annotated[str, Field(min_length=8, max_length=60, pattern=r"^[A-Za-z0-9 -]+$")]
@@ -298,9 +300,14 @@ def _staff_routes(router: APIRouter, driver: Driver, auth: StaffAuth, keyed: Key
         return driver.command(body)
 
     @router.get("/wallets/{payer}", dependencies=seeing)
-    def payer(payer: Name) -> dict[str, Any]:
+    def payer(payer: Payer) -> dict[str, Any]:
         """A payer's wallet, or what a payer without one owes."""
-        return driver.read(lambda hub: payer_view(hub.core.state, payer))
+        found = driver.read(lambda hub: payer_view(hub.core.state, payer))
+        if found["wallet"]:
+            return found
+        # Visits of long ago are not in memory.
+        owed = owed_visits(driver, [payer]).get(payer, [])
+        return {**found, "debts": [one.model_dump(exclude={"since_us"}) for one in owed]}
 
 
 def _wallet(driver: Driver, token: str) -> dict[str, Any]:

@@ -71,6 +71,27 @@ class BackOffice:
         """Whether it was done, and the hub's words if it was not."""
         return await self._post("/api/v1/staff/debts/waive", body)
 
+    async def page(self, path: str) -> Mapping[str, Any] | None:
+        """A page of one of the hub's lists for staff; None if the hub does not answer."""
+        found: Mapping[str, Any] | None = await self._get(f"/api/v1/staff{path}")
+        return found
+
+    async def decide_chargeback(self, dispute_id: str, body: Mapping[str, Any]) -> tuple[bool, str]:
+        """Whether it was done, and the hub's words if it was not."""
+        return await self._post(f"/api/v1/staff/chargebacks/{dispute_id}/decide", body)
+
+    async def retry_refund(self, body: Mapping[str, Any]) -> tuple[bool, str]:
+        """Whether it was done, and the hub's words if it was not."""
+        return await self._post("/api/v1/staff/refunds/again", body)
+
+    async def settle_refund(self, body: Mapping[str, Any]) -> tuple[bool, str]:
+        """Whether it was done, and the hub's words if it was not."""
+        return await self._post("/api/v1/staff/refunds/settle", body)
+
+    async def pay_at_desk(self, visit_id: str, body: Mapping[str, Any]) -> tuple[bool, str]:
+        """Whether it was done, and the hub's words if it was not."""
+        return await self._post(f"/api/v1/staff/visits/{visit_id}/payments", body)
+
     async def ask_for(self, reach_id: str) -> None:
         """Asks the node for its evidence of a reach."""
         await self._post(f"/api/v1/staff/reaches/{reach_id}/evidence", {})

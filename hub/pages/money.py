@@ -1,4 +1,4 @@
-"""The money page: VAT of a day, whether the gateway agrees, where the fiscal journal stands.
+"""The money page: VAT of a day, whether the gateway agrees, what waits, the fiscal journal.
 
 Plain HTML from the hub's reports, asked for when somebody opens it; it can be printed.
 """
@@ -6,7 +6,7 @@ Plain HTML from the hub's reports, asked for when somebody opens it; it can be p
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -15,12 +15,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from hub.pages.feed import HubFeed
+from hub.pages.owing import money_that_waits
 from hub.pages.words import DESK_PAGES
 from hub.reports.vat import amount_text, rate_text
 
 __all__ = ["add_money", "money_page"]
 
 _PERIOD = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
+WAITING = ("/debts", "/chargebacks", "/refunds/waiting")
 PARTS = ("sales", "refunds", "due")
 AMOUNTS = ("gross_minor", "net_minor", "vat_minor")
 Answer = tuple[Mapping[str, Any] | None, str]
@@ -45,14 +47,18 @@ def add_money(
             await feed.report("/reports/vat", token=token, day=day),
             await feed.report("/reports/reconciliation", token=token),
             await feed.report("/fiscal", token=token),
+            [await feed.report(path, token=token) for path in WAITING],
         )
         return HTMLResponse(text, headers={"Cache-Control": "no-store"})
 
     app.router.add_route("/money", page, include_in_schema=False)
 
 
-def money_page(day: str, vat: Answer, agreed: Answer, fiscal: Answer) -> str:
-    """The page; what the hub did not answer is said in its place."""
+def money_page(
+    day: str, vat: Answer, agreed: Answer, fiscal: Answer, waiting: Sequence[Answer]
+) -> str:
+    """The page; what the hub did not answer is said in its place. `waiting` are debts, disputes
+    and refunds."""
     return _PAGE.format(
         day=escape(day),
         links="".join(
@@ -62,7 +68,16 @@ def money_page(day: str, vat: Answer, agreed: Answer, fiscal: Answer) -> str:
         vat=_or_fault(vat, _vat),
         agreed=_or_fault(agreed, _agreed),
         fiscal=_or_fault(fiscal, _fiscal),
+        waiting=_waiting(waiting),
     )
+
+
+def _waiting(lists: Sequence[Answer]) -> str:
+    pages = [page for page, _why in lists if page is not None]
+    if len(pages) < len(lists):
+        why = next(why for page, why in lists if page is None)
+        return f'<p role="alert">{escape(why)}</p>'
+    return money_that_waits(*pages)
 
 
 def _or_fault(answer: Answer, show: Callable[[Mapping[str, Any]], str]) -> str:
@@ -152,5 +167,6 @@ padding:.9rem 1.1rem}} section h2{{margin:0 0 .6rem;font-size:1.15rem}}
 <button class="button" type="submit">Show</button></form>
 <section><h2>VAT {day}</h2>{vat}</section>
 <section><h2>Books and gateway</h2>{agreed}</section>
+<section><h2>Money that waits</h2>{waiting}</section>
 <section><h2>Fiscal journal</h2>{fiscal}</section>
 </main></body></html>"""

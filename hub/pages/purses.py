@@ -84,6 +84,8 @@ def payer_html(payer: Mapping[str, Any]) -> str:
             ("pays in this order", ", ".join(payer["order"])),
         ]
     rows.append(("debt", money(payer["debt_minor"], currency)))
+    if any(one["keeps_out"] for one in payer.get("disputes", ())):
+        rows.append(("at the gate", "not let in: a payment is disputed at the bank"))
     listed = "".join(
         f'<li class="pair"><span>{escape(name)}</span><b>{escape(value)}</b></li>'
         for name, value in rows

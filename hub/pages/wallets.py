@@ -1,4 +1,5 @@
-"""The wallets page: gift cards issued, listed and blocked; a payer looked up, a debt let go."""
+"""The wallets page: gift cards issued, listed and blocked; a payer looked up, a debt paid or let
+go; who owes, what banks were asked about, refunds that wait."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from nicegui import ui
 from contracts.money import minor_places
 from hub.pages.back_office import BackOffice
 from hub.pages.feed import HubFeed
+from hub.pages.owed import OwedPanes
 from hub.pages.panes import Cards, Pane, answers, dialog_over, top_bar
 from hub.pages.purses import card_html, debts, end_of_day_s, issued_html, minor_of, payer_html
 from hub.pages.settings import PagesSettings
@@ -23,7 +25,7 @@ __all__ = ["build_wallets"]
 
 ASK_EVERY_S = 2.0
 CARDS_SHOWN = 60
-_PAYER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_PAYER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}")
 
 
 class WalletsPage:
@@ -34,6 +36,8 @@ class WalletsPage:
         self._desk = BackOffice(feed.client, token)
         self._cards_now: dict[str, Mapping[str, Any]] = {}
         self._looked_up = ""
+        self._owed_minor: dict[str, int] = {}
+        self._owed = OwedPanes(self._desk, self._look_at)
 
     def build(self, *, login: bool) -> None:
         """The page's elements."""
@@ -60,6 +64,7 @@ class WalletsPage:
                 button.props("no-caps").classes("look-up")
                 self._payer = Pane()
                 self._debts = Cards("reviews", self._dress_debt)
+            self._owed.build()
 
     async def ask(self) -> None:
         """The hub's cards as they are now, and the payer who was looked up."""
@@ -76,6 +81,7 @@ class WalletsPage:
         )
         if self._looked_up:
             await self._show_payer()
+        await self._owed.ask()
 
     # -- gift cards -------------------------------------------------------------------------
 
@@ -143,9 +149,14 @@ class WalletsPage:
     async def _look(self) -> None:
         name = str(self._name.value or "").strip()
         if not _PAYER.fullmatch(name):
-            ui.notify("A payer's name has letters, digits, dots and dashes.", type="warning")
+            ui.notify(
+                "A payer's name has letters, digits, dots, colons and dashes.", type="warning"
+            )
             return
-        self._looked_up = name
+        await self._look_at(name)
+
+    async def _look_at(self, payer: str) -> None:
+        self._looked_up = payer
         await self._show_payer()
 
     async def _show_payer(self) -> None:
@@ -156,6 +167,7 @@ class WalletsPage:
             return
         self._payer.show(payer_html(found))
         currency = str(found["currency"])
+        self._owed_minor = dict(debts(found))
         self._debts.show(
             (
                 visit_id,
@@ -169,6 +181,30 @@ class WalletsPage:
     def _dress_debt(self, visit_id: str) -> None:
         button = ui.button("Let it go…", on_click=partial(self._waive, visit_id))
         button.props("flat dense no-caps").classes("give-back waive")
+        button = ui.button("Paid at the desk…", on_click=partial(self._paid, visit_id))
+        button.props("flat dense no-caps").classes("give-back paid")
+
+    def _paid(self, visit_id: str) -> None:
+        """All that a visit owes came into a till."""
+        amount_minor = self._owed_minor.get(visit_id, 0)
+        currency = self._feed.shot.currency
+        body = {"payment_id": f"desk-{secrets.token_hex(8)}", "amount_minor": amount_minor}
+        head = (
+            f"<h3>{escape(money(amount_minor, currency))} for {escape(label(visit_id))} were paid "
+            "at the desk?</h3>"
+        )
+        with dialog_over(head) as dialog:
+            method = ui.select({"cash": "in cash", "card": "by card"}, value="cash")
+
+            async def send() -> None:
+                done, why = await self._desk.pay_at_desk(visit_id, {**body, "method": method.value})
+                if done:
+                    dialog.close()
+                else:
+                    ui.notify(why, type="negative")
+                await self.ask()
+
+            answers(dialog, "It was paid", send)
 
     def _waive(self, visit_id: str) -> None:
         waive_id = f"waive-{secrets.token_hex(8)}"

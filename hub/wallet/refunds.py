@@ -137,7 +137,13 @@ def retry_refund(state: HubState, command: RetryRefund) -> Reply:
             payout.asked_as = f"{payout.key}:again{len(payout.acts) + 1}"
         _ask_again(state, visit, payout)
     payout.acts.append(f"{command.retry_id}=retry")
-    _say(state, visit, "refund.tried_again", payout, by=command.by)
+    state.event(
+        "refund.tried_again",
+        visit.visit_id,
+        refund_key=payout.key,
+        amount_minor=payout.amount_minor,
+        by=command.by,
+    )
     return Reply(visit_id=visit.visit_id, amount_minor=payout.amount_minor)
 
 
@@ -166,10 +172,15 @@ def settle_refund(state: HubState, command: SettleRefund) -> Reply:
     _end(payout, "settled")
     state.parked.pop(payout.key, None)
     payout.acts.append(f"{command.settle_id}={command.how}")
-    _say(
-        state, visit, "refund.settled", payout,
-        how=command.how, by=command.by, reason=command.reason,
-    )  # fmt: skip
+    state.event(
+        "refund.settled",
+        visit.visit_id,
+        refund_key=payout.key,
+        amount_minor=payout.amount_minor,
+        how=command.how,
+        by=command.by,
+        reason=command.reason,
+    )
     _tell(state, visit, payout.amount_minor)
     note(state, visit.visit_id)
     return Reply(visit_id=visit.visit_id, amount_minor=payout.amount_minor)
@@ -255,12 +266,6 @@ def _acted(payout: Payout, name: str, content: str) -> bool:
     if name in known and known[name] != content:
         raise ConflictError(f"{name} was used before for something else")
     return name in known
-
-
-def _say(state: HubState, visit: Visit, kind: str, payout: Payout, **more: object) -> None:
-    state.event(
-        kind, visit.visit_id, refund_key=payout.key, amount_minor=payout.amount_minor, **more
-    )
 
 
 def _number(key: str) -> int:

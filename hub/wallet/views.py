@@ -23,11 +23,21 @@ def wallet_view(state: HubState, secret_sha256: str) -> dict[str, Any]:
 def payer_view(state: HubState, payer: str) -> dict[str, Any]:
     """A payer as staff see them, with a wallet or without."""
     purse = state.wallets.purses.all.get(payer)
+    disputes = [
+        {
+            "dispute_id": one.dispute_id,
+            "amount_minor": one.amount_minor,
+            "state": one.state,
+            "keeps_out": one.keeps_out,
+        }
+        for one in state.chargebacks.values()
+        if one.payer == payer
+    ]
     if purse is not None:
-        return {**_purse_view(state, purse), "wallet": True}
+        return {**_purse_view(state, purse), "wallet": True, "disputes": disputes}
     known = any(visit.payer == payer for visit in state.visits.values())
     owed_minor = state.wallets.ledger.posted(f"debt:{payer}")
-    if not known and not owed_minor:
+    if not known and not owed_minor and not disputes:
         raise UnknownWalletError(f"expected a payer the hub knows, got {payer}")
     return {
         "payer": payer,
@@ -40,6 +50,7 @@ def payer_view(state: HubState, payer: str) -> dict[str, Any]:
             if account.payer == payer and account.debt_minor
         ],
         "visits": _visits(state, payer),
+        "disputes": disputes,
     }
 
 

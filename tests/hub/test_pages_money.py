@@ -26,9 +26,12 @@ FISCAL = {
     "public_key": "ab" * 32, "fault": None,
 }  # fmt: skip
 
+NOTHING: list[tuple[Any, str]] = [({"items": [], "next": None}, "")] * 3
+
 
 def test_a_page_with_everything() -> None:
-    page = money_page("2026-03-31", (VAT, ""), (AGREED, ""), (FISCAL, ""))
+    page = money_page("2026-03-31", (VAT, ""), (AGREED, ""), (FISCAL, ""), NOTHING)
+    assert "Nobody owes anything" in page
     assert "<td>2.38</td>" in page
     assert "Books and gateway agree" in page
     assert "4 entries" in page
@@ -42,14 +45,15 @@ def test_differences_and_faults_are_shown_and_escaped() -> None:
     }  # fmt: skip
     report = {**AGREED, "differences": [difference], "on_its_way": [{}]}
     behind = {**FISCAL, "fault": "ledger_transactions row 3"}
-    page = money_page("2026", (None, "no <b>"), (report, ""), (behind, ""))
+    page = money_page("2026", (None, "no <b>"), (report, ""), (behind, ""), [(None, "no <i>")] * 3)
+    assert "no &lt;i&gt;" in page
     assert "&lt;script&gt;" in page
     assert "<script>" not in page
     assert "no &lt;b&gt;" in page
     assert "refund 1.19 at the gateway" in page
     assert "1 questions are on their way" in page
     assert "It is behind: ledger_transactions row 3" in page
-    empty = money_page("2026", (VAT, ""), (AGREED, ""), ({"entries": 0}, ""))
+    empty = money_page("2026", (VAT, ""), (AGREED, ""), ({"entries": 0}, ""), NOTHING)
     assert "No fiscal journal is kept" in empty
 
 
@@ -60,6 +64,8 @@ def test_the_route_asks_the_hub_for_the_day() -> None:
         asked.append(str(request.url.raw_path.decode()))
         if request.url.path.endswith("/reconciliation"):
             return httpx.Response(503, json={"detail": "Stripe gave no answer"})
+        if request.url.path.endswith(("/debts", "/chargebacks", "/waiting")):
+            return httpx.Response(200, json={"items": [], "next": None})
         body = VAT if request.url.path.endswith("/vat") else FISCAL
         return httpx.Response(200, json=body)
 
