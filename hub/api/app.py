@@ -99,7 +99,7 @@ def _add_routes(app: FastAPI, driver: Driver, settings: HubSettings, auth: Staff
     limiter = Limiter(VISITS_PER_MINUTE_MAX, 60.0, time.monotonic)
     keyed = Keyed(auth.accounts.store, driver.now)
     app.include_router(phone_routes(driver, streams, limiter))
-    app.include_router(owed_routes(driver, auth))
+    app.include_router(owed_routes(driver, auth, keyed))
     app.include_router(wallet_routes(driver, streams, auth, keyed))
     app.include_router(staff_routes(driver, streams, auth, settings, keyed))
     app.include_router(own_routes(driver, auth))

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, func, literal_column, select
 
 from hub import commands as c
 from hub.api.auth import StaffAuth, note, signed
+from hub.api.idempotent import Keyed
 from hub.api.paging import Cursor, Limit, Page, after, page_of, read_cursor
 from hub.driver import Driver
 from hub.store import tables as t
@@ -127,12 +128,12 @@ class ByHand(_Body):
     reason: Annotated[str, Field(min_length=1, max_length=200)]
 
 
-def owed_routes(driver: Driver, auth: StaffAuth) -> APIRouter:
+def owed_routes(driver: Driver, auth: StaffAuth, keyed: Keyed) -> APIRouter:
     """Routes under /api/v1/staff. They name payers, so that no key opens them."""
     router = APIRouter(prefix="/api/v1/staff", tags=["staff"])
     _debts(router, driver, auth)
     _disputes(router, driver, auth)
-    _refunds(router, driver, auth)
+    _refunds(router, driver, auth, keyed)
     return router
 
 
@@ -234,8 +235,8 @@ def _disputes(router: APIRouter, driver: Driver, auth: StaffAuth) -> None:
         return driver.command(c.DecideChargeback(dispute_id=dispute_id, **wish.model_dump()))
 
 
-def _refunds(router: APIRouter, driver: Driver, auth: StaffAuth) -> None:
-    managing = [Depends(auth.needs("manager"))]
+def _refunds(router: APIRouter, driver: Driver, auth: StaffAuth, keyed: Keyed) -> None:
+    managing = [Depends(auth.needs("manager")), Depends(keyed)]
 
     @router.get("/refunds/waiting", dependencies=[Depends(auth.needs("clerk"))])
     def waiting(
