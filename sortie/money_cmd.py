@@ -333,6 +333,8 @@ def _print_reconciliation(report: Reconciliation, console: Console) -> None:
         ("captured", report.captured_minor),
         ("refunded", report.refunded_minor),
         ("on hold", report.held_minor),
+        ("at banks", report.disputed_minor),
+        ("their fees", report.dispute_fees_minor),
     ):
         console.print(f"{name:<12}{amount_text(amount, report.currency):>14} {report.currency}")
     console.print(f"{'compared':<12}{report.compared:>14,} holds")

@@ -1,4 +1,4 @@
-"""The staff's wallets page in Chromium, against a real hub: a card, a block, a payer."""
+"""The staff's wallets page in Chromium, against a real hub: a card, a block, a payer, a refund."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
+
+from hub.wallet.fake import FakeGateway
+from tests.browser.pages.conftest import until
 
 CODE = "document.querySelector('.issued code').innerText"
 
@@ -65,6 +68,44 @@ def test_a_payer_is_looked_up(desk: Any, store: Any) -> None:
     desk.until_text("has a wallet", "[data-pane='payer']")
     desk.until_text("€0.00", "[data-pane='payer']")
     assert opened["token"] not in desk.eval("document.documentElement.innerHTML")
+
+
+def test_a_refund_that_was_refused_is_settled_by_hand(desk: Any, store: Any, story: Any) -> None:
+    desk.goto(f"{store.pages_url}/staff/wallets")
+    desk.until_text("Nobody owes anything.", "[data-pane='debts']")
+    desk.until_text("No payment was disputed.", "[data-pane='chargebacks']")
+    desk.until_text("No refund waits.", "[data-pane='refunds']")
+    opened = store.visit()
+    story.enter("anna", opened["code"])
+    story.take("anna", store.layout.slots[0].slot_id)
+    story.leave("anna")
+    until(lambda: store.phone(opened["token"])["stage"] == "final", "the visit to be settled")
+    until(lambda: _captured(store), "the charge to be captured")
+    # The gateway refuses to pay back what is disputed at the bank.
+    gateway = FakeGateway(str(store.folder / "gateway.sqlite"))
+    assert gateway.dispute("dp_1", f"{opened['visit_id']}:hold", 1) == 1
+    gateway.close()
+    store.refund(opened["visit_id"], line=1, quantity=1)
+    desk.until_text("the gateway said no", "[data-pane='refunds']")
+    desk.goto(f"{store.pages_url}/money")
+    desk.until_text("to pay back")
+    desk.goto(f"{store.pages_url}/staff/wallets")
+    press(desk, "Try again")
+    desk.until_text("the gateway said no", "[data-pane='refunds']")
+    press(desk, "Settle by hand…")
+    press(desk, "Book it")
+    fill(desk, ".reason", "in cash at the desk")
+    press(desk, "Book it")
+    desk.until_text("No refund waits.", "[data-pane='refunds']")
+    assert desk.eval("document.documentElement.scrollWidth <= innerWidth")
+    assert desk.faults == []
+
+
+def _captured(store: Any) -> bool:
+    gateway = FakeGateway(str(store.folder / "gateway.sqlite"))
+    captured = gateway.totals().captured_minor
+    gateway.close()
+    return captured > 0
 
 
 @pytest.mark.parametrize("path", ["/", "/staff", "/stock", "/staff/review", "/money"])

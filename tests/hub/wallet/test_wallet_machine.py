@@ -30,7 +30,9 @@ never comes (a matter for reconciliation) is left out."""
 
 
 class WalletMachine(RuleBasedStateMachine):
-    """Two wallets, some gift cards, visits at once, one gateway."""
+    """Two wallets, some gift cards, visits at once, one gateway, and banks that take back."""
+
+    AFTER_DISPUTE = "block"
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,12 +52,14 @@ class WalletMachine(RuleBasedStateMachine):
             tip_minor_max=400,
             tip_window_s=60.0,
             balance_minor_max=3_000,
+            after_dispute=self.AFTER_DISPUTE,
         )
         self.payers = {secret: self.till.open_wallet(secret) for secret in SECRETS}
         self.inside: dict[str, Counter[str]] = {}
         self.owner: dict[str, str] = {}
         self.gone: dict[str, str] = {}
         self.cards: dict[str, int] = {}
+        self.disputes: dict[str, list[c.GatewayTold]] = {}
         self.number = 0
 
     def fault(self, request: GatewayRequest, times: int) -> Any:
@@ -199,6 +203,66 @@ class WalletMachine(RuleBasedStateMachine):
         code = data.draw(st.sampled_from(sorted(self.gone)))
         self.tried(c.AddTip(token_sha256=sha(code), tip_id=self.name("tip"), amount_minor=amount))
 
+    @rule(data=st.data(), share=st.integers(1, 100), fee=st.sampled_from((0, 15)))
+    def dispute(self, data: Any, share: int, fee: int) -> None:
+        """A bank takes a payment, or a part of it."""
+        db: sqlite3.Connection = self.till.gateway._db
+        paid = db.execute(
+            "SELECT hold_key, captured_minor FROM holds WHERE captured_minor > 0"
+            " AND hold_key NOT IN (SELECT hold_key FROM disputes) ORDER BY hold_key"
+        ).fetchall()
+        waiting = {ask.request.hold_key for ask in self.till.hub.core.state.asks.values()}
+        paid = [row for row in paid if row[0] not in waiting]
+        if not paid:
+            return
+        key, captured = data.draw(st.sampled_from(paid))
+        name, amount = self.name("dp"), max(1, captured * share // 100)
+        assert self.till.gateway.dispute(name, key, amount, fee) == amount
+        told = c.GatewayTold(
+            fact_id=f"{name}:dispute_withdrawn", fact="dispute_withdrawn", dispute_id=name,
+            visit_id=key.split(":", 1)[0], hold_key=key, amount_minor=amount,
+            withdrawn_minor=amount, returned_minor=0, fee_minor=fee,
+        )  # fmt: skip
+        begun = told.model_copy(update={"fact_id": f"{name}:disputed", "fact": "disputed"})
+        self.disputes[name] = [told, begun]
+        for news in data.draw(st.permutations([told, begun, told])):
+            self.till.do(news)
+
+    @precondition(lambda self: self.disputes)
+    @rule(data=st.data(), won=st.booleans())
+    def bank_decides(self, data: Any, won: bool) -> None:
+        name = data.draw(st.sampled_from(sorted(self.disputes)))
+        news = self.disputes.pop(name)
+        self.till.gateway.decide_dispute(name, won=won)
+        fact: Any = "dispute_won" if won else "dispute_lost"
+        end = news[0].model_copy(update={"fact_id": f"{name}:{fact}", "fact": fact})
+        for told in data.draw(st.permutations([*news, end])):
+            self.till.do(told)
+
+    @rule(data=st.data(), settle=st.booleans())
+    def look_after_refunds(self, data: Any, settle: bool) -> None:
+        """Staff try a refund again, or pay it by hand."""
+        accounts = self.till.hub.core.state.wallets.accounts.values()
+        waiting = [(a.visit_id, one.key) for a in accounts for one in a.payouts if one.open]
+        if not waiting:
+            return
+        visit_id, key = data.draw(st.sampled_from(sorted(waiting)))
+        name = self.name("act")
+        if settle:
+            self.tried(
+                c.SettleRefund(
+                    visit_id=visit_id, refund_key=key, settle_id=name, how="cash", checked=True
+                )
+            )
+        else:
+            self.tried(c.RetryRefund(visit_id=visit_id, refund_key=key, retry_id=name))
+
+    @precondition(lambda self: self.till.hub.core.state.chargebacks)
+    @rule(data=st.data(), let_in=st.booleans())
+    def decide(self, data: Any, let_in: bool) -> None:
+        name = data.draw(st.sampled_from(sorted(self.till.hub.core.state.chargebacks)))
+        self.till.do(c.DecideChargeback(dispute_id=name, let_in=let_in))
+
     @rule(seconds=st.sampled_from((1.0, 5.0, 30.0)))
     def wait(self, seconds: float) -> None:
         self.till.wait(seconds, 1.0)
@@ -221,7 +285,7 @@ class WalletMachine(RuleBasedStateMachine):
     @invariant()
     def money_is_conserved(self) -> None:
         """What came from cards and was issued is what is left on balances and cards, was given
-        for goods and tips, less what is still owed, was let go or is on its way back."""
+        for goods and tips, less what is owed, let go, on its way back or with banks."""
         balance = self.till.posted
         accounts = self.till.hub.core.state.wallets.accounts.values()
         posted = self.till.hub.core.state.wallets.ledger.balances()
@@ -231,9 +295,11 @@ class WalletMachine(RuleBasedStateMachine):
         kept = -sum(v for k, v in posted.items() if k.startswith(("stored:", "gift:")))
         owed = sum(v for k, v in posted.items() if k.startswith(("debt:", "tab:")))
         on_the_way = -sum(v for k, v in posted.items() if k.startswith("wallet:"))
-        came = (paid or 0) - self._untold() + sum(self.cards.values())
-        let_go = balance("writeoff")
-        assert came == kept + goods - balance("tips") - owed - let_go + on_the_way
+        (taken,) = db.execute("SELECT SUM(taken_minor + fee_minor) FROM disputes").fetchone()
+        came = (paid or 0) - (taken or 0) - self._untold() + sum(self.cards.values())
+        lost = balance("writeoff") + balance("disputed") + balance("chargeback") + balance("fees")
+        by_hand = sum(v for k, v in posted.items() if k.startswith("till:"))
+        assert came == kept + goods - balance("tips") - owed - lost - by_hand + on_the_way
 
     def _untold(self) -> int:
         """What the gateway did and the hub has not been told yet: its answers are lost."""
@@ -278,7 +344,13 @@ class WalletMachine(RuleBasedStateMachine):
         self.till.close()
 
 
-WalletMachine.TestCase.settings = settings(
+class OwingMachine(WalletMachine):
+    """The same where a payer owes what a bank keeps."""
+
+    AFTER_DISPUTE = "debt"
+
+
+WalletMachine.TestCase.settings = OwingMachine.TestCase.settings = settings(
     max_examples=15,
     stateful_step_count=30,
     deadline=None,
@@ -286,3 +358,4 @@ WalletMachine.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestWallet = WalletMachine.TestCase
+TestOwing = OwingMachine.TestCase
