@@ -12,7 +12,7 @@ from nicegui import ui
 
 from hub.pages.back_office import BackOffice
 from hub.pages.owing import debtor_html, dispute_html, refund_html
-from hub.pages.panes import Cards, Pane, answers, dialog_over, section
+from hub.pages.panes import Cards, Pane, answers, ask_reason, dialog_over, section
 from hub.pages.words import label
 
 __all__ = ["OwedPanes"]
@@ -115,9 +115,11 @@ class OwedPanes:
 
         async def send(reason: str) -> tuple[bool, str]:
             body = {"let_in": let_in, "reason": reason}
-            return await self._desk.decide_chargeback(dispute_id, body)
+            answer = await self._desk.decide_chargeback(dispute_id, body)
+            await self.ask()
+            return answer
 
-        self._ask_why(f"<h3>{head}</h3>", "Let in" if let_in else "Keep out", send)
+        ask_reason(f"<h3>{head}</h3>", "Let in" if let_in else "Keep out", send)
 
     # -- refunds ----------------------------------------------------------------------------
 
@@ -177,23 +179,3 @@ class OwedPanes:
                 await self.ask()
 
             answers(dialog, "Book it", send)
-
-    def _ask_why(
-        self, head_html: str, text: str, done: Callable[[str], Awaitable[tuple[bool, str]]]
-    ) -> None:
-        with dialog_over(head_html) as dialog:
-            reason = ui.input("Reason").props('maxlength="200"').classes("reason")
-
-            async def send() -> None:
-                words = str(reason.value or "").strip()
-                if not words:
-                    ui.notify("A reason is needed: it stands in the log.", type="warning")
-                    return
-                went, why = await done(words)
-                if went:
-                    dialog.close()
-                else:
-                    ui.notify(why, type="negative")
-                await self.ask()
-
-            answers(dialog, text, send)

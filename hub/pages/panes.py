@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from html import escape
 from typing import Any
@@ -13,7 +13,17 @@ from hub.pages.markup import dot_html, plan_svg, trails_svg
 from hub.pages.shown import Person, Snapshot, people
 from hub.pages.words import DESK_PAGES, Palette
 
-__all__ = ["Cards", "FloorPlan", "Pane", "Tile", "answers", "dialog_over", "section", "top_bar"]
+__all__ = [
+    "Cards",
+    "FloorPlan",
+    "Pane",
+    "Tile",
+    "answers",
+    "ask_reason",
+    "dialog_over",
+    "section",
+    "top_bar",
+]
 
 FLIP_FROM = 0.8
 """Right of this share of the plan a name stands on the left of its dot."""
@@ -83,6 +93,28 @@ def answers(dialog: ui.dialog, text: str, done: Callable[[], Any]) -> ui.button:
     with ui.row().classes("answers"):
         ui.button("Cancel", on_click=dialog.close).props("flat no-caps")
         return ui.button(text, on_click=done).props("no-caps").classes("confirm")
+
+
+def ask_reason(
+    head_html: str, text: str, done: Callable[[str], Awaitable[tuple[bool, str]]]
+) -> None:
+    """A dialog that asks why before it does something: `done` gets the words, and says whether it
+    was done and, if not, why not. It stays open until it was."""
+    with dialog_over(head_html) as dialog:
+        reason = ui.input("Reason").props('maxlength="200"').classes("reason")
+
+        async def send() -> None:
+            words = str(reason.value or "").strip()
+            if not words:
+                ui.notify("A reason is needed: it stands in the books.", type="warning")
+                return
+            went, why = await done(words)
+            if went:
+                dialog.close()
+            else:
+                ui.notify(why, type="negative")
+
+        answers(dialog, text, send)
 
 
 class FloorPlan:

@@ -16,7 +16,7 @@ from contracts.money import minor_places
 from hub.pages.back_office import BackOffice
 from hub.pages.feed import HubFeed
 from hub.pages.owed import OwedPanes
-from hub.pages.panes import Cards, Pane, answers, dialog_over, top_bar
+from hub.pages.panes import Cards, Pane, answers, ask_reason, dialog_over, top_bar
 from hub.pages.purses import card_html, debts, end_of_day_s, issued_html, minor_of, payer_html
 from hub.pages.settings import PagesSettings
 from hub.pages.words import Palette, label, money
@@ -212,24 +212,14 @@ class WalletsPage:
             f"<h3>Let go of what {escape(label(visit_id))} owes?</h3>"
             "<p>It is booked at once and cannot be taken back.</p>"
         )
-        with dialog_over(head) as dialog:
-            reason = ui.input("Reason").props('maxlength="200"').classes("reason")
 
-            async def send() -> None:
-                words = str(reason.value or "").strip()
-                if not words:
-                    ui.notify("A reason is needed: it stands in the books.", type="warning")
-                    return
-                done, why = await self._desk.waive(
-                    {"visit_id": visit_id, "waive_id": waive_id, "reason": words}
-                )
-                if done:
-                    dialog.close()
-                else:
-                    ui.notify(why, type="negative")
-                await self.ask()
+        async def send(words: str) -> tuple[bool, str]:
+            body = {"visit_id": visit_id, "waive_id": waive_id, "reason": words}
+            answer = await self._desk.waive(body)
+            await self.ask()
+            return answer
 
-            answers(dialog, "Let it go", send)
+        ask_reason(head, "Let it go", send)
 
 
 def _card_body(amount: str, how: str, until: str, decimals: int) -> dict[str, Any] | str:

@@ -9,21 +9,21 @@ drops connections where a test wants no answer. What it answers wrongly is left 
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
+
+from tests.hub.answering import Answer, Server
 
 __all__ = ["GoBetween", "running", "why_not"]
 
@@ -80,7 +80,7 @@ def running() -> Iterator[str]:
 
 
 @dataclass
-class GoBetween:
+class GoBetween(Server):
     """Between Stripe's client library and localstripe. `url` is what the client is given."""
 
     far: str
@@ -90,26 +90,13 @@ class GoBetween:
 
     def start(self) -> None:
         """Begins to listen; localstripe forgets what it knew."""
-        between = self
-
-        class Handler(_Handler):
-            book = between
-
         self._client = httpx.Client(base_url=self.far, auth=(self.key, ""))
         self._client.delete("/_config/data").raise_for_status()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), daemon=True
-        )
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        super().start()
 
     def stop(self) -> None:
         """Ends; localstripe goes on."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().stop()
         self._client.close()
 
     def card(self, number: str) -> tuple[str, str]:
@@ -124,8 +111,10 @@ class GoBetween:
         on, or "drop_after"."""
         self._faults.append((where, kind))
 
-    def answer(self, method: str, target: str, body: str) -> tuple[int, dict[str, Any]] | None:
-        """Status and body of an answer; None drops the connection."""
+    def reply(
+        self, method: str, target: str, body: str, headers: Mapping[str, str]
+    ) -> Answer | None:
+        """What localstripe says; None drops the connection."""
         with self._lock:
             path, query = urlsplit(target).path, parse_qsl(urlsplit(target).query)
             fault = self._next_fault(f"{method} {path}")
@@ -133,9 +122,10 @@ class GoBetween:
                 return None
             if path == "/v1/disputes":
                 # It knows no disputes at banks.
-                return 200, {"object": "list", "data": [], "has_more": False, "url": path}
+                none = {"object": "list", "data": [], "has_more": False, "url": path}
+                return Answer(200, none)
             status, found = self._passed_on(method, path, query, parse_qsl(body))
-            return None if fault == "drop_after" else (status, found)
+            return None if fault == "drop_after" else Answer(status, found)
 
     def _passed_on(
         self,
@@ -204,34 +194,3 @@ class GoBetween:
                 self._faults.remove(item)
                 return item[1]
         return None
-
-
-class _Handler(BaseHTTPRequestHandler):
-    book: GoBetween
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self._serve("GET", "")
-
-    def do_POST(self) -> None:
-        length = int(self.headers.get("content-length", "0"))
-        self._serve("POST", self.rfile.read(length).decode())
-
-    def _serve(self, method: str, text: str) -> None:
-        answered = self.book.answer(method, self.path, text)
-        self.close_connection = True
-        if answered is None:
-            return
-        status, body = answered
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(data)))
-        self.send_header("connection", "close")
-        with suppress(OSError):
-            # The client may be gone.
-            self.end_headers()
-            self.wfile.write(data)
-
-    def log_message(self, format: str, *_args: Any) -> None:
-        return

@@ -12,11 +12,12 @@ from __future__ import annotations
 import json
 import re
 import threading
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.hub.answering import Answer, Server
 
 __all__ = ["KEY", "StripeDouble"]
 
@@ -76,7 +77,7 @@ class _Stored:
 
 
 @dataclass
-class StripeDouble:
+class StripeDouble(Server):
     """The server and its books. `url` is its API base."""
 
     intents: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -96,25 +97,27 @@ class StripeDouble:
 
     # -- the server -----------------------------------------------------------------------
 
-    def start(self) -> None:
-        double = self
-
-        class Handler(_Handler):
-            book = double
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), daemon=True
-        )
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
     def stop(self) -> None:
         self._stopped.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().stop()
+
+    def reply(
+        self, method: str, target: str, body: str, headers: Mapping[str, str]
+    ) -> Answer | None:
+        """What Stripe answers; None drops the connection."""
+        url = urlsplit(target)
+        answered = self.answer(
+            method,
+            url.path,
+            _nested(parse_qsl(body if method == "POST" else url.query, keep_blank_values=True)),
+            headers.get("idempotency-key", ""),
+            headers.get("authorization", ""),
+        )
+        if answered is None:
+            return None
+        self.wait_if_stalled()
+        status, found, replayed = answered
+        return Answer(status, found, {"idempotent-replayed": "true"} if replayed else {})
 
     # -- what a test arms -----------------------------------------------------------------
 
@@ -454,43 +457,3 @@ def _nested(pairs: list[tuple[str, str]]) -> dict[str, Any]:
             place = place.setdefault(part, {})
         place[parts[-1]] = value
     return made
-
-
-class _Handler(BaseHTTPRequestHandler):
-    book: StripeDouble
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self._serve("GET", urlsplit(self.path).query)
-
-    def do_POST(self) -> None:
-        length = int(self.headers.get("content-length", "0"))
-        self._serve("POST", self.rfile.read(length).decode())
-
-    def _serve(self, method: str, text: str) -> None:
-        answered = self.book.answer(
-            method,
-            urlsplit(self.path).path,
-            _nested(parse_qsl(text, keep_blank_values=True)),
-            self.headers.get("idempotency-key", ""),
-            self.headers.get("authorization", ""),
-        )
-        self.close_connection = True
-        if answered is None:
-            return
-        self.book.wait_if_stalled()
-        status, body, replayed = answered
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(data)))
-        self.send_header("connection", "close")
-        if replayed:
-            self.send_header("idempotent-replayed", "true")
-        with suppress(OSError):
-            # The client may be gone.
-            self.end_headers()
-            self.wfile.write(data)
-
-    def log_message(self, format: str, *_args: Any) -> None:
-        return

@@ -53,6 +53,15 @@ def _parked(till: Till, visit_id: str) -> Payout:
     return payout
 
 
+def _stuck(till: Till, silence: Silence, visit_id: str, how: Fault) -> Payout:
+    """A refund that the gateway gave no answer to until the hub gave up, or refused."""
+    silence.of[":refund:"] = how
+    till.refund(visit_id)
+    till.wait(GIVEN_UP_S, 20.0)
+    (payout,) = _waiting(till, visit_id)
+    return payout
+
+
 def _agree(till: Till) -> None:
     assert compare(lambda: books_of(till.hub.store), till.gateway, "EUR").differences == ()
 
@@ -108,10 +117,7 @@ def test_staff_try_again_under_the_same_key(make_till: Callable[..., Till]) -> N
     silence = Silence()
     till = make_till(faults=silence)
     visit_id = _sold(till)
-    silence.of[":refund:"] = "lost"
-    till.refund(visit_id)
-    till.wait(GIVEN_UP_S, 20.0)
-    (payout,) = _waiting(till, visit_id)
+    payout = _stuck(till, silence, visit_id, "lost")
     silence.of.clear()
     wish = c.RetryRefund(visit_id=visit_id, refund_key=payout.key, retry_id="t1", by="mia")
     assert not till.do(wish).repeated
@@ -132,9 +138,7 @@ def test_one_that_was_refused_is_asked_under_another_key(make_till: Callable[...
     silence = Silence()
     till = make_till(faults=silence)
     visit_id = _sold(till)
-    silence.of[":refund:"] = "declined"
-    till.refund(visit_id)
-    (payout,) = _waiting(till, visit_id)
+    payout = _stuck(till, silence, visit_id, "declined")
     assert (payout.state, payout.again_s) == ("refused", None), "asking by itself helps nobody"
     silence.of.clear()
     till.do(c.RetryRefund(visit_id=visit_id, refund_key=payout.key, retry_id="t1", by="mia"))
@@ -149,10 +153,7 @@ def test_staff_settle_it_by_hand(make_till: Callable[..., Till], how: Any) -> No
     silence = Silence()
     till = make_till(faults=silence)
     visit_id = _sold(till)
-    silence.of[":refund:"] = "timeout"
-    till.refund(visit_id)
-    till.wait(GIVEN_UP_S, 20.0)
-    (payout,) = _waiting(till, visit_id)
+    payout = _stuck(till, silence, visit_id, "timeout")
     wish = c.SettleRefund(
         visit_id=visit_id, refund_key=payout.key, settle_id="s1", how=how, by="mia", reason="here"
     )
@@ -172,10 +173,7 @@ def test_settled_as_paid_by_the_gateway_after_all(make_till: Callable[..., Till]
     silence = Silence()
     till = make_till(faults=silence)
     visit_id = _sold(till)
-    silence.of[":refund:"] = "lost"
-    till.refund(visit_id)
-    till.wait(GIVEN_UP_S, 20.0)
-    (payout,) = _waiting(till, visit_id)
+    payout = _stuck(till, silence, visit_id, "lost")
     found = compare(lambda: books_of(till.hub.store), till.gateway, "EUR").differences
     assert "settle it as paid by the gateway" in found[0].fix
     till.do(
@@ -192,10 +190,7 @@ def test_balance_is_for_those_who_have_one(make_till: Callable[..., Till]) -> No
     till = make_till(faults=silence)
     payer = till.open_wallet("w")
     visit_id = _sold(till, secret="w")
-    silence.of[":refund:"] = "timeout"
-    till.refund(visit_id)
-    till.wait(GIVEN_UP_S, 20.0)
-    (payout,) = _waiting(till, visit_id)
+    payout = _stuck(till, silence, visit_id, "timeout")
     wish = c.SettleRefund(
         visit_id=visit_id, refund_key=payout.key, settle_id="s1", how="balance", checked=True
     )
@@ -218,10 +213,7 @@ def test_while_it_is_asked_staff_hurry_it_and_settle_nothing(
     silence = Silence()
     till = make_till(faults=silence)
     visit_id = _sold(till)
-    silence.of[":refund:"] = "timeout"
-    till.refund(visit_id)
-    till.wait(GIVEN_UP_S, 20.0)
-    (payout,) = _waiting(till, visit_id)
+    payout = _stuck(till, silence, visit_id, "timeout")
     retry = c.RetryRefund(visit_id=visit_id, refund_key=payout.key, retry_id="t1")
     till.do(retry)
     assert payout.state == "asked"
@@ -259,10 +251,7 @@ def test_it_outlives_the_hub_and_a_snapshot(make_till: Callable[..., Till], tmp_
     silence = Silence()
     till = make_till(faults=silence, url=f"sqlite:///{tmp_path / 'hub.sqlite'}", snapshot_every=1)
     visit_id = _sold(till)
-    silence.of[":refund:"] = "timeout"
-    till.refund(visit_id)
-    till.wait(GIVEN_UP_S, 20.0)
-    (payout,) = _waiting(till, visit_id)
+    payout = _stuck(till, silence, visit_id, "timeout")
     assert till.hub.core.quiet
     assert till.hub.compact(till.now_s)
     till.hub.recover()
