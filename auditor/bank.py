@@ -13,6 +13,7 @@ from typing import Any
 __all__ = ["BANK_CHECKS"]
 
 Export = Mapping[str, Any]
+GIVEN = ("refund", "refund_failed")
 PAID_BACK = ("refund_paid", "refund_balance", "refund_tab", "refund_desk")
 OPEN = ("asked", "unanswered", "refused")
 REFUSED = ("declined", "expired")
@@ -24,7 +25,7 @@ def _refunds_paid_once(export: Export) -> Iterable[str]:
     still owed."""
     owed: Counter[str] = Counter()
     for row in export["transactions"]:
-        if row["phase"] != "posted" or row["kind"] not in ("refund", *PAID_BACK):
+        if row["phase"] != "posted" or row["kind"] not in (*GIVEN, *PAID_BACK):
             continue
         owed[row["visit_id"]] -= sum(
             amount for account, amount in row["entries"] if account.startswith("wallet:")

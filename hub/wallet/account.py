@@ -66,7 +66,8 @@ class Payout:
 
     `key` is the first question's, `asked_as` the newest one's: the same again where no answer
     came, so that nothing is paid twice, and another where the gateway refused. `again_s` is when
-    the hub asks by itself, None if it does not; `acts` are the ids of what staff did.
+    the hub asks by itself, None if it does not; `failed` counts how often the gateway paid it and
+    took that back; `acts` are the ids of what staff did.
     """
 
     key: str
@@ -78,6 +79,7 @@ class Payout:
     since_s: float
     reason: str = ""
     rounds: int = 0
+    failed: int = 0
     again_s: float | None = None
     acts: list[str] = field(default_factory=list)
 

@@ -102,6 +102,15 @@ class FakeGateway:
         )
         return taken
 
+    def fail_refund(self, key: str) -> None:
+        """A refund that was approved under this key does not reach the payer after all."""
+        row = self._db.execute("SELECT content FROM answers WHERE key = ?", (key,)).fetchone()
+        _kind, hold_key, _payer, amount_minor, _currency = json.loads(row[0])
+        self._db.execute(
+            "UPDATE holds SET refunded_minor = refunded_minor - ? WHERE hold_key = ?",
+            (amount_minor, hold_key),
+        )
+
     def decide_dispute(self, dispute_id: str, *, won: bool) -> None:
         """The bank decides: what it took comes back to the store, or stays taken."""
         self._db.execute(

@@ -28,8 +28,8 @@ class GatewayTold(Command):
     """A fact of the gateway's own. The same `fact_id` again changes nothing.
 
     Of a dispute with a `dispute_id` the books follow the money: what was withdrawn, returned and
-    taken as fees in all, where the gateway tells it. Without one (journals of before) it is only
-    written down.
+    taken as fees in all, where the gateway tells it; of a refund with a `refund_key` what came back
+    of it. Without them (journals of before) it is only written down.
     """
 
     kind: Literal["gateway_told"] = "gateway_told"
@@ -44,3 +44,4 @@ class GatewayTold(Command):
     returned_minor: Moved = None
     fee_minor: Moved = None
     fee_back_minor: Moved = None
+    refund_key: Annotated[str, Field(min_length=1, max_length=200)] | None = None

@@ -96,11 +96,11 @@ class GiveBacks:
         at_us: int,
         key: str | None = None,
         into: str = "",
-        number: int | None = None,
+        name: str = "",
         amount_minor: int | None = None,
     ) -> Transaction:
-        """A source was paid back by the visit's refund of this number (the latest); `into` names
-        another account than it came from. Without an amount it is all that is on its way."""
+        """A source was paid back by the visit's refund of this name (the latest's number); `into`
+        is another account than it came from. Without an amount it is all that is on its way."""
         account = self.account(visit_id)
         leg = account.leg(key or account.hold_id)
         paying = 0 if leg is None else leg.paying_minor
@@ -109,18 +109,32 @@ class GiveBacks:
             raise ConflictError(
                 f"expected a refund of {visit_id} on its way, up to {paying}, got {amount_minor}"
             )
-        name = into or (f"tab:{account.payer}" if leg.state == "tabbed" else leg.account)
+        target = into or (f"tab:{account.payer}" if leg.state == "tabbed" else leg.account)
         kind = {"clearing": "refund_paid", "tab": "refund_tab", "till": "refund_desk"}.get(
-            name.split(":", 1)[0], "refund_balance"
+            target.split(":", 1)[0], "refund_balance"
         )
         transaction = self._write(
             account,
-            tx_of(account, leg, f"refund_paid:{number or account.refunds}"),
+            tx_of(account, leg, f"refund_paid:{name or account.refunds}"),
             kind,
-            pair(wallet_of(account), name, amount_minor),
+            pair(wallet_of(account), target, amount_minor),
             at_us=at_us,
         )
         leg.paying_minor -= amount_minor
+        account.refresh()
+        return transaction
+
+    def refund_failed(
+        self, visit_id: str, key: str, amount_minor: int, *, at_us: int, tx_id: str
+    ) -> Transaction:
+        """The gateway took back what it had paid to a source: it is on its way again."""
+        account = self.account(visit_id)
+        leg = account.leg(key)
+        if leg is None or not 0 < amount_minor <= leg.refunded_minor - leg.paying_minor:
+            raise ConflictError(f"expected a refund of {visit_id} that was paid, got {tx_id}")
+        entries = pair(leg.account, wallet_of(account), amount_minor)
+        transaction = self._write(account, tx_id, "refund_failed", entries, at_us=at_us)
+        leg.paying_minor += amount_minor
         account.refresh()
         return transaction
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hub.command import Reply
-from hub.effects import us
+from hub.effects import Attempt, us
 from hub.errors import ConflictError, RejectedError
 from hub.levels import LANES_LEVEL
 from hub.state import HubState
@@ -22,9 +22,11 @@ from hub.wallet.account import Account, Leg, Payout
 from hub.wallet.commands import RetryRefund, SettleRefund
 from hub.wallet.funding import note
 from hub.wallet.gateway import GatewayRequest
+from hub.wallet.gateway_commands import GatewayTold
 
 __all__ = [
     "ask_parked",
+    "came_back",
     "check",
     "pay_back",
     "refund_answered",
@@ -62,7 +64,7 @@ def pay_back(state: HubState, visit: Visit, shares: Sequence[tuple[Leg, int]]) -
             name = f"{visit.visit_id}:refund:{account.refunds}{tail}"
             _ask(state, visit, leg, name, amount_minor)
         else:
-            _to_balance(state, visit, leg, amount_minor, account.refunds)
+            _to_balance(state, visit, leg, amount_minor, str(account.refunds))
     note(state, visit.visit_id)
 
 
@@ -77,13 +79,14 @@ def refund_answered(
     stored = visit.payer in state.wallets.purses.all
     charged_back = chargebacks.of_hold(state, request.hold_key)
     if outcome == "approved":
-        _paid(state, visit, leg, amount_minor, number)
+        _paid(state, visit, leg, amount_minor, _name(number, payout))
         state.event("refund.paid", visit.visit_id, amount_minor=amount_minor)
         _tell(state, visit, amount_minor)
         _end(payout, "paid")
     elif stored and outcome in ("declined", "expired") and not charged_back:
-        _to_balance(state, visit, leg, amount_minor, number, into=f"stored:{visit.payer}")
-        _end(payout, "paid")
+        into = f"stored:{visit.payer}"
+        _to_balance(state, visit, leg, amount_minor, _name(number, payout), into=into)
+        _end(payout, "settled")
     else:
         if payout is None or not payout.rounds:
             state.count("refunds_unpaid")
@@ -91,6 +94,44 @@ def refund_answered(
         if state.level >= LANES_LEVEL:
             _park(state, account, payout or _new(state, account, leg, request), outcome)
     note(state, visit.visit_id)
+
+
+def came_back(state: HubState, visit: Visit, command: GatewayTold) -> None:
+    """A refund that the gateway had paid failed after all: the money is the shopper's still. A
+    wallet's owner gets it as balance, anybody else's waits for staff."""
+    account, key = state.wallets.accounts.get(visit.visit_id), command.refund_key
+    leg = None if account is None else account.leg(command.hold_key)
+    if account is None or leg is None or key is None or key in state.asks:
+        return
+    payout = account.payout(key)
+    paid_minor = leg.refunded_minor - leg.paying_minor
+    amount_minor = command.amount_minor if payout is None else payout.amount_minor
+    if payout is not None and (payout.state, payout.asked_as) != ("paid", key):
+        return
+    if not key.startswith(f"{visit.visit_id}:refund:") or not 0 < amount_minor <= paid_minor:
+        return
+    request = GatewayRequest(
+        key=key,
+        kind="refund",
+        hold_key=command.hold_key,
+        payer=visit.payer,
+        amount_minor=amount_minor,
+        currency=state.store.currency,
+    )
+    payout = payout or _new(state, account, leg, request)
+    payout.failed += 1
+    name = key.split(":refund:", 1)[1]
+    state.effects.transactions.append(
+        state.wallets.refund_failed(
+            visit.visit_id,
+            leg.key,
+            amount_minor,
+            at_us=us(state.now_s),
+            tx_id=f"{visit.visit_id}:refund_failed:{name}",
+        )
+    )
+    state.effects.attempts[key] = Attempt(request, visit.visit_id, 1, "declined")
+    refund_answered(state, visit, leg, request, outcome="declined")
 
 
 # -- refunds that wait ------------------------------------------------------------------------
@@ -168,7 +209,7 @@ def settle_refund(state: HubState, command: SettleRefund) -> Reply:
         command.how, f"till:{command.how}"
     )
     leg = _leg(state, visit, payout)
-    _paid(state, visit, leg, payout.amount_minor, payout.number, into=into)
+    _paid(state, visit, leg, payout.amount_minor, _name(payout.number, payout), into=into)
     _end(payout, "settled")
     state.parked.pop(payout.key, None)
     payout.acts.append(f"{command.settle_id}={command.how}")
@@ -268,13 +309,19 @@ def _acted(payout: Payout, name: str, content: str) -> bool:
     return name in known
 
 
+def _name(number: int, payout: Payout | None) -> str:
+    """What a payment is called in the ledger; one after a failed one is another."""
+    failed = 0 if payout is None else payout.failed
+    return f"{number}again{failed}" if failed else str(number)
+
+
 def _number(key: str) -> int:
     """Which of its visit's refunds a question is about."""
     return int(key.split(":refund:", 1)[1].split(":", 1)[0])
 
 
 def _to_balance(
-    state: HubState, visit: Visit, leg: Leg, amount_minor: int, number: int, *, into: str = ""
+    state: HubState, visit: Visit, leg: Leg, amount_minor: int, name: str, *, into: str = ""
 ) -> None:
     purses = state.wallets.purses
     if leg.source == "gift" and visit.payer in purses.all:
@@ -283,7 +330,7 @@ def _to_balance(
             into = f"stored:{visit.payer}"
     if leg.state == "tabbed":
         purses.off_tab(visit.payer, visit.visit_id, amount_minor)
-    _paid(state, visit, leg, amount_minor, number, into=into)
+    _paid(state, visit, leg, amount_minor, name, into=into)
     if leg.source == "gift":
         state.effects.cards.add(leg.account.removeprefix("gift:"))
     state.event("refund.paid", visit.visit_id, amount_minor=amount_minor)
@@ -291,7 +338,7 @@ def _to_balance(
 
 
 def _paid(
-    state: HubState, visit: Visit, leg: Leg, amount_minor: int, number: int, *, into: str = ""
+    state: HubState, visit: Visit, leg: Leg, amount_minor: int, name: str, *, into: str = ""
 ) -> None:
     state.effects.transactions.append(
         state.wallets.refund_paid(
@@ -299,7 +346,7 @@ def _paid(
             at_us=us(state.now_s),
             key=leg.key,
             into=into,
-            number=number,
+            name=name,
             amount_minor=amount_minor,
         )
     )

@@ -24,6 +24,7 @@ What each kind of transaction books (debit / credit):
     tip_failed      tips / wallet                       resolves the tip's hold
     refund          revenue, vat / debt, writeoff, chargeback, wallet
     refund_paid     wallet / clearing                   the gateway paid it back
+    refund_failed   clearing / wallet                   it had paid, and that failed after all
     refund_balance  wallet / stored or gift
     refund_tab, refund_desk    wallet / tab or till
     dispute_moved   disputed, chargeback, debt, fees / clearing    a bank took, or gave back

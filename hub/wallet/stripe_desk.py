@@ -100,6 +100,7 @@ class StripeDesk:
             returned_minor=self._minor(money.returned),
             fee_minor=self._minor(money.fee),
             fee_back_minor=self._minor(money.fee_back),
+            refund_key=news.refund_key,
         )
 
     def _minor(self, amount: int | None) -> int | None:

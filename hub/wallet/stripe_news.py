@@ -59,6 +59,7 @@ class IntentOf:
     reason: str
     dispute_id: str | None = None
     money: DisputeMoney = field(default_factory=DisputeMoney)
+    refund_key: str | None = None
 
 
 def check_signature(body: bytes, header: str | None, *, secret: str, now_s: float) -> None:
@@ -150,6 +151,7 @@ def _refund_failed(item: dict[str, Any]) -> IntentOf | None:
         "refund_failed",
         int(item["amount"]),
         str(item.get("failure_reason") or "")[:100],
+        refund_key=(item.get("metadata") or {}).get("sortie_key"),
     )
 
 

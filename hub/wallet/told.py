@@ -2,8 +2,9 @@
 
 A hold that the gateway let go of is expired: nothing can be captured on it any more. A payment
 that the payer disputes at the bank, a dispute that ended, and a refund that failed after all are
-written down for staff. Of a dispute the books follow what the bank took (hub.wallet.chargebacks);
-all other money moves only by the gateway's answers to the hub's own questions.
+written down for staff. Of a dispute the books follow what the bank took (hub.wallet.chargebacks),
+of a refund that failed what came back (hub.wallet.refunds); all other money moves only by the
+gateway's answers to the hub's own questions.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from hub.command import Reply
 from hub.effects import us
 from hub.state import HubState
-from hub.wallet import chargebacks
+from hub.wallet import chargebacks, refunds
 from hub.wallet.gateway_commands import GatewayTold
 
 __all__ = ["TOLD_MAX", "told"]
@@ -49,6 +50,8 @@ def told(state: HubState, command: GatewayTold) -> Reply:
     elif visit is not None and command.fact in WORDS:
         visit.mark_review(WORDS[command.fact])
     chargebacks.take(state, command)
+    if command.fact == "refund_failed" and visit is not None:
+        refunds.came_back(state, visit, command)
     return Reply(visit_id=command.visit_id, amount_minor=command.amount_minor)
 
 

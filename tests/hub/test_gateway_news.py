@@ -111,6 +111,10 @@ def test_what_events_mean() -> None:
     refund = {"id": "re_1", "amount": 50, "status": "failed", "payment_intent": "pi_1"}
     failed = read_news(_body("refund.failed", refund), store_id="tiny", live=False)
     assert failed == IntentOf("pi_1", "re_1:failed", "refund_failed", 50, "")
+    named = {**refund, "metadata": {"sortie_key": "v-1:refund:1"}}
+    key_told = read_news(_body("refund.failed", named), store_id="tiny", live=False)
+    assert isinstance(key_told, IntentOf)
+    assert key_told.refund_key == "v-1:refund:1"
     well = _body("refund.updated", {**refund, "status": "succeeded"})
     assert read_news(well, store_id="tiny", live=False) is None
     setup = {

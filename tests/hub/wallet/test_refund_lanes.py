@@ -264,6 +264,77 @@ def test_it_outlives_the_hub_and_a_snapshot(make_till: Callable[..., Till], tmp_
     assert [(one["state"], one["amount_minor"]) for one in row] == [("paid", COLA_MINOR)]
 
 
+def _failed(visit_id: str, key: str, name: str = "re_1") -> c.GatewayTold:
+    return c.GatewayTold(
+        fact_id=f"{name}:failed", fact="refund_failed", visit_id=visit_id,
+        hold_key=f"{visit_id}:hold", amount_minor=COLA_MINOR, refund_key=key,
+    )  # fmt: skip
+
+
+def test_one_that_failed_after_all_is_owed_again(make_till: Callable[..., Till]) -> None:
+    till = make_till()
+    visit_id = _sold(till)
+    till.refund(visit_id, name="r1")
+    till.refund(visit_id, name="r2")
+    assert till.posted("clearing") == COLA_MINOR
+    key = f"{visit_id}:refund:1"
+    till.gateway.fail_refund(key)
+    told = _failed(visit_id, key)
+    assert not till.do(told).repeated
+    assert till.do(told).repeated
+    till.do(_failed(visit_id, key, "re_1_again"))
+    (payout,) = _waiting(till, visit_id)
+    assert (payout.state, payout.number) == ("refused", 1)
+    assert till.posted("clearing") == 2 * COLA_MINOR
+    _agree(till)
+    till.do(c.RetryRefund(visit_id=visit_id, refund_key=key, retry_id="t1"))
+    assert _waiting(till, visit_id) == []
+    assert till.posted("clearing") == COLA_MINOR
+    again = payout.asked_as
+    assert again != key
+    till.gateway.fail_refund(again)
+    till.do(_failed(visit_id, again, "re_2"))
+    assert till.posted("clearing") == 2 * COLA_MINOR
+    _agree(till)
+    till.do(
+        c.SettleRefund(visit_id=visit_id, refund_key=key, settle_id="s1", how="cash", reason="here")
+    )
+    assert till.posted("till:cash") == -COLA_MINOR
+    till.do(_failed(visit_id, again, "re_2_again"))
+    assert till.posted("clearing") == 2 * COLA_MINOR
+    assert till.posted("wallet:guest-" + visit_id) == 0
+    _agree(till)
+
+
+def test_the_owner_of_a_wallet_gets_a_failed_one_as_balance(
+    make_till: Callable[..., Till],
+) -> None:
+    till = make_till()
+    payer = till.open_wallet("w")
+    visit_id = _sold(till, secret="w")
+    till.refund(visit_id)
+    key = f"{visit_id}:refund:1"
+    till.gateway.fail_refund(key)
+    till.do(_failed(visit_id, key))
+    till.do(_failed(visit_id, key, "re_1_again"))
+    assert till.posted(f"stored:{payer}") == -COLA_MINOR
+    assert _waiting(till, visit_id) == []
+    _agree(till)
+
+
+@pytest.mark.parametrize("key", ["v:refund:1", "nonsense", None])
+def test_a_failure_of_what_was_never_paid_books_nothing(
+    make_till: Callable[..., Till], key: str | None
+) -> None:
+    till = make_till()
+    visit_id = _sold(till)
+    told = _failed(visit_id, "x").model_copy(update={"refund_key": key})
+    till.do(told)
+    assert till.posted("clearing") == 3 * COLA_MINOR
+    assert till.account(visit_id).payouts == []
+    assert till.kinds()[-1] == "gateway.refund_failed"
+
+
 def test_a_journal_of_before_goes_by_the_rules_of_before(make_till: Callable[..., Till]) -> None:
     silence = Silence()
     till = make_till(faults=silence)

@@ -257,6 +257,23 @@ class WalletMachine(RuleBasedStateMachine):
         else:
             self.tried(c.RetryRefund(visit_id=visit_id, refund_key=key, retry_id=name))
 
+    @rule(data=st.data(), twice=st.booleans())
+    def a_refund_fails(self, data: Any, twice: bool) -> None:
+        """A refund that the gateway had paid does not reach the payer after all."""
+        attempts = self.till.hub.export_json()["gateway_attempts"]
+        paid = [row for row in attempts if (row["kind"], row["outcome"]) == ("refund", "approved")]
+        if not paid:
+            return
+        row = data.draw(st.sampled_from(paid))
+        self.till.gateway.fail_refund(row["key"])
+        for number in range(1 + twice):
+            told = c.GatewayTold(
+                fact_id=f"{row['key']}:failed{number}", fact="refund_failed",
+                visit_id=row["visit_id"], hold_key=row["hold_key"],
+                amount_minor=row["amount_minor"], refund_key=row["key"],
+            )  # fmt: skip
+            self.till.do(told)
+
     @precondition(lambda self: self.till.hub.core.state.chargebacks)
     @rule(data=st.data(), let_in=st.booleans())
     def decide(self, data: Any, let_in: bool) -> None:
