@@ -39,7 +39,18 @@ def till(make_till: Callable[..., Till]) -> Till:
     return make_till(hold_minor=COLA_MINOR, debt_block_minor=2 * COLA_MINOR)
 
 
-def test_debtors_come_in_pages_the_oldest_first(till: Till) -> None:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def stored(request: pytest.FixtureRequest) -> Till:
+    """A till on each kind of database, which goes when the till is closed."""
+    url = "sqlite:///:memory:"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_url")("owed")
+    make_till: Callable[..., Till] = request.getfixturevalue("make_till")
+    return make_till(url=url, hold_minor=COLA_MINOR, debt_block_minor=2 * COLA_MINOR)
+
+
+def test_debtors_come_in_pages_the_oldest_first(stored: Till) -> None:
+    till = stored
     client = Counter(till).client
     visits = {payer: _indebted(till, payer, 2) for payer in ("ann", "bob", "cat")}
     again = _indebted(till, "ann", 3)
@@ -114,7 +125,8 @@ def _disputed(till: Till, visit_id: str, fact: Any = "dispute_withdrawn") -> Non
     )  # fmt: skip
 
 
-def test_disputes_are_listed_and_decided(till: Till) -> None:
+def test_disputes_are_listed_and_decided(stored: Till) -> None:
+    till = stored
     client = Counter(till).client
     visit_id = _indebted(till, "ann", 1)
     _disputed(till, visit_id)
