@@ -178,7 +178,9 @@ class Chromium:
             lines = port_file.read_text().split() if port_file.exists() else []
             if len(lines) == 2:
                 url = f"ws://127.0.0.1:{lines[0]}{lines[1]}"
-                return self._open.enter_context(connect(url, max_size=64 * 2**20))
+                # A thread that pings draws from `random`, which generated tests must have alone.
+                opened = connect(url, max_size=64 * 2**20, ping_interval=None)
+                return self._open.enter_context(opened)
             assert time.monotonic() < end, "Chromium did not open its DevTools port"
             with contextlib.suppress(subprocess.TimeoutExpired):
                 raise AssertionError(f"Chromium ended with status {self._process.wait(0.05)}")
