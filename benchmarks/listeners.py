@@ -116,8 +116,8 @@ async def _phone(host: str, port: int, number: int, seen: Seen, pipe: Connection
     opened = await _opened(host, port)
     pipe.send((number, opened["code"]))
     reader, writer = await asyncio.open_connection(host, port, limit=STREAM_BYTES)
-    path = f"/api/v1/phones/{opened['token']}/events"
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+    head = f"Host: {host}:{port}\r\nAuthorization: Bearer {opened['token']}\r\n\r\n"
+    writer.write(f"GET /api/v1/phones/me/events HTTP/1.1\r\n{head}".encode())
     while line := await reader.readline():
         if line.startswith(b"data: "):
             at_s = time.monotonic()

@@ -69,12 +69,12 @@ class HubClient:
 
     def code(self, visit: PhoneVisit) -> str | None:
         """What the phone shows now; None when the hub has no code for it any more."""
-        code = self._ask("GET", f"/api/v1/phones/{visit.token}", None)["code"]
+        code = self._ask("GET", "/api/v1/phones/me", None, visit.token)["code"]
         return None if code is None else str(code)
 
     def stage(self, visit: PhoneVisit) -> str:
         """The stage of a visit: issued, entering, binding, shopping, left, final, refused …"""
-        return str(self._ask("GET", f"/api/v1/phones/{visit.token}", None)["stage"])
+        return str(self._ask("GET", "/api/v1/phones/me", None, visit.token)["stage"])
 
     def open_wallet(self) -> str:
         """A new wallet; its token."""
@@ -83,16 +83,16 @@ class HubClient:
     def top_up(self, wallet: str, topup_id: str, amount_minor: int) -> None:
         """Money from the card to the wallet's balance; the same id again changes nothing."""
         body = {"topup_id": topup_id, "amount_minor": amount_minor}
-        self._ask("POST", f"/api/v1/wallets/{wallet}/topups", body)
+        self._ask("POST", "/api/v1/wallets/me/topups", body, wallet)
 
     def order(self, wallet: str, sources: tuple[str, ...]) -> None:
         """In which order a wallet's sources pay."""
-        self._ask("PUT", f"/api/v1/wallets/{wallet}/order", {"order": sources})
+        self._ask("PUT", "/api/v1/wallets/me/order", {"order": sources}, wallet)
 
     def tip(self, visit: PhoneVisit, tip_id: str, amount_minor: int) -> None:
         """Something for the staff, once a visit."""
         body = {"tip_id": tip_id, "amount_minor": amount_minor}
-        self._ask("POST", f"/api/v1/phones/{visit.token}/tip", body)
+        self._ask("POST", "/api/v1/phones/me/tip", body, visit.token)
 
     def badge(self, holder: str) -> str:
         """A new badge for somebody of the staff; its code."""
@@ -121,13 +121,18 @@ class HubClient:
         """A round of restocking is over."""
         self._ask("POST", "/api/v1/staff/restocking/finish", {"session_id": session_id})
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+    def _ask(
+        self, method: str, path: str, body: dict[str, Any] | None, token: str = ""
+    ) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        if data is not None:
+            headers["content-type"] = "application/json"
         request = urllib.request.Request(
             self._url + path,
             data=data,
             method=method,
-            headers={"content-type": "application/json"} if data is not None else {},
+            headers=headers,
         )
         try:
             with self._opener.open(request, timeout=TIMEOUT_S) as answer:

@@ -31,7 +31,7 @@ from hub.accounts.errors import SignInError
 from hub.accounts.limits import Backoff
 from hub.accounts.model import Principal, Role, Scope
 from hub.accounts.service import KEY_PREFIX, SHARED, Accounts, Issued, csrf_of
-from hub.api.reading import sha256_of
+from hub.api.reading import bearer_of, sha256_of
 from hub.settings import HubSettings
 
 __all__ = [
@@ -226,7 +226,7 @@ class StaffAuth:
         return lambda: self.accounts.still(who, self._now())
 
     def _who(self, request: Request) -> tuple[Principal, bool]:
-        value = _bearer_of(request).strip()
+        value = bearer_of(request).strip()
         if value:
             return self._of_bearer(request, value), False
         if not self.needed:
@@ -328,14 +328,8 @@ def client_of(request: Request) -> str:
 
 def has_token(request: Request, expected: SecretStr) -> bool:
     """Whether a request has this very token as its bearer: of a node, of a display."""
-    given = _bearer_of(request)
+    given = bearer_of(request)
     return secrets.compare_digest(given.encode(), expected.get_secret_value().encode())
-
-
-def _bearer_of(request: Request) -> str:
-    """What stands after "Bearer"; empty without one."""
-    kind, _, value = request.headers.get("authorization", "").partition(" ")
-    return value if kind.lower() == "bearer" else ""
 
 
 def _check_csrf(request: Request) -> None:

@@ -55,7 +55,7 @@ def dispute_routes(aftercare: Aftercare, auth: StaffAuth) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["disputes"])
     driver = aftercare.driver
 
-    @router.post("/phones/{token}/disputes", status_code=201)
+    @router.post("/phones/me/disputes", status_code=201)
     def open_dispute(request: Request, token: Token, wish: DisputeWish) -> DisputeState:
         """Disputes pieces of a receipt line; the same dispute_id again changes nothing."""
         check_origin(request)
@@ -71,7 +71,7 @@ def dispute_routes(aftercare: Aftercare, auth: StaffAuth) -> APIRouter:
         state = visit.disputes[dispute_id]["state"]
         return DisputeState(dispute_id=dispute_id, state=state, refunded_minor=reply.amount_minor)
 
-    @router.get("/phones/{token}/disputes")
+    @router.get("/phones/me/disputes")
     def own(token: Token, response: Response) -> list[dict[str, Any]]:
         """The visit's disputes with their evidence."""
         response.headers["Cache-Control"] = "no-store"

@@ -1,7 +1,7 @@
 """Entries without a phone: cards at terminals, people let in by staff, badges; and the desk.
 
 A visit without a phone has a token all the same, its claim: twenty characters that open its cart
-and receipt at /api/v1/phones/CLAIM, as a phone's token does. Who let somebody in hands it out.
+and receipt as a phone's token does, at /phone/#CLAIM. Who let somebody in hands it out.
 """
 
 from __future__ import annotations

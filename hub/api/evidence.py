@@ -65,7 +65,7 @@ def evidence_routes(aftercare: Aftercare, auth: StaffAuth) -> APIRouter:
             driver.bus.publish(out)
         return shown(aftercare, [reach])
 
-    @router.get("/phones/{token}/evidence/{sha256}")
+    @router.get("/phones/me/evidence/{sha256}")
     def own(token: Token, sha256: Sha256) -> Response:
         """A piece of a line that this phone disputes; 404 for anybody else's."""
         visit, _account = driver.visit_by_token(token)

@@ -73,7 +73,7 @@ def gateway_routes(
             return False
         return not driver.command(news).repeated
 
-    @router.post("/phones/{token}/saved-card")
+    @router.post("/phones/me/saved-card")
     def save_card(request: Request, token: Token) -> CardPage:
         """A page of the gateway's on which the visit's payer saves a card."""
         check_origin(request)

@@ -19,6 +19,7 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from hub.accounts.model import ROLES
 from hub.api.auth import COOKIE, Needs, StaffAuth
 from hub.api.problems import MEDIA_TYPE, FieldFault, Problem
+from hub.api.reading import token_of
 
 __all__ = ["add_document", "needs_of", "operation_id", "routes_of"]
 
@@ -98,6 +99,11 @@ _SECURITY = {
         "description": "An API key (sk_…) or a session's token.",
     },
     "node": {"type": "http", "scheme": "bearer", "description": "The token of an edge node."},
+    "phone": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The token of a visit or of a wallet, told when it was opened.",
+    },
 }
 
 
@@ -189,6 +195,8 @@ def _describe(operation: dict[str, Any], route: RouteContext) -> None:
         operation["security"] = [{"session": []}, {"key": []}]
     elif _path(route).startswith(("/api/v1/nodes/", "/api/v1/terminals/")):
         operation["security"] = [{"node": []}]
+    elif token_of in _calls(route.dependant):
+        operation["security"] = [{"phone": []}]
     else:
         operation["security"] = []
     responses = operation["responses"]

@@ -18,6 +18,7 @@ from hub.api.reading import Token, sha256_of
 from hub.api.streams import EventStream, Streams
 from hub.commands import GrowGroup, OpenVisit, RenewCode
 from hub.driver import Driver
+from hub.receipts.link import receipt_path
 from hub.visits.commands import ENTRIES_MAX
 
 __all__ = ["phone_routes"]
@@ -94,32 +95,32 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
         seen = driver.phone(token)
         return VisitOpened(token=token, visit_id=seen["visit_id"], code=seen["code"] or "")
 
-    @router.post("/{token}/code")
+    @router.post("/me/code")
     def renew_code(request: Request, token: Token) -> VisitOpened:
         """More time for codes when it ran out before the gate."""
         check_origin(request)
         driver.command(RenewCode(token_sha256=sha256_of(token)))
         return _opened(token)
 
-    @router.post("/{token}/group")
+    @router.post("/me/group")
     def group(request: Request, token: Token, wish: GroupSize) -> VisitOpened:
         """So many people may come in on this visit's payer, one after another."""
         check_origin(request)
         driver.command(GrowGroup(token_sha256=sha256_of(token), entries=wish.entries))
         return _opened(token)
 
-    @router.get("/{token}")
+    @router.get("/me")
     def visit(token: Token, response: Response) -> dict[str, Any]:
         """The visit's state, cart and receipt."""
         response.headers["Cache-Control"] = "no-store"
-        return driver.phone(token)
+        return _shown(driver, token)
 
-    @router.get("/{token}/events", response_class=EventStream)
+    @router.get("/me/events", response_class=EventStream)
     def events(token: Token) -> StreamingResponse:
         """The same, as server-sent events named `visit`, whenever it changes."""
         return _live(driver, streams, token)
 
-    @router.get("/{token}/qr.svg", response_class=Response, responses=_SVG)
+    @router.get("/me/qr.svg", response_class=Response, responses=_SVG)
     def qr(token: Token) -> Response:
         """The entry code as a picture; 409 once it was used."""
         code = driver.phone(token)["code"]
@@ -140,11 +141,19 @@ def _check_payer(wish: NewVisit | None) -> None:
         raise HTTPException(422, "expected a name of your own; guests are named by the hub")
 
 
+def _shown(driver: Driver, token: str) -> dict[str, Any]:
+    """What the phone shows, and once there is a receipt the address that opens it alone."""
+    seen = driver.phone(token)
+    final = seen["stage"] == "final"
+    path = receipt_path(seen["visit_id"], sha256_of(token)) if final else None
+    return {**seen, "receipt_path": path}
+
+
 def _live(driver: Driver, streams: Streams, token: str) -> StreamingResponse:
     """A visit's state whenever something happened to it."""
     visit_id = driver.phone(token)["visit_id"]
     return streams.states(
-        lambda: driver.phone(token),
+        lambda: _shown(driver, token),
         event="visit",
         turns_s=_turns_s(driver),
         version=lambda: driver.visit_version(visit_id),

@@ -42,6 +42,8 @@ _STATUS: tuple[tuple[type[HubError], int], ...] = (
     (StoreError, 503),
     (HubError, 422),
 )
+_SECRETS = re.compile(r"^(/receipt/|/api/v1/(?:phones|wallets)/)[A-Za-z0-9_.:-]{20,}")
+"""Where somebody may have put a secret into an address; an answer does not repeat it."""
 _SIGN_IN = {"wrong": 403, "code": 401, "expired": 403, "wait": 429}
 
 
@@ -63,7 +65,7 @@ class Problem(BaseModel):
     title: Annotated[str, Field(examples=["Unprocessable Content"])]
     status: Annotated[int, Field(ge=400, le=599, examples=[422])]
     detail: Annotated[str, Field(examples=["expected a product of the store, got 96385074"])]
-    instance: Annotated[str, Field(description="the path that was asked for")]
+    instance: Annotated[str, Field(description="the path that was asked for, without secrets")]
     errors: list[FieldFault] | None = None
 
 
@@ -83,7 +85,7 @@ def problem(
         "title": title,
         "status": status,
         "detail": detail,
-        "instance": instance,
+        "instance": _SECRETS.sub(r"\1…", instance),
     }
     if errors is not None:
         body["errors"] = errors

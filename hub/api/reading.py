@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Annotated
 
-from fastapi import HTTPException, Path, Request
+from fastapi import Depends, HTTPException, Path, Request
 
-__all__ = ["VISIT_PATTERN", "Token", "VisitId", "body_of", "sha256_of"]
+__all__ = ["VISIT_PATTERN", "Token", "VisitId", "bearer_of", "body_of", "sha256_of", "token_of"]
 
 VISIT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$"
-Token = Annotated[str, Path(min_length=20, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
 VisitId = Annotated[str, Path(pattern=VISIT_PATTERN)]
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{20,100}")
+
+
+def bearer_of(request: Request) -> str:
+    """What stands after "Bearer"; empty without one."""
+    kind, _, value = request.headers.get("authorization", "").partition(" ")
+    return value if kind.lower() == "bearer" else ""
+
+
+def token_of(request: Request) -> str:
+    """FastAPI dependency: the token of a visit or a wallet, from the header; no address and no log
+    of addresses has it. HTTPException 401 without one."""
+    token = bearer_of(request).strip()
+    if _TOKEN.fullmatch(token) is None:
+        raise HTTPException(
+            401,
+            "expected the token of a visit or a wallet as `Authorization: Bearer TOKEN`",
+            headers={"WWW-Authenticate": 'Bearer realm="sortie"'},
+        )
+    return token
+
+
+Token = Annotated[str, Depends(token_of)]
+"""Of a visit or a wallet: who has it may do what its phone may."""
 
 
 def sha256_of(secret: str) -> str:

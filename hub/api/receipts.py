@@ -1,11 +1,11 @@
-"""Receipts: as a page by the phone's token, as JSON, as PDF, and by e-mail."""
+"""Receipts: as a page by an address of its own, as JSON, as PDF, and by e-mail."""
 
 from __future__ import annotations
 
 import secrets
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -14,6 +14,7 @@ from hub.api.auth import StaffAuth, check_origin, client_of
 from hub.api.reading import Token, VisitId
 from hub.receipts import outbox
 from hub.receipts.document import Receipt, as_json
+from hub.receipts.link import visit_of_link
 from hub.receipts.page import receipt_html
 
 __all__ = ["receipt_routes"]
@@ -22,6 +23,7 @@ POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'self'"
 )
+Link = Annotated[str, Path(min_length=20, max_length=200, pattern=r"^[A-Za-z0-9_.:-]+$")]
 _PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 
 
@@ -57,24 +59,32 @@ def receipt_routes(aftercare: Aftercare, auth: StaffAuth) -> APIRouter:
         visit, _account = aftercare.driver.visit_by_token(token)
         return aftercare.errands.receipt(visit.visit_id)
 
-    @router.get("/receipt/{token}", response_class=HTMLResponse, include_in_schema=False)
-    def page(token: Token) -> HTMLResponse:
-        """The receipt as a page that prints; the link stays good."""
+    def of_link(link: str) -> Receipt:
+        return aftercare.errands.receipt(visit_of_link(aftercare.driver, link))
+
+    @router.get("/receipt/{link}", response_class=HTMLResponse, include_in_schema=False)
+    def page(link: Link) -> HTMLResponse:
+        """The receipt as a page that prints; the link stays good and opens nothing else."""
         html = receipt_html(
-            of_token(token),
-            pdf_url=f"/api/v1/phones/{token}/receipt.pdf",
+            of_link(link),
+            pdf_url=f"/receipt/{link}/pdf",
             seller=settings.receipt_seller,
             zone=settings.time_zone,
         )
         return HTMLResponse(html, headers={**_PRIVATE, "Content-Security-Policy": POLICY})
 
-    @router.get("/api/v1/phones/{token}/receipt")
+    @router.get("/receipt/{link}/pdf", include_in_schema=False)
+    def page_pdf(link: Link) -> Response:
+        """The same as PDF."""
+        return _pdf(aftercare, of_link(link))
+
+    @router.get("/api/v1/phones/me/receipt")
     def document(token: Token, response: Response) -> dict[str, Any]:
         """The receipt as JSON; 422 before the settlement."""
         response.headers.update(_PRIVATE)
         return as_json(of_token(token))
 
-    @router.get("/api/v1/phones/{token}/receipt.pdf")
+    @router.get("/api/v1/phones/me/receipt.pdf")
     def pdf(token: Token) -> Response:
         """The receipt as PDF."""
         return _pdf(aftercare, of_token(token))
@@ -94,7 +104,7 @@ def receipt_routes(aftercare: Aftercare, auth: StaffAuth) -> APIRouter:
 def _mail_routes(router: APIRouter, aftercare: Aftercare) -> None:
     driver = aftercare.driver
 
-    @router.post("/api/v1/phones/{token}/receipt/mails", status_code=202)
+    @router.post("/api/v1/phones/me/receipt/mails", status_code=202)
     def mail(request: Request, token: Token, wish: MailWish) -> MailState:
         """Sends the receipt by e-mail. The address is erased once that is done."""
         check_origin(request)
@@ -112,7 +122,7 @@ def _mail_routes(router: APIRouter, aftercare: Aftercare) -> None:
         )
         return MailState(mail_id=mail_id, state="waiting")
 
-    @router.get("/api/v1/phones/{token}/receipt/mails")
+    @router.get("/api/v1/phones/me/receipt/mails")
     def mails(token: Token, response: Response) -> Mails:
         """Whether this store sends e-mail, and how the mails of this receipt stand."""
         response.headers.update(_PRIVATE)

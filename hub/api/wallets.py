@@ -157,25 +157,25 @@ def _owner_routes(router: APIRouter, driver: Driver, streams: Streams) -> None:
         reply = driver.command(c.OpenWallet(wallet_sha256=sha256_of(token)))
         return WalletOpened(token=token, payer=reply.payer or "")
 
-    @router.get("/wallets/{token}", tags=["wallets"])
+    @router.get("/wallets/me", tags=["wallets"])
     def wallet(token: Token, response: Response) -> dict[str, Any]:
         """Balance, held, debts, order, cards, latest movements."""
         response.headers["Cache-Control"] = "no-store"
         return _wallet(driver, token)
 
-    @router.get("/wallets/{token}/events", tags=["wallets"])
+    @router.get("/wallets/me/events", tags=["wallets"])
     def events(token: Token) -> StreamingResponse:
         """The same, as server-sent events named `wallet`, whenever it changes."""
         _wallet(driver, token)
         return streams.states(lambda: _wallet(driver, token), event="wallet")
 
-    @router.put("/wallets/{token}/order", tags=["wallets"])
+    @router.put("/wallets/me/order", tags=["wallets"])
     def order(request: Request, token: Token, body: Order) -> c.Reply:
         """In which order the sources pay."""
         check_origin(request)
         return driver.command(c.SetOrder(wallet_sha256=sha256_of(token), order=body.order))
 
-    @router.post("/wallets/{token}/topups", tags=["wallets"])
+    @router.post("/wallets/me/topups", tags=["wallets"])
     def top_up(request: Request, token: Token, body: TopUpWish) -> c.Reply:
         """Asks the card; the balance has it when the gateway has paid."""
         check_origin(request)
@@ -187,7 +187,7 @@ def _owner_routes(router: APIRouter, driver: Driver, streams: Streams) -> None:
             )
         )
 
-    @router.post("/wallets/{token}/debts", tags=["wallets"])
+    @router.post("/wallets/me/debts", tags=["wallets"])
     def pay_debt(request: Request, token: Token, body: DebtWish) -> c.Reply:
         """Pays what a visit on this wallet owes."""
         check_origin(request)
@@ -212,7 +212,7 @@ def _card_routes(router: APIRouter, driver: Driver, guesses: Limiter) -> None:
             guesses.count(client_of(request))
             raise
 
-    @router.post("/wallets/{token}/cards", tags=["wallets"])
+    @router.post("/wallets/me/cards", tags=["wallets"])
     def take_card(request: Request, token: Token, body: CardWish) -> c.Reply:
         """A gift card for this wallet: as balance, or as a source of its own."""
         kind = c.RedeemGiftCard if body.redeem else c.ClaimGiftCard
@@ -221,7 +221,7 @@ def _card_routes(router: APIRouter, driver: Driver, guesses: Limiter) -> None:
             kind(wallet_sha256=sha256_of(token), code_sha256=code_sha256(body.code)),
         )
 
-    @router.post("/phones/{token}/card", tags=["phones"])
+    @router.post("/phones/me/card", tags=["phones"])
     def use_card(request: Request, token: Token, body: VisitCard) -> c.Reply:
         """A gift card pays first for this visit; what is left stays on the card."""
         return guarded(
@@ -231,7 +231,7 @@ def _card_routes(router: APIRouter, driver: Driver, guesses: Limiter) -> None:
 
 
 def _visit_routes(router: APIRouter, driver: Driver) -> None:
-    @router.post("/phones/{token}/tip", tags=["phones"])
+    @router.post("/phones/me/tip", tags=["phones"])
     def tip(request: Request, token: Token, body: TipWish) -> c.Reply:
         """A tip, once, for a while after the exit."""
         check_origin(request)
@@ -243,7 +243,7 @@ def _visit_routes(router: APIRouter, driver: Driver) -> None:
             )
         )
 
-    @router.post("/phones/{token}/debt", tags=["phones"])
+    @router.post("/phones/me/debt", tags=["phones"])
     def pay_visit(request: Request, token: Token, body: VisitDebtWish) -> c.Reply:
         """Pays what this visit still owes, by card."""
         check_origin(request)

@@ -30,7 +30,7 @@ EXIT_FILES = Path(__file__).parent / "exit"
 RECEIPT_FILES = Path(__file__).parent / "receipt"
 MIRROR_FILES = Path(__file__).parent / "mirror"
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'"
 )

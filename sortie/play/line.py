@@ -56,17 +56,17 @@ class HubLine:
             base_url=settings.hub_url, timeout=TIMEOUT_S, trust_env=False
         )
 
-    async def get(self, path: str) -> httpx.Response:
-        """One answer; AwayError if the hub does not give one."""
+    async def get(self, path: str, token: str) -> httpx.Response:
+        """One answer to the phone with this token; AwayError if the hub does not give one."""
         try:
-            return await self._client.get(path)
+            return await self._client.get(path, headers=_bearing(token))
         except httpx.HTTPError as error:
             raise AwayError("the hub does not answer") from error
 
-    async def stream(self, path: str) -> tuple[int, AsyncIterator[bytes]]:
+    async def stream(self, path: str, token: str) -> tuple[int, AsyncIterator[bytes]]:
         """Status and body of an answer that goes on; AwayError if the hub does not begin one."""
         timeout = httpx.Timeout(TIMEOUT_S, read=SILENT_S_MAX)
-        request = self._client.build_request("GET", path, timeout=timeout)
+        request = self._client.build_request("GET", path, timeout=timeout, headers=_bearing(token))
         try:
             answer = await self._client.send(request, stream=True)
         except httpx.HTTPError as error:
@@ -76,6 +76,10 @@ class HubLine:
     async def close(self) -> None:
         """Lets go."""
         await self._client.aclose()
+
+
+def _bearing(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 async def _chunks(answer: httpx.Response) -> AsyncIterator[bytes]:

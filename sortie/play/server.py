@@ -257,7 +257,7 @@ def _phone(stage: Stage) -> list[Route]:
         return await passed(request, "/disputes")
 
     async def passed(request: Request, path: str) -> Response:
-        answer = await stage.hub.get(f"/api/v1/phones/{_token(request)}{path}")
+        answer = await stage.hub.get(f"/api/v1/phones/me{path}", _token(request))
         headers = {
             name: answer.headers[name]
             for name in ("content-type", "date")
@@ -266,13 +266,13 @@ def _phone(stage: Stage) -> list[Route]:
         return Response(answer.content, status_code=answer.status_code, headers=headers)
 
     async def qr(request: Request) -> Response:
-        answer = await stage.hub.get(f"/api/v1/phones/{_token(request)}/qr.svg")
+        answer = await stage.hub.get("/api/v1/phones/me/qr.svg", _token(request))
         kind = answer.headers.get("content-type", "text/plain")
         headers = {"content-type": kind, "cache-control": "no-store"}
         return Response(answer.content, status_code=answer.status_code, headers=headers)
 
     async def events(request: Request) -> Response:
-        status, chunks = await stage.hub.stream(f"/api/v1/phones/{_token(request)}/events")
+        status, chunks = await stage.hub.stream("/api/v1/phones/me/events", _token(request))
 
         async def until_stop() -> AsyncIterator[bytes]:
             async with contextlib.aclosing(chunks):  # type: ignore[type-var]
@@ -287,11 +287,11 @@ def _phone(stage: Stage) -> list[Route]:
         )
 
     return [
-        Route("/api/v1/phones/{token}", _safe(visit)),
-        Route("/api/v1/phones/{token}/receipt/mails", _safe(mails)),
-        Route("/api/v1/phones/{token}/disputes", _safe(disputes)),
-        Route("/api/v1/phones/{token}/qr.svg", _safe(qr)),
-        Route("/api/v1/phones/{token}/events", _safe(events)),
+        Route("/api/v1/phones/me", _safe(visit)),
+        Route("/api/v1/phones/me/receipt/mails", _safe(mails)),
+        Route("/api/v1/phones/me/disputes", _safe(disputes)),
+        Route("/api/v1/phones/me/qr.svg", _safe(qr)),
+        Route("/api/v1/phones/me/events", _safe(events)),
     ]
 
 
@@ -314,9 +314,9 @@ def _json(document: dict[str, Any]) -> Response:
 
 
 def _token(request: Request) -> str:
-    token = str(request.path_params["token"])
-    if not _TOKEN.fullmatch(token):
-        raise RefusalError(404, "expected a phone's token")
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not _TOKEN.fullmatch(token):
+        raise RefusalError(401, "expected a phone's token as `Authorization: Bearer TOKEN`")
     return token
 
 

@@ -20,6 +20,7 @@ from hub.mqtt import Arrived
 from hub.replay import rebuild
 from hub.service import Outgoing
 from hub.settings import HubSettings
+from tests.hub.bearing import bearing
 
 COLA, BREAD = "4006381333931", "5901234123457"
 PASSWORD = "correct horse battery"
@@ -155,7 +156,7 @@ class Place(Played):
 
     def phone(self, token: str) -> dict[str, Any]:
         """What the phone shows."""
-        shown: dict[str, Any] = self.http.get(f"/api/v1/phones/{token}").json()
+        shown: dict[str, Any] = self.http.get("/api/v1/phones/me", headers=bearing(token)).json()
         return shown
 
     def bought(self, day: Any, items: list[tuple[str, bool]], start_s: float = 1.0) -> Any:
@@ -173,7 +174,7 @@ class Place(Played):
     def dispute(self, token: str, line: int = 1, **more: Any) -> httpx.Response:
         """One tap on the phone."""
         body = {"dispute_id": "dispute-one", "line": line, **more}
-        return self.http.post(f"/api/v1/phones/{token}/disputes", body)
+        return self.http.post("/api/v1/phones/me/disputes", body, headers=bearing(token))
 
 
 def digest_of(data: bytes) -> str:

@@ -17,6 +17,7 @@ from hub.api.auth import COOKIE, SAFE, Needs
 from hub.api.openapi import needs_of, routes_of
 from hub.driver import Driver
 from hub.errors import StoreWriteError
+from tests.hub.bearing import bearing
 from tests.hub.doors import COLA, WORDS, Browser, Door
 from tests.hub.open_routes import OPEN
 
@@ -160,11 +161,14 @@ def test_another_visits_token_id_and_code_open_nothing(door: Door) -> None:
     mine = phone.post("/api/v1/phones/visits", json={"payer": "anna"}).json()
     theirs = phone.post("/api/v1/phones/visits", json={"payer": "bert"}).json()
     before = door.state()
-    for guess in (theirs["visit_id"] + "x" * 20, mine["token"][:-1] + "A", "A" * 32):
-        answer = phone.get(f"/api/v1/phones/{guess}")
-        assert answer.status_code in (404, 422)
-        assert phone.post(f"/api/v1/phones/{guess}/code").status_code in (404, 422)
-    seen = phone.get(f"/api/v1/phones/{mine['token']}").text
+    for guess in (theirs["visit_id"] + "x" * 20, mine["token"][:-1] + "A", "A" * 32, "", "short"):
+        answer = phone.get("/api/v1/phones/me", headers=bearing(guess))
+        assert answer.status_code == (401 if len(guess) < 20 else 404)
+        assert phone.post("/api/v1/phones/me/code", headers=bearing(guess)).status_code in (
+            401,
+            404,
+        )
+    seen = phone.get("/api/v1/phones/me", headers=bearing(mine["token"])).text
     assert theirs["visit_id"] not in seen
     assert "bert" not in seen
     # Staff's resources name no payer either.
@@ -455,7 +459,7 @@ def test_every_error_is_a_problem(door: Door, monkeypatch: Any) -> None:
         ("DELETE", "/api/v1/staff/state", 405),
         ("GET", "/api/v1/visits?limit=0", 422),
         ("GET", "/api/v1/visits/v-none", 404),
-        ("GET", f"/api/v1/phones/{'x' * 30}", 404),
+        ("GET", "/api/v1/phones/me", 401),
         ("GET", "/phone/none", 404),
     ):
         answer = browser.ask(method, path)

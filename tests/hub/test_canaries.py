@@ -23,6 +23,7 @@ from hub.retention.offline import retain_offline
 from hub.rules import Rules
 from sortie.broker import broker_command, write_broker_files
 from sortie.supervisor import free_port, wait_for_port
+from tests.hub.bearing import bearing
 from tests.hub.process_kit import DEADLINE_S, Process, Wire, environment_of, until
 
 PAYER = "canary.ada.lovelace"
@@ -59,14 +60,14 @@ def _plant(site: httpx.Client, wire: Wire, day: Any) -> tuple[list[str], list[st
         opened = site.post("/api/v1/phones/visits", json={"payer": payer}).json()
         tokens.append(opened["token"])
         codes.append(opened["code"])
-        site.get(f"/api/v1/phones/{opened['token']}")
+        site.get("/api/v1/phones/me", headers=bearing(opened["token"]))
     for bad in (MAIL, SPACED, f"{CARD}@"):
         site.post("/api/v1/phones/visits", json={"payer": bad})
         site.post("/api/v1/phones/visits", content=f'{{"payer": "{bad}')
         site.get(f"/api/v1/staff/state?q={bad}")
     site.post("/api/v1/staff/login", json={"password": GUESS})
     site.get("/api/v1/staff/state", headers={"Authorization": f"Bearer {GUESS}"})
-    site.get(f"/api/v1/phones/{'x' * 10}{GUESS}")
+    site.get("/api/v1/phones/me", headers=bearing(f"{'x' * 10}{GUESS}"))
     day.scan(1.0, SCANNED)
     wire.send(day.script)
     name = day.script[0][1]

@@ -15,6 +15,7 @@ from hub.evidence.desk import ASKED_MAX
 from hub.evidence.folder import EvidenceFolder
 from hub.rules import Rules
 from tests.hub.after_kit import COLA, Place, digest_of
+from tests.hub.bearing import bearing
 
 STRIP = b"\xff\xd8\xff strip of three pictures"
 NAME = "boot-1-1"
@@ -123,15 +124,16 @@ def test_a_dispute_asks_and_only_its_own_phone_sees_it(place: Place, day: Any) -
     opened = sure_with_strip(place, day)
     stranger = place.opened()
     sha256 = digest_of(STRIP)
-    own = f"/api/v1/phones/{opened['token']}/evidence/{sha256}"
-    assert place.http.get(own).status_code == 404, "nothing is disputed yet"
+    own = f"/api/v1/phones/me/evidence/{sha256}"
+    mine = bearing(opened["token"])
+    assert place.http.get(own, headers=mine).status_code == 404, "nothing is disputed yet"
     assert place.dispute(opened["token"]).status_code == 201
     place.errands.step()
     assert send_strip(place).status_code == 204
-    assert place.http.get(own).content == STRIP
-    other = f"/api/v1/phones/{stranger['token']}/evidence/{sha256}"
-    assert place.http.get(other).status_code == 404
-    rows = place.http.get(f"/api/v1/phones/{opened['token']}/disputes").json()
+    assert place.http.get(own, headers=mine).content == STRIP
+    other = bearing(stranger["token"])
+    assert place.http.get(own, headers=other).status_code == 404
+    rows = place.http.get("/api/v1/phones/me/disputes", headers=mine).json()
     assert rows[0]["evidence"] == [{"sha256": sha256, "state": "here"}]
     queue = place.http.get("/api/v1/staff/disputes").json()["disputes"]
     assert queue[0]["evidence"][0]["state"] == "here"

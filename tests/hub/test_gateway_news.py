@@ -20,6 +20,7 @@ from hub.store.verify import verify
 from hub.wallet.book import Card, MemoryBook
 from hub.wallet.stripe import StripeGateway
 from hub.wallet.stripe_news import CardSaved, IntentOf, check_signature, read_news
+from tests.hub.bearing import bearing
 from tests.hub.stripe_double import KEY, StripeDouble
 from tests.hub.test_hub_api import Client
 
@@ -298,7 +299,7 @@ def test_a_dispute_names_the_visit_through_stripe(till: Till) -> None:
 def test_a_card_is_saved_on_stripes_own_page(till: Till) -> None:
     opened = till.client.post("/api/v1/phones/visits").json()
     payer = f"guest-{opened['visit_id']}"
-    page = till.client.post(f"/api/v1/phones/{opened['token']}/saved-card")
+    page = till.client.post("/api/v1/phones/me/saved-card", headers=bearing(opened["token"]))
     assert page.status_code == 200
     assert page.json()["url"].startswith("https://checkout.stripe.test/")
     (setup,) = till.double.setups.values()
@@ -316,7 +317,7 @@ def test_a_card_is_saved_on_stripes_own_page(till: Till) -> None:
 def test_nobody_saves_a_card_for_a_name_that_others_may_say(till: Till) -> None:
     visits = "/api/v1/phones/visits"
     token = till.client.post(visits, json={"payer": "ann"}).json()["token"]
-    refused = till.client.post(f"/api/v1/phones/{token}/saved-card")
+    refused = till.client.post("/api/v1/phones/me/saved-card", headers=bearing(token))
     assert refused.status_code == 409
     assert till.double.seen == []
     assert till.client.post(visits, json={"payer": "guest-v-1"}).status_code == 422
@@ -342,7 +343,7 @@ def test_a_hub_without_stripe_has_no_such_doors(make_shop: Callable[..., Any]) -
     client = Client(create_app(driver, HubSettings(store_file=Path("x"))))
     assert client.post("/api/v1/gateway/stripe", content=b"{}").status_code == 404
     token = client.post("/api/v1/phones/visits").json()["token"]
-    assert client.post(f"/api/v1/phones/{token}/saved-card").status_code == 404
+    assert client.post("/api/v1/phones/me/saved-card", headers=bearing(token)).status_code == 404
     ids = {"customer_id": "cus_1", "method_id": "pm_1"}
     assert client.put("/api/v1/staff/payers/p/card", json=ids).status_code == 404
 

@@ -20,6 +20,7 @@ from hub.api.tiles import TileStore
 from hub.errors import StoreWriteError
 from hub.settings import HubSettings
 from tests.hub.after_kit import Played
+from tests.hub.bearing import Mine, bearing
 
 COLA = "4006381333931"
 PASSWORD = "correct horse battery"
@@ -79,28 +80,28 @@ def site(open_site: Callable[..., Site]) -> Site:
 
 def test_a_phone_from_code_to_receipt(site: Site, day: Any) -> None:
     opened = site.client.post("/api/v1/phones/visits").json()
-    url = f"/api/v1/phones/{opened['token']}"
-    assert site.client.get(url).json()["state"] == "reserved, not charged"
-    qr = site.client.get(f"{url}/qr.svg")
+    phone = Mine(site.client, "phones", opened["token"])
+    assert phone.get().json()["state"] == "reserved, not charged"
+    qr = phone.get("/qr.svg")
     assert qr.headers["content-type"] == "image/svg+xml"
     assert b"<svg" in qr.content
     exit_s = day.shop(1.0, "t1", opened["code"], [(COLA, True), (COLA, True)])
     site.play(day.script, 4.0)
-    seen = site.client.get(url).json()
+    seen = phone.get().json()
     assert seen["state"] == "shopping"
     assert seen["total_minor"] == 238
     assert seen["receipt"] is None
-    assert site.client.get(f"{url}/qr.svg").status_code == 409
+    assert phone.get("/qr.svg").status_code == 409
     site.play([], exit_s + 0.4)
-    assert site.client.get(url).json()["state"] == "checking 1 item"
+    assert phone.get().json()["state"] == "checking 1 item"
     site.play([], exit_s + 4.0)
-    seen = site.client.get(url).json()
+    seen = phone.get().json()
     assert seen["state"] == "final"
     assert seen["receipt"]["vat"] == [{"rate": "0.1900", "gross_minor": 238, "vat_minor": 38}]
     assert seen["receipt"]["paid"]
     body = {"refund_id": "r", "visit_id": seen["visit_id"], "lines": [{"line": 1, "quantity": 1}]}
     assert site.client.post("/api/v1/staff/refunds", json=body).json()["amount_minor"] == 119
-    assert site.client.get(url).json()["state"] == "corrected"
+    assert phone.get().json()["state"] == "corrected"
     assert site.bus.acked == list(range(len(day.script)))
     channels = {item.topic.rsplit("/", 1)[1] for item in site.bus.sent}
     assert channels == {"config", "ack", "ping"}
@@ -108,8 +109,11 @@ def test_a_phone_from_code_to_receipt(site: Site, day: Any) -> None:
 
 def test_one_phone_cannot_see_another(site: Site) -> None:
     first = site.client.post("/api/v1/phones/visits").json()
-    assert site.client.get(f"/api/v1/phones/{'x' * 32}").status_code == 404
-    assert site.client.get(f"/api/v1/phones/{first['visit_id']}xxxx").status_code == 404
+    assert site.client.get("/api/v1/phones/me", headers=bearing("x" * 32)).status_code == 404
+    guess = bearing(f"{first['visit_id']}xxxx")
+    assert site.client.get("/api/v1/phones/me", headers=guess).status_code == 404
+    assert site.client.get("/api/v1/phones/me").status_code == 401
+    assert site.client.get(f"/api/v1/phones/{first['token']}").status_code == 404
     seen = json.dumps(site.client.get("/api/v1/staff/state").json())
     assert first["token"] not in seen
     assert first["code"] not in seen
@@ -117,20 +121,20 @@ def test_one_phone_cannot_see_another(site: Site) -> None:
 
 def test_codes_turn_by_themselves(site: Site) -> None:
     opened = site.client.post("/api/v1/phones/visits", json={"payer": "anna"}).json()
-    url = f"/api/v1/phones/{opened['token']}"
+    phone = Mine(site.client, "phones", opened["token"])
     position = site.driver.hub.store.last_position()
     shown = set()
     for site.now_s in (0.0, 29.9, 30.0, 61.0):
-        seen = site.client.get(url).json()
+        seen = phone.get().json()
         assert site.now_s < seen["code_turns_s"] <= site.now_s + 30.0
         shown.add(seen["code"])
     assert len(shown) == 3
     assert opened["code"] in shown
     assert site.driver.hub.store.last_position() == position
     site.now_s = 901.0
-    assert site.client.get(url).json()["code"] is None
-    assert site.client.get(f"{url}/qr.svg").status_code == 409
-    again = site.client.post(f"{url}/code").json()
+    assert phone.get().json()["code"] is None
+    assert phone.get("/qr.svg").status_code == 409
+    again = phone.post("/code").json()
     assert again["code"].startswith("SORTIE:")
     assert again["code"] not in shown
     assert site.client.post("/api/v1/phones/visits", json={"payer": "a b"}).status_code == 422

@@ -16,6 +16,7 @@ import pytest
 from hub.main import main
 from sortie.broker import broker_command, write_broker_files
 from sortie.supervisor import free_port, wait_for_port
+from tests.hub.bearing import bearing
 from tests.hub.process_kit import DEADLINE_S, Process, Wire, environment_of
 
 
@@ -147,7 +148,7 @@ def test_a_killed_hub_loses_nothing_that_it_acknowledged(
         wire.send(day.script)
         last = day.shelf.sequence - 1
         wire.wait(lambda: wire.acked("node-shelf") >= last)
-        seen = httpx.get(f"{url}/phones/{opened['token']}").json()
+        seen = httpx.get(f"{url}/phones/me", headers=bearing(opened["token"])).json()
         assert seen["visit_id"] == opened["visit_id"]
         assert seen["stage"] != "issued"
         export = httpx.get(f"{url}/audit/export").json()

@@ -29,6 +29,8 @@ from tests.hub.doors import Door
 FILE = Path(__file__).parents[2] / "docs" / "openapi.json"
 DOCUMENT = json.loads(document_text())
 EXAMPLES = 20
+OWN = ("/api/v1/phones/me", "/api/v1/wallets/me")
+"""What the token of a visit or a wallet opens."""
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -58,7 +60,9 @@ def test_the_document_is_complete_and_leaks_nothing() -> None:
         assert {"401", "422", "429", "default"} <= set(operation["responses"]), path
         assert "security" in operation, path
         if operation["security"] and "x-sortie-role" not in operation:
-            assert path.startswith(("/api/v1/nodes/", "/api/v1/terminals/"))
+            alone = ("/api/v1/nodes/", "/api/v1/terminals/", *OWN)
+            assert path.startswith(alone), path
+        assert path.startswith(OWN) == (operation["security"] == [{"phone": []}]), path
     text = json.dumps(DOCUMENT)
     for leak in (str(FILE.parents[1]), "hub.sqlite", "site-packages", "HTTPValidationError"):
         assert leak not in text

@@ -18,6 +18,9 @@ from hub.receipts.mail import SmtpSender
 from hub.store.copies import backup
 from sortie.supervisor import free_port
 from tests.hub.after_kit import COLA, Place
+from tests.hub.bearing import bearing
+
+MAILS = "/api/v1/phones/me/receipt/mails"
 
 ADDRESS = "canary.shopper@example.org"
 
@@ -81,11 +84,12 @@ def place(make_shop: Callable[..., Any], tmp_path: Path, server: Controller) -> 
 
 
 def wish(place: Place, token: str, address: str = ADDRESS, **more: Any) -> Any:
-    return place.http.post(f"/api/v1/phones/{token}/receipt/mails", {"address": address, **more})
+    wanted = {"address": address, **more}
+    return place.http.post(MAILS, wanted, headers=bearing(token))
 
 
 def states(place: Place, token: str) -> list[str]:
-    rows = place.http.get(f"/api/v1/phones/{token}/receipt/mails").json()
+    rows = place.http.get(MAILS, headers=bearing(token)).json()
     assert ADDRESS not in str(rows)
     assert rows["available"]
     return [row["state"] for row in rows["mails"]]
@@ -251,8 +255,11 @@ def test_a_store_without_a_server_says_so(
     opened = place.bought(day, [(COLA, True)])
     answer = wish(place, opened["token"])
     assert answer.status_code == 409
-    url = f"/api/v1/phones/{opened['token']}/receipt/mails"
-    assert place.http.get(url).json() == {"available": False, "mails": []}
+    mine = bearing(opened["token"])
+    assert place.http.get(MAILS, headers=mine).json() == {
+        "available": False,
+        "mails": [],
+    }
     assert "PDF" in answer.json()["detail"]
     with pytest.raises(ValueError, match="smtp_host"):
         SmtpSender(place.settings)

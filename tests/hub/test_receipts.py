@@ -20,16 +20,20 @@ from hub.commands import RefundLine, RefundVisit
 from hub.errors import SettingsError
 from hub.pages.words import money
 from hub.receipts.document import Receipt, ReceiptLine, VatRow
+from hub.receipts.link import receipt_path
 from hub.receipts.page import receipt_html
 from hub.receipts.pdf import FONT_FILE, ReceiptPrinter
 from hub.receipts.words import amount, at, rate
 from hub.reports.vat import amount_text
+from hub.retention.commands import Forget
+from hub.retention.service import forgotten_token
 from hub.rules import Rules
 from hub.service import Hub
 from hub.settings import HubSettings, load_settings
 from hub.store.database import _scripts, open_engine
 from hub.wallet.fake import FakeGateway
 from tests.hub.after_kit import BREAD, COLA, Place
+from tests.hub.bearing import bearing
 
 SELLER = "Corner Shop & Söhne\\n1 Main Street\\nVAT DE123456789"
 
@@ -66,19 +70,20 @@ def text_of(pdf: bytes) -> str:
 def test_page_json_and_pdf_say_the_same(place: Place, day: Any) -> None:
     opened = place.bought(day, [(COLA, True), (COLA, True), (BREAD, True)])
     token = opened["token"]
-    document = place.http.get(f"/api/v1/phones/{token}/receipt").json()
+    document = place.http.get("/api/v1/phones/me/receipt", headers=bearing(token)).json()
     assert (document["number"], document["total_minor"], document["due_minor"]) == (1, 487, 487)
     assert document["captured_minor"] == 487
     assert [row["rate"] for row in document["vat"]] == ["0.0700", "0.1900"]
     assert sum(row["gross_minor"] for row in document["vat"]) == 487
-    page = place.http.get(f"/receipt/{token}")
+    link = place.http.get("/api/v1/phones/me", headers=bearing(token)).json()["receipt_path"]
+    page = place.http.get(link)
     assert page.headers["cache-control"] == "no-store"
     assert "script" not in page.headers["content-security-policy"]
     assert "Corner Shop &amp; Söhne<br>1 Main Street" in page.text
     for part in ("2 ×</b> Cola", "EUR 4.87", "19 %", "GTIN " + BREAD, "1970-01-01 01:00 CET"):
         assert part in page.text, part
     assert place.http.get("/receipt-files/receipt.css").status_code == 200
-    pdf = place.http.get(f"/api/v1/phones/{token}/receipt.pdf")
+    pdf = place.http.get("/api/v1/phones/me/receipt.pdf", headers=bearing(token))
     assert pdf.headers["content-type"] == "application/pdf"
     assert pdf.content.startswith(b"%PDF")
     shown = text_of(pdf.content)
@@ -93,30 +98,56 @@ def test_corrections_and_their_taxes_are_shown(place: Place, day: Any) -> None:
     place.driver.command(
         RefundVisit(refund_id="r", visit_id=opened["visit_id"], lines=lines, reason="<bad>")
     )
-    document = place.http.get(f"/api/v1/phones/{opened['token']}/receipt").json()
+    document = place.http.get("/api/v1/phones/me/receipt", headers=bearing(opened["token"])).json()
     assert (document["refunded_minor"], document["due_minor"]) == (368, 119)
     assert document["corrections"][0]["lines"] == [["Cola", 1], ["Bread", 1]]
     assert {row["rate"]: row["gross_minor"] for row in document["vat"]} == {
         "0.0700": 0,
         "0.1900": 119,
     }
-    page = place.http.get(f"/receipt/{opened['token']}").text
+    mine = bearing(opened["token"])
+    link = place.http.get("/api/v1/phones/me", headers=mine).json()["receipt_path"]
+    page = place.http.get(link).text
     assert "Given back" in page
     assert "-3.68" in page
     assert "<bad>" not in page
-    pdf = text_of(place.http.get(f"/api/v1/phones/{opened['token']}/receipt.pdf").content)
+    pdf = text_of(place.http.get("/api/v1/phones/me/receipt.pdf", headers=mine).content)
     assert "1 × Cola, 1 × Bread" in pdf
 
 
 def test_before_the_settlement_there_is_none(place: Place) -> None:
     opened = place.opened()
-    for url in (
+    mine = bearing(opened["token"])
+    for url in ("/api/v1/phones/me/receipt", "/api/v1/phones/me/receipt.pdf"):
+        assert place.http.get(url, headers=mine).status_code == 422
+    assert place.http.get("/api/v1/phones/me", headers=mine).json()["receipt_path"] is None
+
+
+def test_the_link_of_a_receipt_opens_that_receipt_alone(place: Place, day: Any) -> None:
+    opened = place.bought(day, [(COLA, True)])
+    mine = bearing(opened["token"])
+    link = place.http.get("/api/v1/phones/me", headers=mine).json()["receipt_path"]
+    assert opened["token"] not in link
+    page = place.http.get(link).text
+    assert opened["token"] not in page
+    pdf = place.http.get(f"{link}/pdf")
+    assert (pdf.headers["content-type"], f'href="{link}/pdf"' in page) == ("application/pdf", True)
+    secret = link.rsplit(".", 1)[1]
+    stranger = place.opened()["visit_id"]
+    for wrong in (
         f"/receipt/{opened['token']}",
-        f"/api/v1/phones/{opened['token']}/receipt",
-        f"/api/v1/phones/{opened['token']}/receipt.pdf",
+        f"/receipt/{stranger}.{secret}",
+        f"{link[:-1]}{'A' if link[-1] != 'A' else 'B'}",
+        f"/receipt/v-none.{secret}",
     ):
-        assert place.http.get(url).status_code == 422
-    assert place.http.get(f"/receipt/{'x' * 32}").status_code == 404
+        answer = place.http.get(wrong)
+        assert (answer.status_code, answer.json()["instance"]) == (404, "/receipt/…"), wrong
+    for token in (secret, link.removeprefix("/receipt/")):
+        assert place.http.get("/api/v1/phones/me", headers=bearing(token)).status_code in (401, 404)
+    place.driver.command(Forget(visit_ids=(opened["visit_id"],), counts={}))
+    assert place.http.get(link).status_code == 404
+    guessed = receipt_path(opened["visit_id"], forgotten_token(opened["visit_id"]))
+    assert place.http.get(guessed).status_code == 404
 
 
 def test_numbers_have_no_gap_and_follow_the_settlements(
@@ -307,7 +338,9 @@ def test_a_product_that_left_the_store_stays_on_its_receipt(
 
         again = Place(Shop(), tmp_path)
         again.now_s = place.now_s
-        document = again.http.get(f"/api/v1/phones/{opened['token']}/receipt").json()
+        document = again.http.get(
+            "/api/v1/phones/me/receipt", headers=bearing(opened["token"])
+        ).json()
         assert document["lines"][0]["name"] == "Bread"
     finally:
         hub.close()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.hub.bearing import Mine, bearing
 from tests.hub.test_hub_api import PASSWORD, Site
 
 BREAD = "5901234123457"
@@ -37,7 +38,7 @@ def test_a_tap_from_its_claim_to_the_receipt(site: Site, day: Any) -> None:
     day.step(4.0, "t1", 5.0, 0.1)
     day.watermark(6.0)
     site.play(day.script, 9.0)
-    receipt = site.client.get(f"/api/v1/phones/{made['claim']}").json()
+    receipt = site.client.get("/api/v1/phones/me", headers=bearing(made["claim"])).json()
     assert (receipt["stage"], receipt["total_minor"], receipt["code"]) == ("final", 249, None)
     claim = site.client.get(f"/api/v1/staff/visits/{made['visit_id']}/claim").json()
     assert claim["claim"] == made["claim"]
@@ -87,7 +88,7 @@ def test_the_desk_lets_in_takes_payment_and_ends(site: Site, day: Any) -> None:
     other = {**pay, "amount_minor": 1}
     assert site.client.post(f"{url}/payments", json=other).status_code == 409
     assert site.client.post(f"{url}/payments", json={**pay, "method": "sun"}).status_code == 422
-    shown = site.client.get(f"/api/v1/phones/{made.json()['claim']}").json()
+    shown = site.client.get("/api/v1/phones/me", headers=bearing(made.json()["claim"])).json()
     assert shown["receipt"]["debt_minor"] == 0
 
 
@@ -118,14 +119,14 @@ def test_bodies_and_badges(site: Site, day: Any) -> None:
 
 def test_a_phone_sizes_its_group(site: Site) -> None:
     opened = site.client.post("/api/v1/phones/visits", json={"entries": 2}).json()
-    url = f"/api/v1/phones/{opened['token']}"
-    assert site.client.get(url).json()["entries"] == 2
-    assert site.client.post(f"{url}/group", json={"entries": 4}).status_code == 200
-    assert site.client.get(url).json()["entries"] == 4
-    assert site.client.post(f"{url}/group", json={"entries": 0}).status_code == 422
-    assert site.client.post(f"{url}/group", json={"entries": 21}).status_code == 422
+    phone = Mine(site.client, "phones", opened["token"])
+    assert phone.get().json()["entries"] == 2
+    assert phone.post("/group", json={"entries": 4}).status_code == 200
+    assert phone.get().json()["entries"] == 4
+    assert phone.post("/group", json={"entries": 0}).status_code == 422
+    assert phone.post("/group", json={"entries": 21}).status_code == 422
     evil = {"origin": "https://evil.example"}
-    assert site.client.post(f"{url}/group", json={"entries": 2}, headers=evil).status_code == 403
+    assert phone.post("/group", json={"entries": 2}, headers=evil).status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ class _Hub(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         kind = type(self)
-        kind.seen.append(("GET", self.path, None))
+        kind.seen.append(("GET", f"{self.path} {self.headers['authorization']}", None))
         self._answer(200, {"stage": kind.stage, "code": f"c-now-{len(kind.seen)}"})
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -172,7 +172,7 @@ def test_a_phones_code_turns(hub: tuple[str, type[_Hub]]) -> None:
     assert collect(phones.take_codes) == [(4, "c-now-2")]
     assert [seen[:2] for seen in handler.seen] == [
         ("POST", "/api/v1/phones/visits"),
-        ("GET", "/api/v1/phones/t-1"),
+        ("GET", "/api/v1/phones/me Bearer t-1"),
     ]
     phones.close()
 
@@ -191,7 +191,7 @@ def test_a_phone_learns_that_it_was_refused(
     found = collect(phones.take_refused) if refused else []
     phones.close()
     assert found + phones.take_refused() == refused
-    assert handler.seen[1][1] == "/api/v1/phones/t-1"
+    assert handler.seen[1][1] == "/api/v1/phones/me Bearer t-1"
 
 
 def test_a_hub_that_does_not_answer_is_said_once_and_asked_again(

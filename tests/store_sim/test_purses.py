@@ -27,11 +27,13 @@ class Client(HubClient):
         self._stages = list(stages)
         self._failures = failures
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+    def _ask(
+        self, method: str, path: str, body: dict[str, Any] | None, token: str = ""
+    ) -> dict[str, Any]:
         if self._failures and path.endswith("/topups"):
             self._failures -= 1
             raise OSError("the hub says 503")
-        self.asked.append((method, path))
+        self.asked.append((method, f"{path} {token}".rstrip()))
         if path.endswith("/tip"):
             self.tipped.set()
         stage = self._stages.pop(0) if method == "GET" and len(self._stages) > 1 else None
@@ -62,8 +64,8 @@ def test_asking_again_after_a_failure_opens_no_second_wallet() -> None:
     assert purses.of(2) == "w-1"
     assert [path for _, path in client.asked] == [
         "/api/v1/wallets",
-        "/api/v1/wallets/w-1/topups",
-        "/api/v1/wallets/w-1/order",
+        "/api/v1/wallets/me/topups w-1",
+        "/api/v1/wallets/me/order w-1",
     ]
 
 
@@ -74,8 +76,8 @@ def test_a_shopper_tips_when_the_visit_is_paid(monkeypatch: pytest.MonkeyPatch) 
     phones.ask(1)
     assert client.tipped.wait(DEADLINE_S)
     phones.close()
-    assert client.asked.count(("GET", "/api/v1/phones/t-1")) == 4
-    assert client.asked.count(("POST", "/api/v1/phones/t-1/tip")) == 1
+    assert client.asked.count(("GET", "/api/v1/phones/me t-1")) == 4
+    assert client.asked.count(("POST", "/api/v1/phones/me/tip t-1")) == 1
 
 
 def test_who_was_refused_tips_nothing() -> None:
@@ -84,7 +86,7 @@ def test_who_was_refused_tips_nothing() -> None:
     phones.ask(1)
     end_s = time.monotonic() + DEADLINE_S
     pause = threading.Event()
-    while ("GET", "/api/v1/phones/t-1") not in client.asked:
+    while ("GET", "/api/v1/phones/me t-1") not in client.asked:
         assert time.monotonic() < end_s
         pause.wait(0.01)
     phones.close()

@@ -1,56 +1,67 @@
 // Server-sent events that come back: after a lost network, and after a hub that restarted and
-// answered with an error meanwhile, which a bare EventSource takes for the end.
+// answered with an error meanwhile. Read by hand, because an EventSource can send no token.
+
+import { bearing } from "./mine.js";
 
 const WAIT_MS = [500, 1000, 2000, 4000, 8000];
+const UNKNOWN = [401, 404, 422];
 
-/** Follows a stream of JSON states, sent as `event`, until `close` is called.
- *  `state` gets every state, `link` whether the stream stands, `gone` that there is no such thing. */
-export function follow(url, { event = "visit", state, link, gone }) {
-  let source = null;
+/** Follows a stream of JSON states, sent as `event`, until `close` is called; with a token where
+ *  one is needed. `state` gets every state, `link` whether the stream stands, `gone` that there is
+ *  no such thing, `answered` each answer when it begins. */
+export function follow(url, { event = "visit", token = "", state, link, gone, answered }) {
+  const ending = new AbortController();
   let timer = null;
   let tries = 0;
-  let closed = false;
 
-  const open = () => {
-    source = new EventSource(url);
-    source.addEventListener(event, (sent) => {
-      tries = 0;
-      link(true);
-      state(JSON.parse(sent.data));
-    });
-    source.onerror = () => {
-      source.close();
-      link(false);
-      retry();
-    };
-  };
-
-  const retry = () => {
-    const wait = WAIT_MS[Math.min(tries, WAIT_MS.length - 1)];
+  const open = async () => {
+    try {
+      const answer = await fetch(url, {
+        headers: token ? bearing(token) : {}, cache: "no-store", signal: ending.signal,
+      });
+      if (UNKNOWN.includes(answer.status)) {
+        gone();
+        return;
+      }
+      if (answer.ok) {
+        answered?.(answer);
+        await read(answer.body, event, (said) => {
+          tries = 0;
+          link(true);
+          state(JSON.parse(said));
+        });
+      }
+    } catch (error) {
+      if (!(error instanceof TypeError) && error.name !== "AbortError") console.error(error);
+    }
+    if (ending.signal.aborted) return;
+    link(false);
+    timer = setTimeout(open, WAIT_MS[Math.min(tries, WAIT_MS.length - 1)]);
     tries += 1;
-    timer = setTimeout(async () => {
-      if (closed) return;
-      if (await missing(url)) gone();
-      else open();
-    }, wait);
   };
 
   open();
   return {
     close() {
-      closed = true;
+      ending.abort();
       clearTimeout(timer);
-      source.close();
     },
   };
 }
 
-/** Whether the hub is there and says that it knows no such visit. */
-async function missing(url) {
-  try {
-    const answer = await fetch(url.replace(/\/events$/, ""), { cache: "no-store" });
-    return answer.status === 404 || answer.status === 422;
-  } catch {
-    return false;
+/** Reads a body of server-sent events until it ends; `heard` gets the data of each named `event`. */
+async function read(body, event, heard) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const parts = (rest + value).split("\n\n");
+    rest = parts.pop();
+    for (const part of parts) {
+      const lines = part.split("\n");
+      if (!lines.includes(`event: ${event}`)) continue;
+      heard(lines.filter((line) => line.startsWith("data: ")).map((line) => line.slice(6)).join("\n"));
+    }
   }
 }

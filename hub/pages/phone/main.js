@@ -3,11 +3,13 @@
 
 import { AWAY, failure, kept, once, reason, wallet } from "./asking.js";
 import { follow } from "./live.js";
+import { bearing, pictures as picturesOf } from "./mine.js";
 import { makeScreen } from "./screen.js";
 import { h, startView } from "./view.js";
 
 const visit = kept("sortie.visit");
 const API = "/api/v1/phones";
+const MINE = `${API}/me`;
 const WALLET = "wallet.html";
 const fragment = decodeURIComponent(location.hash.slice(1));
 const visitor = fragment === "";
@@ -15,24 +17,39 @@ let token = fragment || visit.recall();
 let offset_ms = 0;
 let stream = null;
 let mails = false;
-let pictures = new Map();
+let evidence = [];
+const images = picturesOf(() => screen.again());
+let code = "";
 
-// The code turns by itself; its address turns with it, so that the picture is asked for again.
 const screen = makeScreen((state) => ({
   now_s: (Date.now() + offset_ms) / 1000,
-  qr: `${API}/${encodeURIComponent(token)}/qr.svg?n=${state?.code_turns_s ?? 0}-${state?.entered ?? 0}`,
+  qr: state?.code ? codePicture(state) : null,
   renew: visitor ? renew : null,
   group: visitor ? group : null,
   tip: (minor) => ask("tip", { tip_id: once(), amount_minor: minor }),
   pay: () => ask("debt", { pay_id: once() }),
   card: visitor ? useCard : null,
-  receipt: token ? `/receipt/${encodeURIComponent(token)}` : null,
+  receipt: state?.receipt_path ?? null,
   dispute: token ? dispute : null,
   mail: token && mails ? mail : null,
-  pictures,
+  pictures: new Map(evidence.map((row) => [row.dispute_id, row.evidence
+    .filter((one) => one.state === "here")
+    .map((one) => images.of(one.sha256, `${MINE}/evidence/${one.sha256}`, token))
+    .filter((url) => url)])),
   again: visitor ? h("button", { type: "button", class: "quiet", id: "again", onclick: forget },
     "Start another visit") : null,
 }));
+
+/** The code turns by itself, and its picture with it; until the new one is there the last is shown. */
+function codePicture(state) {
+  const key = `code ${state.code}`;
+  const url = images.of(key, `${MINE}/qr.svg`, token);
+  if (url) {
+    code = url;
+    images.keep((one) => one === key || !one.startsWith("code "));
+  }
+  return code;
+}
 
 /** The hub's clock is the one the code's end is told in. */
 function setClock(answer) {
@@ -64,7 +81,7 @@ async function begin() {
 
 async function renew() {
   try {
-    const answer = await fetch(`${API}/${encodeURIComponent(token)}/code`, { method: "POST" });
+    const answer = await fetch(`${MINE}/code`, { method: "POST", headers: bearing(token) });
     if (!answer.ok) throw new Error(await reason(answer));
     setClock(answer);
   } catch {
@@ -75,9 +92,9 @@ async function renew() {
 /** So many people come in on this wallet, one after another, each with a code of their own. */
 async function group(entries) {
   try {
-    const answer = await fetch(`${API}/${encodeURIComponent(token)}/group`, {
+    const answer = await fetch(`${MINE}/group`, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: bearing(token, { "content-type": "application/json" }),
       body: JSON.stringify({ entries }),
     });
     if (!answer.ok) throw new Error(await reason(answer));
@@ -99,8 +116,10 @@ async function mail(address) {
 /** Asks something about this visit; what the hub answered, as {ok, said}. */
 async function post(path, body) {
   try {
-    const answer = await fetch(`${API}/${encodeURIComponent(token)}/${path}`, {
-      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+    const answer = await fetch(`${MINE}/${path}`, {
+      method: "POST",
+      headers: bearing(token, { "Content-Type": "application/json" }),
+      body: JSON.stringify(body),
     });
     return answer.ok ? { ok: true, said: await answer.json() } : { ok: false, said: await reason(answer) };
   } catch {
@@ -111,14 +130,11 @@ async function post(path, body) {
 /** Whether the store sends e-mail, and the pictures of what is disputed; asked for when needed. */
 async function after(state) {
   if (state.stage !== "final") return;
-  const base = `${API}/${encodeURIComponent(token)}`;
+  const own = { headers: bearing(token), cache: "no-store" };
   try {
-    const known = await (await fetch(`${base}/receipt/mails`, { cache: "no-store" })).json();
-    const rows = state.disputes.length
-      ? await (await fetch(`${base}/disputes`, { cache: "no-store" })).json() : [];
+    const known = await (await fetch(`${MINE}/receipt/mails`, own)).json();
+    evidence = state.disputes.length ? await (await fetch(`${MINE}/disputes`, own)).json() : [];
     mails = known.available;
-    pictures = new Map(rows.map((row) => [row.dispute_id, row.evidence
-      .filter((one) => one.state === "here").map((one) => `${base}/evidence/${one.sha256}`)]));
     screen.again();
   } catch {
     // The receipt is shown all the same.
@@ -137,6 +153,9 @@ function forget() {
   stream?.close();
   visit.remember("");
   token = "";
+  code = "";
+  evidence = [];
+  images.keep(() => false);
   screen.linked(true);
   screen.plain(startView({ begin, wallet: WALLET }));
   document.getElementById("view").focus();
@@ -144,9 +163,9 @@ function forget() {
 
 function open() {
   stream?.close();
-  const base = `${API}/${encodeURIComponent(token)}`;
-  fetch(base, { cache: "no-store" }).then(setClock, () => undefined);
-  stream = follow(`${base}/events`, {
+  stream = follow(`${MINE}/events`, {
+    token,
+    answered: setClock,
     state: (state) => {
       screen.show(state);
       after(state);

@@ -88,8 +88,8 @@ function codeView(state, { now_s, qr, renew, group, card }) {
   ];
 }
 
-const picture = (qr) => qr
-  ? h("div", { class: "qr" }, h("img",
+const picture = (qr) => qr !== null
+  ? h("div", { class: "qr" }, qr && h("img",
       { id: "qr", src: qr, alt: "Your entry code as a QR code", width: 300, height: 300 }))
   : h("p", { class: "card empty" }, "The entry code is on the shopper's own phone only.");
 

@@ -2,6 +2,7 @@
 
 import { failure, once, reason, wallet } from "./asking.js";
 import { follow } from "./live.js";
+import { bearing } from "./mine.js";
 import { noWallet, unknownWallet, walletView } from "./wallet-view.js";
 
 const API = "/api/v1/wallets";
@@ -13,7 +14,7 @@ let token = wallet.recall();
 let stream = null;
 let drawn = "";
 
-const here = () => `${API}/${encodeURIComponent(token)}`;
+const MINE = `${API}/me`;
 
 function put(elements) {
   const focused = document.activeElement?.id;
@@ -34,8 +35,10 @@ function tell(text, good = false) {
 async function ask(path, method, body, done) {
   tell("");
   try {
-    const answer = await fetch(here() + path, {
-      method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+    const answer = await fetch(MINE + path, {
+      method,
+      headers: bearing(token, { "Content-Type": "application/json" }),
+      body: JSON.stringify(body),
     });
     if (!answer.ok) throw new Error(await reason(answer));
     if (done) {
@@ -89,7 +92,8 @@ async function open() {
 
 function show() {
   stream?.close();
-  stream = follow(`${here()}/events`, {
+  stream = follow(`${MINE}/events`, {
+    token,
     event: "wallet",
     state: (state) => {
       const text = JSON.stringify(state);

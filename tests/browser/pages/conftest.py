@@ -34,6 +34,7 @@ from contracts.store_file import Slot, load_store_file
 from contracts.topics import topic
 from sortie.broker import BrokerFiles, broker_command, write_broker_files
 from sortie.supervisor import free_port, wait_for_port
+from tests.hub.bearing import bearing
 
 ROOT = Path(__file__).parents[3]
 STORE = ROOT / "store_sim" / "stores" / "demo.yaml"
@@ -437,7 +438,8 @@ class Store:
 
     def phone(self, token: str) -> dict[str, Any]:
         """What that phone shows."""
-        answer = httpx.get(f"{self.hub_url}/api/v1/phones/{token}", timeout=DEADLINE_S)
+        url = f"{self.hub_url}/api/v1/phones/me"
+        answer = httpx.get(url, headers=bearing(token), timeout=DEADLINE_S)
         shown: dict[str, Any] = answer.raise_for_status().json()
         return shown
 

@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.hub.bearing import bearing
+
 WALLET = "localStorage.getItem('sortie.wallet')"
 TOKEN = "localStorage.getItem('sortie.visit')"
 PAIRS = "ink/card soft/card accent/card on-accent/accent red/red-tint"
@@ -81,8 +83,8 @@ def test_the_order_is_the_shoppers(phone: Any, store: Any) -> None:
     phone.until("document.querySelector('#order li').dataset.source === 'card'")
     phone.click("#off-stored")
     phone.until("document.querySelector('#order li.off')?.dataset.source === 'stored'")
-    url = f"{store.hub_url}/api/v1/wallets/{phone.eval(WALLET)}"
-    assert httpx.get(url).json()["order"] == ["card"]
+    url, mine = f"{store.hub_url}/api/v1/wallets/me", bearing(phone.eval(WALLET))
+    assert httpx.get(url, headers=mine).json()["order"] == ["card"]
 
 
 def test_a_guest_pays_one_visit_with_a_card(phone: Any, store: Any, story: Any) -> None:

@@ -203,7 +203,7 @@ class FakeHub:
             return StreamingResponse(self._log(), media_type="text/event-stream")
 
         async def phone_events(request: Request) -> Response:
-            if request.path_params["token"] != Phone.token:
+            if request.headers.get("authorization") != f"Bearer {Phone.token}":
                 return PlainTextResponse("no", status_code=404)
             return StreamingResponse(self._phone_states(), media_type="text/event-stream")
 
@@ -215,9 +215,9 @@ class FakeHub:
             Route(f"{staff}/events", events),
             Route(f"{staff}/tiles/{{camera}}/watch", watch, methods=["POST"]),
             Route(f"{staff}/tiles/{{camera}}.jpg", tile),
-            Route("/api/v1/phones/{token}", phone),
-            Route("/api/v1/phones/{token}/receipt/mails", mails),
-            Route("/api/v1/phones/{token}/events", phone_events),
+            Route("/api/v1/phones/me", phone),
+            Route("/api/v1/phones/me/receipt/mails", mails),
+            Route("/api/v1/phones/me/events", phone_events),
         ]
 
     async def _log(self) -> AsyncIterator[str]:

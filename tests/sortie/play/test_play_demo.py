@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.hub.bearing import bearing
 from tests.sortie.test_demo import Demo
 
 SEAT = "the-test"
@@ -60,5 +61,5 @@ def _come_in(client: httpx.Client, root: str, demo: Demo, state: Any) -> None:
     demo.until(lambda: state()["hub"]["stage"] == "shopping", "the hub to know the visit")
     token = state()["world"]["you"]["phone"]["token"]
     origin = root.removesuffix("/play")
-    phone = client.get(f"{origin}/api/v1/phones/{token}").json()
+    phone = client.get(f"{origin}/api/v1/phones/me", headers=bearing(token)).json()
     assert phone["stage"] == "shopping"

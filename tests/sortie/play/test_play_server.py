@@ -11,6 +11,7 @@ import pytest
 
 from sortie.errors import UsageError
 from sortie.play.settings import load_play_settings
+from tests.hub.bearing import bearing
 from tests.sortie.play.play_rig import PlayRig, until
 from tests.store_sim.player_kit import Phone
 
@@ -85,13 +86,14 @@ def test_other_sites_and_names_are_kept_out(page: httpx.Client, rig: PlayRig, pa
 
 
 def test_the_phone_stands_on_this_origin_and_starts_nothing(page: httpx.Client) -> None:
-    shown = page.get(f"/api/v1/phones/{Phone.token}")
+    shown = page.get("/api/v1/phones/me", headers=bearing(Phone.token))
     assert shown.json()["visit_id"] == Phone.visit_id
-    with page.stream("GET", f"/api/v1/phones/{Phone.token}/events") as stream:
+    with page.stream("GET", "/api/v1/phones/me/events", headers=bearing(Phone.token)) as stream:
         assert next(stream.iter_lines()) == "event: visit"
-    assert page.post(f"/api/v1/phones/{Phone.token}").status_code == 405
+    assert page.post("/api/v1/phones/me", headers=bearing(Phone.token)).status_code == 405
     assert page.get("/api/v1/phones/..%2f..%2fstaff").status_code == 404
-    assert page.get("/api/v1/phones/short").status_code == 404
+    assert page.get("/api/v1/phones/me").status_code == 401
+    assert page.get("/api/v1/phones/me", headers=bearing("short")).status_code == 401
 
 
 def test_pictures_of_cameras_are_asked_for_and_passed_on(page: httpx.Client, rig: PlayRig) -> None:
