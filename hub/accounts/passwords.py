@@ -1,5 +1,9 @@
 """Passwords: argon2id, a minimum length, and none of those that everybody tries first.
 
+What everybody tries is known from zxcvbn: 30,000 leaked passwords, words and names of several
+languages, dates, walks on keyboards, and what people make of them. A password that is found so
+within ten thousand million guesses is refused; so is what the list below has.
+
 No rules of composition and no changing by the calendar: length is what makes guessing dear.
 Parameters follow OWASP's second set (19 MiB, two passes, one lane), so that a burst of logins
 does not take the hub's memory; a hash made with weaker ones is renewed at the next login.
@@ -7,6 +11,7 @@ does not take the hub's memory; a hash made with weaker ones is renewed at the n
 
 from __future__ import annotations
 
+import importlib
 import re
 import threading
 
@@ -20,6 +25,10 @@ __all__ = ["LENGTH_MAX", "LENGTH_MIN", "Passwords", "check_password"]
 LENGTH_MIN = 12
 LENGTH_MAX = 256
 AT_ONCE_MAX = 2
+GUESSES_MIN = 10_000_000_000
+"""What zxcvbn calls out of reach even for who has the hashes, where each try is slow."""
+LOOKED_AT_MAX = 32
+"""Of a longer password the beginning is looked at: the search takes longer than in proportion."""
 _STEMS = """
 password passwort passw0rd motdepasse contrasena wachtwoord qwerty qwertz azerty
 qwertyuiop qwertzuiop azertyuiop asdfghjkl zxcvbnm yxcvbnm letmein welcome
@@ -46,7 +55,7 @@ def check_password(password: str, *, name: str = "") -> None:
         raise PasswordRefusedError(
             f"expected a password of {LENGTH_MIN} to {LENGTH_MAX} characters, got {len(password)}"
         )
-    if _well_known(password.casefold(), name.casefold()):
+    if _well_known(password.casefold(), name.casefold()) or _guesses(password, name) < GUESSES_MIN:
         raise PasswordRefusedError(
             "expected a password that is not among those everybody tries first; "
             "several unrelated words make a good one"
@@ -63,6 +72,14 @@ def _well_known(text: str, name: str) -> bool:
     stems = {re.sub(r"^\d+|\d+$", "", plain)}
     stems |= {re.sub(r"^\d+|\d+$", "", plain).translate(LEET), plain.translate(LEET)}
     return any(stem in STEMS or (name and stem == re.sub(r"[\W_]+", "", name)) for stem in stems)
+
+
+def _guesses(password: str, name: str) -> float:
+    """How many tries find it, if common ones are tried first."""
+    # Read when the first password is set: the word lists take memory.
+    zxcvbn = importlib.import_module("zxcvbn").zxcvbn
+    found = zxcvbn(password[:LOOKED_AT_MAX], user_inputs=[name, "sortie"])
+    return float(found["guesses"])
 
 
 def _made_of(text: str, length: int) -> bool:
