@@ -109,8 +109,12 @@ class HubSettings(BaseSettings):
         ),
     ] = False
     totp_required: Annotated[
-        bool, Field(description="managers and admins need a second factor (one-time codes)")
-    ] = False
+        bool | None,
+        Field(
+            description="managers and admins need a second factor (one-time codes); none: where "
+            "staff sign in with accounts only"
+        ),
+    ] = None
     session_s: Annotated[
         float, Field(gt=0, le=7 * 86_400, description="a staff session lasts so long")
     ] = 12 * 3600.0
@@ -220,6 +224,11 @@ class HubSettings(BaseSettings):
     ] = False
     retention: Retention = Retention()
     rules: Rules = Rules()
+
+    @property
+    def factor_required(self) -> bool:
+        """Whether managers and admins need a second factor."""
+        return self.staff_accounts if self.totp_required is None else self.totp_required
 
 
 def keys_path(settings: HubSettings) -> Path | None:

@@ -289,10 +289,7 @@ class Accounts:
     ) -> None:
         """One's own password; other sessions of the account are over."""
         account = self.known(principal.name)
-        self.count_try(client, account.name, now_s)
-        if not self.passwords.fits(account.password_hash, old):
-            raise SignInError("wrong")
-        self.went_well(client, account.name)
+        self.prove(account.name, old, client=client, now_s=now_s)
         check_password(new, name=account.name)
         if old == new:
             raise AccountError("expected a new password, got the old one")
@@ -300,8 +297,20 @@ class Accounts:
         self.store.change_account(
             account.name, password_hash=hashed, must_change=False, first_until_us=None
         )
+        self._end_others(principal)
+
+    def prove(self, name: str, password: str, *, client: str, now_s: float) -> None:
+        """SignInError unless it is the person's password: who is signed in shows once more that
+        this is no browser left open."""
+        account = self.known(name)
+        self.count_try(client, name, now_s)
+        if not self.passwords.fits(account.password_hash, password):
+            raise SignInError("wrong")
+        self.went_well(client, name)
+
+    def _end_others(self, principal: Principal) -> None:
         spared = "" if principal.session is None else principal.session.token_sha256
-        self.store.end_sessions(name=account.name, but=spared)
+        self.store.end_sessions(name=principal.name, but=spared)
 
     def begin_totp(self, name: str) -> str:
         """A new secret, which counts once a code confirms it."""
@@ -312,8 +321,10 @@ class Accounts:
         self.store.change_account(name, totp_secret=sealed, totp_step=0)
         return secret
 
-    def confirm_totp(self, name: str, code: str, *, client: str, now_s: float) -> list[str]:
-        """The code that proves the authenticator has the secret; returns recovery codes."""
+    def confirm_totp(self, who: Principal, code: str, *, client: str, now_s: float) -> list[str]:
+        """The code that proves the authenticator has the secret; returns recovery codes. Other
+        sessions of the account, which were begun without it, are over."""
+        name = who.name
         account = self.known(name)
         if account.totp_secret is None or account.totp_confirmed:
             raise AccountError("expected an enrolment that has begun; begin it first")
@@ -325,19 +336,27 @@ class Accounts:
         fresh = codes.new_recovery()
         self.store.set_recovery(name, [codes.digest(row) for row in fresh])
         self.store.change_account(name, totp_confirmed=True)
+        self._end_others(who)
         return fresh
 
-    def remove_totp(self, name: str, code: str, *, client: str, now_s: float) -> None:
-        """Takes the second factor off; it needs a code, so a stolen session cannot."""
+    def remove_totp(
+        self, who: Principal, password: str, code: str, *, client: str, now_s: float
+    ) -> None:
+        """Takes the second factor off; it needs both, so a stolen session cannot. Other sessions
+        of the account are over."""
+        name = who.name
         account = self.known(name)
         if not account.totp_confirmed:
             raise AccountError("expected a second factor to take off, there is none")
+        # One try for both: a right password must not make guessing codes quick.
         self.count_try(client, name, now_s)
-        if not self._code_good(account, code, now_s):
+        known = self.passwords.fits(account.password_hash, password)
+        if not known or not self._code_good(account, code, now_s):
             raise SignInError("wrong")
         self.went_well(client, name)
         self.store.set_recovery(name, [])
         self.store.change_account(name, totp_secret=None, totp_confirmed=False)
+        self._end_others(who)
 
     def _keep_an_admin(self, name: str, *, becomes: Role) -> None:
         if becomes == "admin":

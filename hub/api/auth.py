@@ -164,6 +164,10 @@ class StaffAuth:
         return issued.principal
 
     def _shared(self, password: str, client: str, old: str, now_s: float) -> Issued:
+        self._prove_shared(client, password, now_s)
+        return self.accounts.begin_shared(client, old, now_s)
+
+    def _prove_shared(self, client: str, password: str, now_s: float) -> None:
         self.accounts.count_try(client, SHARED, now_s)
         # Without a staff password the same work is done for nothing, so that it does not show.
         if self._password is None:
@@ -171,7 +175,6 @@ class StaffAuth:
         if self._password is None or not self._is_shared(password):
             raise SignInError("wrong")
         self.accounts.went_well(client, SHARED)
-        return self.accounts.begin_shared(client, old, now_s)
 
     def _give(self, request: Request, response: Response, issued: Issued) -> None:
         secure = request.url.scheme == "https"
@@ -219,6 +222,14 @@ class StaffAuth:
         """403 where what is asked turns out to need more than the route does; a key passes."""
         if who.role is not None and not who.may(role, None):
             raise HTTPException(403, f"expected the role {role} {why}, got {who.role}")
+
+    def again(self, request: Request, who: Principal, password: str) -> None:
+        """SignInError unless who is signed in shows the password once more."""
+        if who.kind == "person":
+            client = client_of(request)
+            self.accounts.prove(who.name, password, client=client, now_s=self._now())
+        elif who.kind == "shared":
+            self._prove_shared(client_of(request), password, self._now())
 
     def still(self, request: Request) -> Callable[[], bool]:
         """Whether whoever asked this may still ask it, for answers that take long."""

@@ -22,7 +22,8 @@ from hub.driver import Driver
 __all__ = ["own_routes", "people_routes"]
 
 Name = Annotated[str, Path(pattern=NAME_PATTERN)]
-SessionId = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
+SESSION_PATTERN = r"^[0-9a-f]{16}$"
+SessionId = Annotated[str, Path(pattern=SESSION_PATTERN)]
 
 
 class Body(BaseModel):
@@ -38,10 +39,26 @@ class NewPassword(Body):
     new: Annotated[SecretStr, Field(max_length=LENGTH_MAX)]
 
 
+class Again(Body):
+    """The password once more."""
+
+    password: Annotated[SecretStr, Field(max_length=LENGTH_MAX)]
+
+
 class Code(Body):
     """A one-time code."""
 
     code: Annotated[str, Field(min_length=6, max_length=40)]
+
+
+class LastCode(Again, Code):
+    """Both factors, to take the second one off."""
+
+
+class WhichEnds(Again):
+    """Which of one's logins ends; none: all but this one."""
+
+    session_id: Annotated[str | None, Field(pattern=SESSION_PATTERN)] = None
 
 
 class NewPerson(Body):
@@ -171,16 +188,14 @@ def own_routes(driver: Driver, auth: StaffAuth) -> APIRouter:
         """One's own logins."""
         return [_session(row, who) for row in accounts.store.sessions(who.name)]
 
-    @router.delete("/sessions")
-    def end_others(who: Principal = own) -> Ended:
-        """Ends one's other logins."""
-        spared = "" if who.session is None else who.session.token_sha256
-        return Ended(ended=accounts.store.end_sessions(name=who.name, but=spared))
-
-    @router.delete("/sessions/{session_id}")
-    def end_one(session_id: SessionId, who: Principal = own) -> Ended:
-        """Ends one of one's own logins."""
-        ended = accounts.store.end_sessions(name=who.name, session_id=session_id)
+    @router.post("/sessions/end")
+    def end(request: Request, body: WhichEnds, who: Principal = own) -> Ended:
+        """Ends one of one's own logins, or all but this one; the password shows who asks."""
+        auth.again(request, who, body.password.get_secret_value())
+        if body.session_id is None:
+            spared = "" if who.session is None else who.session.token_sha256
+            return Ended(ended=accounts.store.end_sessions(name=who.name, but=spared))
+        ended = accounts.store.end_sessions(name=who.name, session_id=body.session_id)
         if not ended:
             raise HTTPException(404, "expected a session of your own")
         return Ended(ended=ended)
@@ -193,8 +208,10 @@ def _factor_routes(router: APIRouter, driver: Driver, accounts: Accounts, auth: 
     own = Depends(auth.needs("viewer", own=True))
 
     @router.post("/totp")
-    def enrol(who: Principal = own) -> Enrolment:
-        """Begins a second factor: a secret for an authenticator, confirmed by its first code."""
+    def enrol(request: Request, body: Again, who: Principal = own) -> Enrolment:
+        """Begins a second factor: a secret for an authenticator, confirmed by its first code. The
+        password shows that it is the person and not a browser left open."""
+        auth.again(request, _person(who), body.password.get_secret_value())
         secret = accounts.begin_totp(_person(who).name)
         store = driver.hub.core.state.store.name
         return Enrolment(
@@ -205,17 +222,22 @@ def _factor_routes(router: APIRouter, driver: Driver, accounts: Accounts, auth: 
 
     @router.post("/totp/confirm")
     def confirm(request: Request, body: Code, who: Principal = own) -> RecoveryCodes:
-        """From now on a code is asked for at each sign-in."""
+        """From now on a code is asked for at each sign-in; other sessions are ended."""
         fresh = accounts.confirm_totp(
-            _person(who).name, body.code, client=client_of(request), now_s=driver.now()
+            _person(who), body.code, client=client_of(request), now_s=driver.now()
         )
         return RecoveryCodes(recovery_codes=fresh)
 
     @router.post("/totp/remove", status_code=204)
-    def remove(request: Request, body: Code, who: Principal = own) -> None:
-        """Takes the second factor off; a code is needed for it."""
+    def remove(request: Request, body: LastCode, who: Principal = own) -> None:
+        """Takes the second factor off; password and code are needed for it. Other sessions are
+        ended."""
         accounts.remove_totp(
-            _person(who).name, body.code, client=client_of(request), now_s=driver.now()
+            _person(who),
+            body.password.get_secret_value(),
+            body.code,
+            client=client_of(request),
+            now_s=driver.now(),
         )
 
 

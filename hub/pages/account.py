@@ -41,11 +41,16 @@ class _Ask:
 Ask = Callable[[Form], _Ask]
 OWN: dict[str, Ask] = {
     "password": lambda f: _Ask("POST", "/me/password", {"old": f["old"], "new": f["new"]}),
-    "totp": lambda _f: _Ask("POST", "/me/totp"),
+    "totp": lambda f: _Ask("POST", "/me/totp", {"password": f["password"]}),
     "confirm": lambda f: _Ask("POST", "/me/totp/confirm", {"code": f["code"]}),
-    "remove": lambda f: _Ask("POST", "/me/totp/remove", {"code": f["code"]}),
-    "others": lambda _f: _Ask("DELETE", "/me/sessions"),
-    "end": lambda f: _Ask("DELETE", f"/me/sessions/{_id(f, 'session_id')}"),
+    "remove": lambda f: _Ask(
+        "POST", "/me/totp/remove", {"password": f["password"], "code": f["code"]}
+    ),
+    "end": lambda f: _Ask(
+        "POST",
+        "/me/sessions/end",
+        {"password": f["password"], "session_id": f.get("session_id") or None},
+    ),
 }
 PEOPLE: dict[str, Ask] = {
     "add": lambda f: _Ask("POST", "/people", {"name": f["name"], "role": f["role"]}),

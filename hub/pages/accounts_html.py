@@ -77,9 +77,10 @@ def _password() -> str:
 
 
 def _factor(me: Row) -> str:
+    fields = _field("password", "Password", "current-password", kind="password", ident="factor")
     if not me["totp"]:
-        return "<h2>Second factor</h2><p>Off.</p>" + _form("account/totp", "", "Set it up")
-    fields = _field("code", "A code, to take it off", "one-time-code")
+        return "<h2>Second factor</h2><p>Off.</p>" + _form("account/totp", fields, "Set it up")
+    fields += _field("code", "A code, to take it off", "one-time-code")
     return "<h2>Second factor</h2><p>On.</p>" + _form("account/remove", fields, "Take it off")
 
 
@@ -89,12 +90,21 @@ def _own_sessions(sessions: Sequence[Row]) -> str:
             "this one" if row["own"] else "",
             _when(row["created_us"]),
             escape(row["origin"]),
-            "" if row["own"] else _button("account/end", "End", session_id=row["session_id"]),
         ]
         for row in sessions
     )
-    return f"<h2>Signed in</h2>{_table(('', 'since', 'from', ''), rows)}" + _form(
-        "account/others", "", "End all others"
+    others = "".join(
+        f'<option value="{escape(row["session_id"])}">that of {_when(row["created_us"])}</option>'
+        for row in sessions
+        if not row["own"]
+    )
+    fields = (
+        '<label for="which">Which to end</label><select id="which" name="session_id">'
+        f'<option value="">all but this one</option>{others}</select>'
+        + _field("password", "Password", "current-password", kind="password", ident="ending")
+    )
+    return f"<h2>Signed in</h2>{_table(('', 'since', 'from'), rows)}" + _form(
+        "account/end", fields, "End"
     )
 
 
@@ -169,9 +179,12 @@ def _select(chosen: str) -> str:
     return f'<select name="role" aria-label="Role">{options}</select>'
 
 
-def _field(name: str, words: str, complete: str, *, kind: str = "text", value: str = "") -> str:
+def _field(
+    name: str, words: str, complete: str, *, kind: str = "text", value: str = "", ident: str = ""
+) -> str:
+    ident = ident or name
     return (
-        f'<label for="{name}">{words}</label><input id="{name}" name="{name}" type="{kind}" '
+        f'<label for="{ident}">{words}</label><input id="{ident}" name="{name}" type="{kind}" '
         f'autocomplete="{complete}" value="{value}" required maxlength="256">'
     )
 

@@ -11,7 +11,7 @@ import pyotp
 from argon2 import PasswordHasher
 
 from hub.accounts.audit import entries
-from hub.accounts.model import ROLES, SCOPES, Role
+from hub.accounts.model import ROLES, SCOPES, Principal, Role
 from hub.accounts.passwords import Passwords
 from hub.accounts.seals import Seals
 from hub.accounts.service import Accounts
@@ -19,13 +19,18 @@ from hub.api.app import create_app
 from hub.driver import Driver
 from hub.settings import HubSettings
 
-__all__ = ["COLA", "WORDS", "Browser", "Door"]
+__all__ = ["COLA", "WORDS", "Browser", "Door", "person"]
 
 COLA = "4006381333931"
 WORDS = "lantern gravel fourteen otters"
 NOW_S = 1_790_000_000.0
 QUICK = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 """Weak on purpose: tests hash hundreds of times."""
+
+
+def person(name: str) -> Principal:
+    """Somebody who is signed in nowhere in particular."""
+    return Principal("person", name, "clerk")
 
 
 class Browser:
@@ -74,7 +79,8 @@ class Door:
         self.hub = shop.hub
         self.driver = Driver(shop.hub, lambda: self.now_s)
         self.driver.begin()
-        values = {"store_file": Path("x"), "node_tokens": {"node-shelf": "tok"}, **settings}
+        values: dict[str, Any] = {"store_file": Path("x"), "node_tokens": {"node-shelf": "tok"}}
+        values |= {"totp_required": False, **settings}
         self.settings = HubSettings(**values)
         self.app = create_app(self.driver, self.settings)
         self.app.state.streams.ended = lambda: True
@@ -118,7 +124,7 @@ class Door:
         """A second factor for somebody, and its recovery codes."""
         totp = pyotp.TOTP(self.accounts.begin_totp(name))
         code = totp.at(int(self.now_s))
-        fresh = self.accounts.confirm_totp(name, code, client="c", now_s=self.now_s)
+        fresh = self.accounts.confirm_totp(person(name), code, client="c", now_s=self.now_s)
         self.now_s += 30.0
         return totp, fresh
 

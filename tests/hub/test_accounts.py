@@ -25,6 +25,8 @@ from hub.settings import load_settings
 from hub.store.verify import verify
 from tests.hub.doors import WORDS, Door
 
+KNOWN = {"password": WORDS}
+
 
 @pytest.fixture
 def door(make_shop: Callable[..., Any]) -> Door:
@@ -91,15 +93,21 @@ def test_the_wait_doubles_and_ends() -> None:
 
 def test_a_second_factor_from_enrolment_to_sign_in(door: Door) -> None:
     anna = door.browser("manager")
-    begun = anna.post("/api/v1/staff/me/totp").json()
+    url = "/api/v1/staff/me/totp"
+    assert anna.post(url, json={"password": "not the password"}).status_code == 403
+    begun = anna.post(url, json=KNOWN).json()
     assert begun["qr_svg"].startswith("<svg")
     totp = pyotp.TOTP(begun["secret"])
     wrong = anna.post("/api/v1/staff/me/totp/confirm", json={"code": "000000"})
     assert wrong.status_code == 403
     assert door.browser("manager").get("/api/v1/staff/me").json()["totp"] is False
     body = {"code": totp.at(int(door.now_s))}
+    before = door.browser("manager")
     fresh = anna.post("/api/v1/staff/me/totp/confirm", json=body).json()["recovery_codes"]
     assert len(set(fresh)) == 10
+    # What was begun without it is over; the one that enrolled goes on.
+    assert before.get("/api/v1/staff/me").status_code == 401
+    assert anna.get("/api/v1/staff/me").json()["totp"] is True
     other = door.browser()
     asked = other.login("manager")
     assert (asked.status_code, asked.json()["type"]) == (401, "urn:sortie:problem:code-needed")
@@ -116,30 +124,62 @@ def test_a_second_factor_from_enrolment_to_sign_in(door: Door) -> None:
     assert not any(one in kept for one in fresh)
 
 
-def test_a_second_factor_comes_off_with_a_code_only(door: Door) -> None:
+def test_a_second_factor_comes_off_with_password_and_code(door: Door) -> None:
     totp, _ = door.enrol("clerk")
-    browser = door.browser()
-    browser.login("clerk", code=totp.at(int(door.now_s)))
+    browser, other = door.browser(), door.browser()
+    for one in (browser, other):
+        one.login("clerk", code=totp.at(int(door.now_s)))
+        door.now_s += 30.0
     url = "/api/v1/staff/me/totp/remove"
-    assert browser.post(url, json={"code": "123456"}).status_code == 403
-    door.now_s += 30.0
-    assert browser.post(url, json={"code": totp.at(int(door.now_s))}).status_code == 204
+    code = totp.at(int(door.now_s))
+    assert browser.post(url, json={"code": code}).status_code == 422
+    for wrong in ({**KNOWN, "code": "123456"}, {"password": "not the password", "code": code}):
+        assert browser.post(url, json=wrong).status_code == 403
+        assert other.get("/api/v1/staff/me").json()["totp"] is True
+    assert browser.post(url, json={**KNOWN, "code": code}).status_code == 204
+    assert other.get("/api/v1/staff/me").status_code == 401
+    assert browser.get("/api/v1/staff/me").json()["totp"] is False
     assert door.browser("clerk").get("/api/v1/staff/me").json()["totp"] is False
 
 
-def test_managers_must_enrol_where_a_setting_says_so(make_shop: Callable[..., Any]) -> None:
-    door = Door(make_shop(), staff_accounts=True, totp_required=True)
+def test_guessing_codes_with_the_password_is_slowed(door: Door) -> None:
+    totp, _ = door.enrol("clerk")
+    browser = door.browser()
+    browser.login("clerk", code=totp.at(int(door.now_s)))
+    body = {**KNOWN, "code": "000000"}
+    answers = [
+        browser.post("/api/v1/staff/me/totp/remove", json=body).status_code for _ in range(7)
+    ]
+    assert (answers[0], answers[-1]) == (403, 429)
+
+
+@pytest.mark.parametrize("asked", [None, True])
+def test_managers_must_enrol_where_staff_have_accounts(
+    make_shop: Callable[..., Any], asked: bool | None
+) -> None:
+    door = Door(make_shop(), staff_accounts=True, totp_required=asked)
     door.staff()
     boss, clerk = door.browser("manager"), door.browser("clerk")
     refused = boss.get("/api/v1/staff/state")
     assert (refused.status_code, refused.json()["type"]) == (403, "urn:sortie:problem:not-open-yet")
     assert "totp" in refused.json()["detail"]
     assert clerk.get("/api/v1/staff/state").status_code == 200
-    assert boss.post("/api/v1/staff/me/totp").status_code == 200
+    assert boss.post("/api/v1/staff/me/totp", json=KNOWN).status_code == 200
     totp, _ = door.enrol("admin")
     admin = door.browser()
     assert admin.login("admin", code=totp.at(int(door.now_s))).status_code == 204
     assert admin.get("/api/v1/staff/people").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"staff_password": "correct horse battery"}, {"totp_required": False}]
+)
+def test_nobody_must_enrol_on_the_first_day(
+    make_shop: Callable[..., Any], settings: dict[str, Any]
+) -> None:
+    door = Door(make_shop(), **{"totp_required": None, **settings})
+    door.staff()
+    assert door.browser("admin").get("/api/v1/staff/people").status_code == 200
 
 
 # ---------------------------------------------------------------------------- people
@@ -213,7 +253,11 @@ def test_sessions_are_listed_and_ended(door: Door) -> None:
     assert [row["own"] for row in rows].count(True) == 1
     assert {row["origin"] for row in rows} == {"this machine"}
     other = next(row["session_id"] for row in rows if not row["own"])
-    assert one.ask("DELETE", f"/api/v1/staff/me/sessions/{other}").json() == {"ended": 1}
+    url = "/api/v1/staff/me/sessions/end"
+    wrong = {"password": "not the password", "session_id": other}
+    assert one.post(url, json=wrong).status_code == 403
+    assert two.get("/api/v1/staff/me").status_code == 200
+    assert one.post(url, json={**KNOWN, "session_id": other}).json() == {"ended": 1}
     assert two.get("/api/v1/staff/me").status_code == 401
     admin = door.browser("admin")
     everybody = admin.get("/api/v1/staff/sessions").json()
@@ -223,8 +267,22 @@ def test_sessions_are_listed_and_ended(door: Door) -> None:
     for _ in range(2):
         door.browser("clerk")
     last = door.browser("clerk")
-    assert last.ask("DELETE", "/api/v1/staff/me/sessions").json() == {"ended": 2}
+    assert last.post(url, json=KNOWN).json() == {"ended": 2}
     assert last.get("/api/v1/staff/me").status_code == 200
+
+
+def test_who_came_with_the_stores_password_ends_sessions_with_it(
+    make_shop: Callable[..., Any],
+) -> None:
+    shared = "correct horse battery"
+    door = Door(make_shop(), staff_password=shared)
+    one, two = door.browser(), door.browser()
+    assert [row.login("", shared).status_code for row in (one, two)] == [204, 204]
+    url = "/api/v1/staff/me/sessions/end"
+    assert one.post(url, json=KNOWN).status_code == 403
+    assert two.get("/api/v1/staff/me").status_code == 200
+    assert one.post(url, json={"password": shared}).json() == {"ended": 1}
+    assert two.get("/api/v1/staff/me").status_code == 401
 
 
 def test_a_session_ends_unused_and_in_any_case(make_shop: Callable[..., Any]) -> None:

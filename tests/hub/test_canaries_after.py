@@ -122,7 +122,7 @@ def staff(planted: Planted) -> None:
     assert boss.login("boss", made).status_code == 204
     body = {"old": made, "new": OWN}
     assert boss.post("/api/v1/staff/me/password", json=body).status_code == 204
-    totp = boss.post("/api/v1/staff/me/totp").json()["secret"]
+    totp = boss.post("/api/v1/staff/me/totp", json={"password": OWN}).json()["secret"]
     confirm = {"code": pyotp.TOTP(totp).at(int(place.now_s))}
     fresh = boss.post("/api/v1/staff/me/totp/confirm", json=confirm).json()["recovery_codes"]
     session = next(iter(boss.cookies.values()))

@@ -138,7 +138,8 @@ def test_ones_own_account(site: Site) -> None:
     page = site.ask("GET", "/account").text
     assert "clerk, clerk" in page
     assert "Off." in page
-    told = site.act("/account/totp")
+    assert "belong together" in site.act("/account/totp", password="not the password")
+    told = site.act("/account/totp", password=WORDS)
     assert "data:image/svg+xml;base64," in told
     totp = pyotp.TOTP(site.said(told, "or type "))
     assert "belong together" in site.act("/account/confirm", code="000000")
@@ -146,13 +147,18 @@ def test_ones_own_account(site: Site) -> None:
     assert told.count("<li><code>") == 10
     assert "<p>On.</p>" in told
     site.door.now_s += 30.0
-    assert "<p>Off.</p>" in site.act("/account/remove", code=totp.at(int(site.door.now_s)))
+    assert "<p>Off.</p>" in site.act(
+        "/account/remove", password=WORDS, code=totp.at(int(site.door.now_s))
+    )
     refused = site.act("/account/password", old=WORDS, new="short")
     assert "12 to 256" in refused
     assert "Done." in site.act("/account/password", old=WORDS, new=f"{WORDS} too")
     site.door.browser().login("clerk", f"{WORDS} too")
     assert len(site.door.accounts.store.sessions("clerk")) == 2
-    assert "Done." in site.act("/account/others")
+    refused = site.act("/account/end", password=WORDS)
+    assert "belong together" in refused
+    assert len(site.door.accounts.store.sessions("clerk")) == 2
+    assert "Done." in site.act("/account/end", password=f"{WORDS} too", session_id="")
     assert len(site.door.accounts.store.sessions("clerk")) == 1
 
 
