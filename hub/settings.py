@@ -62,8 +62,8 @@ class HubSettings(BaseSettings):
     account_keys_file: Annotated[
         Path | None,
         Field(
-            description="keys that encrypt the secrets of second factors, made if missing; hubs of "
-            "one store share it; none: beside the entry keys, as account-keys.json"
+            description="keys that encrypt the secrets of second factors and webhooks, made if "
+            "missing; hubs of one store share it; none: beside the entry keys, as account-keys.json"
         ),
     ] = None
     gateway_file: Annotated[

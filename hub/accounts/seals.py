@@ -7,7 +7,8 @@
 The secrets of one-time passwords are 160 bits in base 32. Sealed they are AES-256-GCM under the
 first key of the file, bound to the account's name: 12 bytes of nonce, 20 of the secret, 16 of tag,
 in base64. That is twice as long as the plain text, which is how the two are told apart: what an
-older hub left in the plain still works, and is sealed when it is next used.
+older hub left in the plain still works, and is sealed when it is next used. Other secrets of any
+length are sealed by `wrap` and say so by their first letters.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ __all__ = ["Seals", "load_seals"]
 KEY_BYTES, NONCE_BYTES = 32, 12
 SEALED_LENGTH = 64
 KEYS_MAX = 8
+WRAPPED = "sealed:"
 
 
 class Seals:
@@ -51,33 +53,48 @@ class Seals:
         plain = base64.b32decode(secret)
         if len(plain) != 20:
             raise ValueError(f"expected a secret of 20 bytes, got {len(plain)}")
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        return base64.b64encode(nonce + self._keys[0].encrypt(nonce, plain, _bound(name))).decode()
+        return self._encrypted(plain, _bound(name))
 
     def opened(self, name: str, kept: str) -> str | None:
         """The secret; None if no key fits, because the key file was lost or the row is another
         account's."""
         if len(kept) != SEALED_LENGTH:
             return kept
-        raw = base64.b64decode(kept)
-        for key in self._keys:
-            try:
-                plain = key.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], _bound(name))
-            except InvalidTag:
-                continue
-            return base64.b32encode(plain).decode()
-        return None
+        plain, _key = self._decrypted(kept, _bound(name))
+        return None if plain is None else base64.b32encode(plain).decode()
 
     def stale(self, name: str, kept: str) -> bool:
         """Whether what is kept is plain, or sealed with a key that is not the first any more."""
-        if len(kept) != SEALED_LENGTH:
+        return len(kept) != SEALED_LENGTH or self._decrypted(kept, _bound(name))[1] != 0
+
+    def wrap(self, bound: str, secret: str) -> str:
+        """What to keep of any secret, good only where it is `bound` to."""
+        return WRAPPED + self._encrypted(secret.encode(), bound.encode())
+
+    def unwrap(self, bound: str, kept: str) -> str | None:
+        """The secret; None if no key fits. What is not wrapped is the secret itself."""
+        if not kept.startswith(WRAPPED):
+            return kept
+        plain, _key = self._decrypted(kept.removeprefix(WRAPPED), bound.encode())
+        return None if plain is None else plain.decode()
+
+    def loose(self, bound: str, kept: str) -> bool:
+        """Whether what is kept is plain, or wrapped with a key that is not the first any more."""
+        if not kept.startswith(WRAPPED):
             return True
+        return self._decrypted(kept.removeprefix(WRAPPED), bound.encode())[1] > 0
+
+    def _encrypted(self, plain: bytes, bound: bytes) -> str:
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return base64.b64encode(nonce + self._keys[0].encrypt(nonce, plain, bound)).decode()
+
+    def _decrypted(self, kept: str, bound: bytes) -> tuple[bytes | None, int]:
+        """What was sealed and by which key; None and -1 if no key fits."""
         raw = base64.b64decode(kept)
-        try:
-            self._keys[0].decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], _bound(name))
-        except InvalidTag:
-            return True
-        return False
+        for number, key in enumerate(self._keys):
+            with suppress(InvalidTag):
+                return key.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], bound), number
+        return None, -1
 
 
 def load_seals(path: Path) -> Seals:
@@ -94,7 +111,8 @@ def load_seals(path: Path) -> Seals:
         raise SettingsError(
             f"expected a file of account keys at {path}, got {type(error).__name__}; put the copy "
             "back that was made of it, or move it away: a new one is made, and who has a second "
-            "factor signs in with a recovery code or is given a new first password"
+            "factor signs in with a recovery code or is given a new first password, and webhooks "
+            "need new secrets"
         ) from error
 
 

@@ -38,11 +38,12 @@ class Subscription:
     created_us: int
 
     def secrets_at(self, now_us: int) -> list[str]:
-        """The secrets to sign with: the old one too while it is being changed."""
+        """The secrets to sign with: the old one too while it is being changed. None where the
+        keys that open them are lost."""
         old = self.old_secret
         if old is not None and self.old_until_us is not None and now_us < self.old_until_us:
-            return [self.secret, old]
-        return [self.secret]
+            return [one for one in (self.secret, old) if one]
+        return [self.secret] if self.secret else []
 
 
 @dataclass(frozen=True, slots=True)

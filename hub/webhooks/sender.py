@@ -37,6 +37,7 @@ SENT_A_ROUND_MAX = 50
 POLL_S = 0.5
 TIMEOUT_S = 10.0
 DAY_US = 86_400_000_000
+NO_KEY = "the account keys that open its secret are lost: put their file back or make a new secret"
 Row = Mapping[str, Any]
 Events = Callable[[int, int], list[dict[str, Any]]]
 """Rows of the event log after a number, so many at most."""
@@ -191,7 +192,10 @@ class Sender:
         return after
 
     def _send(self, to: Subscription, name: str, body: bytes, now_us: int) -> Answer:
-        headers = headers_of(to.secrets_at(now_us), name, now_us // 1_000_000, body)
+        keys = to.secrets_at(now_us)
+        if not keys:
+            return Answer(None, NO_KEY)
+        headers = headers_of(keys, name, now_us // 1_000_000, body)
         return self._post(to.url, headers, body)
 
     # -- as a thread ----------------------------------------------------------------------

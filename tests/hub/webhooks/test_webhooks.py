@@ -51,8 +51,12 @@ def door(make_shop: Callable[..., Any]) -> Door:
     return made
 
 
+def hooks(door: Door) -> WebhookStore:
+    return WebhookStore(door.accounts.store, lambda: door.accounts.seals)
+
+
 def sender_of(door: Door, receiver: Receiver, share: float = 0.5) -> Sender:
-    made = make_sender(door.driver, WebhookStore(door.accounts.store), door.settings)
+    made = make_sender(door.driver, hooks(door), door.settings)
     made._post = receiver
     made._share = lambda: share
     return made
@@ -125,7 +129,7 @@ def test_after_a_failure_it_waits_longer_each_time_and_keeps_the_order(door: Doo
     for _ in range(3):
         assert sender.step()
         assert not sender.step()
-        row = WebhookStore(door.accounts.store).all()[0]
+        row = hooks(door).all()[0]
         waits.append(round(row.next_try_us / 1e6 - door.now_s))
         door.now_s += waits[-1]
     assert waits == [5, 10, 20]
@@ -181,7 +185,7 @@ def test_kinds_are_chosen(door: Door) -> None:
     assert [json.loads(body)["type"] for _, body in receiver.got] == ["stock.restocked"]
     shown = door.known("admin").get(f"/api/v1/webhooks/{made['webhook_id']}").json()
     assert (shown["waiting"], shown["position"]) == (0, 4)
-    one = WebhookStore(door.accounts.store).all()[0]
+    one = hooks(door).all()[0]
     assert wants(one, "visit.opened")
     assert not wants(one, "visit.openedx")
     assert not wants(one, "stocks.x")
@@ -192,7 +196,7 @@ def test_a_receiver_that_is_gone_for_days_is_switched_off(door: Door) -> None:
     made, receiver = subscribe(door), Receiver()
     sender = sender_of(door, receiver)
     prices(door, 1)
-    store = WebhookStore(door.accounts.store)
+    store = hooks(door)
     with structlog.testing.capture_logs() as said:
         for _ in range(300):
             receiver.says = [None]
@@ -251,7 +255,7 @@ def test_a_new_secret_and_the_old_one_are_good_for_a_day(door: Door) -> None:
 
 def test_a_replay_asked_for_during_a_round_is_not_passed_over(door: Door) -> None:
     made = subscribe(door, kinds=["visit.*"])
-    sender, store = sender_of(door, Receiver()), WebhookStore(door.accounts.store)
+    sender, store = sender_of(door, Receiver()), hooks(door)
     prices(door, 3)
     drain(sender)
     assert store.all()[0].position == 3
@@ -304,7 +308,7 @@ def test_urls_that_lead_inside_are_refused(door: Door, url: str) -> None:
         check_url(url, private=False)
     answer = door.known("admin").post("/api/v1/webhooks", json={"url": url})
     assert answer.status_code == 422
-    assert WebhookStore(door.accounts.store).all() == []
+    assert hooks(door).all() == []
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.5", "169.254.169.254", "::1", "fd00::1"])
