@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError
@@ -52,6 +52,9 @@ class HubSettings(BaseSettings):
     database_url: Annotated[
         str, Field(min_length=1, description="sqlite:///FILE, or postgresql+DRIVER://…")
     ] = "sqlite:///hub.sqlite"
+    database_plain: Annotated[
+        bool, Field(description="PostgreSQL on another machine may be spoken to without TLS")
+    ] = False
     entry_keys_file: Annotated[
         Path | None,
         Field(
@@ -115,6 +118,15 @@ class HubSettings(BaseSettings):
             "staff sign in with accounts only"
         ),
     ] = None
+    totp_grace_steps: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=1,
+            description="1: a code of the 30 s before or after is taken too, for clocks that go "
+            "wrong",
+        ),
+    ] = 0
     session_s: Annotated[
         float, Field(gt=0, le=7 * 86_400, description="a staff session lasts so long")
     ] = 12 * 3600.0
@@ -152,6 +164,9 @@ class HubSettings(BaseSettings):
     mqtt_username: Annotated[str | None, Field(description="None: anonymous")] = None
     mqtt_password: Annotated[SecretStr | None, Field(description="of the user")] = None
     mqtt_tls_ca: Annotated[Path | None, Field(description="CA file; None: no TLS")] = None
+    mqtt_plain: Annotated[
+        bool, Field(description="a broker on another machine may be spoken to without TLS")
+    ] = False
     mqtt_tls_cert: Annotated[
         Path | None, Field(description="this hub's certificate; None: a password will do")
     ] = None
@@ -282,10 +297,41 @@ def load_settings(path: Path | None = None) -> HubSettings:
         raise SettingsError(
             f"expected settings as SORTIE_HUB_NAME or in a YAML file: {faults}"
         ) from error
+    _check_database(settings)
+    _check_broker(settings)
     _check_door(settings)
     _check_aftercare(settings)
     _check_gateway(settings)
     return settings
+
+
+def _check_database(settings: HubSettings) -> None:
+    """What the books hold crosses a network only where nobody can read or change it."""
+    url = urlsplit(settings.database_url)
+    if settings.database_plain or not url.scheme.startswith("postgresql"):
+        return
+    asked = parse_qs(url.query)
+    named = [*url.netloc.rpartition("@")[2].split(","), *asked.get("host", [])]
+    hosts = [urlsplit(f"//{one}").hostname or "" if one[:1] != "/" else "" for one in named]
+    away = [one for one in hosts if one and not is_loopback(one)]
+    mode = asked.get("sslmode", ["none"])[-1]
+    if away and mode not in ("verify-ca", "verify-full"):
+        raise SettingsError(
+            f"expected TLS to PostgreSQL at {away[0]}, got sslmode={mode}; add "
+            "?sslmode=verify-full&sslrootcert=FILE to SORTIE_HUB_DATABASE_URL, or set "
+            "SORTIE_HUB_DATABASE_PLAIN=true where the network itself is encrypted"
+        )
+
+
+def _check_broker(settings: HubSettings) -> None:
+    """Passwords of nodes and what they see cross a network only where nobody can read them."""
+    if settings.mqtt_plain or settings.mqtt_tls_ca is not None or is_loopback(settings.mqtt_host):
+        return
+    raise SettingsError(
+        f"expected TLS to the broker at {settings.mqtt_host}, got none; set "
+        "SORTIE_HUB_MQTT_TLS_CA to the ca.crt of `sortie devices`, or SORTIE_HUB_MQTT_PLAIN=true "
+        "where the network itself is encrypted"
+    )
 
 
 def _check_door(settings: HubSettings) -> None:

@@ -20,7 +20,6 @@ __all__ = [
 ]
 
 STEP_S = 30
-DRIFT_STEPS = 1
 RECOVERY_CODES = 10
 
 
@@ -43,14 +42,16 @@ def qr_svg(secret: str, name: str, store: str) -> str:
     return picture.getvalue().decode()
 
 
-def accepted_step(secret: str, code: str, last_step: int, now_s: float) -> int | None:
-    """The time step a code is good for, one before or after now allowed; None if it is wrong, or
-    not newer than the last that was accepted."""
+def accepted_step(
+    secret: str, code: str, last_step: int, now_s: float, *, grace_steps: int
+) -> int | None:
+    """The time step a code is good for, so many before or after now allowed; None if it is wrong,
+    or not newer than the last that was accepted."""
     if len(code) != 6 or not code.isdecimal():
         return None
     totp = pyotp.TOTP(secret)
     now_step = int(now_s // STEP_S)
-    for step in range(now_step - DRIFT_STEPS, now_step + DRIFT_STEPS + 1):
+    for step in range(now_step - grace_steps, now_step + grace_steps + 1):
         fits = secrets.compare_digest(totp.generate_otp(max(0, step)).encode(), code.encode())
         if fits and step > last_step:
             return step

@@ -62,12 +62,14 @@ class Accounts:
         session_s: float,
         idle_s: float,
         totp_required: bool = False,
+        grace_steps: int = 0,
         passwords: Passwords | None = None,
         open_seals: Callable[[], Seals] = Seals.fresh,
     ) -> None:
         self.store = store
         self._open_seals = open_seals
         self.totp_required = totp_required
+        self._grace_steps = grace_steps
         self._session_us, self._idle_us = us(session_s), us(idle_s)
         self._passwords = passwords
         self._by_client = Backoff(5, first_s=60.0, most_s=900.0)
@@ -141,7 +143,9 @@ class Accounts:
         secret = self.seals.opened(account.name, kept)
         if not secret:
             return None
-        step = codes.accepted_step(secret, code, account.totp_step, now_s)
+        step = codes.accepted_step(
+            secret, code, account.totp_step, now_s, grace_steps=self._grace_steps
+        )
         if step is not None and self.seals.stale(account.name, kept):
             sealed = self.seals.seal(account.name, secret)
             self.store.change_account(account.name, totp_secret=sealed)

@@ -64,6 +64,7 @@ def create_app(driver: Driver, settings: HubSettings) -> FastAPI:
         session_s=settings.session_s,
         idle_s=settings.session_idle_s,
         totp_required=settings.factor_required,
+        grace_steps=settings.totp_grace_steps,
         open_seals=_seals_of(account_keys_path(settings, driver.hub.store.url)),
     )
     auth = StaffAuth(settings, accounts, now=driver.now)

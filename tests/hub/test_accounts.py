@@ -142,6 +142,22 @@ def test_a_second_factor_comes_off_with_password_and_code(door: Door) -> None:
     assert door.browser("clerk").get("/api/v1/staff/me").json()["totp"] is False
 
 
+@pytest.mark.parametrize(("steps", "lives"), [(0, [False, True, False]), (1, [True] * 3)])
+def test_a_code_lives_for_thirty_seconds(
+    make_shop: Callable[..., Any], steps: int, lives: list[bool]
+) -> None:
+    door = Door(make_shop(), staff_accounts=True, totp_grace_steps=steps)
+    door.staff()
+    totp, _ = door.enrol("clerk")
+    begun_s = door.now_s // 30.0 * 30.0 + 300.0
+    taken = []
+    for at_s in (begun_s - 1.0, begun_s + 1.0, begun_s + 30.0):
+        door.accounts.store.change_account("clerk", totp_step=0)
+        door.now_s = at_s
+        taken.append(door.browser().login("clerk", code=totp.at(int(begun_s))).status_code == 204)
+    assert taken == lives
+
+
 def test_guessing_codes_with_the_password_is_slowed(door: Door) -> None:
     totp, _ = door.enrol("clerk")
     browser = door.browser()

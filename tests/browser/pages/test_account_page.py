@@ -27,7 +27,7 @@ def command(store: Any, *words: str, said: str = "") -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def processes(store: Any) -> None:
-    store.start_hub(STAFF_ACCOUNTS="true", TOTP_REQUIRED="false")
+    store.start_hub(STAFF_ACCOUNTS="true", TOTP_REQUIRED="false", TOTP_GRACE_STEPS="1")
     for name, role in (("anna", "admin"), ("mona", "manager")):
         command(store, "staff", "add", name, "--role", role, "--ask", said=f"{WORDS}\n")
     with httpx.Client(base_url=store.hub_url) as hub:
