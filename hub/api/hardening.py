@@ -28,6 +28,8 @@ __all__ = ["Hardened", "Recorded"]
 
 TARGET_CHARS_MAX = 4_096
 ANSWER_BYTES_MAX = 65_536
+KNOCKS = (401, 403, 404, 429)
+"""What a phone is answered that knocks at another's door; what else phones do is not audited."""
 REFUSALS_MAX = 60
 REFUSALS_WINDOW_S = 60.0
 _POLICY = (
@@ -151,11 +153,14 @@ class Recorded:
             raise
 
     async def _audit(self, state: dict[str, object], status: int) -> None:
-        entry = state.get("audit")
+        entry, knock = state.get("audit"), state.get("knock")
+        if knock is not None and status in KNOCKS:
+            self._count("phones_refused")
+            entry = knock
         if not isinstance(entry, Entry):
             return
         outcome = "done" if status < 400 else f"refused {status}" if status < 500 else "failed"
-        if status in (401, 429) and not self._has_room(entry.origin):
+        if (entry is knock or status in (401, 429)) and not self._has_room(entry.origin):
             self._count("audit_refusals_dropped")
             return
         try:

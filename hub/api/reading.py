@@ -8,6 +8,8 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, Path, Request
 
+from hub.accounts.audit import Entry, network_of
+
 __all__ = ["VISIT_PATTERN", "Token", "VisitId", "bearer_of", "body_of", "sha256_of", "token_of"]
 
 VISIT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$"
@@ -23,7 +25,14 @@ def bearer_of(request: Request) -> str:
 
 def token_of(request: Request) -> str:
     """FastAPI dependency: the token of a visit or a wallet, from the header; no address and no log
-    of addresses has it. HTTPException 401 without one."""
+    of addresses has it. HTTPException 401 without one. Refusals are for the audit log, which tells
+    no token: `Recorded` writes them."""
+    route = request.scope.get("route")
+    origin = network_of(request.client.host if request.client is not None else "unknown")
+    request.state.knock = Entry(
+        who="a phone", action=f"{request.method} {getattr(route, 'path', 'unknown')}", target="",
+        origin=origin,
+    )  # fmt: skip
     token = bearer_of(request).strip()
     if _TOKEN.fullmatch(token) is None:
         raise HTTPException(
