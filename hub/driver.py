@@ -15,10 +15,10 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 import structlog
 
@@ -38,6 +38,8 @@ from hub.retention.run import retain
 from hub.retention.settings import Retention
 from hub.review.service import review_list
 from hub.service import BATCH_MAX, Hub, Outgoing
+from hub.store.export import spooled
+from hub.store.moment import moment_of
 from hub.store.service import Store
 from hub.views import phone_view, staff_view
 from hub.visits.model import Visit
@@ -364,6 +366,17 @@ class Driver:
             return view(store)
         with self.lock:
             return view(store)
+
+    def exported(self) -> BinaryIO:
+        """What the auditor reads, as it is now, in a file that is gone once it is closed. Nobody
+        waits meanwhile but where the database is in memory."""
+        with ExitStack() as kept:
+            with self.lock:
+                store, layout, totals = self.hub.exported()
+                moment = kept.enter_context(moment_of(store))
+                if store.memory:
+                    return spooled(moment, layout, totals)
+            return spooled(moment, layout, totals)
 
     def _visit_of(self, token: str) -> tuple[Visit, Account | None]:
         digest = hashlib.sha256(token.encode()).hexdigest()

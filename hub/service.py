@@ -59,7 +59,7 @@ from hub.visits.judging import judged_scan
 from hub.wallet.asking import ask_once, near_totals
 from hub.wallet.debts import may_pay
 from hub.wallet.fake import FakeGateway
-from hub.wallet.gateway import GatewayRequest, PaymentGateway
+from hub.wallet.gateway import GatewayRequest, GatewayTotals, PaymentGateway
 
 __all__ = ["BATCH_MAX", "Hub", "Outgoing"]
 
@@ -244,15 +244,18 @@ class Hub:
 
     # -- reading --------------------------------------------------------------------------
 
+    def exported(self) -> tuple[Store, StoreFile, GatewayTotals | None]:
+        """What an export is made of, once everything is committed."""
+        self._commit()
+        return self.store, self.core.state.store, near_totals(self.gateway)
+
     def export_json(self) -> dict[str, Any]:
         """What the auditor reads; see hub.store.export for the format."""
-        self._commit()
-        return export_json(self.store, self.core.state.store, near_totals(self.gateway))
+        return export_json(*self.exported())
 
     def export(self, path: Path | str) -> None:
         """Writes what the auditor reads to a file."""
-        self._commit()
-        write_export(Path(path), self.store, self.core.state.store, near_totals(self.gateway))
+        write_export(Path(path), *self.exported())
 
     # -- taking messages in ---------------------------------------------------------------
 

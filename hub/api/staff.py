@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from starlette.background import BackgroundTask
 
 from contracts.ids import DeviceId
 from hub.accounts.model import Principal
@@ -23,6 +26,11 @@ from hub.views import layout_view, mirror_view
 from hub.visits.model import Visit
 
 __all__ = ["staff_routes"]
+
+CHUNK_BYTES = 65_536
+_JSON: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/json": {"schema": {"type": "object"}}}}
+}
 
 
 class Login(BaseModel):
@@ -113,10 +121,18 @@ def _reading(router: APIRouter, driver: Driver, streams: Streams, auth: StaffAut
 
     whole = Depends(auth.needs("admin", "export", audited=True))
 
-    @router.get("/audit/export", dependencies=[whole])
-    def export() -> dict[str, Any]:
-        """Event log, ledger, visits and receipts; the format is in hub.store.export."""
-        return driver.read(lambda hub: hub.export_json())
+    @router.get("/audit/export", dependencies=[whole], response_class=Response, responses=_JSON)
+    def export() -> StreamingResponse:
+        """Event log, ledger, visits and receipts as they are now; the format is in
+        hub.store.export."""
+        file = driver.exported()
+        length = str(os.fstat(file.fileno()).st_size)
+        return StreamingResponse(
+            iter(partial(file.read, CHUNK_BYTES), b""),
+            media_type="application/json",
+            headers={"Content-Length": length},
+            background=BackgroundTask(file.close),
+        )
 
 
 def _shown(who: Principal, state: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from alembic import command
@@ -20,7 +21,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from hub.errors import StoreError
 
-__all__ = ["is_memory", "migrate", "newest_revision", "open_engine", "short", "shown"]
+__all__ = ["folder_of", "is_memory", "migrate", "newest_revision", "open_engine", "short", "shown"]
 
 BUSY_TIMEOUT_MS = 5_000
 CONNECT_TIMEOUT_S = 5
@@ -43,6 +44,14 @@ def is_memory(url: str) -> bool:
     """Whether the database lives in this process only."""
     parsed = make_url(url)
     return parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:")
+
+
+def folder_of(url: str) -> Path | None:
+    """Where a database's file lies; None where it has none here."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or is_memory(url) or parsed.database is None:
+        return None
+    return Path(parsed.database).parent
 
 
 def open_engine(url: str) -> Engine:

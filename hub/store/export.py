@@ -54,21 +54,25 @@ wallets lack the parts. Entry codes and tokens are not exported.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, TextIO, cast
 
 from sqlalchemy import ColumnElement, Select, Table, or_, select
 
 from contracts.store_file import StoreFile
 from hub.accounts.tables import audit_log
+from hub.errors import StoreError
 from hub.events import KINDS, VERSION_FIELD, newest
 from hub.fiscal.tables import fiscal_entries
 from hub.store import tables as t
+from hub.store.database import folder_of
 from hub.store.service import Store
 from hub.visits.model import Visit
 from hub.visits.status import status
@@ -76,7 +80,7 @@ from hub.wallet import purse_tables
 from hub.wallet.gateway import GatewayTotals
 from hub.wallet.service import Account
 
-__all__ = ["Events", "Part", "export_json", "export_parts", "write_export"]
+__all__ = ["Events", "Part", "export_json", "export_parts", "spooled", "write_export"]
 
 Row = dict[str, Any]
 VERSION = f'"{VERSION_FIELD}":'
@@ -189,18 +193,40 @@ def export_json(store: Store, layout: StoreFile, totals: GatewayTotals | None) -
 def write_export(path: Path, store: Store, layout: StoreFile, totals: GatewayTotals | None) -> None:
     """Writes the document to a file, a row at a time."""
     with path.open("w", encoding="utf-8") as file:
-        sign = "{"
-        for name, part in export_parts(store, layout, totals).items():
-            file.write(f"{sign}{json.dumps(name)}: ")
-            sign = ", "
-            if not isinstance(part, Part):
-                file.write(json.dumps(part))
-                continue
-            file.write("[")
-            for number, row in enumerate(part):
-                file.write((", " if number else "") + json.dumps(_whole(row)))
-            file.write("]")
-        file.write("}")
+        _write(file, export_parts(store, layout, totals))
+
+
+def spooled(store: Store, layout: StoreFile, totals: GatewayTotals | None) -> BinaryIO:
+    """The document in a file without a name, at its beginning: on disk beside the database, a row
+    at a time, and gone once it is closed. StoreError if there is no room for it."""
+    file: BinaryIO = cast("BinaryIO", TemporaryFile(dir=folder_of(store.url)))  # noqa: SIM115
+    try:
+        text = io.TextIOWrapper(file, encoding="utf-8", write_through=True)
+        _write(text, export_parts(store, layout, totals))
+        text.detach()
+        file.seek(0)
+    except OSError as error:
+        file.close()
+        raise StoreError(f"expected room on disk for the export: {error.strerror}") from error
+    except StoreError:
+        file.close()
+        raise
+    return file
+
+
+def _write(file: TextIO, document: dict[str, Any]) -> None:
+    sign = "{"
+    for name, part in document.items():
+        file.write(f"{sign}{json.dumps(name)}: ")
+        sign = ", "
+        if not isinstance(part, Part):
+            file.write(json.dumps(part))
+            continue
+        file.write("[")
+        for number, row in enumerate(part):
+            file.write((", " if number else "") + json.dumps(_whole(row)))
+        file.write("]")
+    file.write("}")
 
 
 def _ordered(table: Table, *order: str) -> Select[Any]:

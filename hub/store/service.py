@@ -265,6 +265,12 @@ class Store:
         """A connection that only reads; the caller closes it."""
         return self._engine.connect().execution_options(reading=True)
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for one question."""
+        with self.connect() as connection:
+            yield connection
+
     def rows(self, table: Table, *order: str) -> list[dict[str, Any]]:
         """All rows of a table, ordered by columns."""
         statement = select(table).order_by(*(table.c[name] for name in order))
@@ -291,7 +297,7 @@ class Store:
             return
         try:
             with (
-                self.connect() as connection,
+                self.reading() as connection,
                 connection.execution_options(yield_per=READ_CHUNK).execute(statement) as reading,
             ):
                 for part in reading.partitions():
@@ -457,7 +463,7 @@ class Store:
                 # There is one connection only, so reads go between the writes.
                 with self._writer.begin():
                     return [dict(row) for row in self._writer.execute(statement).mappings()]
-            with self.connect() as connection:
+            with self.reading() as connection:
                 return [dict(row) for row in connection.execute(statement).mappings()]
         except SQLAlchemyError as error:
             raise StoreError(f"the database cannot be read: {short(error)}") from error
