@@ -127,7 +127,6 @@ def _receipt(hub: Hub, visit: Visit, account: Account | None) -> Receipt:
         hub.store,
         visit,
         account,
-        store_name=store.name,
-        store_id=store.store_id,
+        of=store,
         named=lambda one: offer_name(hub.core.state, one),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -16,7 +17,6 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from contracts.hours import zone_of
 from contracts.ids import DeviceId, GateId
 from hub.errors import SettingsError
 from hub.logs import LogFormat
@@ -193,7 +193,6 @@ class HubSettings(BaseSettings):
     receipt_fonts: Annotated[
         tuple[Path, ...], Field(max_length=8, description="fonts for scripts of product names")
     ] = ()
-    time_zone: Annotated[str, Field(description="of the store, such as Europe/Berlin")] = "UTC"
     evidence_dir: Annotated[
         Path | None,
         Field(description="what nodes sent for reviews and disputes; None: beside the database"),
@@ -274,6 +273,11 @@ def _beside(database_url: str, word: str) -> Path | None:
 def load_settings(path: Path | None = None) -> HubSettings:
     """From the environment and, below it, a YAML file; SettingsError names what is wrong."""
     from_file = {} if path is None else _read(path)
+    if "time_zone" in from_file or "SORTIE_HUB_TIME_ZONE" in os.environ:
+        raise SettingsError(
+            "expected the store's time zone in the store file alone (time_zone: Europe/Berlin), "
+            "got it as a setting too; remove SORTIE_HUB_TIME_ZONE or time_zone"
+        )
 
     class _Layered(HubSettings):
         @classmethod
@@ -351,12 +355,6 @@ def _check_door(settings: HubSettings) -> None:
 
 def _check_aftercare(settings: HubSettings) -> None:
     """What the mails and receipts need; SettingsError says what is missing."""
-    try:
-        zone_of(settings.time_zone)
-    except ValueError as error:
-        raise SettingsError(
-            f"expected a time zone such as Europe/Berlin, got {settings.time_zone!r}"
-        ) from error
     if settings.smtp_host is None:
         return
     if settings.smtp_sender is None:

@@ -45,9 +45,7 @@ def aftercare_of(driver: Driver, settings: HubSettings) -> Aftercare:
         unix_s=time.time,
     )
     desk = EvidenceDesk(folder, driver.lock)
-    printer = ReceiptPrinter(
-        seller=settings.receipt_seller, zone=settings.time_zone, fonts=settings.receipt_fonts
-    )
+    printer = ReceiptPrinter(seller=settings.receipt_seller, fonts=settings.receipt_fonts)
     sender = None if settings.smtp_host is None else SmtpSender(settings)
     training = None
     if settings.training_dir is not None:

@@ -69,7 +69,6 @@ def receipt_routes(aftercare: Aftercare, auth: StaffAuth) -> APIRouter:
             of_link(link),
             pdf_url=f"/receipt/{link}/pdf",
             seller=settings.receipt_seller,
-            zone=settings.time_zone,
         )
         return HTMLResponse(html, headers={**_PRIVATE, "Content-Security-Policy": POLICY})
 

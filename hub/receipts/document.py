@@ -1,7 +1,8 @@
 """A receipt as one document: from the stored, unchangeable rows, with what was corrected since.
 
 Number, lines and taxes are those written at the settlement; numbers have no gap and follow the
-order of settlements. Amounts are integer minor units, times hub microseconds.
+order of settlements. Amounts are integer minor units, times hub microseconds, which are shown in
+the store's time zone.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from contracts.store_file import StoreFile
 from hub.errors import RejectedError
 from hub.receipts.words import amount
 from hub.store import tables as t
@@ -76,6 +78,7 @@ class Receipt:
 
     store: str
     store_id: str
+    time_zone: str
     number: int
     visit_id: str
     issued_us: int
@@ -122,12 +125,11 @@ def receipt_of(
     visit: Visit,
     account: Account | None,
     *,
-    store_name: str,
-    store_id: str,
+    of: StoreFile,
     named: Callable[[str], str],
 ) -> Receipt:
-    """The receipt of a settled visit; RejectedError before that. `named` gives a promotion's
-    name."""
+    """The receipt of a settled visit; RejectedError before that. `of`: whose it is; `named`
+    gives a promotion's name."""
     found = store.select(select(t.receipts).where(t.receipts.c.visit_id == visit.visit_id))
     if not found:
         raise RejectedError("expected a settled visit; the receipt comes after the exit")
@@ -140,8 +142,9 @@ def receipt_of(
     lines = tuple(_line(row, visit.refunded, named) for row in rows)
     corrections = _corrections(store, visit.visit_id, {line.line: line.name for line in lines})
     return Receipt(
-        store=store_name,
-        store_id=store_id,
+        store=of.name,
+        store_id=of.store_id,
+        time_zone=of.time_zone,
         number=head["number"],
         visit_id=visit.visit_id,
         issued_us=head["issued_us"],

@@ -19,7 +19,7 @@ _HEAD = """<!doctype html>
 """
 
 
-def receipt_html(receipt: Receipt, *, pdf_url: str, seller: str, zone: str) -> str:
+def receipt_html(receipt: Receipt, *, pdf_url: str, seller: str) -> str:
     """The whole page."""
     unit = receipt.currency
     parts = [_HEAD.format(title=escape(f"Receipt {receipt.number}: {receipt.store}"))]
@@ -28,7 +28,7 @@ def receipt_html(receipt: Receipt, *, pdf_url: str, seller: str, zone: str) -> s
         f"<header><h1>{escape(receipt.store)}</h1>"
         + (f"<address>{seller_html}</address>" if seller_html else "")
         + f'<dl><div><dt>Receipt</dt><dd id="number">{receipt.number}</dd></div>'
-        f"<div><dt>Date</dt><dd>{escape(at(receipt.issued_us, zone))}</dd></div>"
+        f"<div><dt>Date</dt><dd>{escape(at(receipt.issued_us, receipt.time_zone))}</dd></div>"
         f"<div><dt>Visit</dt><dd>{escape(receipt.visit_id)}</dd></div></dl></header>"
     )
     if receipt.lines:
@@ -42,7 +42,7 @@ def receipt_html(receipt: Receipt, *, pdf_url: str, seller: str, zone: str) -> s
         parts.append('<p class="none">Nothing taken, nothing charged.</p>')
     parts.append(_sums(receipt))
     parts.append(_vat(receipt))
-    parts.append(_corrections(receipt, zone))
+    parts.append(_corrections(receipt))
     parts += [f'<p class="note">{escape(words)}</p>' for words in receipt.notes]
     parts.append(
         f'<p class="links"><a href="{escape(pdf_url)}" download="receipt-{receipt.number}.pdf">'
@@ -88,11 +88,11 @@ def _vat(receipt: Receipt) -> str:
     )
 
 
-def _corrections(receipt: Receipt, zone: str) -> str:
+def _corrections(receipt: Receipt) -> str:
     if not receipt.corrections:
         return ""
     items = "".join(
-        f"<li>{escape(at(one.at_us, zone))}: "
+        f"<li>{escape(at(one.at_us, receipt.time_zone))}: "
         + ", ".join(f"{count} × {escape(name)}" for name, count in one.lines)
         + f"<b>{amount(-one.amount_minor, receipt.currency)}</b></li>"
         for one in receipt.corrections

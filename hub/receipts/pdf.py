@@ -37,9 +37,8 @@ class ReceiptPrinter:
     What draws them is only loaded for the first: it is a quarter of what a hub's start takes.
     """
 
-    def __init__(self, *, seller: str, zone: str, fonts: Sequence[Path] = ()) -> None:
+    def __init__(self, *, seller: str, fonts: Sequence[Path] = ()) -> None:
         self._seller = lines_of(seller)
-        self._zone = zone
         self._fonts = tuple(fonts)
         if self._fonts:
             # A font that cannot be used is told at the start.
@@ -63,7 +62,7 @@ class ReceiptPrinter:
             self._say(pdf, text)
         pdf.ln(3)
         self._say(pdf, f"Receipt {receipt.number}")
-        self._say(pdf, at(receipt.issued_us, self._zone))
+        self._say(pdf, at(receipt.issued_us, receipt.time_zone))
         self._say(pdf, f"Visit {receipt.visit_id}")
         pdf.ln(3)
         if receipt.lines:
@@ -188,7 +187,7 @@ class ReceiptPrinter:
     def _corrections(self, pdf: FPDF, receipt: Receipt) -> None:
         for one in receipt.corrections:
             what = ", ".join(f"{count} × {name}" for name, count in one.lines)
-            text = f"Given back {at(one.at_us, self._zone)}: {what}"
+            text = f"Given back {at(one.at_us, receipt.time_zone)}: {what}"
             self._row(pdf, (text, amount(-one.amount_minor, receipt.currency)), (130.0, 40.0))
         if receipt.corrections:
             pdf.ln(3)

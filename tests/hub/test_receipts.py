@@ -15,7 +15,7 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from sqlalchemy import text
 
 from auditor.ledger import audit
-from contracts.store_file import parse_store_file
+from contracts.store_file import StoreFile, parse_store_file
 from hub.commands import RefundLine, RefundVisit
 from hub.errors import SettingsError
 from hub.pages.words import money
@@ -39,8 +39,15 @@ SELLER = "Corner Shop & Söhne\\n1 Main Street\\nVAT DE123456789"
 
 
 @pytest.fixture
+def layout(store_text: str) -> StoreFile:
+    """A store in Berlin."""
+    said = "currency: EUR\ntime_zone: Europe/Berlin\n"
+    return parse_store_file(store_text.replace("currency: EUR\n", said), name="tiny.yaml")
+
+
+@pytest.fixture
 def place(make_shop: Callable[..., Any], tmp_path: Path) -> Place:
-    return Place(make_shop("hub.db"), tmp_path, receipt_seller=SELLER, time_zone="Europe/Berlin")
+    return Place(make_shop("hub.db"), tmp_path, receipt_seller=SELLER)
 
 
 def text_of(pdf: bytes) -> str:
@@ -73,6 +80,7 @@ def test_page_json_and_pdf_say_the_same(place: Place, day: Any) -> None:
     document = place.http.get("/api/v1/phones/me/receipt", headers=bearing(token)).json()
     assert (document["number"], document["total_minor"], document["due_minor"]) == (1, 487, 487)
     assert document["captured_minor"] == 487
+    assert document["time_zone"] == "Europe/Berlin"
     assert [row["rate"] for row in document["vat"]] == ["0.0700", "0.1900"]
     assert sum(row["gross_minor"] for row in document["vat"]) == 487
     link = place.http.get("/api/v1/phones/me", headers=bearing(token)).json()["receipt_path"]
@@ -87,7 +95,15 @@ def test_page_json_and_pdf_say_the_same(place: Place, day: Any) -> None:
     assert pdf.headers["content-type"] == "application/pdf"
     assert pdf.content.startswith(b"%PDF")
     shown = text_of(pdf.content)
-    for part in ("Receipt 1", "Corner Shop & Söhne", "2 × Cola", "EUR 4.87", "19 %", BREAD):
+    for part in (
+        "Receipt 1",
+        "1970-01-01 01:00 CET",
+        "Corner Shop & Söhne",
+        "2 × Cola",
+        "EUR 4.87",
+        "19 %",
+        BREAD,
+    ):
         assert part in shown, part
     assert place.http.get(f"/api/v1/staff/visits/{opened['visit_id']}/receipt.pdf").is_success
 
@@ -200,7 +216,7 @@ def receipt(name: str, **more: Any) -> Receipt:
     line = ReceiptLine(1, COLA, name, 2, 150, more.pop("discount", 0), "two for one", 300, "0.1900",
                        48, 0)  # fmt: skip
     return Receipt(
-        store=more.pop("store", "Shop"), store_id="shop", number=7, visit_id="v-1",
+        store=more.pop("store", "Shop"), store_id="shop", time_zone="UTC", number=7, visit_id="v-1",
         issued_us=1_700_000_000_000_000, currency=more.pop("currency", "EUR"), lines=(line,),
         vat=(VatRow("0.1900", 252, 48, 300),), corrections=(), total_minor=300, refunded_minor=0,
         captured_minor=300, debt_minor=0, not_charged=0,
@@ -219,11 +235,11 @@ def receipt(name: str, **more: Any) -> Receipt:
     ],
 )
 def test_names_of_any_script_lose_nothing(name: str, shown: str) -> None:
-    pdf = ReceiptPrinter(seller="", zone="UTC").render(receipt(name))
+    pdf = ReceiptPrinter(seller="").render(receipt(name))
     found = text_of(pdf)
     assert shown in found.replace("\n", " ")
     assert COLA in found
-    assert name in receipt_html(receipt(name), pdf_url="x", seller="", zone="UTC")
+    assert name in receipt_html(receipt(name), pdf_url="x", seller="")
 
 
 def font_of(letters: str, path: Path) -> Path:
@@ -244,13 +260,13 @@ def font_of(letters: str, path: Path) -> Path:
 
 def test_a_font_of_the_store_adds_its_script(tmp_path: Path) -> None:
     found = font_of("ջուր", tmp_path / "armenian.ttf")
-    printer = ReceiptPrinter(seller="", zone="UTC", fonts=(found,))
+    printer = ReceiptPrinter(seller="", fonts=(found,))
     assert printer.spelled("ջուր 水") == "ջուր [U+6C34]"
     assert printer.render(receipt("ջուր")).startswith(b"%PDF")
     broken = tmp_path / "broken.ttf"
     broken.write_bytes(b"no font")
     with pytest.raises(SettingsError, match="RECEIPT_FONTS"):
-        ReceiptPrinter(seller="", zone="UTC", fonts=(broken,))
+        ReceiptPrinter(seller="", fonts=(broken,))
 
 
 def test_the_embedded_font_is_small_and_licensed() -> None:
@@ -261,17 +277,17 @@ def test_the_embedded_font_is_small_and_licensed() -> None:
 def test_a_long_receipt_takes_several_pages() -> None:
     one = receipt("A name that is long enough to need a second line in its narrow column, surely")
     many = Receipt(**{**{n: getattr(one, n) for n in Receipt.__slots__}, "lines": one.lines * 80})
-    pdf = ReceiptPrinter(seller="", zone="UTC").render(many)
+    pdf = ReceiptPrinter(seller="").render(many)
     assert pdf.count(b"/Type /Page\n") > 2
 
 
 def test_discounts_and_markup_in_names() -> None:
-    html = receipt_html(receipt("<i>x</i>", discount=50), pdf_url="x", seller="<b>", zone="UTC")
+    html = receipt_html(receipt("<i>x</i>", discount=50), pdf_url="x", seller="<b>")
     assert "<i>x" not in html
     assert "two for one -0.50" in html
     assert "&lt;b&gt;" in html
     assert "two for one -0.50" in text_of(
-        ReceiptPrinter(seller="", zone="UTC").render(receipt("x", discount=50))
+        ReceiptPrinter(seller="").render(receipt("x", discount=50))
     )
 
 

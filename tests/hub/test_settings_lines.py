@@ -71,3 +71,16 @@ def test_so_it_is_with_the_broker(tmp_path: Path) -> None:
         assert load_with(**fine) == fine["mqtt_host"]
     with pytest.raises(SettingsError, match=r"broker\.lan.*MQTT_TLS_CA"):
         load_with(mqtt_host="broker.lan")
+
+
+@pytest.mark.parametrize("how", ["file", "environment"])
+def test_the_time_zone_stands_in_the_store_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    path = tmp_path / "hub.yaml"
+    said = {"time_zone": "Europe/Berlin"} if how == "file" else {}
+    path.write_text(json.dumps({"store_file": "x.yaml", **said}))
+    if how == "environment":
+        monkeypatch.setenv("SORTIE_HUB_TIME_ZONE", "Europe/Berlin")
+    with pytest.raises(SettingsError, match="store file"):
+        load_settings(path)
