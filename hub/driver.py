@@ -34,7 +34,7 @@ from hub.errors import (
 )
 from hub.events import newest
 from hub.mqtt import Arrived
-from hub.retention.run import retain
+from hub.retention.run import keep_inputs, retain
 from hub.retention.settings import Retention
 from hub.review.service import review_list
 from hub.service import BATCH_MAX, Hub, Outgoing
@@ -133,6 +133,8 @@ class Driver:
     def begin(self) -> None:
         """The hub's first step; to be called before anything else."""
         with self.lock:
+            if self.retention is not None:
+                keep_inputs(self.hub, self.retention)
             self._configs = self.hub.start(self.now())
 
     def start(self, bus: Bus) -> None:

@@ -67,7 +67,8 @@ BATCH_MAX = 256
 """Messages a commit; also how many inputs without effects may wait for one."""
 SNAPSHOT_EVERY = 20_000
 """Inputs between snapshots; a snapshot waits for a moment without visits."""
-INBOX_KEPT_US = 7 * 86_400 * 1_000_000
+INPUTS_KEPT_US = 7 * 86_400 * 1_000_000
+"""Where no settings say otherwise."""
 
 
 class Hub:
@@ -91,6 +92,7 @@ class Hub:
         self.asks: deque[GatewayRequest] = deque()
         self.halted: str | None = None
         self.gateway_fault: str | None = None
+        self.inputs_kept_us = INPUTS_KEPT_US
         self._ask_inline = ask_inline
         self._snapshot_every = snapshot_every
         self._rows = Rows()
@@ -451,7 +453,7 @@ class Hub:
         self._rows.insert(t.snapshots, snapshot_row(self.core, self._position, us(now)))
         self._commit()
         self._snapshot_at = self._position
-        self.store.prune(self._position, us(now) - INBOX_KEPT_US)
+        self.store.prune(self._position, us(now) - self.inputs_kept_us)
 
     def _rebuild(self) -> None:
         state = self.core.state

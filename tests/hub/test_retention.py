@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from auditor.ledger import audit
+from hub.driver import Driver
 from hub.errors import StoreTakenError, StoreWriteError
 from hub.retention.job import cutoffs, look
 from hub.retention.offline import retain_offline
@@ -206,6 +207,22 @@ def test_a_closed_hubs_database_forgets_by_command(
     assert done.visit_ids == dry.visit_ids
     assert retain_offline(url, attributor, now_s=later_s, rules=RULES).visit_ids == ()
     assert verify(url, attributor, RULES).findings == ()
+
+
+@pytest.mark.parametrize("days", [3, 7, 30])
+def test_snapshots_let_inputs_lie_for_as_long_as_the_settings_say(shop: Any, days: int) -> None:
+    settings = KEEP.model_copy(update={"inputs_days": days})
+    Driver(shop.hub, lambda: END_S, retention=settings).begin()
+
+    def kept() -> int:
+        return len([row for row in shop.hub.store.rows(t.inbox) if row["device_id"]])
+
+    before = kept()
+    assert before > 0
+    shop.hub.compact(END_S + (days - 0.5) * DAY_S)
+    assert kept() == before
+    shop.hub.compact(END_S + (days + 0.5) * DAY_S)
+    assert kept() == 0
 
 
 def test_settings_have_their_bounds() -> None:
