@@ -185,6 +185,7 @@ def _add_parts() -> None:
     from sortie.library_cmd import register as register_library
     from sortie.models_cli import models_app
     from sortie.plates_cmd import register as register_plates
+    from sortie.sbom import register as register_sbom
     from sortie.store_cmd import register as register_store
     from sortie.torture.cli import register as register_torture
     from sortie.train import train_app
@@ -203,6 +204,7 @@ def _add_parts() -> None:
     register_devices(app)
     register_exit_display(app)
     register_torture(app)
+    register_sbom(app)
 
 
 def main() -> None:
