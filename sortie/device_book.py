@@ -25,7 +25,7 @@ import secrets
 import shutil
 import signal
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +38,14 @@ from sortie.broker import (
     acl_text,
     rights,
 )
-from sortie.certificates import LEAF_DAYS, Authority, write_private
+from sortie.certificates import LEAF_DAYS, Authority, expires, write_private
 from sortie.errors import UsageError
 
 __all__ = ["DeviceBook", "mosquitto_hash"]
 
 BOOK = "devices.json"
 PID = "mosquitto.pid"
+SOON_DAYS = 30
 ITERATIONS = 1_000
 """Of PBKDF2: the passwords are random and long, and the broker checks them in its one thread."""
 DEVICE_ID = re.compile(r"^[a-z0-9][a-z0-9_.-]{0,62}$")
@@ -152,6 +153,31 @@ class DeviceBook:
         }
         for ending in ("crt", "key"):
             (self.folder / "clients" / f"{name}.{ending}").unlink(missing_ok=True)
+
+    def ending(self) -> list[str]:
+        """What to replace within SOON_DAYS, as sentences, the most urgent first: certificates that
+        end, and passwords, which end by nobody but are to be as old as a certificate at most."""
+        active = [name for name in sorted(self.devices) if self.active(name)]
+        rows = [
+            (expires(self.folder / "ca.crt"), "the authority's certificate", "make a new folder"),
+            (
+                expires(self.folder / "server.crt"),
+                "the broker's certificate",
+                "sortie devices certificate",
+            ),
+        ]
+        for name in active:
+            mend = f"sortie devices rotate {name}"
+            changed = datetime.fromisoformat(self.devices[name]["changed"])
+            rows.append((changed + timedelta(days=LEAF_DAYS), f"the password of {name}", mend))
+            path = self.folder / "clients" / f"{name}.crt"
+            if path.exists():
+                rows.append((expires(path), f"the certificate of {name}", mend))
+        return [
+            f"{what} {_left(end - self.now)}: {mend}"
+            for end, what, mend in sorted(rows)
+            if end - self.now < timedelta(days=SOON_DAYS)
+        ]
 
     def renew_server(self, days: int = LEAF_DAYS) -> None:
         """A new certificate of the broker, by the same authority: clients notice nothing."""
@@ -276,6 +302,12 @@ def exact_rights(store_id: str, names: list[str]) -> dict[str, Rights]:
         write=tuple(name for name, ours in every.values() if ours),
     )
     return granted
+
+
+def _left(left: timedelta) -> str:
+    if left < timedelta():
+        return f"should have been replaced {-left.days} days ago"
+    return f"is to be replaced within {left.days} days"
 
 
 def _b64(data: bytes) -> str:

@@ -146,6 +146,8 @@ def list_command(folder: Folder = DIR) -> None:
     console.print(table)
     for what in ("ca", "server"):
         console.print(f"{what} certificate until {expires(folder / f'{what}.crt'):%Y-%m-%d}")
+    for warning in book.ending():
+        _say(warning)
 
 
 def _load(folder: Path) -> DeviceBook:

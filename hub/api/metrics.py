@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from fastapi import APIRouter, Depends, Response
 from prometheus_client import CollectorRegistry, generate_latest
@@ -17,17 +17,22 @@ from prometheus_client.registry import Collector
 from hub.api.auth import StaffAuth
 from hub.api.streams import Streams
 from hub.driver import Driver
+from hub.endings import endings, warned
 from hub.errors import StoreError
 from hub.settings import HubSettings
 from hub.store.service import Store
 
 __all__ = ["metric_routes"]
 
+Ends = Callable[[], dict[str, float]]
+"""What ends in how many seconds."""
+
 
 class _HubCollector(Collector):
-    def __init__(self, driver: Driver, streams: Streams) -> None:
+    def __init__(self, driver: Driver, streams: Streams, ends: Ends) -> None:
         self._driver = driver
         self._streams = streams
+        self._ends = ends
 
     def collect(self) -> Iterator[Metric]:
         """Everything at the moment of the question."""
@@ -61,6 +66,12 @@ class _HubCollector(Collector):
             if device["heard_s_ago"] is not None:
                 heard.add_metric([device["device_id"]], device["heard_s_ago"])
         yield heard
+        ends = GaugeMetricFamily(
+            "sortie_hub_ends_seconds", "Until a certificate or an API key ends", labels=["what"]
+        )
+        for name, left_s in sorted(self._ends().items()):
+            ends.add_metric([name], left_s)
+        yield ends
 
     def _running(self) -> Iterator[Metric]:
         """The hub as a machine: commits, gateway, lease, chains, database, what was refused."""
@@ -104,7 +115,11 @@ def metric_routes(
     """/metrics, for staff and keys unless a setting opens it, /healthz and /readyz."""
     router = APIRouter(tags=["health"])
     registry = CollectorRegistry()
-    registry.register(_HubCollector(driver, streams))
+
+    def ends() -> dict[str, float]:
+        return endings(settings, auth.accounts.store, driver.now())
+
+    registry.register(_HubCollector(driver, streams, ends))
 
     guard = [] if settings.metrics_open else [Depends(auth.needs("viewer", "metrics"))]
 
@@ -126,11 +141,12 @@ def metric_routes(
     @router.get("/readyz")
     def readyz(response: Response) -> dict[str, object]:
         """200 when the journal is replayed, the database can be written, the store is ours and
-        the broker is there; else 503 and which of them is not so."""
+        the broker is there; else 503 and which of them is not so. `warnings`: what ends soon."""
         checks = driver.readiness()
         ready = all(checks.values())
         if not ready:
             response.status_code = 503
-        return {"ready": ready, "role": "owner", "checks": checks, "alarm": driver.alarm}
+        return {"ready": ready, "role": "owner", "checks": checks, "alarm": driver.alarm,
+                "warnings": warned(ends())}  # fmt: skip
 
     return router

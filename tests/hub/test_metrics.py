@@ -73,7 +73,8 @@ def test_page_and_alerts_name_metrics_that_are_there(shown: dict[str, float]) ->
         for rule in alerts
         for name in re.findall(r"sortie_hub\w*", rule["expr"])
     }
-    assert asked <= there | {"sortie_hub_device_heard_seconds"}
+    # Without a node that was heard, and without a certificate or key, these have no value.
+    assert asked <= there | {"sortie_hub_device_heard_seconds", "sortie_hub_ends_seconds"}
     running = (ROOT / "docs" / "running.md").read_text()
     assert [rule["alert"] for rule in alerts if rule["alert"] not in running] == []
 

@@ -8,7 +8,7 @@ import os
 import subprocess
 import warnings
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -24,7 +24,7 @@ from edge.mqtt import MqttBus, MqttSettings
 from hub.errors import SettingsError
 from hub.mqtt import HubMqtt
 from hub.settings import HubSettings
-from sortie.certificates import Authority, expires
+from sortie.certificates import LEAF_DAYS, Authority, expires
 from sortie.cli import _add_parts, app
 from sortie.day import demo_store_path
 from sortie.device_book import DeviceBook, exact_rights, mosquitto_hash
@@ -376,12 +376,46 @@ def test_the_commands_make_show_and_withdraw(run: Callable[..., Any], tmp_path: 
     assert run("certificate", "--days", "30").exit_code == 0
     assert (expires(tmp_path / "broker" / "server.crt") - NOW).days in (29, 30)
     assert run("revoke", node).exit_code == 0
-    shown = run("list").stdout
+    listed = run("list")
+    assert "the broker's certificate is to be replaced within" in listed.stderr
+    shown = listed.stdout
     assert "revoked" in shown
     assert "active" in shown
     passwords = (tmp_path / "broker" / "passwords").read_text()
     assert [line.split(":")[0] for line in passwords.splitlines()] == ["hub"]
     assert node not in (tmp_path / "broker" / "acl").read_text()
+
+
+def test_what_is_to_be_replaced_soon_is_told_in_time(tmp_path: Path) -> None:
+    now = NOW.replace(microsecond=0)
+    book = DeviceBook.begin(
+        tmp_path / "broker", now, store_id="my-store", hosts=("broker.lan",), port=8883,
+        user="mosquitto", certificates=True,
+    )  # fmt: skip
+    for name in ("hub", "node-a", "node-b"):
+        book.add(name)
+    book.revoke("node-b")
+    book.write()
+
+    def told(days: float) -> list[str]:
+        return DeviceBook.load(book.folder, now + timedelta(days=days)).ending()
+
+    assert told(LEAF_DAYS - 31) == []
+    soon = told(LEAF_DAYS - 20)
+    within = "is to be replaced within 20 days: sortie devices"
+    assert f"the broker's certificate {within} certificate" in soon
+    assert f"the password of node-a {within} rotate node-a" in soon
+    assert f"the certificate of node-a {within} rotate node-a" in soon
+    assert "node-b" not in str(soon)
+    assert "should have been replaced" in told(LEAF_DAYS + 2)[0]
+    renewed = DeviceBook.load(book.folder, now + timedelta(days=LEAF_DAYS - 20))
+    renewed.rotate("node-a")
+    renewed.renew_server()
+    renewed.write()
+    assert {line.split(" is ")[0] for line in renewed.ending()} == {
+        "the password of hub", "the certificate of hub",
+    }  # fmt: skip
+    assert "the authority's certificate" in str(told(3_640))
 
 
 def test_no_file_tells_a_password_and_all_are_their_owners(
