@@ -39,7 +39,7 @@ class NewPassword(Body):
     new: Annotated[SecretStr, Field(max_length=LENGTH_MAX)]
 
 
-class Again(Body):
+class PasswordAgain(Body):
     """The password once more."""
 
     password: Annotated[SecretStr, Field(max_length=LENGTH_MAX)]
@@ -51,11 +51,11 @@ class Code(Body):
     code: Annotated[str, Field(min_length=6, max_length=40)]
 
 
-class LastCode(Again, Code):
+class LastCode(PasswordAgain, Code):
     """Both factors, to take the second one off."""
 
 
-class WhichEnds(Again):
+class WhichEnds(PasswordAgain):
     """Which of one's logins ends; none: all but this one."""
 
     session_id: Annotated[str | None, Field(pattern=SESSION_PATTERN)] = None
@@ -208,7 +208,7 @@ def _factor_routes(router: APIRouter, driver: Driver, accounts: Accounts, auth: 
     own = Depends(auth.needs("viewer", own=True))
 
     @router.post("/totp")
-    def enrol(request: Request, body: Again, who: Principal = own) -> Enrolment:
+    def enrol(request: Request, body: PasswordAgain, who: Principal = own) -> Enrolment:
         """Begins a second factor: a secret for an authenticator, confirmed by its first code. The
         password shows that it is the person and not a browser left open."""
         auth.again(request, _person(who), body.password.get_secret_value())
