@@ -9,12 +9,14 @@ lead an old journal elsewhere gets a level here, and looks at HubState.level; a 
 from __future__ import annotations
 
 __all__ = [
+    "AT_GATE_LEVEL",
     "LANES_LEVEL",
     "LET_GO_LEVEL",
     "LEVEL",
     "NAMED_LATE_LEVEL",
     "OVERTAKEN_LEVEL",
     "TAG_ALONG_LEVEL",
+    "TOLD_END_LEVEL",
 ]
 
 TAG_ALONG_LEVEL = 1
@@ -27,5 +29,10 @@ LET_GO_LEVEL = 3
 """The hold of a capture that failed is let go of."""
 LANES_LEVEL = 4
 """A refund that was not paid stops no other, and is asked about again by itself."""
+AT_GATE_LEVEL = 4
+"""Who taps a card or is let in must be seen at the gate; no later body is taken for anybody who
+came in while the floor saw nothing."""
+TOLD_END_LEVEL = 4
+"""A visit that staff ended waits until the floor has told of that moment."""
 LEVEL = 4
 """The newest."""

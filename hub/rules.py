@@ -38,6 +38,12 @@ class Rules(BaseModel):
     card_again_s: Annotated[
         Wait, Field(description="a card tapped again so soon at the same gate is the same tap")
     ] = 3.0
+    gate_seen_before_s: Annotated[
+        Wait, Field(description="who taps or is let in was seen at the gate at most so long before")
+    ] = 1.0
+    gate_seen_after_s: Annotated[
+        Wait, Field(description="or is seen there at most so long after; else: tap again")
+    ] = 1.5
     tag_along_s: Annotated[
         Wait, Field(description="a body inside without a visit for so long has tagged along")
     ] = 6.0

@@ -20,7 +20,8 @@ class Boot:
     """One life of a device. `upto` is the last sequence that was taken without a gap.
 
     `waiting` are behind a gap, `held` have been taken and wait for the boot's clock to be known.
-    `heard_s`: when the first of its messages was taken.
+    `heard_s`: when the first of its messages was taken. `watching_s`: since when it sees the floor
+    without a gap, None while it does not.
     """
 
     boot_id: str
@@ -32,6 +33,7 @@ class Boot:
     watermark_s: float | None = None
     open_reaches: tuple[OpenReach, ...] = ()
     superseded: bool = False
+    watching_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -139,6 +141,7 @@ class Devices:
                         "watermark_s": boot.watermark_s,
                         "superseded": boot.superseded,
                         "heard_s": boot.heard_s,
+                        **({} if boot.watching_s is None else {"watching_s": boot.watching_s}),
                     }
                     for boot in device.boots.values()
                 ],
@@ -166,4 +169,5 @@ class Devices:
                     watermark_s=part["watermark_s"],
                     superseded=part["superseded"],
                     heard_s=part.get("heard_s"),
+                    watching_s=part.get("watching_s"),
                 )

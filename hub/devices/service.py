@@ -18,7 +18,7 @@ from hub.devices.hubtime import closed_in_hub_time, opened_in_hub_time, segment_
 from hub.devices.model import Boot, Device
 from hub.effects import us
 from hub.errors import RejectedError
-from hub.levels import OVERTAKEN_LEVEL
+from hub.levels import AT_GATE_LEVEL, OVERTAKEN_LEVEL
 from hub.state import HubState, NearReach
 from hub.visits.entry import bind_waiting
 from hub.visits.leaving import follow, link
@@ -59,7 +59,7 @@ def apply_message(
         scanned(state, message.gate_id, message.code, message.t_s + offset_s, estimate.sd_s, key)
         bind_waiting(state)
     elif isinstance(message, SensorOutage):
-        _outage(state, device, message, offset_s)
+        _outage(state, device, boot, message, offset_s)
     elif isinstance(message, NodeBorn):
         _born(state, device, boot, message)
 
@@ -164,10 +164,14 @@ def _floor(
         return
     t_s = message.t_s + offset_s
     state.floor.time_s = max(state.floor.time_s, t_s)
+    _watches(state, device, boot, t_s)
     for segment in message.segments:
         moved = segment_in_hub_time(segment, offset_s)
         state.attributor.track(moved)
+        new = moved.track_id not in state.floor.tracks
         track, fresh = state.floor.news(moved, t_s)
+        if new:
+            track.watched_s = boot.watching_s
         if boot.superseded and state.level >= OVERTAKEN_LEVEL:
             # Nobody will ever say that it is lost: the boot that would have said so is over.
             state.floor.lose(track)
@@ -178,6 +182,23 @@ def _floor(
     bind_waiting(state)
 
 
+def _watches(state: HubState, device: Device, boot: Boot, t_s: float) -> None:
+    """From a boot's first news of the floor on it misses nobody, until a sensor goes blind."""
+    if boot.watching_s is None and state.level >= AT_GATE_LEVEL and not _is_blind(state, device):
+        boot.watching_s = t_s
+
+
+def _is_blind(state: HubState, device: Device) -> bool:
+    """Whether a node does not see, or cannot tell, who walks on the floor; a camera of a bay that
+    is blind hides nobody there."""
+    of_bays = {camera.camera_id for camera in state.store.cameras if camera.bay_id is not None}
+    return any(
+        name == device.device_id
+        and (kind == "outbox" or (kind == "camera" and sensor not in of_bays))
+        for (name, sensor), kind in state.blind.items()
+    )
+
+
 def _watermark(
     state: HubState, device: Device, boot: Boot, message: Watermark, offset_s: float
 ) -> None:
@@ -186,6 +207,7 @@ def _watermark(
     boot.open_reaches = message.open_reaches
     if device.device_id in state.floor_nodes:
         state.floor.time_s = max(state.floor.time_s, t_s)
+        _watches(state, device, boot, t_s)
     for reach in message.open_reaches:
         if reach.reach_id not in state.reaches:
             _remember(
@@ -202,10 +224,14 @@ def _watermark(
             )
 
 
-def _outage(state: HubState, device: Device, message: SensorOutage, offset_s: float) -> None:
+def _outage(
+    state: HubState, device: Device, boot: Boot, message: SensorOutage, offset_s: float
+) -> None:
     key = (device.device_id, message.sensor_id)
     if message.blind:
         state.blind[key] = message.kind
+        if _is_blind(state, device):
+            boot.watching_s = None
     else:
         state.blind.pop(key, None)
     state.event(

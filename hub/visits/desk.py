@@ -9,7 +9,9 @@ from __future__ import annotations
 from hub.commands import Reply
 from hub.effects import us
 from hub.errors import ConflictError, RejectedError
+from hub.levels import AT_GATE_LEVEL
 from hub.state import HubState
+from hub.visits.atgate import check_watched
 from hub.visits.commands import (
     ENTRIES_MAX,
     AssignTrack,
@@ -20,6 +22,7 @@ from hub.visits.commands import (
 )
 from hub.visits.entry import admit_new, bind_now, bind_waiting, give
 from hub.visits.floor import Track
+from hub.visits.gates import inside
 from hub.visits.leaving import leave
 from hub.visits.model import Companion, Visit
 from hub.visits.scans import is_entry
@@ -30,9 +33,10 @@ COUNTER_PREFIX, HELPER_PREFIX = "counter:", "helper:"
 
 
 def let_in(state: HubState, command: LetIn) -> Reply:
-    """Somebody comes in at a gate on the word of staff."""
+    """Somebody who stands at a gate comes in on the word of staff."""
     if not is_entry(state, command.gate_id):
         raise RejectedError(f"expected an entry gate of the store, got {command.gate_id}")
+    check_watched(state)
     visit = _opened(state, command, command.gate_id, state.now_s)
     bind_waiting(state)
     return Reply(visit_id=visit.visit_id)
@@ -154,4 +158,12 @@ def _free(state: HubState, track_id: str) -> Track:
         raise RejectedError(f"expected a body that is on the floor now, got {track_id}")
     if track.visit_id is not None:
         raise ConflictError(f"expected a body without a visit, {track_id} has one")
+    if state.level >= AT_GATE_LEVEL and track.last is not None:
+        for gate in state.store.gates:
+            if gate.kind == "entry" and inside(track.last[1:], gate.zone_m):
+                # Whose code the hub has not heard of yet would then be the next one's.
+                raise RejectedError(
+                    f"expected a body that has left the gate, {track_id} stands at {gate.gate_id}: "
+                    "what it showed there may be on its way; let it in there, or wait a moment"
+                )
     return track

@@ -13,8 +13,9 @@ from contracts.geometry import Gate
 from hub.commands import OpenVisit, RenewCode, Reply
 from hub.effects import us
 from hub.errors import ConflictError, RejectedError
-from hub.levels import NAMED_LATE_LEVEL
+from hub.levels import AT_GATE_LEVEL, NAMED_LATE_LEVEL
 from hub.state import HubState
+from hub.visits.atgate import TAP_AGAIN, came_later, given_up, stood_there
 from hub.visits.codes import code_digest
 from hub.visits.commands import GrowGroup
 from hub.visits.floor import Track
@@ -133,20 +134,31 @@ def expire_codes(state: HubState) -> None:
 
 
 def ask_hold(state: HubState, visit: Visit, gate_id: str, t_s: float) -> None:
-    """The first body of a visit is at the gate: the gateway is asked, and the entry waits."""
+    """The first body of a visit is at the gate: the gateway is asked, and the entry waits.
+
+    For a card that was tapped nothing is held before its body was seen at the gate.
+    """
     visit.stage = "entering"
     visit.gate_id = gate_id
     visit.scanned_s = t_s
     state.event("entry.scanned", visit.visit_id, gate_id=gate_id, t_us=us(t_s))
+    if _must_be_seen(state, visit, visit) or _reserve(state, visit):
+        bind_waiting(state)
+
+
+def _reserve(state: HubState, visit: Visit) -> bool:
+    """Asks the payer's sources; whether they are ready at once."""
     answer, reason = funding.reserve(state, visit)
     if answer == "ready":
-        _let_in(state, visit)
+        _held(state, visit)
     elif answer == "refused":
         _turn_away(state, visit, reason)
+    return answer == "ready"
 
 
 def enter_more(state: HubState, visit: Visit, gate_id: str, t_s: float) -> None:
     """One more person comes in on the same payer and the same hold."""
+    visit.refusal = ""
     visit.companions.append(Companion(gate_id, t_s))
     state.event(
         "entry.joined",
@@ -163,21 +175,21 @@ def hold_answered(state: HubState, visit: Visit, *, approved: bool, reason: str)
         state.effects.transactions.append(
             state.wallets.place_hold(visit.visit_id, at_us=us(state.now_s))
         )
-        _let_in(state, visit)
+        _held(state, visit)
+        bind_waiting(state)
         return
     state.wallets.refuse_hold(visit.visit_id)
     funding.release(state, visit)
     _turn_away(state, visit, reason)
 
 
-def _let_in(state: HubState, visit: Visit) -> None:
+def _held(state: HubState, visit: Visit) -> None:
     account = state.wallets.account(visit.visit_id)
     visit.stage = "binding"
     state.event("hold.placed", visit.visit_id, amount_minor=account.hold_minor)
     if not account.classic:
         parts = [[leg.account, leg.amount_minor] for leg in account.legs]
         state.event("hold.split", visit.visit_id, parts=parts)
-    bind_waiting(state)
 
 
 def _turn_away(state: HubState, visit: Visit, reason: str) -> None:
@@ -198,13 +210,15 @@ def bind_waiting(state: HubState) -> None:
     not taken for one of them.
     """
     for visit, body in waiting_bodies(state):
-        if body.track_id is None:
+        if _must_be_seen(state, visit, body):
+            _claim_seen(state, visit, body)
+        elif body.track_id is None:
             _claim(state, body, visit)
         if visit.stage not in ("binding", "shopping"):
             continue
         if body.track_id is not None:
             bind_now(state, visit, body)
-        elif _waited_long(state, body):
+        elif not _must_be_seen(state, visit, body) and _waited_long(state, body):
             if _claim_late(state, visit, body):
                 bind_now(state, visit, body)
             else:
@@ -225,6 +239,45 @@ def waiting_bodies(state: HubState) -> list[tuple[Visit, Body]]:
     return sorted(waiting, key=lambda row: (row[1].scanned_s or 0.0, row[0].visit_id))
 
 
+def _must_be_seen(state: HubState, visit: Visit, body: Body) -> bool:
+    """Whether a body was let in at a gate by a tap or by staff and is not known yet. A card whose
+    hold was asked for before anybody was seen began under the rules of before."""
+    if state.level < AT_GATE_LEVEL or body.track_id is not None:
+        return False
+    if visit.channel == "card":
+        return body is not visit or visit.visit_id not in state.wallets.accounts
+    return visit.channel == "desk"
+
+
+def _claim_seen(state: HubState, visit: Visit, body: Body) -> None:
+    """Who stood at the gate is this body; for the first one of a card a hold is asked for now."""
+    tapped_s = body.scanned_s or 0.0
+    track = stood_there(state, _gate_of(state, body), tapped_s)
+    if track is not None:
+        give(visit, body, track)
+        if visit.stage == "entering" and body is visit:
+            _reserve(state, visit)
+    elif given_up(state, tapped_s):
+        _tap_again(state, visit, body)
+
+
+def _tap_again(state: HubState, visit: Visit, body: Body) -> None:
+    """Nobody was seen: the gate stays shut for this body, and who is inside stays so."""
+    if not isinstance(body, Companion):
+        _turn_away(state, visit, TAP_AGAIN)
+        return
+    visit.companions.remove(body)
+    visit.entered -= 1
+    visit.entries -= 1
+    visit.refusal = TAP_AGAIN
+    state.count("entries_refused")
+    state.event("entry.refused", visit.visit_id, gate_id=body.gate_id, reason=TAP_AGAIN)
+    if not visit.inside():
+        # All others have left while this one was waited for.
+        gone_s = max(other.gone_s or 0.0 for other in visit.bodies())
+        leave(state, visit, t_s=gone_s, kind="lost" if visit.lost else "exit")
+
+
 def _gate_of(state: HubState, body: Body) -> Gate:
     return next(gate for gate in state.store.gates if gate.gate_id == body.gate_id)
 
@@ -233,6 +286,8 @@ def _claim(state: HubState, body: Body, visit: Visit) -> None:
     gate = _gate_of(state, body)
     scanned_s = body.scanned_s or 0.0
     free = [track for track in state.floor.tracks.values() if track.visit_id is None]
+    if state.level >= AT_GATE_LEVEL:
+        free = [t for t in free if t.born_s <= scanned_s or t.watched(scanned_s)]
     if state.floor.time_s < scanned_s:
         return
     here = [
@@ -261,7 +316,9 @@ def _claim_late(state: HubState, visit: Visit, body: Body) -> bool:
     found = []
     for track in state.floor.tracks.values():
         late_s = track.born_s - scanned_s
-        if track.visit_id is None and track.points and 0.0 <= late_s <= rules.bind_wait_s:
+        if track.visit_id is not None or not track.points or came_later(state, track, scanned_s):
+            continue
+        if 0.0 <= late_s <= rules.bind_wait_s:
             far_m = math.dist(track.points[0][1:], centre(gate.zone_m))
             reach_m = rules.relink_slack_m + rules.relink_speed_m_s * late_s
             if far_m <= min(reach_m, rules.relink_m_max):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hub.attribution.model import FloorNews
 
-__all__ = ["Floor", "Track"]
+__all__ = ["Floor", "Point", "Track"]
 
 Point = tuple[float, float]
 
@@ -19,7 +19,8 @@ class Track:
     its node stopped, so that nobody knows who came and went since. `came_by`: the entry gate it was
     first seen at, "" for none, None if nobody has looked. `outside_s`: when it was first seen away
     from that gate. `told`: it had a visit, or staff know that it has none. `follows`: the track
-    that it continues, if both were a body's whose entry was not answered yet."""
+    that it continues, if both were a body's whose entry was not answered yet. `watched_s`: since
+    when who tells of it had seen the floor without a gap, None if nobody knows."""
 
     track_id: str
     points: deque[tuple[float, float, float]]
@@ -32,6 +33,11 @@ class Track:
     outside_s: float | None = None
     told: bool = False
     follows: str | None = None
+    watched_s: float | None = None
+
+    def watched(self, t_s: float) -> bool:
+        """Whether a body that was first seen after `t_s` would have been seen then, too."""
+        return self.watched_s is not None and self.watched_s <= t_s
 
     @property
     def last(self) -> tuple[float, float, float] | None:

@@ -7,6 +7,7 @@ import math
 from contracts.geometry import Gate
 from hub.commands import Reply, Resume
 from hub.effects import us
+from hub.levels import TOLD_END_LEVEL
 from hub.state import HubState
 from hub.visits.floor import Track
 from hub.visits.gates import inside
@@ -41,7 +42,11 @@ def link(state: HubState, track: Track, linked_from: str) -> None:
 def follow(state: HubState, track: Track, fresh: int) -> None:
     """Takes a bound track's new positions; leaving over an exit line ends the visit."""
     visit = state.visits.get(track.visit_id or "")
-    if visit is None or visit.stage != "shopping":
+    if visit is None:
+        return
+    if state.level >= TOLD_END_LEVEL and visit.exit_kind == "by_staff":
+        _walked_before_end(visit, track, fresh)
+    if visit.stage != "shopping":
         return
     body: Body = visit
     if visit.companions:
@@ -59,6 +64,15 @@ def follow(state: HubState, track: Track, fresh: int) -> None:
                 t_s = start[0] + share * (end[0] - start[0])
                 body_left(state, visit, body, t_s=t_s, kind="exit", gate_id=gate.gate_id)
                 return
+
+
+def _walked_before_end(visit: Visit, track: Track, fresh: int) -> None:
+    """Late news of where a body was before staff ended its visit."""
+    if visit.stage != "left" or visit.awaited is not None:
+        return
+    for point in list(track.points)[-fresh:]:
+        if point[0] <= (visit.exited_s or 0.0):
+            visit.step(*point, body=visit.body_of(track.track_id) or visit)
 
 
 def watch_lost(state: HubState) -> None:

@@ -13,7 +13,7 @@ from hub.catalog.goods import withhold
 from hub.commands import RefundVisit, Reply
 from hub.effects import us
 from hub.errors import ConflictError, RejectedError
-from hub.levels import LANES_LEVEL
+from hub.levels import LANES_LEVEL, TOLD_END_LEVEL
 from hub.review.waiting import owed, waits_for_staff
 from hub.state import HubState, NearReach, decision_data
 from hub.visits.codes import code_digest
@@ -51,6 +51,8 @@ def settle_ready(state: HubState) -> None:
                 continue
             for point in open_points:
                 visit.mark_review(f"settled without {point}")
+            if _ended_by_staff(state, visit) and _may_be_inside(state, visit):
+                visit.mark_review("out of sight before staff ended it, and somebody was inside")
         if visit.kind == "staff":
             _end_staff(state, visit)
         elif not waits_for_staff(state, visit):
@@ -62,6 +64,9 @@ def waits_for(state: HubState, visit: Visit) -> list[str]:
     if visit.exit_kind == "unseen" or visit.exited_s is None:
         return []
     if visit.awaited is None:
+        if _ended_by_staff(state, visit) and state.floor.time_s < visit.exited_s:
+            # Nobody knows yet where the shopper was until then.
+            return ["news of the floor"]
         visit.awaited = _awaited(state, visit, visit.exited_s)
     points = [
         f"news from {device_id}"
@@ -88,6 +93,27 @@ def could_be(state: HubState, visit: Visit, reach: NearReach) -> bool:
     if not seen:
         return visit.lost or not any(body.trail for body in visit.bodies())
     return any(bay_distance_m(bay, point) <= state.rules.near_m for point in seen)
+
+
+def _ended_by_staff(state: HubState, visit: Visit) -> bool:
+    return state.level >= TOLD_END_LEVEL and visit.exit_kind == "by_staff"
+
+
+def _may_be_inside(state: HubState, visit: Visit) -> bool:
+    """Whether a body of a visit that staff ended may have gone on as one that nobody knows: it was
+    out of sight before, and somebody began to be seen meanwhile."""
+    exited_s = visit.exited_s or 0.0
+    seen = [
+        exited_s if track is None or track.last is None else track.last[0]
+        for body in visit.bodies()
+        for track in [state.floor.tracks.get(body.track_id or "")]
+    ]
+    return any(
+        track.visit_id is None
+        and not track.told
+        and any(last_s < track.born_s <= exited_s for last_s in seen)
+        for track in state.floor.tracks.values()
+    )
 
 
 def _given_up(state: HubState, reach: NearReach) -> bool:

@@ -2,14 +2,17 @@
 
 The terminal gives an opaque token, which the payment gateway understands; a card's number never
 comes here. The same card again soon at the same gate is the same tap. Later it lets one more person
-in on the same payer, or is refused: a setting says which.
+in on the same payer, or is refused: a setting says which. Who taps must be seen at the gate
+(hub.visits.atgate); who is not is asked to tap again.
 """
 
 from __future__ import annotations
 
 from hub.commands import Reply
 from hub.errors import ConflictError, RejectedError
+from hub.levels import AT_GATE_LEVEL
 from hub.state import HubState
+from hub.visits.atgate import check_watched
 from hub.visits.commands import ENTRIES_MAX, TapCard
 from hub.visits.entry import admit_new, ask_hold, bind_waiting, enter_more
 from hub.visits.model import Visit
@@ -32,16 +35,21 @@ def tap_card(state: HubState, command: TapCard) -> Reply:
         return Reply(visit_id=known.visit_id, repeated=True)
     visit = next((v for v in state.open_visits() if v.payer == payer and v.stage != "left"), None)
     if visit is None:
+        check_watched(state)
         return _open(state, command, payer)
     last = list(visit.bodies())[-1]
     again_s = state.now_s - (last.scanned_s or 0.0)
     if last.gate_id == command.gate_id and again_s <= state.rules.card_again_s:
         state.count("taps_repeated")
+        if state.level >= AT_GATE_LEVEL:
+            # Who asks again how this one stands is no one more.
+            visit.taps.append(command.tap_id)
         return Reply(visit_id=visit.visit_id, repeated=True)
     if not state.rules.card_groups:
         raise ConflictError("expected a card that is not inside, this one is; use another card")
     if len(visit.companions) + 1 >= ENTRIES_MAX:
         raise ConflictError(f"expected at most {ENTRIES_MAX} people on one card")
+    check_watched(state)
     visit.entries = visit.entered = visit.entered + 1
     visit.taps.append(command.tap_id)
     enter_more(state, visit, command.gate_id, state.now_s)

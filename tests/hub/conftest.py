@@ -254,6 +254,11 @@ class Day:
             m.Watermark(t_s=at_s - self.shelf.behind_s, last_seq=self.shelf.sequence - 1),
         )
 
+    def floor_watermark(self, at_s: float) -> None:
+        """The floor's node has said everything up to now."""
+        t_s, last = at_s - self.floor.behind_s, self.floor.sequence - 1
+        self.say(self.floor, at_s, m.Watermark(t_s=t_s, last_seq=last))
+
     def shop(self, start_s: float, track: str, code: str, items: list[tuple[str, bool]]) -> float:
         """Scan, walk to the bay, take things, leave; returns the time of the exit."""
         self.step(start_s, track, 1.0, 0.3, "born")

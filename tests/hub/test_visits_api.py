@@ -80,6 +80,7 @@ def test_the_desk_lets_in_takes_payment_and_ends(site: Site, day: Any) -> None:
     url = f"/api/v1/staff/visits/{visit_id}"
     ended = site.client.post(f"{url}/end", json={"by": "carla", "reason": "back door"})
     assert ended.status_code == 200
+    day.floor_watermark(6.0)
     day.watermark(6.0)
     site.play(day.script, 9.0)
     pay = {"payment_id": "p1", "method": "cash", "amount_minor": 249, "by": "carla"}

@@ -54,8 +54,12 @@ def test_a_card_opens_a_visit_and_pays(kept: Any, day: Any) -> None:
     assert tap(kept, "tap-1").visit_id == visit.visit_id
 
 
-def test_a_declined_card_stays_out(kept: Any) -> None:
+def test_a_declined_card_stays_out(kept: Any, day: Any) -> None:
+    day.step(1.0, "t1", 1.0, 0.3, "born")
+    play(kept, day, 1.0)
     reply = tap(kept, "tap-1", card="declined_visa")
+    day.step(1.2, "t1", 1.0, 0.3)
+    play(kept, day, 1.5)
     assert visit_of(kept, reply.visit_id).stage == "refused"
     with pytest.raises(ValueError, match="pattern"):
         tap(kept, "tap-2", card="4111111111111111")
@@ -168,6 +172,7 @@ def test_staff_end_a_visit_that_left_unseen(kept: Any, day: Any) -> None:
     command = EndVisit(visit_id=reply.visit_id, by="carla", reason="went out by the back door")
     kept.hub.command(command, kept.now_s)
     assert kept.hub.command(command, kept.now_s).repeated
+    day.floor_watermark(6.0)
     day.watermark(6.0)
     play(kept, day, 8.0)
     visit = visit_of(kept, reply.visit_id)
