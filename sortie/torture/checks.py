@@ -137,9 +137,12 @@ class Checks:
 
     # -- at the end -------------------------------------------------------------------------
 
-    def receipts(self, shoppers: list[Shopper], prices: Prices, *, since_s: float) -> None:
-        """Receipts against what people truly took; see sortie.torture.receipts."""
-        export = self._side.look(lambda hub: hub.export_json())
+    def receipts(
+        self, shoppers: list[Shopper], prices: Prices, *, since_s: float
+    ) -> dict[str, Any]:
+        """Receipts against what people truly took; see sortie.torture.receipts. The export that
+        was judged."""
+        export: dict[str, Any] = self._side.look(lambda hub: hub.export_json())
         withheld = self._side.look(
             lambda hub: {v.visit_id: v.withheld for v in hub.core.state.visits.values()}
         )
@@ -147,6 +150,7 @@ class Checks:
         self.counts.update(judged.counts)
         for invariant, finding in judged.findings:
             self.found(invariant, finding)
+        return export
 
     def over(self, nodes: list[Node], shoppers: list[Shopper], totals: GatewayTotals) -> None:
         """When faults have stopped everything comes to its end."""
@@ -163,7 +167,8 @@ class Checks:
             self.counts[LET_IN] += 1
             people = sum(one.visit_id == visit.visit_id for one in shoppers)
             # Of a visit whose answer never reached its phone nobody knows, and nobody comes in.
-            let_in = len(visit.companions) + (visit.scanned_s is not None)
+            first = visit.scanned_s is not None and visit.stage != "refused"
+            let_in = len(visit.companions) + first
             if visit.kind != "staff" and let_in > people:
                 self.found(LET_IN, f"visit {visit.visit_id} of {people} let {let_in} in")
         for row in self._side.look(lambda hub: hub.store.rows(t.gateway_attempts, "key")):

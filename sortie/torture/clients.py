@@ -78,6 +78,7 @@ class Clients:
         shoppers: list[Shopper],
         side: HubSide,
         *,
+        since_s: float,
         refused: Callable[[Command, type[RejectedError]], None],
         told: Told,
     ) -> None:
@@ -94,7 +95,9 @@ class Clients:
         self._staff_s = STAFF_EVERY_S
         self._refunds: list[_Refund] = []
         self._waiting: list[Shopper] = []
-        self.rooms = Rooms(random, side, self.visits, refused=refused, told=told)
+        self.rooms = Rooms(
+            random, side, self.visits, shoppers, since_s=since_s, refused=refused, told=told
+        )
         self._entries = Entries(random, side, self.visits, told=told)
 
     def step(self, now_s: float, *, busy: bool) -> None:

@@ -1,4 +1,5 @@
-"""Ways in other than a phone's one-time code: signed codes, groups, cards, badges, the desk.
+"""Ways in other than a phone's one-time code: signed codes, groups, cards, badges, the desk, and
+behind somebody else.
 
 Who comes in how is drawn from the seed before anybody comes. Whoever is not let in in time walks
 in all the same, as people do; what they take is nobody's.
@@ -18,7 +19,7 @@ from sortie.torture.shop import layout
 
 __all__ = ["WAYS", "Entries", "assign_ways"]
 
-WAYS = {"code": 10, "signed": 4, "group": 3, "card": 2, "badge": 1, "desk": 2}
+WAYS = {"code": 10, "signed": 4, "group": 3, "card": 2, "badge": 1, "desk": 2, "behind": 1}
 """How often each is drawn against the others; in a group the next shopper follows."""
 OPEN_S = 90
 AT_GATE_S = 0.5
@@ -55,20 +56,21 @@ class Entries:
         self._visits = visits
         self._told = told
         self._badges: list[str] = []
+        self._refused: set[int] = set()
 
     def done(self, one: Shopper, now_s: float, shoppers: list[Shopper]) -> bool:
         """Tries once more; whether nothing is left to do for this one."""
+        if one.way == "behind":
+            self._told("walked_in_behind")
+            return True
         at_gate = one.way in ("card", "desk")
         if at_gate and now_s < one.scan_s:
             return False
-        if at_gate and one.track_id is None and now_s <= one.scan_s + AT_GATE_S:
-            # While the floor is blind a tap would find the next body that comes in.
-            return False
         if now_s > one.scan_s + (AT_GATE_S if at_gate else -AT_GATE_S):
-            if at_gate:
-                one.dim = "the hub did not answer at the gate"
-            else:
+            if not at_gate:
                 one.turned_away = True
+            elif one.number not in self._refused:
+                one.dim = "the hub did not answer at the gate"
             self._told("turned_away")
             return True
         try:
@@ -85,8 +87,12 @@ class Entries:
         except AwayError:
             return False
         except RejectedError:
-            one.turned_away = not at_gate
             self._told(f"{one.way}_not_let_in")
+            if at_gate:
+                # As long as they stand there they try again, as the gate tells them to.
+                self._refused.add(one.number)
+                return False
+            one.turned_away = True
         return True
 
     # -- phones -----------------------------------------------------------------------------

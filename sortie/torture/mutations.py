@@ -26,10 +26,12 @@ from hub.service import Hub
 from hub.store import database, rows
 from hub.store import service as store_service
 from hub.store.service import Store
-from hub.visits import scans, settlement
+from hub.visits import entry, scans, settlement
+from hub.visits.floor import Track
 from hub.wallet import answers
 from hub.wallet import service as wallet
 from hub.wallet.account import Leg
+from hub.wallet.model import Ledger
 from sortie.errors import UsageError
 from sortie.torture.turns import TurnLease
 
@@ -163,11 +165,11 @@ def _charge_the_uncertain() -> Patches:
         best = decision.best
         return best.visit_id == visit_id and best.gtin is not None and best.quantity != 0
 
-    def lines(self: Any, visit_id: str, _quantities: Any, catalog: Any) -> Any:
+    def lines(self: Any, visit_id: str, _quantities: Any, catalog: Any, **more: Any) -> Any:
         held: dict[str, int] = {}
         for decision in self.of(visit_id):
             held[decision.best.gtin] = held.get(decision.best.gtin, 0) + decision.best.quantity
-        return known(self, visit_id, held, catalog)
+        return known(self, visit_id, held, catalog, **more)
 
     known = Carts.lines
     return [(Carts, "_moves", staticmethod(moves)), (Carts, "lines", lines)]
@@ -222,6 +224,28 @@ def _refund_above_its_source() -> Patches:
     return [(Leg, "left_minor", property(lambda self: self.amount_minor))]
 
 
+def _gift_card_spent_twice() -> Patches:
+    """What a visit has reserved of a gift card may be reserved or redeemed once more."""
+    spendable = Ledger.spendable
+
+    def unreserved(self: Ledger, account: str) -> int:
+        return -self.posted(account) if account.startswith("gift:") else spendable(self, account)
+
+    return [(Ledger, "spendable", unreserved)]
+
+
+def _bind_who_comes_next() -> Patches:
+    """Who taps a card need not be seen at the gate: the next body that comes in is theirs."""
+
+    def unseen(_state: Any, _visit: Any, _body: Any) -> bool:
+        return False
+
+    return [
+        (entry, "_must_be_seen", unseen),
+        (Track, "watched", lambda _self, _t_s: True),
+    ]
+
+
 def _overwriting(only: str = "") -> tuple[Any, str, Any]:
     """New rows take the place of old ones with the same key, in one table or in all."""
     known = Store._insert
@@ -252,6 +276,8 @@ MUTATIONS: dict[str, Callable[[], Patches]] = {
     "no-lease": _no_lease,
     "code-good-twice": _code_good_twice,
     "refund-above-its-source": _refund_above_its_source,
+    "gift-card-spent-twice": _gift_card_spent_twice,
+    "bind-who-comes-next": _bind_who_comes_next,
 }
 """Name and what it replaces."""
 

@@ -263,7 +263,8 @@ class Node:
         while self._next_act < len(self._acts) and self._acts[self._next_act].t_in_s <= now_s:
             act = self._acts[self._next_act]
             self._next_act += 1
-            if self._owner(act).turned_away:
+            owner = self._owner(act)
+            if owner.turned_away or act.t_in_s > owner.exit_s:
                 continue
             reach_id = f"{self.boot_id}:{self._name(act)}"
             self._open.append((act, reach_id))

@@ -6,6 +6,7 @@ charge what was never taken. Visits that were in the store when a clock jumped a
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,14 +14,17 @@ from typing import Any
 from sortie.torture.clients import Prices
 from sortie.torture.people import Shopper
 
-__all__ = ["CARTS", "GROUPS", "NEVER_MORE", "PRICES", "Receipts"]
+__all__ = ["CARTS", "GROUPS", "NEVER_MORE", "OWN_BODIES", "PRICES", "Receipts"]
 
 PRICE_SLACK_S = 3.0
 """Who took something so near to a change of its price may have seen either."""
 CARTS = "carts equal the truth"
 GROUPS = "a group pays for all of its people"
 NEVER_MORE = "nobody pays for more than was taken"
+OWN_BODIES = "a visit has its own people's bodies"
 PRICES = "prices as at the pick"
+TRACK = re.compile(r":t([0-9]+)x?$")
+STAFF = "staff:staff-"
 
 
 class Receipts:
@@ -46,11 +50,37 @@ class Receipts:
         owners: dict[str | None, list[Shopper]] = {}
         for one in shoppers:
             owners.setdefault(one.visit_id, []).append(one)
+        self._bodies(export, shoppers, owners)
         receipts = {row["visit_id"]: row for row in export["receipts"]}
         for visit in export["visits"]:
             group, receipt = owners.get(visit["visit_id"]), receipts.get(visit["visit_id"])
             if group is not None and receipt is not None:
                 self._judge(group, visit, receipt, withheld.get(visit["visit_id"], []))
+
+    def _bodies(
+        self,
+        export: Mapping[str, Any],
+        shoppers: Sequence[Shopper],
+        owners: Mapping[str | None, list[Shopper]],
+    ) -> None:
+        """Every body that a visit was given, by whatever the hub went by, is one of its people."""
+        payers = {visit["visit_id"]: visit["payer"] for visit in export["visits"]}
+        for event in export["events"]:
+            if event["kind"] not in ("visit.bound", "visit.relinked"):
+                continue
+            found = TRACK.search(event["data"]["track_id"])
+            visit_id, payer = event["visit_id"], payers.get(event["visit_id"]) or ""
+            group = owners.get(visit_id, [])
+            if payer.startswith(STAFF):
+                group = [shoppers[int(payer.removeprefix(STAFF))]]
+            if found is None or any(one.dim for one in (*group, shoppers[int(found[1])])):
+                continue
+            self.counts[OWN_BODIES] += 1
+            if all(one.number != int(found[1]) for one in group):
+                whose = ", ".join(str(one.number) for one in group) or "nobody"
+                self.findings.append(
+                    (OWN_BODIES, f"visit {visit_id} of shopper {whose} has {event['data']}")
+                )
 
     def _judge(
         self,

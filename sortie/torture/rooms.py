@@ -3,7 +3,7 @@ answered, many of it twice, some of it by two at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -13,6 +13,7 @@ from hub.errors import ConflictError, RejectedError
 from hub.review.commands import Choice
 from hub.service import Hub
 from hub.visits.model import Visit
+from sortie.torture.floorstaff import FloorStaff
 from sortie.torture.hubside import AwayError, HubSide
 from sortie.torture.people import Shopper, sha256
 from sortie.torture.shop import layout, places
@@ -29,11 +30,13 @@ NODE_BACK_S = 4.0
 
 @dataclass(slots=True)
 class _Wish:
-    """Something that was asked for. `once`: the same again must be told to be the same again."""
+    """Something that was asked for. `once`: the same again must be told to be the same again.
+    `then` hears whether it was done."""
 
     name: str
     command: Command
     once: bool
+    then: Callable[[bool], None] | None = None
 
 
 class Rooms:
@@ -44,14 +47,17 @@ class Rooms:
         random: Random,
         side: HubSide,
         visits: dict[str, Shopper],
+        shoppers: Sequence[Shopper],
         *,
+        since_s: float,
         refused: Callable[[Command, type[RejectedError]], None],
         told: Callable[[str], None],
     ) -> None:
         self.wallets: list[str] = []
         self._random = random
         self._side = side
-        self._visits = visits
+        self._shoppers = shoppers
+        self._floor = FloorStaff(random, side, visits, shoppers, ask=self._ask, since_s=since_s)
         self._refused = refused
         self._told = told
         self._next_s = 1.0
@@ -94,6 +100,7 @@ class Rooms:
                 self._wallet, self._wallet, self._gift, self._gift, self._after, self._after,
                 self._debt, self._debt, self._offer, self._goods, self._stock, self._session,
                 self._dispute, self._dispute, self._review, self._review, self._node,
+                self._floor.move_facing, self._floor.own_up, self._floor.back_door,
             )
         )  # fmt: skip
         try:
@@ -126,9 +133,16 @@ class Rooms:
 
     # -- asking -----------------------------------------------------------------------------
 
-    def _ask(self, name: str, command: Command, *, once: bool = False) -> bool:
+    def _ask(
+        self,
+        name: str,
+        command: Command,
+        *,
+        once: bool = False,
+        then: Callable[[bool], None] | None = None,
+    ) -> bool:
         """Whether it was done at once."""
-        wish = _Wish(name, command, once)
+        wish = _Wish(name, command, once, then)
         self._wishes.append(wish)
         return self._say(wish)
 
@@ -140,8 +154,12 @@ class Rooms:
         except RejectedError:
             self._wishes.remove(wish)
             self._told(f"{wish.name}_refused")
+            if wish.then is not None:
+                wish.then(False)
             return False
         self._wishes.remove(wish)
+        if wish.then is not None:
+            wish.then(True)
         self._told(f"{wish.name}_repeated" if reply.repeated else wish.name)
         if isinstance(wish.command, c.OpenWallet):
             self.wallets.append(wish.command.wallet_sha256)
@@ -381,12 +399,7 @@ class Rooms:
         if not found:
             return
         visit_id, reach_id, line = self._random.choice(found)
-        one = self._visits.get(visit_id)
-        true = [act for act in one.acts if act.told == reach_id] if one is not None else []
-        choice = None
-        if true and line == 0:
-            act = true[0]
-            choice = Choice(visit_id=visit_id, gtin=act.place.gtin, quantity=act.quantity)
+        choice = self._truth(reach_id) if line == 0 else None
         command = c.DecideReview(
             review_id=self._name("review"), visit_id=visit_id, reach_id=reach_id, line=line,
             choice=choice,
@@ -394,6 +407,16 @@ class Rooms:
         self._ask("review_decided", command, once=True)
         other = command.model_copy(update={"review_id": self._name("review")})
         self._ask("review_decided", other)
+
+    def _truth(self, reach_id: str) -> Choice | None:
+        """Whose a hand was: also somebody's on another visit, or of whom no visit is known."""
+        visits = self._side.look(lambda hub: set(hub.core.state.visits))
+        for one in self._shoppers:
+            for act in one.acts:
+                if act.told == reach_id:
+                    owner = one.visit_id if one.visit_id in visits else None
+                    return Choice(visit_id=owner, gtin=act.place.gtin, quantity=act.quantity)
+        return None
 
     def _node(self, now_s: float) -> None:
         """A node is not believed for a while."""

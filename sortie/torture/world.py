@@ -20,6 +20,7 @@ from contracts.topics import device_of
 from edge.bus import Letter
 from hub.errors import HubError
 from hub.service import Outgoing
+from hub.visits.atgate import TAP_AGAIN
 from hub.wallet.fake import FakeGateway
 from hub.wallet.gateway import GatewayRequest
 from sortie.network_bus import NetworkBus
@@ -101,6 +102,7 @@ class World:
             self._source("clients"),
             self.shoppers,
             self.side,
+            since_s=START_S,
             refused=self.checks.refused,
             told=self.told,
         )
@@ -189,7 +191,10 @@ class World:
             return
         checks.books()
         checks.acked(list(self.nodes.values()))
-        checks.receipts(self.shoppers, self.clients.prices, since_s=START_S)
+        export = checks.receipts(self.shoppers, self.clients.prices, since_s=START_S)
+        self.faults["told_to_tap_again"] += sum(
+            event["data"].get("reason") == TAP_AGAIN for event in export["events"]
+        )
         if self.seed % FORGET_EVERY == 0 and self.clients.rooms.forget():
             checks.books()
         checks.over(list(self.nodes.values()), self.shoppers, self.gateway.totals())
@@ -260,7 +265,8 @@ class World:
                 lambda hub, visit=visit: hub.core.state.wallets.accounts.get(visit)  # type: ignore[misc]
             )
             hold = None if row is None else row.card
-            if row is None or hold is None or hold.source != "card":
+            if row is None or hold is None or hold.state in ("asked", "refused"):
+                # It may never have reached the gateway.
                 continue
             self._ask_other(hold.key, row.payer, hold.amount_minor)
             return

@@ -48,7 +48,9 @@ def test_every_fault_was_really_injected(result: Result) -> None:
         "node_disk_kill", "gateway_hold_timeout", "gateway_hold_lost", "gateway_capture_lost",
         "gateway_hold_declined", "refund_twice", "refund_raced",
         "open_twice", "price_changed", "restocked", "row_edited", "same_key_other_amount",
-        "hub_failed_openings", "resent",
+        "hub_failed_openings", "resent", "card_tapped", "let_in_by_staff", "walked_in_behind",
+        "told_to_tap_again", "facing_moved", "opened_for_track", "track_assigned",
+        "ended_by_staff",
     ):  # fmt: skip
         assert result.faults[name] > 0, name
     killed = {name for name in NAMES if result.faults[f"kill_at_{name}"]}
@@ -62,6 +64,7 @@ def test_every_invariant_was_really_checked(result: Result) -> None:
         "visits close in time", "queues drain", "carts equal the truth", "prices as at the pick",
         "nobody pays for more than was taken", "an edited row is named",
         "same key, other amount is a conflict", "no hold is left at the gateway",
+        "a visit has its own people's bodies",
     }  # fmt: skip
     assert {name for name in named if not result.checks[name]} == set()
     judged = result.checks["carts equal the truth"]
