@@ -10,10 +10,13 @@ from __future__ import annotations
 
 __all__ = [
     "AT_GATE_LEVEL",
+    "DATED_LEVEL",
+    "DESK_DEBT_LEVEL",
     "LANES_LEVEL",
     "LET_GO_LEVEL",
     "LEVEL",
     "NAMED_LATE_LEVEL",
+    "NUMBERED_LEVEL",
     "OVERTAKEN_LEVEL",
     "TAG_ALONG_LEVEL",
     "TOLD_END_LEVEL",
@@ -32,6 +35,12 @@ LANES_LEVEL = 4
 AT_GATE_LEVEL = 4
 """Who taps a card or is let in must be seen at the gate; no later body is taken for anybody who
 came in while the floor saw nothing."""
+DESK_DEBT_LEVEL = 4
+"""A debt that is paid at the desk is off its wallet's list."""
+NUMBERED_LEVEL = 4
+"""A code of a group that was read before the one ahead of it is used up all the same."""
+DATED_LEVEL = 4
+"""What a boot said without anybody knowing its clock tells of no moment up to which it told."""
 TOLD_END_LEVEL = 4
 """A visit that staff ended waits until the floor has told of that moment."""
 LEVEL = 4

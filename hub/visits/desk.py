@@ -9,7 +9,7 @@ from __future__ import annotations
 from hub.commands import Reply
 from hub.effects import us
 from hub.errors import ConflictError, RejectedError
-from hub.levels import AT_GATE_LEVEL
+from hub.levels import AT_GATE_LEVEL, DESK_DEBT_LEVEL
 from hub.state import HubState
 from hub.visits.atgate import check_watched
 from hub.visits.commands import (
@@ -26,6 +26,7 @@ from hub.visits.gates import inside
 from hub.visits.leaving import leave
 from hub.visits.model import Companion, Visit
 from hub.visits.scans import is_entry
+from hub.wallet.funding import note
 
 __all__ = ["assign_track", "end_visit", "let_in", "open_for_track", "settle_at_desk"]
 
@@ -106,6 +107,8 @@ def settle_at_desk(state: HubState, command: SettleAtDesk) -> Reply:
     )
     state.effects.transactions.append(transaction)
     visit.desk_payments[command.payment_id] = wanted
+    if state.level >= DESK_DEBT_LEVEL:
+        note(state, visit.visit_id)
     state.event(
         "debt.paid_at_desk",
         visit.visit_id,

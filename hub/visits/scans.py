@@ -11,6 +11,7 @@ import hashlib
 
 from hub.commands import Reply
 from hub.errors import ConflictError, RejectedError
+from hub.levels import NUMBERED_LEVEL
 from hub.state import HubState
 from hub.visits.codes import code_digest
 from hub.visits.commands import AddBadge, Adopt, CodeJudged, RevokeBadge
@@ -74,6 +75,8 @@ def scanned(
         return
     state.by_code.pop(digest, None)
     if visit.signed:
+        if judged is not None and state.level >= NUMBERED_LEVEL:
+            visit.entered = max(visit.entered, judged.entry)
         visit.entered += 1
     if visit.stage == "issued":
         ask_hold(state, visit, gate_id, t_s)

@@ -13,7 +13,7 @@ from hub.catalog.goods import withhold
 from hub.commands import RefundVisit, Reply
 from hub.effects import us
 from hub.errors import ConflictError, RejectedError
-from hub.levels import LANES_LEVEL, TOLD_END_LEVEL
+from hub.levels import DATED_LEVEL, LANES_LEVEL, TOLD_END_LEVEL
 from hub.review.waiting import owed, waits_for_staff
 from hub.state import HubState, NearReach, decision_data
 from hub.visits.codes import code_digest
@@ -196,6 +196,9 @@ def _told(state: HubState, device_id: str, until_s: float) -> bool:
     device = state.devices.all[device_id]
     boot = device.boot
     if boot is None or boot.watermark_s is None or boot.watermark_s < until_s:
+        return False
+    if state.level >= DATED_LEVEL and boot.clock.best is None and state.rules.clock_wait_s > 0:
+        # It was dated by when it came here, which may be long after it was said.
         return False
     return not any(other.waiting or other.held for other in device.boots.values())
 

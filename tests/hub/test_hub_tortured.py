@@ -10,9 +10,10 @@ import pytest
 
 from auditor.ledger import audit
 from contracts import messages as m
-from hub.commands import OpenWallet, TopUp
+from hub.commands import OpenVisit, OpenWallet, SettleAtDesk, TopUp
 from hub.driver import HubClock
 from hub.levels import LEVEL
+from hub.rules import Rules
 from hub.wallet.fake import FakeGateway, Fault
 from hub.wallet.gateway import GatewayRequest
 
@@ -166,3 +167,56 @@ def test_a_declined_top_up_lets_go_of_its_hold(
         shop.play([], 10.0)
         assert gateway.totals().holds_open == held
         assert not shop.hub.core.state.asks
+
+
+@pytest.mark.parametrize(("level", "owed"), [(LEVEL, 0), (3, 1)])
+def test_a_debt_that_was_paid_at_the_desk_is_off_its_wallet(
+    make_shop: Callable[..., Any], day: Any, level: int, owed: int
+) -> None:
+    """Under the rules of before the wallet's page went on to say that it was owed."""
+    shop = make_shop()
+    shop.hub.core.state.level = level
+    wallet = "a" * 64
+    shop.hub.command(OpenWallet(wallet_sha256=wallet), 0.2)
+    command = OpenVisit(token_sha256="b" * 64, code="code-of-somebody", wallet_sha256=wallet)
+    visit_id = str(shop.hub.command(command, 0.4).visit_id)
+    items = [(COLA, True)] * 6 + [("5901234123457", True)] * 6
+    end_s = day.shop(1.0, "t", "code-of-somebody", items)
+    shop.play(day.script, end_s + 40.0)
+    state = shop.hub.core.state
+    account = state.wallets.account(visit_id)
+    assert account.debt_minor == 208
+    pay = SettleAtDesk(
+        payment_id="p", visit_id=visit_id, method="cash", amount_minor=208, by="carla"
+    )
+    shop.hub.command(pay, shop.now_s)
+    assert account.debt_minor == 0
+    assert len(state.wallets.purses.all[account.payer].debts) == owed
+    found = audit(shop.hub.export_json())["wallets show their entries"]
+    assert len(found) == owed
+
+
+@pytest.mark.parametrize(("level", "reasons"), [(LEVEL, ["news from node-shelf"]), (3, [])])
+def test_a_node_whose_clock_nobody_knows_has_told_of_no_moment(
+    make_shop: Callable[..., Any], day: Any, level: int, reasons: list[str]
+) -> None:
+    """What it said is dated by when it came, which may be long after: nobody may settle by it."""
+    shop = make_shop(rules=Rules(clock_wait_s=2.0), patient=True)
+    shop.hub.core.state.level = level
+    visit_id = shop.open_visit("code-of-somebody", now_s=0.5)
+    end_s = day.shop(5.0, "t", "code-of-somebody", [(COLA, True)])
+    shop.play(day.script, end_s + 60.0)
+    visit = shop.hub.core.state.visits[visit_id]
+    assert visit.stage == "final"
+    assert visit.review_reasons == [f"settled without {reason}" for reason in reasons]
+
+
+def test_a_cheap_piece_of_a_set_may_have_nothing_taken_off() -> None:
+    """Two for the price of one, the cheaper at 5: its share of the 5 that are saved is none."""
+    from auditor.goods import _saves
+
+    cheap = {"line": 1, "discount_minor": 0, "promotions": ["offer"]}
+    dear = {"line": 2, "discount_minor": 5, "promotions": ["offer"]}
+    assert _saves({"lines": [cheap, dear]}, ["offer"])
+    assert not _saves({"lines": [cheap]}, ["offer"])
+    assert not _saves({"lines": [cheap, {**dear, "promotions": ["other"]}]}, ["offer"])

@@ -15,6 +15,7 @@ import pytest
 from contracts import messages as m
 from hub.commands import GrowGroup, OpenVisit, RenewCode
 from hub.errors import ConflictError, RejectedError, SettingsError
+from hub.levels import LEVEL
 from hub.replay import rebuild
 from hub.rules import Rules
 from hub.store.service import Store
@@ -29,6 +30,7 @@ from hub.visits.codes import (
     new_badge,
 )
 from hub.visits.judging import entry_code
+from tests.hub.visits_kit import group, play
 
 COLA = "4006381333931"
 VISIT = "v-0123456789abcdef0123"
@@ -290,3 +292,23 @@ def test_opening_and_renewing_take_the_right_kind_of_code(shop: Any) -> None:
     assert shop.hub.digest() == before
     with pytest.raises(RejectedError, match="unknown"):
         shop.hub.command(GrowGroup(token_sha256=token, entries=2), shop.now_s)
+
+
+@pytest.mark.parametrize(("level", "let_in"), [(LEVEL, 1), (3, 2)])
+def test_a_code_of_a_group_read_before_the_one_ahead_of_it_lets_one_in(
+    make_shop: Callable[..., Any], day: Any, level: int, let_in: int
+) -> None:
+    """Under the rules of before, a picture of the second one's code let a stranger in."""
+    shop = make_shop()
+    shop.hub.core.state.level = level
+    visit_id = group(shop)
+    code = make_code(shop.hub.entry_keys, "tiny", EntryPass(visit_id, 1, 60))
+    day.step(1.0, "t1", 1.0, 0.3, "born")
+    day.scan(1.1, code)
+    day.step(1.6, "t1", 1.1, 3.4)
+    day.step(3.0, "t2", 1.0, 0.3, "born")
+    day.scan(3.1, code)
+    day.step(3.6, "t2", 1.1, 3.4)
+    play(shop, day, 6.0)
+    visit = shop.hub.core.state.visits[visit_id]
+    assert len(visit.tracks) == let_in
