@@ -87,13 +87,18 @@ class Shopper:
         return path[-1][1:]
 
     def expected(self) -> tuple[Counter[str], Counter[str]]:
-        """What the receipt must and what it may hold, of what nodes stored: GTIN to pieces."""
+        """What the receipt must and what it may hold, of what nodes stored: GTIN to pieces.
+
+        A piece put back that nobody was seen taking need not come off: whoever takes it again
+        has it.
+        """
         must: Counter[str] = Counter()
         may: Counter[str] = Counter()
         for act in self.acts:
             if act.told is None:
                 continue
-            may[act.place.gtin] += act.quantity
+            if act.quantity > 0 or may[act.place.gtin] > 0:
+                may[act.place.gtin] += act.quantity
             if act.clear:
                 must[act.place.gtin] += act.quantity
         return +must, +may

@@ -45,7 +45,8 @@ STEP_S = 0.5
 BOOKS_EVERY = 40
 """Steps between two looks at the whole of the books; new rows are looked at in each step."""
 CLOSED_WITHIN_S = 420.0
-"""When faults have stopped, every visit is closed and every queue empty within so long."""
+"""When faults have stopped and everybody is gone, every visit is closed and every queue empty
+within so long."""
 FORGET_EVERY = 3
 """Of so many seeds one forgets what is personal of its visits in the end."""
 START_S = 1_000.0
@@ -167,11 +168,10 @@ class World:
 
     def _over(self) -> bool:
         """Whether all is done, or the time for it is up."""
-        calm_s = self.now_s - self.plan.end_s
-        if calm_s > CLOSED_WITHIN_S:
-            return True
         last_s = max(one.exit_s for one in self.shoppers)
-        if calm_s < 0 or not self.side.up or self.now_s < last_s + 5.0:
+        if self.now_s - max(self.plan.end_s, last_s) > CLOSED_WITHIN_S:
+            return True
+        if not self._calm() or not self.side.up or self.now_s < last_s + 5.0:
             return False
         hub = self.side.hub
         if hub is None or hub.core.state.open_visits() or hub.core.state.asks:

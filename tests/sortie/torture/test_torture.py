@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,11 @@ from sortie import cli
 from sortie.errors import UsageError
 from sortie.torture.cli import register, seeds_of
 from sortie.torture.mutations import MUTATIONS, mutated
+from sortie.torture.people import Act, Shopper
 from sortie.torture.plan import FAULTS, LONG_AWAY_EVERY, Plan
 from sortie.torture.points import NAMES, FailPoints, Killed
 from sortie.torture.run import Result, run_seed, run_seeds, scratch
+from sortie.torture.shop import places
 from sortie.torture.world import World
 
 SHORT_S = 16.0
@@ -225,3 +228,16 @@ def test_the_follower_says_that_a_file_is_no_database(tmp_path: Path) -> None:
     path.write_bytes(b"nothing " * 200)
     with pytest.raises(UnreadableError, match="expected a hub's database"):
         Follower(path).step()
+
+
+def test_a_put_back_of_a_piece_that_nobody_told_of_need_not_come_off() -> None:
+    """Taken while the node was dead, put back and taken again: one piece was carried out."""
+    place = places()[0]
+    acts = [
+        Act(place, n, True, 1.0, 2.0, told=told) for n, told in ((1, None), (-1, "b"), (1, "c"))
+    ]
+    one = Shopper(0, None, 0.0, acts=acts)
+    must, may = one.expected()
+    assert (must, may) == (Counter(), Counter({place.gtin: 1}))
+    acts[0].told = "a"
+    assert one.expected() == (Counter({place.gtin: 1}), Counter({place.gtin: 1}))
