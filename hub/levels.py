@@ -16,6 +16,7 @@ __all__ = [
     "LET_GO_LEVEL",
     "LEVEL",
     "NAMED_LATE_LEVEL",
+    "NARROW_LEVEL",
     "NUMBERED_LEVEL",
     "OVERTAKEN_LEVEL",
     "TAG_ALONG_LEVEL",
@@ -41,6 +42,8 @@ NUMBERED_LEVEL = 4
 """A code of a group that was read before the one ahead of it is used up all the same."""
 DATED_LEVEL = 4
 """What a boot said without anybody knowing its clock tells of no moment up to which it told."""
+NARROW_LEVEL = 4
+"""A body that is found to be a visit's leaves reaches alone that neither of them may have done."""
 TOLD_END_LEVEL = 4
 """A visit that staff ended waits until the floor has told of that moment."""
 LEVEL = 4

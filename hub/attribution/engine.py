@@ -62,6 +62,7 @@ class Engine:
         self._gone: OrderedDict[str, None] = OrderedDict()
         self._teller = Teller(self._layout, self._settings)
         self.names_late = False
+        self.binds_narrowly = False
         self._nameless = Nameless(self._limits.told_max)
         self._named: list[Decision] = []
         self._changed = False
@@ -77,8 +78,11 @@ class Engine:
             return
         edge_s = self._settings.people.edge_s
         anonymous = ANONYMOUS + track_id
+        names = self._floor.names_of(track_id)
         for live in self._lives:
-            if live.t_s >= t_s - edge_s or anonymous in live.owners:
+            if live.t_s < t_s - edge_s and anonymous not in live.owners:
+                continue
+            if not (self.binds_narrowly and names.isdisjoint(live.named)):
                 self._stale.add(live.reach_id)
         if self.names_late and visit_id not in self._gone:
             self._ledger.rename(anonymous, visit_id, t_s - edge_s)

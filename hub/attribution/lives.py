@@ -41,11 +41,13 @@ class Live:
     boards: set[tuple[str, str, str]] = field(default_factory=set)
     drains: dict[tuple[int, str], int] = field(default_factory=dict)
     owners: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
     several: frozenset[str] = frozenset()
     hands: frozenset[str] = frozenset()
 
     def index(self, layout: Layout) -> None:
-        """Sums up the choices for whoever asks what may be where."""
+        """Sums up the choices for whoever asks what may be where. `named` are all owners of the
+        choices, `owners` those of likely ones."""
         self.takes, self.puts, self.strays, self.boards = {}, set(), set(), set()
         self.drains = {}
         owners = set()
@@ -70,6 +72,9 @@ class Live:
                     key = (move.owner, move.gtin)
                     self.takes[key] = max(self.takes.get(key, 0), move.quantity)
         self.owners = frozenset(owners)
+        self.named = frozenset(
+            move.owner for choice in self.choices for move in choice.moves if move.owner is not None
+        )
 
 
 class Hypothesis(NamedTuple):

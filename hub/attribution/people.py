@@ -132,6 +132,11 @@ class Floor:
         insort(body.bound, (t_s, visit_id))
         return True
 
+    def names_of(self, track_id: str) -> frozenset[str]:
+        """All that a track was ever called: nobody known, and the visits it was bound to."""
+        bound = self._body(track_id).bound
+        return frozenset([ANONYMOUS + track_id, *(visit_id for _, visit_id in bound)])
+
     def end(self, visit_id: str, t_s: float) -> None:
         """The visit is over: nothing later is its own."""
         self._ended[visit_id] = t_s

@@ -93,6 +93,7 @@ class NearestAttributor:
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         self.names_late = False
+        self.binds_narrowly = False
         self.visits: dict[str, str] = {}
         self.reaches: dict[str, m.ReachClosed] = {}
         self.told: dict[str, Decision] = {}

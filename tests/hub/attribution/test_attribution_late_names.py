@@ -71,3 +71,33 @@ def test_what_had_to_be_settled_gets_its_name_too(ground: Ground, scene_of: Scen
     back = scene.do(nobody, first.slot_id, -1, 22.0)
     assert scene.decide(25.0)[back, 0].best.quantity == -1
     assert scene.engine.cart("late") == {}, "what it took before can be put back"
+
+
+@pytest.mark.parametrize("narrowly", [True, False])
+def test_who_is_named_leaves_alone_what_another_did_far_away(
+    scene_of: SceneOf, monkeypatch: pytest.MonkeyPatch, narrowly: bool
+) -> None:
+    """Journals of before looked at every later reach again; the decisions are the same."""
+    scene = scene_of()
+    scene.engine.names_late = True
+    scene.engine.binds_narrowly = narrowly
+    first, last = scene.ground.shelves[0], scene.ground.shelves[-1]
+    nobody, other = scene.enter("late", bound=False), scene.enter("v-other")
+    scene.stand(nobody, first.slot_id, first.u0_m, 0.0, 9.0)
+    scene.stand(other, last.slot_id, last.u0_m, 0.0, 9.0)
+    own = scene.do(nobody, first.slot_id, 1, 2.0)
+    others = scene.do(other, last.slot_id, 1, 5.0)
+    before = scene.decide(9.0)[others, 0]
+    again: list[str] = []
+    explain = Engine._explain
+
+    def noted(engine: Engine, live: Any) -> None:
+        again.append(live.reach_id)
+        explain(engine, live)
+
+    monkeypatch.setattr(Engine, "_explain", noted)
+    scene.engine.bind(visit_id="late", track_id=nobody.track_id, t_s=0.0)
+    decisions = scene.decide(10.0)
+    assert decisions[own, 0].best.visit_id == "late"
+    assert decisions[others, 0] == before
+    assert again == ([own] if narrowly else [own, others])
