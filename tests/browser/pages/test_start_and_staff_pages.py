@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import pytest
+
+from tests.browser.pages.conftest import until
 
 MIRROR = "document.querySelector('iframe').contentDocument"
 
@@ -142,15 +146,42 @@ def test_a_refund_asks_first_and_is_made_once(tab: Any, store: Any, story: Any) 
     assert receipt["refunded"] == [{"line": 1, "quantity": 1}]
 
 
+@contextmanager
+def _at_the_gate(story: Any) -> Iterator[None]:
+    """Somebody stands at the gate, and the floor tells of it as it happens."""
+    told, gone = threading.Event(), threading.Event()
+    story.people["erna"] = (1.0, 0.25)
+    story.now_s = max(story.now_s, time.monotonic() - 2.0)
+
+    def stand() -> None:
+        while not gone.wait(0.05):
+            if story.now_s + 0.5 < time.monotonic():
+                story.walk("erna", 1.0, 0.25)
+                told.set()
+
+    thread = threading.Thread(target=stand)
+    thread.start()
+    try:
+        # Stories before may have told of moments that are to come.
+        assert told.wait(30.0)
+        yield
+    finally:
+        gone.set()
+        thread.join()
+
+
 def test_staff_let_somebody_in_who_pays_at_the_desk(tab: Any, store: Any, story: Any) -> None:
     tab.goto(f"{store.pages_url}/staff")
     desk = pane("desk")
     tab.until_text("Let somebody in", desk)
-    tab.click(f"{desk} .let-in")
-    tab.until_text("Pays at the desk", ".let-in-card")
-    tab.click(".let-in-card .go")
-    tab.until("document.body.innerText.includes('The receipt is at /phone/#')")
-    tab.until_text("was let in by staff: no phone", pane("feed"))
+    with _at_the_gate(story):
+        story.committed()
+        tab.click(f"{desk} .let-in")
+        tab.until_text("Pays at the desk", ".let-in-card")
+        tab.click(".let-in-card .go")
+        tab.until("document.body.innerText.includes('The receipt is at /phone/#')")
+        tab.until_text("was let in by staff: no phone", pane("feed"))
+        until(lambda: any(name.endswith("-erna") for name in story._bound()), "erna to be bound")
     assert tab.faults == []
 
 

@@ -98,6 +98,8 @@ def test_a_debt_that_is_not_in_memory_is_found_and_paid(till: Till) -> None:
 
 def test_desk_payers_are_found_by_their_names(till: Till) -> None:
     client = Counter(till).client
+    till.day.step(till.now_s, "desk", 1.0, 0.3, "born")
+    till.play()
     till.do(
         c.LetIn(
             gate_id="entry", who="shopper", by="mia", reason="no phone", visit_key="ab12cd34ef" * 2,
@@ -105,7 +107,6 @@ def test_desk_payers_are_found_by_their_names(till: Till) -> None:
         )
     )  # fmt: skip
     payer = "counter:v-" + "ab12cd34ef" * 2
-    till.day.step(till.now_s + 0.1, "desk", 1.0, 0.3, "born")
     till.day.step(till.now_s + 0.2, "desk", 1.0, 0.8)
     till.play()
     till.take("desk", count=1)

@@ -29,7 +29,9 @@ class Counter:
         settings: dict[str, Any] = {"store_file": Path("x")}
         if password is not None:
             settings["staff_password"] = password
-        self.client = Client(create_app(driver, HubSettings(**settings)))
+        app = create_app(driver, HubSettings(**settings))
+        till.closing.append(app.state.accounts.store.close)
+        self.client = Client(app)
 
     def open(self) -> tuple[Mine, str]:
         """A wallet: how its owner asks, and its token."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from auditor.ledger import audit
@@ -45,6 +46,7 @@ class Till:
         **wallet: Any,
     ) -> None:
         self.faults = faults
+        self.closing: list[Callable[[], None]] = []
         self.gateway = FakeGateway(faults=lambda r, n: self.faults(r, n) if self.faults else "none")
         self.layout = layout(**wallet)
         self.url = url
@@ -69,7 +71,9 @@ class Till:
         )
 
     def close(self) -> None:
-        """Closes hub and gateway."""
+        """Closes hub and gateway, and what was opened beside them."""
+        for close in self.closing:
+            close()
         self.hub.close()
         self.gateway.close()
 
