@@ -125,7 +125,7 @@ def staff(planted: Planted) -> None:
     confirm = {"code": pyotp.TOTP(totp).at(int(place.now_s))}
     fresh = boss.post("/api/v1/staff/me/totp/confirm", json=confirm).json()["recovery_codes"]
     session = next(iter(boss.cookies.values()))
-    planted.secrets += [code, code.replace("-", ""), wallet, key.rsplit("_", 1)[1], made, OWN]
+    planted.secrets += [code, code.replace("-", ""), wallet, key.split("_", 2)[2], made, OWN]
     planted.secrets += [totp, *fresh, session]
 
 
