@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import subprocess
@@ -196,10 +195,11 @@ def seats_of(layout: StoreFile) -> list[tuple[Slot, float, float]]:
 
 def before(bay: Bay, slot: Slot) -> tuple[float, float]:
     """Where somebody stands who takes something from the slot."""
-    angle, u_m = math.radians(bay.facing_deg), slot.u0_m + 0.15
+    u_m = slot.u0_m + 0.15
+    cos, sin = bay.normal
     return (
-        bay.origin_m[0] - u_m * math.sin(angle) + 0.5 * math.cos(angle),
-        bay.origin_m[1] + u_m * math.cos(angle) + 0.5 * math.sin(angle),
+        bay.origin_m[0] - u_m * sin + 0.5 * cos,
+        bay.origin_m[1] + u_m * cos + 0.5 * sin,
     )
 
 

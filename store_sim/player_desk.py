@@ -445,8 +445,8 @@ def _person(body: BodyPose, visit: _Visit | None) -> dict[str, Any]:
 
 def _axes(bay: Bay) -> tuple[tuple[float, float], tuple[float, float]]:
     """Along the front and out of it, see contracts.geometry."""
-    angle = math.radians(bay.facing_deg)
-    return (-math.sin(angle), math.cos(angle)), (math.cos(angle), math.sin(angle))
+    x, y = bay.normal
+    return (-y, x), (x, y)
 
 
 def _before(bay: Bay) -> tuple[float, float]:

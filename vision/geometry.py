@@ -150,11 +150,9 @@ class BayFrame:
     """The frame (u, v, z) of a bay."""
 
     def __init__(self, bay: Bay) -> None:
-        a = math.radians(bay.facing_deg)
+        cos, sin = bay.normal
         self._origin = np.array([bay.origin_m[0], bay.origin_m[1], 0.0])
-        self._axes = np.array(
-            [[-math.sin(a), math.cos(a), 0.0], [-math.cos(a), -math.sin(a), 0.0], [0.0, 0.0, 1.0]]
-        )
+        self._axes = np.array([[-sin, cos, 0.0], [-cos, -sin, 0.0], [0.0, 0.0, 1.0]])
 
     def to_world(self, points: Floats) -> Floats:
         """World points (N, 3) of bay points (N, 3) = (u, v, z)."""

@@ -84,9 +84,7 @@ class Floor:
 
     def add(self, segment: FloorNews) -> tuple[float, float] | None:
         """Takes news of a track; returns the span of the new points, None if there are none."""
-        body = self._bodies.get(segment.track_id)
-        if body is None:
-            body = self._body(segment.track_id)
+        body = self._body(segment.track_id)
         if segment.state == "ended":
             body.ended = True
         elif segment.state in ("born", "alive") and segment.points:

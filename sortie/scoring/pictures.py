@@ -202,9 +202,9 @@ def _bay(store: StoreFile, spot: Spot) -> Bay:
 def _point(store: StoreFile, spot: Spot) -> Point:
     """The spot in the world: see contracts.geometry for the bay's frame."""
     bay = _bay(store, spot)
-    angle = math.radians(bay.facing_deg)
     x, y = bay.origin_m
-    return (x - spot.u_m * math.sin(angle), y + spot.u_m * math.cos(angle), spot.z_m)
+    cos, sin = bay.normal
+    return (x - spot.u_m * sin, y + spot.u_m * cos, spot.z_m)
 
 
 def _cameras(store: StoreFile, spot: Spot) -> tuple[Camera, ...]:

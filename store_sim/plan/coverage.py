@@ -56,16 +56,14 @@ BARE_M = 0.2
 
 def in_bay(bay: Bay, points: Floats) -> Floats:
     """World points (N, 3) in the bay's frame (u, v, z)."""
-    angle = math.radians(bay.facing_deg)
-    sin, cos = math.sin(angle), math.cos(angle)
+    cos, sin = bay.normal
     x, y = points[:, 0] - bay.origin_m[0], points[:, 1] - bay.origin_m[1]
     return np.stack([y * cos - x * sin, -x * cos - y * sin, points[:, 2]], axis=1)
 
 
 def from_bay(bay: Bay, points: Floats) -> Floats:
     """Points (N, 3) of the bay's frame in the world."""
-    angle = math.radians(bay.facing_deg)
-    sin, cos = math.sin(angle), math.cos(angle)
+    cos, sin = bay.normal
     u, v = points[:, 0], points[:, 1]
     x = bay.origin_m[0] - u * sin - v * cos
     y = bay.origin_m[1] + u * cos - v * sin

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,8 +20,7 @@ _FLOOR, _WALL, _FAR, _BOARD, _BACK, _UPRIGHT, _RAIL, _HEADER, _METAL, _CEILING, 
 
 def bay_axes(bay: Bay) -> tuple[Floats, Floats, Floats]:
     """Origin, unit u axis, unit outward normal of a bay, each (3,) in the world."""
-    angle = math.radians(bay.facing_deg)
-    cos, sin = round(math.cos(angle), 9), round(math.sin(angle), 9)
+    cos, sin = (round(part, 9) for part in bay.normal)
     origin = np.array([bay.origin_m[0], bay.origin_m[1], 0.0])
     return origin, np.array([-sin, cos, 0.0]), np.array([cos, sin, 0.0])
 

@@ -92,7 +92,7 @@ def bay_of_point(store: StoreFile, point: tuple[float, float, float]) -> Bay | N
     """The bay that a world point is inside of, behind its front plane; None if in none."""
     x, y, z = point
     for bay in store.bays:
-        sin, cos = math.sin(math.radians(bay.facing_deg)), math.cos(math.radians(bay.facing_deg))
+        cos, sin = bay.normal
         dx, dy = x - bay.origin_m[0], y - bay.origin_m[1]
         u, v = -dx * sin + dy * cos, -dx * cos - dy * sin
         if 0.0 <= u <= bay.width_m and 0.0 <= v <= bay.depth_m and 0.0 <= z <= bay.height_m:

@@ -72,8 +72,7 @@ class Target:
 
 def target_of(shopper: Shopper, place: SlotPlace, base: Vec, hand: str, product: Product) -> Target:
     """The goal of a hand that grips, or lets go of, an item of a product that stands at `base`."""
-    angle = math.radians(place.bay.facing_deg)
-    inward = (-math.cos(angle), -math.sin(angle))
+    inward = (-place.bay.normal[0], -place.bay.normal[1])
     direction = unit((inward[0], inward[1], -0.10))
     tip, _ = grip_point(base, product.packaging, direction, hand, shopper.frame.hand)
     return Target(place, tip, direction, inward)

@@ -118,8 +118,7 @@ def _open_door(world: World, shopper: Shopper, place: SlotPlace) -> Iterator[Non
 
 def stand_before(world: World, shopper: Shopper, place: SlotPlace) -> Iterator[None]:
     """Goes before a slot to look at it, or stays if it is near enough."""
-    angle = math.radians(place.bay.facing_deg)
-    normal = (math.cos(angle), math.sin(angle))
+    normal = place.bay.normal
     middle = (place.slot.u0_m + place.slot.u1_m) / 2
     x0, y0, _ = bay_point(place.bay, middle, 0.0, 0.0)
     near = abs((shopper.x - x0) * normal[1] - (shopper.y - y0) * normal[0]) < 0.45

@@ -60,8 +60,7 @@ class SlotPlace:
 
 def bay_point(bay: Bay, u_m: float, v_m: float, z_m: float) -> Vec:
     """World point of a point in the bay's frame; the formula of contracts.geometry."""
-    angle = math.radians(bay.facing_deg)
-    sin, cos = math.sin(angle), math.cos(angle)
+    cos, sin = bay.normal
     return (
         bay.origin_m[0] - u_m * sin - v_m * cos,
         bay.origin_m[1] + u_m * cos - v_m * sin,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,7 +31,7 @@ class Tracer:
     """Watches hands, bodies and plates; `take` gives what was seen since the last call."""
 
     def __init__(self, store: StoreFile) -> None:
-        self._bays = [(bay, *_axes(bay)) for bay in store.bays]
+        self._bays = [(bay, *bay.normal) for bay in store.bays]
         self._plate_ids = [plate.plate_id for plate in store.plates]
         self._open: dict[tuple[int, str], _Open] = {}
         self._reaches: list[TrueReach] = []
@@ -112,11 +111,6 @@ class Tracer:
             if 0.0 < v_m < bay.depth_m and -0.05 < u_m < bay.width_m + 0.05 and z < bay.height_m:
                 return bay.bay_id, _board_under(bay, z), u_m
         return None
-
-
-def _axes(bay: Bay) -> tuple[float, float]:
-    angle = math.radians(bay.facing_deg)
-    return math.cos(angle), math.sin(angle)
 
 
 def _board_under(bay: Bay, z_m: float) -> str:

@@ -83,8 +83,7 @@ class Footprint:
 
 def footprint_of(bay: Bay) -> Footprint:
     """What a bay covers of the floor."""
-    angle = math.radians(bay.facing_deg)
-    normal = (math.cos(angle), math.sin(angle))
+    normal = bay.normal
     along = (-normal[1], normal[0])
     x, y = bay.origin_m
     return Footprint(
