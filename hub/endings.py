@@ -14,6 +14,7 @@ from pathlib import Path
 from cryptography import x509
 
 from hub.accounts.store import AccountStore
+from hub.errors import StoreError
 from hub.settings import HubSettings
 
 __all__ = ["SOON_S", "endings", "warned"]
@@ -28,14 +29,19 @@ _WORDS = {
 
 
 def endings(settings: HubSettings, store: AccountStore, now_s: float) -> dict[str, float]:
-    """What ends when, by a short name; a certificate that cannot be read is not in it."""
+    """What ends when, by a short name; what cannot be read is not in it: /readyz and /metrics
+    are asked just when the database is away."""
     found = {}
     files = {"certificate": settings.mqtt_tls_cert, "authority": settings.mqtt_tls_ca}
     for name, path in files.items():
         ends_s = None if path is None else _ends_s(path)
         if ends_s is not None:
             found[name] = ends_s - now_s
-    for key in store.all_keys():
+    try:
+        keys = store.all_keys()
+    except StoreError:
+        keys = []
+    for key in keys:
         if key.expires_us is not None and key.revoked_us is None:
             found[f"key:{key.key_id}"] = key.expires_us / 1e6 - now_s
     return found

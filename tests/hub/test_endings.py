@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from hub.accounts.store import AccountStore
 from hub.endings import endings, warned
+from hub.errors import StoreError
 from sortie.certificates import Authority
 from tests.hub.doors import Door
 
@@ -59,3 +61,22 @@ def test_a_key_is_warned_of_until_it_ends_and_nobody_is_named(door: Door) -> Non
 def test_a_file_that_is_no_certificate_is_no_news(door: Door, tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_text("no certificate")
     assert list(endings(door.settings, door.accounts.store, door.now_s)) == ["certificate"]
+
+
+def test_readiness_and_metrics_are_told_without_a_database(
+    make_shop: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = Door(make_shop(), metrics_open=True, staff_password="a-long-pass-word")
+
+    def away(*_: Any) -> list[dict[str, Any]]:
+        raise StoreError("the database cannot be read")
+
+    monkeypatch.setattr(AccountStore, "read", away)
+    browser = door.browser()
+    told = browser.get("/readyz").json()
+    assert (set(told["checks"]), told["warnings"]) == (
+        {"replayed", "database", "lease", "broker"},
+        [],
+    )
+    answer = browser.get("/metrics")
+    assert (answer.status_code, "sortie_hub_ready" in answer.text) == (200, True)
