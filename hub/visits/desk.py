@@ -22,7 +22,7 @@ from hub.visits.commands import (
 )
 from hub.visits.entry import admit_new, bind_now, bind_waiting, give
 from hub.visits.floor import Track
-from hub.visits.gates import inside
+from hub.visits.gates import entry_at
 from hub.visits.leaving import leave
 from hub.visits.model import Companion, Visit
 from hub.visits.scans import is_entry
@@ -162,11 +162,11 @@ def _free(state: HubState, track_id: str) -> Track:
     if track.visit_id is not None:
         raise ConflictError(f"expected a body without a visit, {track_id} has one")
     if state.level >= AT_GATE_LEVEL and track.last is not None:
-        for gate in state.store.gates:
-            if gate.kind == "entry" and inside(track.last[1:], gate.zone_m):
-                # Whose code the hub has not heard of yet would then be the next one's.
-                raise RejectedError(
-                    f"expected a body that has left the gate, {track_id} stands at {gate.gate_id}: "
-                    "what it showed there may be on its way; let it in there, or wait a moment"
-                )
+        gate_id = entry_at(state.store, track.last[1:])
+        if gate_id:
+            # Whose code the hub has not heard of yet would then be the next one's.
+            raise RejectedError(
+                f"expected a body that has left the gate, {track_id} stands at {gate_id}: "
+                "what it showed there may be on its way; let it in there, or wait a moment"
+            )
     return track

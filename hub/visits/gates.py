@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from contracts.geometry import Bay
 from contracts.store_file import StoreFile
 
-__all__ = ["Exit", "bay_distance_m", "centre", "exits_of", "inside"]
+__all__ = ["Exit", "bay_distance_m", "centre", "entry_at", "exits_of", "inside"]
 
 LINE_MARGIN_M = 0.3
 """A line may be passed this far beyond its ends: people brush along the posts."""
@@ -30,6 +30,12 @@ def centre(polygon: Sequence[Point]) -> Point:
     """The mean of a polygon's corners."""
     count = len(polygon)
     return sum(p[0] for p in polygon) / count, sum(p[1] for p in polygon) / count
+
+
+def entry_at(store: StoreFile, point: Point) -> str:
+    """The entry gate in whose zone a point lies, "" for none."""
+    entries = (gate for gate in store.gates if gate.kind == "entry")
+    return next((gate.gate_id for gate in entries if inside(point, gate.zone_m)), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from hub.levels import TAG_ALONG_LEVEL
 from hub.state import HubState
 from hub.visits.entry import waiting_bodies
 from hub.visits.floor import Track
-from hub.visits.gates import inside
+from hub.visits.gates import entry_at, inside
 
 __all__ = ["watch_tag_along"]
 
@@ -32,9 +32,7 @@ def watch_tag_along(state: HubState) -> None:
 
 def _look(state: HubState, track: Track) -> None:
     if track.came_by is None:
-        begin = track.points[0][1:]
-        entries = [gate for gate in state.store.gates if gate.kind == "entry"]
-        track.came_by = next((g.gate_id for g in entries if inside(begin, g.zone_m)), "")
+        track.came_by = entry_at(state.store, track.points[0][1:])
     if not track.came_by:
         return
     t_s, x_m, y_m = track.points[-1]
