@@ -210,7 +210,8 @@ def bind_waiting(state: HubState) -> None:
     not taken for one of them.
     """
     for visit, body in waiting_bodies(state):
-        if _must_be_seen(state, visit, body):
+        must_be_seen = _must_be_seen(state, visit, body)
+        if must_be_seen:
             _claim_seen(state, visit, body)
         elif body.track_id is None:
             _claim(state, body, visit)
@@ -218,7 +219,7 @@ def bind_waiting(state: HubState) -> None:
             continue
         if body.track_id is not None:
             bind_now(state, visit, body)
-        elif not _must_be_seen(state, visit, body) and _waited_long(state, body):
+        elif not must_be_seen and _waited_long(state, body):
             if _claim_late(state, visit, body):
                 bind_now(state, visit, body)
             else:
@@ -285,11 +286,11 @@ def _gate_of(state: HubState, body: Body) -> Gate:
 def _claim(state: HubState, body: Body, visit: Visit) -> None:
     gate = _gate_of(state, body)
     scanned_s = body.scanned_s or 0.0
+    if state.floor.time_s < scanned_s:
+        return
     free = [track for track in state.floor.tracks.values() if track.visit_id is None]
     if state.level >= AT_GATE_LEVEL:
         free = [t for t in free if t.born_s <= scanned_s or t.watched(scanned_s)]
-    if state.floor.time_s < scanned_s:
-        return
     here = [
         (math.dist(point, centre(gate.zone_m)), track.track_id, track)
         for track in free
