@@ -20,14 +20,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import Table
 
 from hub.accounts import tables as _accounts  # noqa: F401 - its tables are copied too
 from hub.errors import StoreError
 from hub.store import tables as t
-from hub.store.database import is_memory, migrate, newest_revision, open_engine, short
+from hub.store.database import (
+    is_memory,
+    migrate,
+    newest_revision,
+    open_engine,
+    revision_of,
+    short,
+)
 from hub.store.service import Store
 from hub.webhooks import tables as _webhooks  # noqa: F401 - its tables are copied too
 
@@ -148,13 +155,6 @@ def _check_lasting(url: str) -> None:
         raise StoreError("expected a database that outlives its process, got one in memory")
 
 
-def _schema_of(connection: Connection) -> str | None:
-    """The revision of a database's schema; None if it is not a hub's."""
-    if "alembic_version" not in inspect(connection).get_table_names():
-        return None
-    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
-
-
 def _existing(url: str, *, older: bool = False) -> Engine:
     """An engine on a database that a hub has written, with today's schema unless `older`."""
     path = url.removeprefix("sqlite:///")
@@ -163,7 +163,7 @@ def _existing(url: str, *, older: bool = False) -> Engine:
     engine = open_engine(url)
     try:
         with engine.connect().execution_options(reading=True) as connection:
-            revision = _schema_of(connection)
+            revision = revision_of(connection)
         _check_schema(revision, str(engine.url.database), older=older)
     except SQLAlchemyError as error:
         engine.dispose()

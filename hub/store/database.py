@@ -21,7 +21,16 @@ from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from hub.errors import StoreError
 
-__all__ = ["folder_of", "is_memory", "migrate", "newest_revision", "open_engine", "short", "shown"]
+__all__ = [
+    "folder_of",
+    "is_memory",
+    "migrate",
+    "newest_revision",
+    "open_engine",
+    "revision_of",
+    "short",
+    "shown",
+]
 
 BUSY_TIMEOUT_MS = 5_000
 CONNECT_TIMEOUT_S = 5
@@ -108,12 +117,9 @@ def migrate(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         # Two programs that start together must not both make the tables.
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
-    tables = inspect(connection).get_table_names()
-    if VERSION_TABLE in tables:
-        found = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalars()
-        if found.all() == [newest_revision()]:
-            return
-    if tables or connection.dialect.name != "sqlite":
+    if revision_of(connection) == newest_revision():
+        return
+    if connection.dialect.name != "sqlite" or inspect(connection).get_table_names():
         _upgrade(connection)
     elif _first_statements:
         for statement, parameters in _first_statements:
@@ -142,6 +148,14 @@ def _noted(connection: Connection) -> Iterator[list[tuple[str, Any]]]:
         yield noted
     finally:
         event.remove(connection, "before_cursor_execute", note)
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The schema that a database has; None if it is not a hub's."""
+    if VERSION_TABLE not in inspect(connection).get_table_names():
+        return None
+    found = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}")
+    return found.scalar_one_or_none()
 
 
 def _upgrade(connection: Connection) -> None:
