@@ -57,6 +57,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from itertools import groupby
 from operator import itemgetter
@@ -199,19 +200,17 @@ def write_export(path: Path, store: Store, layout: StoreFile, totals: GatewayTot
 def spooled(store: Store, layout: StoreFile, totals: GatewayTotals | None) -> BinaryIO:
     """The document in a file without a name, at its beginning: on disk beside the database, a row
     at a time, and gone once it is closed. StoreError if there is no room for it."""
-    file: BinaryIO = cast("BinaryIO", TemporaryFile(dir=folder_of(store.url)))  # noqa: SIM115
     try:
-        text = io.TextIOWrapper(file, encoding="utf-8", write_through=True)
-        _write(text, export_parts(store, layout, totals))
-        text.detach()
-        file.seek(0)
+        with ExitStack() as undo:
+            file = undo.enter_context(TemporaryFile(dir=folder_of(store.url)))
+            text = io.TextIOWrapper(file, encoding="utf-8", write_through=True)
+            _write(text, export_parts(store, layout, totals))
+            text.detach()
+            file.seek(0)
+            undo.pop_all()
+            return cast("BinaryIO", file)
     except OSError as error:
-        file.close()
         raise StoreError(f"expected room on disk for the export: {error.strerror}") from error
-    except StoreError:
-        file.close()
-        raise
-    return file
 
 
 def _write(file: TextIO, document: dict[str, Any]) -> None:
