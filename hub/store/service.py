@@ -431,31 +431,27 @@ class Store:
         return str(found[0]["hash"])
 
     def _inbox(self, after: int) -> Iterator[JournalEntry]:
-        for row in self._paged(t.inbox, "position", after):
+        for row in self._paged(t.inbox, after):
             yield JournalEntry(
                 row["position"], row["received_us"], "inbox", "", row["payload"], row["dead"]
             )
 
     def _commands(self, after: int) -> Iterator[JournalEntry]:
-        for row in self._paged(t.commands, "position", after):
+        for row in self._paged(t.commands, after):
             yield JournalEntry(
                 row["position"], row["at_us"], "command", row["kind"], row["payload"]
             )
 
-    def _paged(self, table: Table, key: str, after: int) -> Iterator[dict[str, Any]]:
-        for page in self._pages(table, key, after):
-            yield from page
-
-    def _pages(self, table: Table, key: str, after: int) -> Iterator[list[dict[str, Any]]]:
+    def _paged(self, table: Table, after: int) -> Iterator[dict[str, Any]]:
+        position = table.c.position
         while True:
             page = self._read(
-                select(table).where(table.c[key] > after).order_by(table.c[key]).limit(READ_CHUNK)
+                select(table).where(position > after).order_by(position).limit(READ_CHUNK)
             )
-            if page:
-                yield page
+            yield from page
             if len(page) < READ_CHUNK:
                 return
-            after = page[-1][key]
+            after = page[-1]["position"]
 
     def _read(self, statement: Any) -> list[dict[str, Any]]:
         try:
