@@ -15,17 +15,11 @@ from hub.errors import RejectedError
 from hub.levels import LEVEL
 from hub.views import claim_view
 from hub.visits.atgate import TAP_AGAIN
-from hub.visits.commands import TapCard
 from hub.wallet.fake import FakeGateway
-from tests.hub.visits_kit import keys, let_in, of_kind, play, visit_of, walk_in, walk_out
+from tests.hub.visits_kit import keys, let_in, of_kind, play, tap, visit_of, walk_in, walk_out
 
 BREAD = "5901234123457"
 GATE = (1.0, 0.4)
-
-
-def tap(shop: Any, name: str, card: str = "tok_ann_visa") -> Any:
-    command = TapCard(tap_id=name, gate_id="entry", card=card, **keys(name))
-    return shop.hub.command(command, shop.now_s)
 
 
 def reborn(day: Any, at_s: float, boot_id: str = "boot-2") -> None:
@@ -200,16 +194,22 @@ def test_a_tap_told_again_under_another_id_is_no_one_more(kept: Any, day: Any) -
     assert visit_of(kept, first.visit_id).companions == []
 
 
+def _scanned_then_blind(shop: Any, day: Any) -> str:
+    """A code is read, and the floor tells of nobody after it."""
+    visit_id = shop.open_visit("code-of-somebody", now_s=0.5)
+    in_sight(day, shop, 1.0)
+    day.scan(1.2, "code-of-somebody")
+    play(shop, day, 1.4)
+    return str(visit_id)
+
+
 @pytest.mark.parametrize(("level", "taken"), [(LEVEL, False), (3, True)])
 def test_who_comes_in_after_the_floor_is_back_is_not_who_scanned_before(
     make_shop: Callable[..., Any], day: Any, level: int, taken: bool
 ) -> None:
     shop = make_shop()
     shop.hub.core.state.level = level
-    visit_id = shop.open_visit("code-of-somebody", now_s=0.5)
-    in_sight(day, shop, 1.0)
-    day.scan(1.2, "code-of-somebody")
-    play(shop, day, 1.4)
+    visit_id = _scanned_then_blind(shop, day)
     reborn(day, 2.0)
     day.floor_watermark(3.4)
     walk_in(day, 3.6, "stranger")
@@ -225,10 +225,7 @@ def test_who_was_inside_when_the_floor_came_back_is_who_scanned(
 ) -> None:
     shop = make_shop()
     shop.hub.core.state.level = level
-    visit_id = shop.open_visit("code-of-somebody", now_s=0.5)
-    in_sight(day, shop, 1.0)
-    day.scan(1.2, "code-of-somebody")
-    play(shop, day, 1.4)
+    visit_id = _scanned_then_blind(shop, day)
     reborn(day, 2.2)
     day.step(2.4, "t1", 1.0, 1.6, "born")
     day.step(3.0, "t1", 1.1, 3.4)

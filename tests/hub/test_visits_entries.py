@@ -10,7 +10,6 @@ import pytest
 from hub.commands import EndVisit, GrowGroup, OpenVisit, SettleAtDesk
 from hub.errors import ConflictError, RejectedError
 from hub.rules import Rules
-from hub.visits.commands import TapCard
 from hub.visits.judging import entry_code
 from tests.hub.visits_kit import (
     code_of,
@@ -21,17 +20,13 @@ from tests.hub.visits_kit import (
     let_in,
     of_kind,
     play,
+    tap,
     visit_of,
     walk_in,
     walk_out,
 )
 
 COLA, BREAD = "4006381333931", "5901234123457"
-
-
-def tap(shop: Any, name: str, card: str = "tok_ann_visa", gate_id: str = "entry") -> Any:
-    command = TapCard(tap_id=name, gate_id=gate_id, card=card, **keys(name))
-    return shop.hub.command(command, shop.now_s)
 
 
 # -- cards ------------------------------------------------------------------------------------

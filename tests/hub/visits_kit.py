@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 from hub.commands import LetIn, OpenVisit
+from hub.visits.commands import TapCard
 from hub.visits.judging import entry_code
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "let_in",
     "of_kind",
     "play",
+    "tap",
     "visit_of",
     "walk_in",
     "walk_out",
@@ -74,6 +76,11 @@ def let_in(shop: Any, name: str = "cash", who: str = "shopper") -> Any:
     command = LetIn.model_validate(
         {**keys(name), "gate_id": "entry", "who": who, "by": "carla", "reason": "no phone"}
     )
+    return shop.hub.command(command, shop.now_s)
+
+
+def tap(shop: Any, name: str, card: str = "tok_ann_visa", gate_id: str = "entry") -> Any:
+    command = TapCard(tap_id=name, gate_id=gate_id, card=card, **keys(name))
     return shop.hub.command(command, shop.now_s)
 
 
