@@ -23,7 +23,7 @@ class StoreLine:
         token = settings.store_token.get_secret_value()
         self._client = httpx.AsyncClient(
             base_url=settings.store_url,
-            headers={"Authorization": f"Bearer {token}"},
+            headers=_bearing(token),
             timeout=TIMEOUT_S,
             trust_env=False,
         )
