@@ -7,11 +7,23 @@ debt, a tip. Each leg is one pending transaction named by its key, and ends once
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Account", "HoldState", "Leg", "LegState", "Payout", "Purpose", "Source"]
+from hub.errors import ConflictError
+
+__all__ = [
+    "Account",
+    "HoldState",
+    "Leg",
+    "LegState",
+    "Payout",
+    "PayoutState",
+    "Purpose",
+    "Source",
+    "done_before",
+]
 
 HoldState = Literal["none", "asked", "held", "captured", "voided", "expired", "refused"]
 LegState = Literal["asked", "held", "captured", "voided", "expired", "refused", "tabbed"]
@@ -230,3 +242,12 @@ class Account:
                 paying_minor=self.refund_paying_minor,
             )
         ]
+
+
+def done_before(acts: Sequence[str], name: str, content: str) -> bool:
+    """Whether one of these acts, `name=content` each, has this name; ConflictError if it was for
+    something else."""
+    known = dict(row.rsplit("=", 1) for row in acts)
+    if name in known and known[name] != content:
+        raise ConflictError(f"{name} was used before for something else")
+    return name in known

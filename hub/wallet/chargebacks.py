@@ -17,7 +17,7 @@ from hub.effects import us
 from hub.errors import RejectedError
 from hub.state import HubState
 from hub.wallet.account import Account, Leg
-from hub.wallet.bank import Chargeback
+from hub.wallet.bank import Chargeback, Decision
 from hub.wallet.commands import DecideChargeback
 from hub.wallet.funding import note
 from hub.wallet.gateway_commands import GatewayTold
@@ -54,10 +54,10 @@ def decide(state: HubState, command: DecideChargeback) -> Reply:
     record = state.chargebacks.get(command.dispute_id)
     if record is None:
         raise RejectedError(f"expected a dispute at a bank, got {command.dispute_id}")
-    wanted = "let_in" if command.let_in else "kept_out"
+    wanted: Decision = "let_in" if command.let_in else "kept_out"
     if record.decision == wanted:
         return Reply(visit_id=record.visit_id or None, repeated=True)
-    record.decision, record.by = ("let_in" if command.let_in else "kept_out"), command.by
+    record.decision, record.by = wanted, command.by
     record.changed_s = state.now_s
     state.effects.chargebacks.add(record.dispute_id)
     state.event(

@@ -10,7 +10,7 @@ from hub.effects import us
 from hub.errors import ConflictError, RejectedError, UnknownVisitError
 from hub.state import HubState
 from hub.visits.model import Visit
-from hub.wallet.account import Account
+from hub.wallet.account import Account, done_before
 from hub.wallet.commands import AddTip, PayDebt, WaiveDebt
 from hub.wallet.funding import ask_leg, covered, note, pay_from_balance, sources_of
 from hub.wallet.purses import payer_of
@@ -26,7 +26,7 @@ def pay_debt(state: HubState, command: PayDebt) -> Reply:
     """Pays what a visit owes, from the stored balance at once or by a new hold and its capture."""
     visit = _allowed(state, command)
     account = state.wallets.account(visit.visit_id)
-    if _repeated(account, command.pay_id, command.source):
+    if done_before(account.pay_ids, command.pay_id, command.source):
         return Reply(visit_id=visit.visit_id, repeated=True)
     if not account.settled or account.busy:
         raise ConflictError(f"expected {visit.visit_id} to wait for no answer; try again later")
@@ -61,7 +61,7 @@ def waive_debt(state: HubState, command: WaiveDebt) -> Reply:
     """Staff let go of what a visit owes."""
     visit = state.visit(command.visit_id)
     account = state.wallets.account(visit.visit_id)
-    if _repeated(account, command.waive_id, "waive"):
+    if done_before(account.pay_ids, command.waive_id, "waive"):
         return Reply(visit_id=visit.visit_id, repeated=True)
     if account.busy:
         raise ConflictError(f"expected {visit.visit_id} to wait for no answer; try again later")
@@ -146,14 +146,6 @@ def _allowed(state: HubState, command: PayDebt) -> Visit:
             raise RejectedError("expected the wallet itself to spend its balance; pay there")
         return visit
     raise UnknownVisitError(f"expected a visit of your own, got {command.visit_id}")
-
-
-def _repeated(account: Account, name: str, content: str) -> bool:
-    """Whether this id was used before on this visit; ConflictError if for something else."""
-    known = dict(row.rsplit("=", 1) for row in account.pay_ids)
-    if name in known and known[name] != content:
-        raise ConflictError(f"{name} was used before for something else")
-    return name in known
 
 
 def _remember(account: Account, name: str, content: str) -> None:

@@ -9,7 +9,6 @@ double; where it refuses, and when the hub has given up, staff ask again or sett
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from hub.command import Reply
 from hub.effects import Attempt, us
@@ -18,7 +17,7 @@ from hub.levels import LANES_LEVEL
 from hub.state import HubState
 from hub.visits.model import Visit
 from hub.wallet import chargebacks
-from hub.wallet.account import Account, Leg, Payout
+from hub.wallet.account import Account, Leg, Payout, PayoutState, done_before
 from hub.wallet.commands import RetryRefund, SettleRefund
 from hub.wallet.funding import note
 from hub.wallet.gateway import GatewayRequest
@@ -160,7 +159,7 @@ def retry_refund(state: HubState, command: RetryRefund) -> Reply:
     """Staff want a refund to be asked about now."""
     visit = state.visit(command.visit_id)
     payout = _payout(state, visit, command.refund_key)
-    if _acted(payout, command.retry_id, "retry"):
+    if done_before(payout.acts, command.retry_id, "retry"):
         return Reply(visit_id=visit.visit_id, amount_minor=payout.amount_minor, repeated=True)
     _still_open(payout)
     if payout.state == "asked":
@@ -192,7 +191,7 @@ def settle_refund(state: HubState, command: SettleRefund) -> Reply:
     """Staff say how a refund was paid: another way, or by the gateway after all."""
     visit = state.visit(command.visit_id)
     payout = _payout(state, visit, command.refund_key)
-    if _acted(payout, command.settle_id, command.how):
+    if done_before(payout.acts, command.settle_id, command.how):
         return Reply(visit_id=visit.visit_id, amount_minor=payout.amount_minor, repeated=True)
     _still_open(payout)
     if payout.state == "asked":
@@ -278,7 +277,7 @@ def _park(state: HubState, account: Account, payout: Payout, outcome: str) -> No
     payout.rounds += 1
 
 
-def _end(payout: Payout | None, how: Any) -> None:
+def _end(payout: Payout | None, how: PayoutState) -> None:
     if payout is not None:
         payout.state, payout.again_s = how, None
 
@@ -299,14 +298,6 @@ def _still_open(payout: Payout) -> None:
         raise RejectedError(f"expected a refund that waits, {payout.key} is {payout.state}")
     if len(payout.acts) >= ACTS_MAX:
         raise RejectedError(f"expected at most {ACTS_MAX} acts on {payout.key}")
-
-
-def _acted(payout: Payout, name: str, content: str) -> bool:
-    """Whether this id was used before; ConflictError if for something else."""
-    known = dict(row.rsplit("=", 1) for row in payout.acts)
-    if name in known and known[name] != content:
-        raise ConflictError(f"{name} was used before for something else")
-    return name in known
 
 
 def _name(number: int, payout: Payout | None) -> str:
