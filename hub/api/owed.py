@@ -11,8 +11,10 @@ from sqlalchemy import ColumnElement, func, literal_column, select
 from hub import commands as c
 from hub.api.auth import StaffAuth, note, signed
 from hub.api.idempotent import Keyed
-from hub.api.paging import Cursor, Limit, Page, after, page_of, read_cursor
+from hub.api.paging import Cursor, Limit, Page, Reader, page_of
 from hub.driver import Driver
+from hub.service import Hub
+from hub.state import HubState
 from hub.store import tables as t
 from hub.wallet.bank import kept_out
 from hub.wallet.commands import Id, StaffName
@@ -131,13 +133,14 @@ class ByHand(_Body):
 def owed_routes(driver: Driver, auth: StaffAuth, keyed: Keyed) -> APIRouter:
     """Routes under /api/v1/staff. They name payers, so that no key opens them."""
     router = APIRouter(prefix="/api/v1/staff", tags=["staff"])
-    _debts(router, driver, auth)
-    _disputes(router, driver, auth)
-    _refunds(router, driver, auth, keyed)
+    read = Reader(driver)
+    _debts(router, driver, auth, read)
+    _disputes(router, driver, auth, read)
+    _refunds(router, driver, auth, keyed, read)
     return router
 
 
-def _debts(router: APIRouter, driver: Driver, auth: StaffAuth) -> None:
+def _debts(router: APIRouter, driver: Driver, auth: StaffAuth, read: Reader) -> None:
     @router.get("/debts", dependencies=[Depends(auth.needs("clerk"))])
     def debts(response: Response, limit: Limit = 50, cursor: Cursor = None) -> Page[Debtor]:
         """Payers who owe, the oldest debt first."""
@@ -156,12 +159,14 @@ def _debts(router: APIRouter, driver: Driver, auth: StaffAuth) -> None:
             .group_by(visits.payer)
             .subquery()
         )
-        values = read_cursor("debts", cursor, (int, str))
-        columns = [whole.c[key] for key in keys]
-        question = after(select(whole), columns, values, newest_first=False).limit(limit + 1)
-        rows = driver.stored(lambda store: store.select(question))
+        rows = read.page("debts", select(whole), keys, (int, str), limit, cursor)
         owed = owed_visits(driver, [row["payer"] for row in rows])
-        return page_of("debts", rows, limit, keys, lambda row: _debtor(driver, row, owed))
+
+        def shown(hub: Hub) -> Page[Debtor]:
+            state = hub.core.state
+            return page_of("debts", rows, limit, keys, lambda row: _debtor(state, row, owed))
+
+        return driver.read(shown)
 
 
 def owed_visits(driver: Driver, payers: list[str]) -> dict[str, list[OwedVisit]]:
@@ -186,45 +191,35 @@ def owed_visits(driver: Driver, payers: list[str]) -> dict[str, list[OwedVisit]]
     return found
 
 
-def _debtor(driver: Driver, row: Row, owed: dict[str, list[OwedVisit]]) -> Debtor:
+def _debtor(state: HubState, row: Row, owed: dict[str, list[OwedVisit]]) -> Debtor:
     payer, debt_minor = row["payer"], int(row["debt_minor"])
-
-    def standing(hub: Any) -> tuple[bool, list[str], str]:
-        state = hub.core.state
-        wallet = state.store.wallet
-        most = wallet.debt_block_minor
-        out = (most is not None and debt_minor > most) or kept_out(
-            state.chargebacks.values(), payer
-        )
-        has_wallet = payer in state.wallets.purses.all
-        tab = has_wallet and wallet.tab_visit_minor_max > 0
-        blocks = [name for name, is_so in (("entry", out), ("tab", tab)) if is_so]
-        return has_wallet, blocks, state.store.currency
-
-    has_wallet, blocks, currency = driver.read(standing)
+    wallet = state.store.wallet
+    most = wallet.debt_block_minor
+    out = (most is not None and debt_minor > most) or kept_out(state.chargebacks.values(), payer)
+    has_wallet = payer in state.wallets.purses.all
+    tab = has_wallet and wallet.tab_visit_minor_max > 0
     return Debtor(
         payer=payer,
-        currency=currency,
+        currency=state.store.currency,
         debt_minor=debt_minor,
         since_us=row["since_us"],
         wallet=has_wallet,
-        blocks=blocks,
+        blocks=[name for name, is_so in (("entry", out), ("tab", tab)) if is_so],
         visits=owed.get(payer, []),
         visits_count=row["visits_count"],
     )
 
 
-def _disputes(router: APIRouter, driver: Driver, auth: StaffAuth) -> None:
+def _disputes(router: APIRouter, driver: Driver, auth: StaffAuth, read: Reader) -> None:
     @router.get("/chargebacks", dependencies=[Depends(auth.needs("clerk"))])
     def listed(response: Response, limit: Limit = 50, cursor: Cursor = None) -> Page[DisputeRow]:
         """Payments disputed at banks, the newest first."""
         response.headers["Cache-Control"] = "no-store"
         keys = ("opened_us", "dispute_id")
         question = select(*(chargebacks.c[name] for name in DisputeRow.model_fields))
-        values = read_cursor("chargebacks", cursor, (int, str))
-        columns = [chargebacks.c[key] for key in keys]
-        ordered = after(question, columns, values, newest_first=True).limit(limit + 1)
-        rows = driver.stored(lambda store: store.select(ordered))
+        rows = read.page(
+            "chargebacks", question, keys, (int, str), limit, cursor, newest_first=True
+        )
         return page_of("chargebacks", rows, limit, keys, lambda row: DisputeRow(**row))
 
     @router.post("/chargebacks/{dispute_id}/decide", dependencies=[Depends(auth.needs("manager"))])
@@ -235,7 +230,9 @@ def _disputes(router: APIRouter, driver: Driver, auth: StaffAuth) -> None:
         return driver.command(c.DecideChargeback(dispute_id=dispute_id, **wish.model_dump()))
 
 
-def _refunds(router: APIRouter, driver: Driver, auth: StaffAuth, keyed: Keyed) -> None:
+def _refunds(
+    router: APIRouter, driver: Driver, auth: StaffAuth, keyed: Keyed, read: Reader
+) -> None:
     managing = [Depends(auth.needs("manager")), Depends(keyed)]
 
     @router.get("/refunds/waiting", dependencies=[Depends(auth.needs("clerk"))])
@@ -248,10 +245,7 @@ def _refunds(router: APIRouter, driver: Driver, auth: StaffAuth, keyed: Keyed) -
         question = select(*(payouts.c[name] for name in WaitingRefund.model_fields)).where(
             payouts.c.state.in_(OPEN_STATES)
         )
-        values = read_cursor("refunds", cursor, (int, str))
-        columns = [payouts.c[key] for key in keys]
-        ordered = after(question, columns, values, newest_first=False).limit(limit + 1)
-        rows = driver.stored(lambda store: store.select(ordered))
+        rows = read.page("refunds", question, keys, (int, str), limit, cursor)
         return page_of("refunds", rows, limit, keys, lambda row: WaitingRefund(**row))
 
     @router.post("/refunds/again", dependencies=managing)

@@ -17,11 +17,14 @@ from fastapi import HTTPException, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Select, and_, or_
 
+from hub.driver import Driver
+
 __all__ = [
     "LIMIT_MAX",
     "Cursor",
     "Limit",
     "Page",
+    "Reader",
     "after",
     "page_of",
     "read_cursor",
@@ -111,3 +114,30 @@ def page_of(
     shown = rows[:limit]
     cursor = write_cursor(kind, [shown[-1][key] for key in keys]) if more else None
     return Page(items=[make(row) for row in shown], next=cursor)
+
+
+class Reader:
+    """Reads the database beside the writer, where there is more than its one connection."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+
+    def __call__(self, statement: Select[Any]) -> list[dict[str, Any]]:
+        return self._driver.stored(lambda store: store.select(statement))
+
+    def page(
+        self,
+        kind: str,
+        statement: Select[Any],
+        keys: Sequence[str],
+        types: Sequence[type],
+        limit: int,
+        cursor: str | None,
+        *,
+        newest_first: bool = False,
+    ) -> list[dict[str, Any]]:
+        """The rows of a page, and one more."""
+        columns = [statement.selected_columns[key] for key in keys]
+        values = read_cursor(kind, cursor, types)
+        ordered = after(statement, columns, values, newest_first=newest_first)
+        return self(ordered.limit(limit + 1))

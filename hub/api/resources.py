@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Select, select
 
 from hub.api.auth import StaffAuth
-from hub.api.paging import Cursor, Limit, Page, after, page_of, read_cursor
+from hub.api.paging import Cursor, Limit, Page, Reader, page_of
 from hub.api.reading import VisitId
 from hub.driver import Driver
 from hub.errors import UnknownVisitError
@@ -139,41 +139,14 @@ class DeviceRow(_Out):
 def resource_routes(driver: Driver, auth: StaffAuth) -> APIRouter:
     """Routes under /api/v1."""
     router = APIRouter(prefix="/api/v1", tags=["resources"])
-    read = _Reader(driver)
+    read = Reader(driver)
     _visit_routes(router, auth, read)
     _goods_routes(router, auth, read)
     _log_routes(router, driver, auth, read)
     return router
 
 
-class _Reader:
-    """Reads the database beside the writer, where there is more than its one connection."""
-
-    def __init__(self, driver: Driver) -> None:
-        self._driver = driver
-
-    def __call__(self, statement: Select[Any]) -> list[Row]:
-        return self._driver.stored(lambda store: store.select(statement))
-
-    def page(
-        self,
-        kind: str,
-        statement: Select[Any],
-        keys: Sequence[str],
-        types: Sequence[type],
-        limit: int,
-        cursor: str | None,
-        *,
-        newest_first: bool = False,
-    ) -> list[Row]:
-        """The rows of a page, and one more."""
-        columns = [statement.selected_columns[key] for key in keys]
-        values = read_cursor(kind, cursor, types)
-        ordered = after(statement, columns, values, newest_first=newest_first)
-        return self(ordered.limit(limit + 1))
-
-
-def _visit_routes(router: APIRouter, auth: StaffAuth, read: _Reader) -> None:
+def _visit_routes(router: APIRouter, auth: StaffAuth, read: Reader) -> None:
     needed = Depends(auth.needs("viewer", "read:visits"))
     columns = [t.visits.c[name] for name in VisitRow.model_fields]
 
@@ -233,7 +206,7 @@ def _visit_routes(router: APIRouter, auth: StaffAuth, read: _Reader) -> None:
         return page_of("reviews", rows, limit, keys, _review)
 
 
-def _goods_routes(router: APIRouter, auth: StaffAuth, read: _Reader) -> None:
+def _goods_routes(router: APIRouter, auth: StaffAuth, read: Reader) -> None:
     needed = Depends(auth.needs("viewer", "read:stock"))
     columns = [t.products.c[name] for name in ProductRow.model_fields if name != "price_minor"]
 
@@ -267,7 +240,7 @@ def _goods_routes(router: APIRouter, auth: StaffAuth, read: _Reader) -> None:
         return page_of("stock", rows, limit, keys, lambda row: StockRow(**row))
 
 
-def _log_routes(router: APIRouter, driver: Driver, auth: StaffAuth, read: _Reader) -> None:
+def _log_routes(router: APIRouter, driver: Driver, auth: StaffAuth, read: Reader) -> None:
     @router.get("/events", dependencies=[Depends(auth.needs("viewer", "read:events"))])
     def events(
         limit: Limit = 50,
@@ -308,7 +281,7 @@ def _receipts() -> Select[Any]:
     return select(*(t.receipts.c[name] for name in names))
 
 
-def _lines(read: _Reader, visits: Sequence[str]) -> dict[str, list[ReceiptLine]]:
+def _lines(read: Reader, visits: Sequence[str]) -> dict[str, list[ReceiptLine]]:
     column = t.receipt_lines.c
     found: dict[str, list[ReceiptLine]] = {}
     asked = select(column.visit_id, *(column[name] for name in ReceiptLine.model_fields))
@@ -318,7 +291,7 @@ def _lines(read: _Reader, visits: Sequence[str]) -> dict[str, list[ReceiptLine]]
     return found
 
 
-def _prices(read: _Reader, gtins: Sequence[str]) -> dict[str, int]:
+def _prices(read: Reader, gtins: Sequence[str]) -> dict[str, int]:
     column = t.prices.c
     asked = select(column.gtin, column.price_minor).where(column.gtin.in_(gtins))
     return {row["gtin"]: row["price_minor"] for row in read(asked.order_by(column.from_us))}
