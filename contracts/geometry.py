@@ -155,7 +155,7 @@ class Camera(Contract):
     """A camera and what it is for."""
 
     camera_id: CameraId
-    role: Literal["shelf", "ceiling"]
+    role: Literal["shelf", "ceiling", "wall"]
     bay_id: Annotated[BayId | None, Field(description="the bay a shelf camera watches")] = None
     fps: Annotated[float, Field(gt=0, le=120)]
     intrinsics: Intrinsics
@@ -169,7 +169,7 @@ class Camera(Contract):
     def _shelf_has_bay(self) -> Camera:
         if (self.role == "shelf") != (self.bay_id is not None):
             raise ValueError(
-                f"expected a bay_id for a shelf camera and none for a ceiling camera, got role "
+                f"expected a bay_id for a shelf camera and none for any other, got role "
                 f"{self.role} and bay_id {self.bay_id}"
             )
         return self

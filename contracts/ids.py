@@ -22,13 +22,20 @@ __all__ = [
     "GateId",
     "Gln",
     "Gtin",
+    "HookId",
+    "LightId",
+    "MarkId",
     "PlateId",
+    "ProjectorId",
     "ReachId",
+    "ScannerId",
     "SlotId",
     "Sscc",
     "StoreId",
+    "ThingId",
     "TrackId",
     "VisitId",
+    "WallId",
     "gtin_check_digit",
     "is_gtin",
 ]
@@ -92,8 +99,15 @@ BoardId = Annotated[str, _SLUG]
 SlotId = Annotated[str, _SLUG]
 PlateId = Annotated[str, _SLUG]
 GateId = Annotated[str, _SLUG]
+WallId = Annotated[str, _SLUG]
+HookId = Annotated[str, _SLUG]
+ProjectorId = Annotated[str, _SLUG]
+LightId = Annotated[str, _SLUG]
+ScannerId = Annotated[str, _SLUG]
 ReachId = Annotated[str, _LONG]
 TrackId = Annotated[str, _LONG]
+ThingId = Annotated[str, _LONG]
+MarkId = Annotated[str, _LONG]
 VisitId = Annotated[str, _LONG]
 Gtin = Annotated[str, AfterValidator(_gtin)]
 Gln = Annotated[str, AfterValidator(_gln)]

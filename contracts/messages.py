@@ -25,8 +25,18 @@ from contracts.ids import (
     ReachId,
     StoreId,
     TrackId,
+    WallId,
 )
+from contracts.message import Message
 from contracts.units import Grams, LogLikelihood, Metres, Probability, Seconds
+from contracts.wall import Wall
+from contracts.wall_messages import (
+    MarksJudged,
+    ProjectionJudged,
+    ThingsSeen,
+    WallCues,
+    WallScanned,
+)
 
 __all__ = [
     "MESSAGES",
@@ -41,6 +51,7 @@ __all__ = [
     "GramStep",
     "HandSeen",
     "HubAck",
+    "MarksJudged",
     "Message",
     "ModelRef",
     "NodeBorn",
@@ -50,21 +61,19 @@ __all__ = [
     "OpenReach",
     "ProductLikelihood",
     "ProductScores",
+    "ProjectionJudged",
     "ReachClosed",
     "ReachOpened",
     "SendTiles",
     "SensorOutage",
+    "ThingsSeen",
     "TrackPoint",
     "TrackSegment",
+    "WallCues",
+    "WallScanned",
     "Watermark",
     "WristPoint",
 ]
-
-
-class Message(Contract):
-    """A message type; TYPE is its CloudEvents `type`."""
-
-    TYPE: ClassVar[str] = ""
 
 
 # ---------------------------------------------------------------- evidence of one reach
@@ -258,6 +267,7 @@ class NodeBorn(Message):
     cameras: Annotated[tuple[CameraId, ...], Field(max_length=64)] = ()
     plates: Annotated[tuple[PlateId, ...], Field(max_length=2048)] = ()
     gates: Annotated[tuple[GateId, ...], Field(max_length=64)] = ()
+    walls: Annotated[tuple[WallId, ...], Field(max_length=16)] = ()
     floor: bool = False
     models: Annotated[tuple[ModelRef, ...], Field(max_length=16)] = ()
 
@@ -295,13 +305,14 @@ class NodeHealth(Message):
 
 
 class SensorOutage(Message):
-    """A sensor of a bay or of the floor went blind or came back: its zone cannot be judged."""
+    """A sensor of a bay, a wall or the floor went blind or came back: its zone cannot be judged."""
 
     TYPE: ClassVar[str] = "sortie.sensor.outage.v1"
 
     sensor_id: Annotated[str, Field(max_length=64)]
     kind: Literal["camera", "plate", "outbox"]
     bay_id: BayId | None
+    wall_id: WallId | None = None
     blind: bool
     t_s: Seconds
     reason: Annotated[str, Field(max_length=200)] = ""
@@ -368,6 +379,7 @@ class NodeConfig(Message):
     bays: tuple[Bay, ...] = ()
     plates: tuple[Plate, ...] = ()
     gates: tuple[Gate, ...] = ()
+    walls: tuple[Wall, ...] = ()
     floor: bool = False
     floor_width_m: Metres = 0.0
     floor_depth_m: Metres = 0.0
@@ -408,7 +420,12 @@ MESSAGES: dict[str, type[Message]] = {
         NodeDied,
         NodeHealth,
         SensorOutage,
+        ThingsSeen,
+        WallScanned,
+        ProjectionJudged,
+        MarksJudged,
         Watermark,
+        WallCues,
         HubAck,
         ClockPing,
         ClockPong,

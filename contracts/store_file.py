@@ -17,9 +17,10 @@ from contracts.base import Contract
 from contracts.errors import StoreFileError
 from contracts.geometry import Bay, Camera, Gate, Plate
 from contracts.hours import Hours, TimeZone
-from contracts.ids import BayId, BoardId, DeviceId, Gln, Gtin, SlotId, StoreId
+from contracts.ids import BayId, BoardId, DeviceId, Gln, Gtin, SlotId, StoreId, WallId
 from contracts.money import AMOUNT_MINOR_MAX, Currency, VatRate
 from contracts.units import Grams, Metres, PositiveMetres
+from contracts.wall import Wall
 
 __all__ = [
     "Floor",
@@ -149,12 +150,14 @@ class Slot(Contract):
 
 
 class Node(Contract):
-    """Which sensors one edge node serves. Exactly one node has the role `floor`."""
+    """Which sensors one edge node serves. Exactly one node has the role `floor` where there are
+    bays."""
 
     node_id: DeviceId
     floor: bool = False
     bays: tuple[BayId, ...] = ()
     gates: bool = False
+    walls: tuple[WallId, ...] = ()
 
 
 class Wallet(Contract):
@@ -212,7 +215,8 @@ class StoreFile(Contract):
     """A whole store. Every cross reference is checked.
 
     `time_zone` is what hours of sale and offers are told in. `gln` is the store's GS1 location
-    number, which names it in EPCIS; without one a URN of its own does.
+    number, which names it in EPCIS; without one a URN of its own does. `walls` are where parcels
+    wait; a store that has walls need not have anything else (a delivery van has not).
     """
 
     schema_version: Literal[1]
@@ -224,13 +228,14 @@ class StoreFile(Contract):
     vat_rates: dict[str, VatRate]
     wallet: Wallet
     floor: Floor
-    bays: Annotated[tuple[Bay, ...], Field(min_length=1, max_length=500)]
+    bays: Annotated[tuple[Bay, ...], Field(max_length=500)] = ()
     plates: Annotated[tuple[Plate, ...], Field(max_length=5000)] = ()
     cameras: Annotated[tuple[Camera, ...], Field(max_length=500)] = ()
-    gates: Annotated[tuple[Gate, ...], Field(min_length=2, max_length=50)]
+    gates: Annotated[tuple[Gate, ...], Field(max_length=50)] = ()
+    walls: Annotated[tuple[Wall, ...], Field(max_length=50)] = ()
     nodes: Annotated[tuple[Node, ...], Field(min_length=1, max_length=200)]
-    products: Annotated[tuple[Product, ...], Field(min_length=1, max_length=100_000)]
-    slots: Annotated[tuple[Slot, ...], Field(min_length=1, max_length=100_000)]
+    products: Annotated[tuple[Product, ...], Field(max_length=100_000)] = ()
+    slots: Annotated[tuple[Slot, ...], Field(max_length=100_000)] = ()
 
     def product(self, gtin: str) -> Product:
         """The product of a GTIN; KeyError if the store does not sell it."""
@@ -245,7 +250,12 @@ class StoreFile(Contract):
 
     @model_validator(mode="after")
     def _references_hold(self) -> StoreFile:
-        faults = [*_unique_faults(self), *_reference_faults(self), *_layout_faults(self)]
+        faults = [
+            *_unique_faults(self),
+            *_reference_faults(self),
+            *_layout_faults(self),
+            *_wall_faults(self),
+        ]
         if faults:
             raise ValueError("; ".join(faults[:20]))
         return self
@@ -257,7 +267,17 @@ def _unique_faults(store: StoreFile) -> list[str]:
         ("bays.bay_id", [bay.bay_id for bay in store.bays]),
         ("bays.boards.board_id", [board.board_id for bay in store.bays for board in bay.boards]),
         ("plates.plate_id", [plate.plate_id for plate in store.plates]),
-        ("cameras.camera_id", [camera.camera_id for camera in store.cameras]),
+        (
+            "cameras.camera_id",
+            [camera.camera_id for camera in store.cameras]
+            + [camera.camera_id for wall in store.walls for camera in wall.cameras],
+        ),
+        ("walls.wall_id", [wall.wall_id for wall in store.walls]),
+        ("walls.scanners", [one for wall in store.walls for one in wall.scanners]),
+        (
+            "walls.projectors.projector_id",
+            [one.projector_id for wall in store.walls for one in wall.projectors],
+        ),
         ("gates.gate_id", [gate.gate_id for gate in store.gates]),
         ("nodes.node_id", [node.node_id for node in store.nodes]),
         ("products.gtin", [product.gtin for product in store.products]),
@@ -311,6 +331,17 @@ def _layout_faults(store: StoreFile) -> list[str]:
                 f"slots.{index}.low_at: expected fewer than the {slot.facings * slot.deep} pieces "
                 f"the slot holds, got {slot.low_at}"
             )
+    faults += [*_role_faults(store)] if store.bays or not store.walls else []
+    return faults
+
+
+def _role_faults(store: StoreFile) -> list[str]:
+    """What a store that people walk through must have."""
+    faults = [
+        f"{name}: expected at least one, got none; only a store of nothing but walls has none"
+        for name in ("bays", "products", "slots")
+        if not getattr(store, name)
+    ]
     floors = [node.node_id for node in store.nodes if node.floor]
     if len(floors) != 1:
         faults.append(f"nodes.floor: expected exactly one node with floor: true, got {floors}")
@@ -325,6 +356,22 @@ def _layout_faults(store: StoreFile) -> list[str]:
     for kind in ("entry", "exit"):
         if not any(gate.kind == kind for gate in store.gates):
             faults.append(f"gates.kind: expected at least one {kind} gate, got none")
+    return faults
+
+
+def _wall_faults(store: StoreFile) -> list[str]:
+    faults = [
+        f"cameras.{index}.role: expected shelf or ceiling, got wall; a wall's cameras stand in the "
+        "wall"
+        for index, camera in enumerate(store.cameras)
+        if camera.role == "wall"
+    ]
+    served = sorted(wall_id for node in store.nodes for wall_id in node.walls)
+    expected = sorted(wall.wall_id for wall in store.walls)
+    if served != expected:
+        faults.append(
+            f"nodes.walls: expected each wall in exactly one node, {expected}, got {served}"
+        )
     return faults
 
 

@@ -42,6 +42,10 @@ _EVENTS = (
     m.FloorTracksMoved,
     m.GateScanned,
     m.SensorOutage,
+    m.ThingsSeen,
+    m.WallScanned,
+    m.ProjectionJudged,
+    m.MarksJudged,
     m.Watermark,
 )
 
@@ -58,6 +62,7 @@ TOPICS: dict[str, Topic] = {
         Topic("config", (m.NodeConfig,), False, 1, True, 0.01, "hub", False),
         Topic("ping", (m.ClockPing,), False, 0, False, 2.0, "hub", False),
         Topic("tiles", (m.SendTiles,), False, 0, False, 2.0, "hub", False),
+        Topic("cues", (m.WallCues,), False, 1, False, 20.0, "hub", False),
         Topic("evidence", (m.SendEvidence,), False, 1, False, 2.0, "hub", False),
     )
 }

@@ -28,6 +28,7 @@ def node_config(
             for camera in store.cameras
             if (camera.bay_id in bays if camera.role == "shelf" else node.floor)
         ),
+        walls=tuple(wall for wall in store.walls if wall.wall_id in node.walls),
         bays=tuple(bay for bay in store.bays if bay.bay_id in bays),
         plates=tuple(plate for plate in store.plates if plate.bay_id in bays),
         gates=store.gates if node.gates else (),
