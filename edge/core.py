@@ -12,11 +12,10 @@ everything has been said. A camera without frames is judged by `now_s` alone and
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from contracts.geometry import Bay, Plate
 from contracts.messages import (
     ClockPong,
     FloorTracksMoved,
@@ -32,59 +31,22 @@ from contracts.messages import (
     SensorOutage,
     Watermark,
 )
+from edge.bays import BayDesk, ReachJoiner
 from edge.errors import NodeConfigError, SnapshotError
 from edge.exchange import EvidenceRequest, NodeInputs, NodeOutputs, Observation, Tile
 from edge.perception import Perception
 from edge.sensors import Sensor, SensorBoard
 from edge.sequencer import monotonic_us
 from edge.settings import NodeSettings
-from hardware.ports import Frame, ScaleBatch
+from hardware.ports import Frame
 from vision.floor import FloorTracker
-from vision.observations import CeilingObservation, PlateNews, ShelfObservation
-from vision.plates import PlateWatch
+from vision.observations import CeilingObservation, ShelfObservation
 
 __all__ = ["SNAPSHOT_SCHEMA", "NodeCore", "ReachJoiner"]
 
 SNAPSHOT_SCHEMA = 1
 _HEAD_CLASS = 0  # "head" is the first class of both detectors
 _OPEN_REACHES_MAX = 256
-
-
-class ReachJoiner(Protocol):
-    """Joins hands and plates of one bay to reaches: vision.reaches.ReachBuilder does."""
-
-    def step(
-        self,
-        now_s: float,
-        observations: Sequence[ShelfObservation],
-        plate_news: PlateNews | None,
-        camera_on: bool,
-        plates_on: bool,
-    ) -> tuple[ReachOpened | ReachClosed, ...]:
-        """Reaches that began or ended."""
-        ...
-
-    def open_reaches(self) -> tuple[OpenReach, ...]:
-        """Reaches that have begun and not ended."""
-        ...
-
-    def unnamed_since_s(self) -> float | None:
-        """When the earliest evidence began that waits to be told and has no reach yet."""
-        ...
-
-
-class _BayDesk:
-    """All that belongs to one bay: its plates, its cameras, its reaches."""
-
-    def __init__(
-        self, bay: Bay, plates: Sequence[Plate], joiner: ReachJoiner, settings: NodeSettings
-    ) -> None:
-        self.bay = bay
-        self.joiner = joiner
-        self.plates = tuple(plates)
-        self.watch = PlateWatch(bay, self.plates, settings.plates) if self.plates else None
-        self.news: PlateNews | None = None
-        self.covered: dict[str, float | None] = {}
 
 
 class NodeCore:
@@ -126,7 +88,7 @@ class NodeCore:
                 f"{', '.join(missing)}"
             )
         self._desks = {
-            bay.bay_id: _BayDesk(
+            bay.bay_id: BayDesk(
                 bay,
                 [one for one in config.plates if use_plates and one.bay_id == bay.bay_id],
                 reaches[bay.bay_id],
@@ -180,7 +142,8 @@ class NodeCore:
                 sensor.dropped = count
         observations = self._observations(inputs)
         tiles = self._tiles_due(inputs.tiles, observations, now_s)
-        self._read_scales(inputs.scales)
+        for desk in self._desks.values():
+            desk.read_scales(inputs.scales, board)
         outages = board.check(now_s)
         events += outages
         events += self._outbox_outage(inputs.outbox_full, now_s)
@@ -208,14 +171,7 @@ class NodeCore:
 
     def quiet_bays(self) -> frozenset[str]:
         """Bays with nothing under way; only of these a snapshot is whole."""
-        return frozenset(
-            bay_id
-            for bay_id, desk in self._desks.items()
-            if not desk.joiner.open_reaches()
-            and desk.joiner.unnamed_since_s() is None
-            and (desk.news is None or not desk.news.moving)
-            and all(since is None for since in desk.covered.values())
-        )
+        return frozenset(bay_id for bay_id, desk in self._desks.items() if desk.quiet)
 
     def snapshot(self, cameras: Collection[str] | None = None) -> dict[str, Any]:
         """What must outlive a kill: levels of plates, references of shelves, who is where.
@@ -308,28 +264,6 @@ class NodeCore:
             if isinstance(one, ShelfObservation) and one.bay_id in self._desks:
                 self._desks[one.bay_id].covered[one.camera_id] = one.covered_since_s
         return found
-
-    def _read_scales(self, batches: Sequence[ScaleBatch]) -> None:
-        board = self._sensor_board()
-        for desk in self._desks.values():
-            if desk.watch is None:
-                continue
-            parts = [part for batch in batches if (part := _columns(batch, desk)) is not None]
-            if parts:
-                t_s = np.concatenate([part[0] for part in parts])
-                grams = np.concatenate([part[1] for part in parts])
-                desk.news = desk.watch.step(t_s, grams)
-                bank = board.get("plate", desk.bay.bay_id)
-                everything_dead = len(desk.news.dead) == len(desk.plates)
-                fault = "no plate of the bay gives readings" if everything_dead else None
-                if bank is not None:
-                    bank.reading(float(t_s[-1]), fault)
-                if not everything_dead:
-                    board.plates_dead(desk.bay.bay_id, desk.news.dead, desk.news.t_s)
-            elif desk.news is not None and desk.news.steps:
-                # Steps are news once; what moves and what is dead stays true.
-                last = desk.news
-                desk.news = PlateNews(last.bay_id, last.t_s, (), last.moving, last.dead)
 
     def _outbox_outage(self, full: bool, now_s: float) -> list[SensorOutage]:
         if full == self._outbox_full:
@@ -485,16 +419,3 @@ class NodeCore:
                 heads = seen.detections.boxes_px[seen.detections.classes == _HEAD_CLASS]
                 tiles.append(Tile(seen.camera_id, seen.t_s, seen.detections, heads))
         return tuple(tiles)
-
-
-def _columns(batch: ScaleBatch, desk: _BayDesk) -> tuple[Any, Any] | None:
-    """The bay's columns of a batch, NaN for plates it lacks; None if it has none of them."""
-    place = {plate_id: column for column, plate_id in enumerate(batch.plate_ids)}
-    columns = [place.get(one.plate_id) for one in desk.plates]
-    if not len(batch.t_s) or all(column is None for column in columns):
-        return None
-    grams = np.full((len(batch.t_s), len(columns)), np.nan)
-    for target, column in enumerate(columns):
-        if column is not None:
-            grams[:, target] = batch.grams[:, column]
-    return batch.t_s, grams
