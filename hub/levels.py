@@ -12,6 +12,7 @@ __all__ = [
     "AT_GATE_LEVEL",
     "DATED_LEVEL",
     "DESK_DEBT_LEVEL",
+    "DOUBT_NOBODY_LEVEL",
     "LANES_LEVEL",
     "LET_GO_LEVEL",
     "LEVEL",
@@ -46,5 +47,7 @@ NARROW_LEVEL = 4
 """A body that is found to be a visit's leaves reaches alone that neither of them may have done."""
 TOLD_END_LEVEL = 4
 """A visit that staff ended waits until the floor has told of that moment."""
-LEVEL = 4
+DOUBT_NOBODY_LEVEL = 5
+"""A piece was taken by nobody known only where that is as clear as a visit's pick must be."""
+LEVEL = 5
 """The newest."""

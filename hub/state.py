@@ -15,7 +15,7 @@ from hub.errors import UnknownVisitError
 from hub.events import written
 from hub.inventory.model import Stock
 from hub.inventory.shelves import Facing, Shelves
-from hub.levels import NAMED_LATE_LEVEL, NARROW_LEVEL
+from hub.levels import DOUBT_NOBODY_LEVEL, NAMED_LATE_LEVEL, NARROW_LEVEL
 from hub.review.model import Aftercare
 from hub.rules import Rules
 from hub.visits.commands import CodeJudged
@@ -153,6 +153,7 @@ class HubState:
         self.level = level
         self.attributor.names_late = level >= NAMED_LATE_LEVEL
         self.attributor.binds_narrowly = level >= NARROW_LEVEL
+        self.attributor.doubts_nobody = level >= DOUBT_NOBODY_LEVEL
 
     def count(self, name: str) -> None:
         """Counts something that should be rare."""

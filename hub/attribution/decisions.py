@@ -1,9 +1,10 @@
 """From joint hypotheses to decisions: what is clear enough to charge, and why.
 
 A pick is certain when the probability that the visit took (at least) that many pieces is above a
-bar; if only fewer pieces are clear, fewer are charged. A put-back is believed above a lower bar,
-because to overcharge is the worse fault. Where a doubtful put-back makes it unclear whether the
-piece is still in the cart, the pick becomes uncertain again.
+bar, and nobody's when the probability that no visit took any is above it; if only fewer pieces are
+clear, fewer are charged. A put-back is believed above a lower bar, because to overcharge is the
+worse fault. Where a doubtful put-back makes it unclear whether the piece is still in the cart, the
+pick becomes uncertain again.
 """
 
 from __future__ import annotations
@@ -59,9 +60,14 @@ def verdicts_of(
     layout: Layout,
     settings: AttributionSettings,
     gone: Container[str],
+    *,
+    doubts_nobody: bool,
 ) -> list[Verdict]:
-    """The verdicts on one reach, a line for each article; at least one. `gone` visits are final."""
-    return _Judge(group, index, layout, settings, gone).verdicts()
+    """The verdicts on one reach, a line for each article; at least one. `gone` visits are final.
+
+    `doubts_nobody`: see hub.attribution.model.Attributor.
+    """
+    return _Judge(group, index, layout, settings, gone, doubts_nobody).verdicts()
 
 
 class _Judge:
@@ -72,10 +78,12 @@ class _Judge:
         layout: Layout,
         settings: AttributionSettings,
         gone: Container[str],
+        doubts_nobody: bool,
     ) -> None:
         self._live = group.lives[index]
         self._layout = layout
         self._beliefs = settings.beliefs
+        self._doubts_nobody = doubts_nobody
         self._gone = gone
         self._chances = group.chances(index)
         self._explained: dict[tuple[Item, ...], float] = {}
@@ -115,8 +123,11 @@ class _Judge:
     def _verdict(self, line: int, item: Item, alternatives: tuple[Alternative, ...]) -> Verdict:
         visit, gtin, quantity = item
         if visit is None:
-            chance = 1.0 - self._charging()
-            certain = chance >= self._beliefs.nothing_p
+            # What somebody took is free if nobody is told of it, so that it must be as clear
+            # as a pick that is charged.
+            taken = quantity > 0 and self._doubts_nobody
+            bar = self._beliefs.certain_p if taken else self._beliefs.nothing_p
+            certain = 1.0 - self._charging() >= bar
             best = self._alternative(item, self._probability(item))
         else:
             bar = self._beliefs.certain_p if quantity > 0 else self._beliefs.put_back_p

@@ -63,6 +63,7 @@ class Engine:
         self._teller = Teller(self._layout, self._settings)
         self.names_late = False
         self.binds_narrowly = False
+        self.doubts_nobody = False
         self._nameless = Nameless(self._limits.told_max)
         self._named: list[Decision] = []
         self._changed = False
@@ -152,6 +153,7 @@ class Engine:
         if self._changed or self._stale:
             self._refresh()
             self._solve()
+            self._teller.doubts_nobody = self.doubts_nobody
             told.extend(self._teller.tell(self._lives, self._groups, self._ledger, self._gone))
             self._changed = False
         if now_s - self._settled_s >= SETTLE_EVERY_S:

@@ -22,7 +22,10 @@ __all__ = ["Teller"]
 
 
 class Teller:
-    """Tells what changed, and keeps carts that never fall below zero."""
+    """Tells what changed, and keeps carts that never fall below zero.
+
+    `doubts_nobody`: see hub.attribution.model.Attributor.
+    """
 
     def __init__(self, layout: Layout, settings: AttributionSettings) -> None:
         self._layout = layout
@@ -30,6 +33,7 @@ class Teller:
         self._told: dict[str, list[Decision]] = {}
         self._carts: dict[tuple[str, str], int] = {}
         self._judged: dict[tuple[tuple[str, int], ...], list[list[Verdict]]] = {}
+        self.doubts_nobody = False
 
     def tell(
         self,
@@ -46,9 +50,12 @@ class Teller:
             known = self._judged.get(key)
             if known is None:
                 known = [
-                    verdicts_of(group, index, self._layout, self._settings, gone)
+                    verdicts_of(
+                        group, index, self._layout, self._settings, gone,
+                        doubts_nobody=self.doubts_nobody,
+                    )
                     for index in range(len(group.lives))
-                ]
+                ]  # fmt: skip
                 known = share_out(group, known, self._layout, self._settings, gone)
             judged[key] = known
             for live, lines in zip(group.lives, known, strict=True):

@@ -94,6 +94,7 @@ class NearestAttributor:
         self.ground = ground
         self.names_late = False
         self.binds_narrowly = False
+        self.doubts_nobody = False
         self.visits: dict[str, str] = {}
         self.reaches: dict[str, m.ReachClosed] = {}
         self.told: dict[str, Decision] = {}
