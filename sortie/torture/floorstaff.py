@@ -3,14 +3,13 @@ a visit, and end the visits of people who left by a door that no gate sees."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from random import Random
-from typing import Protocol
 
 from hub import commands as c
-from hub.command import Command
 from hub.service import Hub
 from hub.visits.model import Visit
+from sortie.torture.asking import Asks
 from sortie.torture.hubside import AwayError, HubSide
 from sortie.torture.people import Shopper, sha256
 from sortie.torture.shop import DEEP, FACINGS, places
@@ -21,19 +20,6 @@ AWAY_FROM_SHELF_S = 0.8
 """Who leaves by the back door has had empty hands for so long."""
 FIRST_SEEN_S = 1.0
 """Whose track began later was on another one before, with what they took then."""
-
-
-class Asks(Protocol):
-    """Asks for something until it is answered; `then` hears whether it was done."""
-
-    def __call__(
-        self,
-        name: str,
-        command: Command,
-        *,
-        once: bool = False,
-        then: Callable[[bool], None] | None = None,
-    ) -> bool: ...
 
 
 class FloorStaff:

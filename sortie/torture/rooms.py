@@ -4,15 +4,15 @@ answered, many of it twice, some of it by two at once."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from random import Random
 
 from hub import commands as c
-from hub.command import Command, Reply
+from hub.command import Command
 from hub.errors import ConflictError, RejectedError
 from hub.review.commands import Choice
 from hub.service import Hub
 from hub.visits.model import Visit
+from sortie.torture.asking import Asking
 from sortie.torture.floorstaff import FloorStaff
 from sortie.torture.hubside import AwayError, HubSide
 from sortie.torture.people import Shopper, sha256
@@ -21,22 +21,10 @@ from sortie.torture.shop import layout, places
 __all__ = ["Rooms"]
 
 EVERY_S = 1.5
-TWICE_SHARE = 0.5
 GIFT_SHARE = 0.35
 WALLETS = 5
 REVIEW_WAITS_S = (0.0, 0.0, 4.0, 20.0)
 NODE_BACK_S = 4.0
-
-
-@dataclass(slots=True)
-class _Wish:
-    """Something that was asked for. `once`: the same again must be told to be the same again.
-    `then` hears whether it was done."""
-
-    name: str
-    command: Command
-    once: bool
-    then: Callable[[bool], None] | None = None
 
 
 class Rooms:
@@ -56,13 +44,14 @@ class Rooms:
         self.wallets: list[str] = []
         self._random = random
         self._side = side
+        self._asking = Asking(random, side, told=told)
+        self._ask = self._asking.ask
         self._shoppers = shoppers
         self._floor = FloorStaff(random, side, visits, shoppers, ask=self._ask, since_s=since_s)
         self._refused = refused
         self._told = told
         self._next_s = 1.0
         self._number = 0
-        self._wishes: list[_Wish] = []
         self._cards: list[str] = []
         self._presents: list[str] = []
         self._promotions: list[str] = []
@@ -86,8 +75,7 @@ class Rooms:
 
     def step(self, now_s: float, *, busy: bool) -> None:
         """Asks again what nobody answered, and something new if it is time."""
-        for wish in list(self._wishes):
-            self._say(wish)
+        self._asking.step()
         for node_id, back_s in list(self._untrusted.items()):
             if now_s >= back_s or not busy:
                 del self._untrusted[node_id]
@@ -131,52 +119,6 @@ class Rooms:
         self._told("visits_forgotten")
         return True
 
-    # -- asking -----------------------------------------------------------------------------
-
-    def _ask(
-        self,
-        name: str,
-        command: Command,
-        *,
-        once: bool = False,
-        then: Callable[[bool], None] | None = None,
-    ) -> bool:
-        """Whether it was done at once."""
-        wish = _Wish(name, command, once, then)
-        self._wishes.append(wish)
-        return self._say(wish)
-
-    def _say(self, wish: _Wish) -> bool:
-        try:
-            reply = self._side.command(wish.command)
-        except AwayError:
-            return False
-        except RejectedError:
-            self._wishes.remove(wish)
-            self._told(f"{wish.name}_refused")
-            if wish.then is not None:
-                wish.then(False)
-            return False
-        self._wishes.remove(wish)
-        if wish.then is not None:
-            wish.then(True)
-        self._told(f"{wish.name}_repeated" if reply.repeated else wish.name)
-        if isinstance(wish.command, c.OpenWallet):
-            self.wallets.append(wish.command.wallet_sha256)
-        if wish.once and self._random.random() < TWICE_SHARE:
-            self._again(wish)
-        return True
-
-    def _again(self, wish: _Wish) -> None:
-        """The same once more: it is told to be the same, or refused as done."""
-        try:
-            again: Reply = self._side.command(wish.command)
-        except (AwayError, RejectedError):
-            return
-        if not again.repeated:
-            raise AssertionError(f"{wish.name} was done twice: {wish.command}")
-        self._told(f"{wish.name}_twice")
-
     def _name(self, what: str) -> str:
         self._number += 1
         return f"{what}-{self._number}"
@@ -191,7 +133,10 @@ class Rooms:
         if len(self.wallets) < WALLETS and self._random.random() < 0.6:
             wallet = sha256(f"wallet {self._number}")
             self._number += 1
-            self._ask("wallet_opened", c.OpenWallet(wallet_sha256=wallet), once=True)
+            command = c.OpenWallet(wallet_sha256=wallet)
+            self._ask(
+                "wallet_opened", command, once=True, then=lambda done: self._has(wallet, done)
+            )
             return
         if not self.wallets:
             return
@@ -203,6 +148,10 @@ class Rooms:
         amount = self._random.choice((300, 1_000, 5_000))
         command = c.TopUp(wallet_sha256=wallet, topup_id=self._name("top"), amount_minor=amount)
         self._ask_and_other("topped_up", command, amount_minor=amount + 1)
+
+    def _has(self, wallet: str, done: bool) -> None:
+        if done:
+            self.wallets.append(wallet)
 
     def _ask_and_other(self, wish: str, command: Command, **other: object) -> None:
         """Asks, and when it is done for something else under the same id: that is a conflict."""
