@@ -22,6 +22,7 @@ __all__ = [
     "OVERTAKEN_LEVEL",
     "TAG_ALONG_LEVEL",
     "TOLD_END_LEVEL",
+    "UNHEARD_LEVEL",
 ]
 
 TAG_ALONG_LEVEL = 1
@@ -49,5 +50,7 @@ TOLD_END_LEVEL = 4
 """A visit that staff ended waits until the floor has told of that moment."""
 DOUBT_NOBODY_LEVEL = 5
 """A piece was taken by nobody known only where that is as clear as a visit's pick must be."""
+UNHEARD_LEVEL = 5
+"""A refund that failed after all is owed again, also where nobody had heard that it was paid."""
 LEVEL = 5
 """The newest."""

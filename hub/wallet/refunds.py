@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from hub.command import Reply
 from hub.effects import Attempt, us
 from hub.errors import ConflictError, RejectedError
-from hub.levels import LANES_LEVEL
+from hub.levels import LANES_LEVEL, UNHEARD_LEVEL
 from hub.state import HubState
 from hub.visits.model import Visit
 from hub.wallet import chargebacks
@@ -100,7 +100,11 @@ def came_back(state: HubState, visit: Visit, command: GatewayTold) -> None:
     wallet's owner gets it as balance, anybody else's waits for staff."""
     account, key = state.wallets.accounts.get(visit.visit_id), command.refund_key
     leg = None if account is None else account.leg(command.hold_key)
-    if account is None or leg is None or key is None or key in state.asks:
+    if account is None or leg is None or key is None:
+        return
+    if state.level >= UNHEARD_LEVEL:
+        _heard_paid(state, visit, account, leg, key)
+    if key in state.asks:
         return
     payout = account.payout(key)
     paid_minor = leg.refunded_minor - leg.paying_minor
@@ -109,14 +113,7 @@ def came_back(state: HubState, visit: Visit, command: GatewayTold) -> None:
         return
     if not key.startswith(f"{visit.visit_id}:refund:") or not 0 < amount_minor <= paid_minor:
         return
-    request = GatewayRequest(
-        key=key,
-        kind="refund",
-        hold_key=command.hold_key,
-        payer=visit.payer,
-        amount_minor=amount_minor,
-        currency=state.store.currency,
-    )
+    request = _request(state, visit, leg, key, amount_minor)
     payout = payout or _new(state, account, leg, request)
     payout.failed += 1
     name = key.split(":refund:", 1)[1]
@@ -131,6 +128,24 @@ def came_back(state: HubState, visit: Visit, command: GatewayTold) -> None:
     )
     state.effects.attempts[key] = Attempt(request, visit.visit_id, 1, "declined")
     refund_answered(state, visit, leg, request, outcome="declined")
+
+
+def _heard_paid(state: HubState, visit: Visit, account: Account, leg: Leg, key: str) -> None:
+    """What failed after all was paid before, also where the hub has not heard that: its question
+    is answered so."""
+    ask, payout = state.asks.get(key), account.payout(key)
+    if ask is not None:
+        request = ask.request
+        if request.kind != "refund" or request.hold_key != (leg.paid_by or leg.key):
+            return
+        del state.asks[key]
+    elif payout is None or (payout.state, payout.asked_as) != ("unanswered", key):
+        return
+    else:
+        request = _request(state, visit, leg, key, payout.amount_minor)
+        state.parked.pop(payout.key, None)
+    state.effects.attempts[key] = Attempt(request, visit.visit_id, 1, "approved")
+    refund_answered(state, visit, leg, request, outcome="approved")
 
 
 # -- refunds that wait ------------------------------------------------------------------------
@@ -230,16 +245,19 @@ def settle_refund(state: HubState, command: SettleRefund) -> Reply:
 
 
 def _ask(state: HubState, visit: Visit, leg: Leg, key: str, amount_minor: int) -> None:
-    state.ask(
-        visit.visit_id,
-        GatewayRequest(
-            key=key,
-            kind="refund",
-            hold_key=leg.paid_by or leg.key,
-            payer=visit.payer,
-            amount_minor=amount_minor,
-            currency=state.store.currency,
-        ),
+    state.ask(visit.visit_id, _request(state, visit, leg, key, amount_minor))
+
+
+def _request(
+    state: HubState, visit: Visit, leg: Leg, key: str, amount_minor: int
+) -> GatewayRequest:
+    return GatewayRequest(
+        key=key,
+        kind="refund",
+        hold_key=leg.paid_by or leg.key,
+        payer=visit.payer,
+        amount_minor=amount_minor,
+        currency=state.store.currency,
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from hub import commands as c
 from hub.errors import ConflictError, RejectedError
-from hub.levels import LANES_LEVEL
+from hub.levels import LANES_LEVEL, UNHEARD_LEVEL
 from hub.reports.service import books_of, compare
 from hub.wallet.account import Payout
 from hub.wallet.fake import Fault
@@ -320,6 +321,71 @@ def test_the_owner_of_a_wallet_gets_a_failed_one_as_balance(
     assert till.posted(f"stored:{payer}") == -COLA_MINOR
     assert _waiting(till, visit_id) == []
     _agree(till)
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+def test_one_that_failed_before_its_answer_came_is_owed_again(
+    make_till: Callable[..., Till], given_up: bool
+) -> None:
+    """The answer was lost: that it was paid is heard with the news that it failed."""
+    silence = Silence()
+    till = make_till(faults=silence)
+    visit_id = _sold(till)
+    key = f"{visit_id}:refund:1"
+    silence.of[":refund:"] = "lost"
+    till.refund(visit_id)
+    if given_up:
+        till.wait(GIVEN_UP_S, 20.0)
+        assert _waiting(till, visit_id)[0].state == "unanswered"
+    else:
+        assert key in till.hub.core.state.asks
+    till.gateway.fail_refund(key)
+    assert not till.do(_failed(visit_id, key)).repeated
+    silence.of.clear()
+    assert till.hub.core.state.asks == {}
+    till.wait(1_000.0, 50.0)
+    (payout,) = _waiting(till, visit_id)
+    assert (payout.state, payout.amount_minor) == ("refused", COLA_MINOR)
+    assert till.posted("clearing") == 3 * COLA_MINOR
+    _agree(till)
+    till.hub.recover()
+    till.do(c.RetryRefund(visit_id=visit_id, refund_key=payout.key, retry_id="t1"))
+    assert _waiting(till, visit_id) == []
+    assert till.posted("clearing") == 2 * COLA_MINOR
+    _agree(till)
+
+
+def test_a_question_about_something_else_is_not_answered_by_a_failed_refund(
+    make_till: Callable[..., Till],
+) -> None:
+    silence = Silence()
+    till = make_till(faults=silence)
+    visit_id = _sold(till)
+    silence.of[":refund:"] = "timeout"
+    till.refund(visit_id)
+    key = f"{visit_id}:refund:1"
+    till.do(_failed(visit_id, key).model_copy(update={"hold_key": f"{visit_id}:hold:7"}))
+    assert key in till.hub.core.state.asks
+    silence.of.clear()
+    till.wait(60.0, 5.0)
+    assert till.posted("clearing") == 2 * COLA_MINOR
+    _agree(till)
+
+
+def test_a_journal_of_before_waits_for_the_answer() -> None:
+    silence = Silence()
+    with closing(Till(faults=silence)) as till:
+        till.hub.core.state.hold_level(UNHEARD_LEVEL - 1)
+        visit_id = _sold(till)
+        silence.of[":refund:"] = "lost"
+        till.refund(visit_id)
+        key = f"{visit_id}:refund:1"
+        till.do(_failed(visit_id, key))
+        assert key in till.hub.core.state.asks
+        silence.of.clear()
+        till.wait(60.0, 5.0)
+        assert till.posted("clearing") == 2 * COLA_MINOR
+        assert till.account(visit_id).payouts == []
 
 
 @pytest.mark.parametrize("key", ["v:refund:1", "nonsense", None])
