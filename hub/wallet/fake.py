@@ -102,6 +102,14 @@ class FakeGateway:
         )
         return taken
 
+    def refunds(self) -> list[GatewayRequest]:
+        """Every refund that was approved, by key; also one that failed since."""
+        found = self._db.execute(
+            "SELECT key, content FROM answers WHERE outcome = 'approved' ORDER BY key"
+        )
+        asked = [(key, *json.loads(content)) for key, content in found]
+        return [GatewayRequest(row[0], *row[1:]) for row in asked if row[1] == "refund"]
+
     def fail_refund(self, key: str) -> None:
         """A refund that was approved under this key does not reach the payer after all."""
         row = self._db.execute("SELECT content FROM answers WHERE key = ?", (key,)).fetchone()

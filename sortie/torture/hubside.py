@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import TypeVar
 
+from contracts.store_file import StoreFile
 from hub import service
 from hub.attribution.engine import Engine
 from hub.command import Command, Reply
@@ -23,7 +24,6 @@ from hub.visits.codes import KeyRing
 from hub.wallet.gateway import PaymentGateway
 from sortie.torture.disk import Disk
 from sortie.torture.points import FailPoints, Killed
-from sortie.torture.shop import layout
 from sortie.torture.turns import TurnLease, Turns
 
 __all__ = ["KEYS", "RULES", "AwayError", "HubSide"]
@@ -43,8 +43,14 @@ class HubSide:
     """One hub on one disk. `now_s` is the world's time; hub time follows production's clock."""
 
     def __init__(
-        self, disk: Disk, gateway: PaymentGateway, points: FailPoints, random: Random
+        self,
+        disk: Disk,
+        gateway: PaymentGateway,
+        points: FailPoints,
+        random: Random,
+        store: StoreFile,
     ) -> None:
+        self.store = store
         self.disk = disk
         self.points = points
         self.before_crash: Callable[[], None] = lambda: None
@@ -101,7 +107,7 @@ class HubSide:
         lease = TurnLease(self.turns)
         lease.take()
         return service.Hub.open(
-            layout(),
+            self.store,
             url=f"sqlite:///{self.path}",
             attributor=Engine,
             gateway=self._gateway,

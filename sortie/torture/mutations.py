@@ -28,7 +28,7 @@ from hub.store import service as store_service
 from hub.store.service import Store
 from hub.visits import entry, scans, settlement
 from hub.visits.floor import Track
-from hub.wallet import answers
+from hub.wallet import answers, chargebacks, funding, refunds
 from hub.wallet import service as wallet
 from hub.wallet.account import Leg
 from hub.wallet.model import Ledger
@@ -246,6 +246,27 @@ def _bind_who_comes_next() -> Patches:
     ]
 
 
+def _dispute_booked_twice() -> Patches:
+    """What a bank holds is booked anew when it has decided."""
+    book = chargebacks._book
+
+    def forgets(state: Any, record: Any) -> None:
+        book(state, record)
+        record.bank_booked_minor = 0
+
+    return [(chargebacks, "_book", forgets)]
+
+
+def _failed_refund_forgotten() -> Patches:
+    """A refund that failed after all is written down, and nobody is owed it."""
+    return [(refunds, "came_back", lambda _state, _visit, _command: None)]
+
+
+def _who_disputes_comes_in() -> Patches:
+    """Nobody is asked whether a payer disputes what they paid."""
+    return [(funding, "kept_out", lambda _disputes, _payer: False)]
+
+
 def _overwriting(only: str = "") -> tuple[Any, str, Any]:
     """New rows take the place of old ones with the same key, in one table or in all."""
     known = Store._insert
@@ -278,6 +299,9 @@ MUTATIONS: dict[str, Callable[[], Patches]] = {
     "refund-above-its-source": _refund_above_its_source,
     "gift-card-spent-twice": _gift_card_spent_twice,
     "bind-who-comes-next": _bind_who_comes_next,
+    "dispute-booked-twice": _dispute_booked_twice,
+    "failed-refund-forgotten": _failed_refund_forgotten,
+    "who-disputes-comes-in": _who_disputes_comes_in,
 }
 """Name and what it replaces."""
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hub.wallet.told import WORDS
 from sortie.torture.clients import Prices
 from sortie.torture.people import Shopper
 
@@ -24,6 +25,8 @@ NEVER_MORE = "nobody pays for more than was taken"
 OWN_BODIES = "a visit has its own people's bodies"
 PRICES = "prices as at the pick"
 TRACK = re.compile(r":t([0-9]+)x?$")
+BANKS = frozenset(WORDS.values())
+"""Why staff look at a visit that was settled long before: its receipt is as good as any."""
 STAFF = "staff:staff-"
 
 
@@ -114,7 +117,7 @@ class Receipts:
             self.findings.append(
                 (NEVER_MORE, f"{name}: charged {dict(charged)}, took {dict(taken)}")
             )
-        if visit["needs_review"] or visit["lost"]:
+        if visit["lost"] or not BANKS.issuperset(visit["review_reasons"]):
             self.counts["(carts in review)"] += 1
             return
         for row in withheld:

@@ -133,9 +133,9 @@ class Rooms:
         if len(self.wallets) < WALLETS and self._random.random() < 0.6:
             wallet = sha256(f"wallet {self._number}")
             self._number += 1
-            command = c.OpenWallet(wallet_sha256=wallet)
+            opening = c.OpenWallet(wallet_sha256=wallet)
             self._ask(
-                "wallet_opened", command, once=True, then=lambda done: self._has(wallet, done)
+                "wallet_opened", opening, once=True, then=lambda done: self._has(wallet, done)
             )
             return
         if not self.wallets:

@@ -12,9 +12,11 @@ from typing import Any
 
 from contracts import messages as m
 from contracts.ids import gtin_check_digit
-from contracts.store_file import StoreFile
+from contracts.store_file import StoreFile, Wallet
 
-__all__ = ["BAYS", "CORRIDOR_Y_M", "ENTRY_M", "EXIT_X_M", "Place", "closed", "layout", "places"]
+__all__ = ["BAYS", "CORRIDOR_Y_M", "ENTRY_M", "EXIT_X_M", "Place", "closed", "layout", "places",
+    "with_wallet",
+]  # fmt: skip
 
 BAYS = ("bay-a", "bay-b", "bay-c", "bay-d")
 FRONT_Y_M = 4.05
@@ -118,6 +120,13 @@ def layout() -> StoreFile:
         ],
     }
     return StoreFile.model_validate(document)
+
+
+def with_wallet(**other: object) -> StoreFile:
+    """The store file with other settings of the wallet."""
+    store = layout()
+    wallet = Wallet.model_validate({**store.wallet.model_dump(), **other})
+    return store.model_copy(update={"wallet": wallet})
 
 
 @lru_cache(maxsize=1)

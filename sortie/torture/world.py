@@ -24,6 +24,7 @@ from hub.visits.atgate import TAP_AGAIN
 from hub.wallet.fake import FakeGateway
 from hub.wallet.gateway import GatewayRequest
 from sortie.network_bus import NetworkBus
+from sortie.torture.bank import AfterDispute, Bank, come_again
 from sortie.torture.checks import OTHER_AMOUNT, Checks
 from sortie.torture.clients import Clients
 from sortie.torture.disk import Disk
@@ -33,7 +34,7 @@ from sortie.torture.nodes import Node
 from sortie.torture.people import crowd
 from sortie.torture.plan import BUSY_S, Plan, gateway_plan
 from sortie.torture.points import FailPoints, fail_points
-from sortie.torture.shop import layout
+from sortie.torture.shop import layout, with_wallet
 from sortie.torture.troubles import Troubles
 from sortie.torture.vfs import layered
 from store_sim.dials import NetworkDials
@@ -47,6 +48,8 @@ BOOKS_EVERY = 40
 CLOSED_WITHIN_S = 420.0
 """When faults have stopped and everybody is gone, every visit is closed and every queue empty
 within so long."""
+DEBT_EVERY = 3
+"""In so many seeds there is one store whose payers owe what banks keep."""
 FORGET_EVERY = 3
 """Of so many seeds one forgets what is personal of its visits in the end."""
 START_S = 1_000.0
@@ -79,11 +82,15 @@ class World:
         until_s = busy_s + (300.0 if self.plan.long else 0.0)
         self.shoppers = crowd(Random(f"people {seed}"), 6.0, until_s)
         assign_ways(self.shoppers, Random(f"ways {seed}"))
+        come_again(self.shoppers, Random(f"again {seed}"))
         self.gateway = FakeGateway(
             faults=gateway_plan(seed, self.plan.gateway_share, self._calm, self.told)
         )
         disk = Disk(folder / "hub")
-        self.side = HubSide(disk, self.gateway, self.points, self._source("hub"))
+        after: AfterDispute = "debt" if seed % DEBT_EVERY == 0 else "block"
+        store = with_wallet(after_dispute=after)
+        self.side = HubSide(disk, self.gateway, self.points, self._source("hub"), store)
+        self.bank = Bank(self._source("bank"), self.gateway, self.side, after=after, told=self.told)
         self.lines = {
             node.node_id: NetworkBus(self.network, node.node_id) for node in layout().nodes
         }
@@ -156,13 +163,14 @@ class World:
         self.troubles.step()
         self._hub_lives()
         self.clients.step(self.now_s, busy=not self._calm())
+        self.bank.step(self.now_s, busy=not self._calm())
         for node in self.nodes.values():
             node.step(self.now_s)
         self._deliver()
         self._tick()
         self.checks.each_step()
         if self.checks.step % BOOKS_EVERY == 0:
-            self.checks.books()
+            self.checks.books(untold=self.bank.untold)
             self.checks.acked(list(self.nodes.values()))
         self._note()
 
@@ -175,6 +183,8 @@ class World:
             return False
         hub = self.side.hub
         if hub is None or hub.core.state.open_visits() or hub.core.state.asks:
+            return False
+        if self.bank.untold:
             return False
         nodes = self.nodes.values()
         for node in nodes:
@@ -195,6 +205,9 @@ class World:
         self.faults["told_to_tap_again"] += sum(
             event["data"].get("reason") == TAP_AGAIN for event in export["events"]
         )
+        for invariant, finding in self.bank.judge(export):
+            checks.found(invariant, finding)
+        checks.counts.update(self.bank.counts)
         if self.seed % FORGET_EVERY == 0 and self.clients.rooms.forget():
             checks.books()
         checks.over(list(self.nodes.values()), self.shoppers, self.gateway.totals())

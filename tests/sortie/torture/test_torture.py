@@ -15,6 +15,7 @@ from auditor.follow import STEP_CHECKS, Follower
 from auditor.ledger import CHECKS
 from sortie import cli
 from sortie.errors import UsageError
+from sortie.torture.bank import BACK, BOOKED, OUT
 from sortie.torture.cli import register, seeds_of
 from sortie.torture.mutations import MUTATIONS, mutated
 from sortie.torture.people import Act, Shopper
@@ -53,7 +54,9 @@ def test_every_fault_was_really_injected(result: Result) -> None:
         "open_twice", "price_changed", "restocked", "row_edited", "same_key_other_amount",
         "hub_failed_openings", "resent", "card_tapped", "let_in_by_staff", "walked_in_behind",
         "told_to_tap_again", "facing_moved", "opened_for_track", "track_assigned",
-        "ended_by_staff",
+        "ended_by_staff", "bank_disputed", "bank_dispute_withdrawn", "bank_dispute_won",
+        "bank_dispute_lost", "bank_dispute_reinstated", "bank_refund_failed",
+        "bank_dispute_decided", "refund_retried", "refund_settled_by_hand",
     ):  # fmt: skip
         assert result.faults[name] > 0, name
     killed = {name for name in NAMES if result.faults[f"kill_at_{name}"]}
@@ -67,7 +70,7 @@ def test_every_invariant_was_really_checked(result: Result) -> None:
         "visits close in time", "queues drain", "carts equal the truth", "prices as at the pick",
         "nobody pays for more than was taken", "an edited row is named",
         "same key, other amount is a conflict", "no hold is left at the gateway",
-        "a visit has its own people's bodies",
+        "a visit has its own people's bodies", BOOKED, BACK, OUT,
     }  # fmt: skip
     assert {name for name in named if not result.checks[name]} == set()
     judged = result.checks["carts equal the truth"]
