@@ -82,6 +82,8 @@ class HubState:
     effects: Effects = field(default_factory=Effects)
     visits: dict[str, Visit] = field(default_factory=dict)
     live: dict[str, Visit] = field(default_factory=dict)
+    coming: dict[str, Visit] = field(default_factory=dict)
+    """Visits that may have a body which was let in and is not bound to a track yet."""
     by_token: dict[str, str] = field(default_factory=dict)
     by_code: dict[str, str] = field(default_factory=dict)
     asks: dict[str, Ask] = field(default_factory=dict)
@@ -183,6 +185,7 @@ class HubState:
         """A visit begins, or begins again."""
         self.visits[visit.visit_id] = visit
         self.live[visit.visit_id] = visit
+        self.coming[visit.visit_id] = visit
 
     def open_visits(self) -> list[Visit]:
         """Visits that something may still happen to, oldest first."""

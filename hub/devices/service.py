@@ -179,7 +179,8 @@ def _floor(
             link(state, track, segment.linked_from)
         if track.visit_id is not None and fresh:
             follow(state, track, fresh)
-    bind_waiting(state)
+    if state.coming:
+        bind_waiting(state)
 
 
 def _watches(state: HubState, device: Device, boot: Boot, t_s: float) -> None:

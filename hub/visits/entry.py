@@ -139,6 +139,7 @@ def ask_hold(state: HubState, visit: Visit, gate_id: str, t_s: float) -> None:
     For a card that was tapped nothing is held before its body was seen at the gate.
     """
     visit.stage = "entering"
+    state.coming[visit.visit_id] = visit
     visit.gate_id = gate_id
     visit.scanned_s = t_s
     state.event("entry.scanned", visit.visit_id, gate_id=gate_id, t_us=us(t_s))
@@ -160,6 +161,7 @@ def enter_more(state: HubState, visit: Visit, gate_id: str, t_s: float) -> None:
     """One more person comes in on the same payer and the same hold."""
     visit.refusal = ""
     visit.companions.append(Companion(gate_id, t_s))
+    state.coming[visit.visit_id] = visit
     state.event(
         "entry.joined",
         visit.visit_id,
@@ -229,14 +231,16 @@ def bind_waiting(state: HubState) -> None:
 def waiting_bodies(state: HubState) -> list[tuple[Visit, Body]]:
     """Bodies that were let in and are not bound to a track yet, in the order of their scans."""
     waiting: list[tuple[Visit, Body]] = []
-    # Closed ones may be among them: they are in none of these stages.
-    for visit in state.live.values():
+    for visit in list(state.coming.values()):
+        known = len(waiting)
         if visit.stage in ("entering", "binding"):
             waiting.append((visit, visit))
         if visit.companions and visit.stage in ("entering", "binding", "shopping"):
             waiting.extend(
                 (visit, body) for body in visit.companions if not body.bound and body.gone_s is None
             )
+        if len(waiting) == known:
+            del state.coming[visit.visit_id]
     return sorted(waiting, key=lambda row: (row[1].scanned_s or 0.0, row[0].visit_id))
 
 
