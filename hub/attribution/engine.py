@@ -50,6 +50,7 @@ class Engine:
     def __init__(self, ground: Ground, settings: AttributionSettings | None = None) -> None:
         self._settings = settings if settings is not None else AttributionSettings()
         self._limits = self._settings.limits
+        self._lead_s = self._limits.track_lead_s
         self._layout = Layout(ground)
         self._ledger = Ledger(self._layout)
         self._floor = Floor(self._settings.people, self._limits)
@@ -112,12 +113,12 @@ class Engine:
         span = self._floor.add(segment)
         if span is None:
             return
-        lead_s = self._limits.track_lead_s
+        first_s, last_s = span
         for live in reversed(self._lives):
-            if live.t_s + lead_s < span[0]:
+            if live.t_s + self._lead_s < first_s:
                 # They stand in the order of their ends: none before it concerns news so late.
                 break
-            if live.t0_s - 1.0 <= span[1]:
+            if live.t0_s - 1.0 <= last_s:
                 self._stale.add(live.reach_id)
 
     def opened(self, reach: ReachOpened) -> None:

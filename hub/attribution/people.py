@@ -75,6 +75,7 @@ class Floor:
     def __init__(self, trust: PeopleTrust, limits: Limits) -> None:
         self._trust = trust
         self._limits = limits
+        self._points_max = limits.points_max
         self._bodies: dict[str, _Body] = {}
         self._ended: dict[str, float] = {}
         self._wrists_reported = False
@@ -84,43 +85,25 @@ class Floor:
 
     def add(self, segment: FloorNews) -> tuple[float, float] | None:
         """Takes news of a track; returns the span of the new points, None if there are none."""
-        body = self._body(segment.track_id)
-        if segment.state == "ended":
+        track_id, state, points, wrists, _linked_from = segment
+        body = self._bodies.get(track_id)
+        if body is None:
+            body = self._body(track_id)
+        if state == "ended":
             body.ended = True
-        elif segment.state in ("born", "alive") and segment.points:
+        elif points and state != "lost":
             body.ended = False
-        span = self._keep(body.points, segment.points)
-        if segment.wrists:
+        span = _keep(body.points, points, self._points_max)
+        if wrists:
             self._wrists_reported = True
-            wrists = self._keep(body.wrists, segment.wrists)
+            near = _keep(body.wrists, wrists, self._points_max)
             if span is None:
-                span = wrists
-            elif wrists is not None:
-                span = min(span[0], wrists[0]), max(span[1], wrists[1])
+                span = near
+            elif near is not None and near != span:
+                span = min(span[0], near[0]), max(span[1], near[1])
         if span is not None and body.points and body.points[-1][0] > self.known_until_s:
             self.known_until_s = body.points[-1][0]
         return span
-
-    def _keep(
-        self, kept: list[tuple[float, float, float, float]], news: Sequence[FloorPoint]
-    ) -> tuple[float, float] | None:
-        """Adds points to those of a body; the span of those that were not known, None if none."""
-        first_s, last_s = math.inf, -math.inf
-        for point in news:
-            t_s = point[0]
-            # News mostly comes in order.
-            if not kept or t_s > kept[-1][0]:
-                kept.append(point)
-            elif not _insert(kept, point):
-                continue
-            if t_s < first_s:
-                first_s = t_s
-            if t_s > last_s:
-                last_s = t_s
-        excess = len(kept) - self._limits.points_max
-        if excess > 0:
-            del kept[:excess]
-        return (first_s, last_s) if last_s > -math.inf else None
 
     def bind(self, visit_id: str, track_id: str, t_s: float) -> bool:
         """Binds a track to a visit from a time on; False if that was known."""
@@ -348,6 +331,27 @@ class Floor:
         return with_floor(normal(off, spread), trust.arm_outlier_p, 1.0 / math.pi) - math.log(
             1.0 / math.pi
         )
+
+
+def _keep(
+    kept: list[tuple[float, float, float, float]], news: Sequence[FloorPoint], most: int
+) -> tuple[float, float] | None:
+    """Adds points to those of a body; the span of those that were not known, None if none."""
+    first_s, last_s = math.inf, -math.inf
+    for point in news:
+        t_s = point[0]
+        # News mostly comes in order.
+        if not kept or t_s > kept[-1][0]:
+            kept.append(point)
+        elif not _insert(kept, point):
+            continue
+        if t_s < first_s:
+            first_s = t_s
+        if t_s > last_s:
+            last_s = t_s
+    if len(kept) > most:
+        del kept[: len(kept) - most]
+    return (first_s, last_s) if last_s > -math.inf else None
 
 
 def _insert(entries: list[tuple[float, float, float, float]], entry: FloorPoint) -> bool:

@@ -61,6 +61,9 @@ def segment_in_hub_time(segment: TrackSegment, offset_s: float) -> FloorNews:
 
 def _moved(points: Sequence[TrackPoint | WristPoint], offset_s: float) -> tuple[FloorPoint, ...]:
     # Past the named tuple's own constructor, which takes as long as the rest.
+    if len(points) == 1:
+        point = points[0]
+        return (_TUPLE(FloorPoint, (point.t_s + offset_s, point.x_m, point.y_m, point.sd_m)),)
     return tuple(
         [
             _TUPLE(FloorPoint, (point.t_s + offset_s, point.x_m, point.y_m, point.sd_m))

@@ -388,9 +388,9 @@ def _bind_track(
         begin_s = scanned_s if part is chain[0] else part.born_s
         state.attributor.bind(visit_id=visit.visit_id, track_id=part.track_id, t_s=begin_s)
     for part in chain[:-1]:
-        for t_s, x_m, y_m in part.points:
-            if t_s > scanned_s:
-                visit.step(t_s, x_m, y_m, body=body)
+        for point in part.points:
+            if point[0] > scanned_s:
+                visit.step(point, body)
 
 
 def _waited_long(state: HubState, body: Body) -> bool:

@@ -78,23 +78,24 @@ class Floor:
 
     def news(self, segment: FloorNews, t_s: float) -> tuple[Track, int]:
         """Takes a segment in (hub time); returns the track and how many points are new."""
-        track = self.tracks.get(segment.track_id)
+        track_id, state, points, _wrists, _linked = segment
+        track = self.tracks.get(track_id)
         if track is None:
-            track = Track(segment.track_id, deque(maxlen=self.points_max))
-            track.born_s = segment.points[0].t_s if segment.points else t_s
-            self.tracks[segment.track_id] = track
+            track = Track(track_id, deque(maxlen=self.points_max))
+            track.born_s = points[0].t_s if points else t_s
+            self.tracks[track_id] = track
             self._forget_one()
         fresh = 0
         kept = track.points
-        for point in segment.points:
-            if not kept or point.t_s > kept[-1][0]:
-                kept.append((point.t_s, point.x_m, point.y_m))
+        for at_s, x_m, y_m, _sd_m in points:
+            if not kept or at_s > kept[-1][0]:
+                kept.append((at_s, x_m, y_m))
                 fresh += 1
-        if segment.state in ("lost", "ended"):
+        if state == "lost" or state == "ended":
             last = track.last
             if track.lost_s is None:
                 track.lost_s = last[0] if last is not None else t_s
-        elif fresh or segment.state == "born":
+        elif fresh or state == "born":
             track.lost_s = None
         return track, fresh
 

@@ -49,12 +49,12 @@ class Exit:
 
     def crossing(self, start: Point, end: Point) -> float | None:
         """Where on the way from start to end the line is passed outwards: 0 to 1, or None."""
-        a, b = self.a, self.b
-        side_end = _side(a, b, end)
-        if side_end * self.inner > 0.0:
+        a, b, inner = self.a, self.b, self.inner
+        side_end = (b[0] - a[0]) * (end[1] - a[1]) - (b[1] - a[1]) * (end[0] - a[0])
+        if side_end * inner > 0.0:
             return None
         side_start = _side(a, b, start)
-        if self.inner == 0.0 or side_start * self.inner <= 0.0:
+        if inner == 0.0 or side_start * inner <= 0.0:
             return None
         share = side_start / (side_start - side_end)
         x = start[0] + share * (end[0] - start[0])

@@ -57,9 +57,10 @@ def follow(state: HubState, track: Track, fresh: int) -> None:
     # From the end: a track keeps hundreds of points, and news is of one or two.
     for k in range(-min(fresh, len(kept) - 1), 0):
         start, end = kept[k - 1], kept[k]
-        visit.step(*end, body=body)
+        visit.step(end, body)
+        here = end[1:]
         for gate in state.exits:
-            share = gate.crossing(start[1:], end[1:])
+            share = gate.crossing(start[1:], here)
             if share is not None:
                 t_s = start[0] + share * (end[0] - start[0])
                 body_left(state, visit, body, t_s=t_s, kind="exit", gate_id=gate.gate_id)
@@ -72,7 +73,7 @@ def _walked_before_end(visit: Visit, track: Track, fresh: int) -> None:
         return
     for point in list(track.points)[-fresh:]:
         if point[0] <= (visit.exited_s or 0.0):
-            visit.step(*point, body=visit.body_of(track.track_id) or visit)
+            visit.step(point, visit.body_of(track.track_id) or visit)
 
 
 def watch_lost(state: HubState) -> None:
@@ -276,7 +277,7 @@ def _move(state: HubState, before: Track, track: Track, why: str) -> None:
         return
     t_s = track.points[0][0] if track.points else state.floor.time_s
     for point in track.points:
-        visit.step(*point, body=body)
+        visit.step(point, body)
     state.attributor.bind(visit_id=visit.visit_id, track_id=track.track_id, t_s=t_s)
     state.event(
         "visit.relinked",

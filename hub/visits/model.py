@@ -133,11 +133,11 @@ class Visit:
         """Who has come in, or is about to, and has not left."""
         return [body for body in self.bodies() if body.gone_s is None]
 
-    def step(self, t_s: float, x_m: float, y_m: float, body: Body | None = None) -> None:
-        """Remembers where a body of the shopper was, a few times a second."""
-        trail = self.trail if body is None else body.trail
-        if not trail or t_s >= trail[-1][0] + TRAIL_STEP_S:
-            trail.append((t_s, x_m, y_m))
+    def step(self, place: tuple[float, float, float], body: Body) -> None:
+        """Remembers where a body of the shopper was, as (t_s, x_m, y_m), a few times a second."""
+        trail = body.trail
+        if not trail or place[0] >= trail[-1][0] + TRAIL_STEP_S:
+            trail.append(place)
 
     def places(self) -> list[tuple[float, float, float]]:
         """Where its bodies were, as (t_s, x_m, y_m)."""
