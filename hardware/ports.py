@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 
 from contracts.signs import GateSigns
 
-__all__ = ["Camera", "ExitDisplay", "Frame", "Gate", "GateScan", "Scale", "ScaleBatch"]
+__all__ = [
+    "Camera",
+    "ExitDisplay",
+    "Frame",
+    "Gate",
+    "GateScan",
+    "Light",
+    "Projector",
+    "Scale",
+    "ScaleBatch",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +107,49 @@ class ExitDisplay(Protocol):
 
     def close(self) -> None:
         """Clears the display and releases it; closing twice is fine."""
+        ...
+
+
+class Projector(Protocol):
+    """A projector: what it is given lies on the wall until it is given something else."""
+
+    @property
+    def projector_id(self) -> str:
+        """The projector's id in the store file."""
+        ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of its pictures, pixels."""
+        ...
+
+    @property
+    def plugged(self) -> bool:
+        """False once it is known to be gone: cable out, window closed. It comes back by itself."""
+        ...
+
+    def show(self, rgb: NDArray[np.uint8], *, now_s: float) -> None:
+        """Throws a picture (height, width, 3); BrokenSourceError if it is of another size."""
+        ...
+
+    def close(self) -> None:
+        """Goes dark and releases the device; closing twice is fine."""
+        ...
+
+
+class Light(Protocol):
+    """A strip of lamps."""
+
+    @property
+    def light_id(self) -> str:
+        """The strip's id in the store file."""
+        ...
+
+    def show(self, colours: NDArray[np.uint8], *, now_s: float) -> None:
+        """Gives every lamp its colour, (lamps, 3) RGB from the strip's u0 to its u1;
+        BrokenSourceError if there are more or fewer, DeviceLostError once it is gone."""
+        ...
+
+    def close(self) -> None:
+        """Goes dark and releases the device; closing twice is fine."""
         ...
