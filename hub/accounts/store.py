@@ -39,6 +39,7 @@ class AccountStore:
         self._lock = threading.RLock()
         self._any: bool = False
         self._asked_s = float("-inf")
+        self._unread = ""
         try:
             with self._engine.connect() as connection:
                 if is_memory(url):
@@ -87,12 +88,23 @@ class AccountStore:
         return Account(**rows[0]) if rows else None
 
     def any_account(self) -> bool:
-        """Whether there is any. Accounts are never removed, so a yes stands; after a no it is
-        asked again a second later, because another process may add the first."""
-        if not self._any and time.monotonic() - self._asked_s >= ASK_AGAIN_S:
-            self._asked_s = time.monotonic()
-            self._any = bool(self.read(select(a.staff_accounts.c.name).limit(1)))
-        return self._any
+        """Whether there is any; StoreError while nobody knows. Accounts are never removed, so a
+        yes stands; after anything else it is asked again a second later, because another process
+        may add the first, and a database may come back."""
+        if self._any:
+            return True
+        with self._lock:
+            # Whoever comes while the first one asks waits for the answer: a no would let them in.
+            if time.monotonic() - self._asked_s >= ASK_AGAIN_S:
+                self._asked_s = time.monotonic()
+                try:
+                    self._any = bool(self.read(select(a.staff_accounts.c.name).limit(1)))
+                    self._unread = ""
+                except StoreError as error:
+                    self._unread = str(error)
+            if self._unread and not self._any:
+                raise StoreError(self._unread)
+            return self._any
 
     def add_account(self, account: Account) -> bool:
         """A new one; False if the name is taken."""

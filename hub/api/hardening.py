@@ -22,7 +22,8 @@ from hub.accounts.store import AccountStore
 from hub.api.auth import Limiter
 from hub.api.problems import problem
 from hub.effects import us
-from hub.errors import HubError
+from hub.errors import HubError, StoreError
+from hub.settings import LOOPBACK_NAMES
 
 __all__ = ["Hardened", "Recorded"]
 
@@ -75,7 +76,8 @@ class Hardened:
         refusal = await self._refusal(scope)
         if refusal is not None:
             status, words = refusal
-            await problem(status, words, _path(scope))(scope, receive, hardened)
+            retry = {"Retry-After": "1"} if status == 503 else None
+            await problem(status, words, _path(scope), headers=retry)(scope, receive, hardened)
             return
         taken = 0
 
@@ -91,8 +93,15 @@ class Hardened:
 
     async def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers = Headers(scope=scope)
-        hosts = await run_in_threadpool(self._hosts)
-        if hosts is not None and _name(headers.get("host", "")) not in hosts:
+        name = _name(headers.get("host", ""))
+        try:
+            hosts = await run_in_threadpool(self._hosts)
+        except StoreError as error:
+            # On this machine routes say for themselves what they can do without a database.
+            if name not in LOOPBACK_NAMES:
+                return 503, f"expected a database to ask whether {name} may be answered; {error}"
+            hosts = None
+        if hosts is not None and name not in hosts:
             return 400, "expected a host name of this hub, got another"
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > TARGET_CHARS_MAX:
             return 414, f"expected an address of at most {TARGET_CHARS_MAX} characters"
