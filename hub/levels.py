@@ -13,6 +13,7 @@ __all__ = [
     "DATED_LEVEL",
     "DESK_DEBT_LEVEL",
     "DOUBT_NOBODY_LEVEL",
+    "ENDED_RIVAL_LEVEL",
     "LANES_LEVEL",
     "LET_GO_LEVEL",
     "LEVEL",
@@ -50,6 +51,8 @@ TOLD_END_LEVEL = 4
 """A visit that staff ended waits until the floor has told of that moment."""
 DOUBT_NOBODY_LEVEL = 5
 """A piece was taken by nobody known only where that is as clear as a visit's pick must be."""
+ENDED_RIVAL_LEVEL = 5
+"""Whom staff ended while out of sight may be a body that began before: it is not another's."""
 UNHEARD_LEVEL = 5
 """A refund that failed after all is owed again, also where nobody had heard that it was paid."""
 LEVEL = 5

@@ -7,7 +7,7 @@ import math
 from contracts.geometry import Gate
 from hub.commands import Reply, Resume
 from hub.effects import us
-from hub.levels import TOLD_END_LEVEL
+from hub.levels import ENDED_RIVAL_LEVEL, TOLD_END_LEVEL
 from hub.state import HubState
 from hub.visits.floor import Track
 from hub.visits.gates import inside
@@ -249,16 +249,24 @@ def _find_again(state: HubState, visit: Visit, lost: Track, lost_s: float) -> bo
 def _other_lost(state: HubState, visit: Visit, track: Track) -> list[float]:
     """How far from a new body the others were lost who could be it.
 
-    Who was given up as lost is still somebody who stands in the store, settled or not.
+    Who was given up as lost is still somebody who stands in the store, settled or not; whom staff
+    ended while out of sight did until then.
     """
     since_s = track.born_s - state.rules.relink_wait_s
     distances = []
     for other in state.visits.values():
         given_up = other.exit_kind == "lost" and (other.exited_s or 0.0) >= since_s
-        if other is visit or not (other.stage == "shopping" or given_up):
+        ended = (
+            state.level >= ENDED_RIVAL_LEVEL
+            and other.exit_kind == "by_staff"
+            and (other.exited_s or 0.0) >= track.born_s
+        )
+        if other is visit or not (other.stage == "shopping" or given_up or ended):
             continue
         for body in other.bodies():
             theirs = state.floor.tracks.get(body.track_id or "")
+            if ended and (theirs is None or (theirs.lost_s or track.born_s) >= track.born_s):
+                continue
             if theirs is not None and theirs.lost_s is not None and theirs.last is not None:
                 distances.append(math.dist(theirs.last[1:], track.points[0][1:]))
     return distances

@@ -320,6 +320,41 @@ def test_a_visit_that_staff_ended_is_looked_at_if_somebody_unknown_was_inside(
     assert visit.review_reasons == ["out of sight before staff ended it, and somebody was inside"]
 
 
+@pytest.mark.parametrize(
+    ("level", "ended_s", "given"), [(LEVEL, 7.0, False), (LEVEL, 5.4, True), (4, 7.0, True)]
+)
+def test_a_body_may_be_whom_staff_ended_after_it_began(
+    make_shop: Callable[..., Any], day: Any, level: int, ended_s: float, given: bool
+) -> None:
+    """Under the rules of before, the other shopper paid for what that one took."""
+    shop = make_shop()
+    shop.hub.core.state.level = level
+    found = []
+    for name, card in (("t1", "tok_ann_visa"), ("t2", "tok_ben_visa")):
+        begin_s = shop.now_s + 0.6
+        day.step(begin_s, name, *GATE, "born")
+        play(shop, day, begin_s)
+        found.append(tap(shop, f"tap-{name}", card=card).visit_id)
+        day.step(begin_s + 0.4, name, 1.0, 1.6)
+        day.step(begin_s + 1.0, name, 1.6, 3.2)
+        play(shop, day, begin_s + 1.0)
+    ann, ben = (visit_of(shop, visit_id) for visit_id in found)
+    day.step(5.0, "t1", 1.4, 3.2)
+    day.step(5.0, "t2", 1.9, 3.2)
+    reborn(day, 5.4)
+    play(shop, day, min(ended_s, 5.4))
+    day.step(5.8, "t3", 1.7, 3.2, "born")
+    if ended_s > 5.8:
+        play(shop, day, ended_s)
+        assert (ann.tracks, ben.tracks) == (["t1"], ["t2"]), "it may be either of them"
+    end = EndVisit(visit_id=ben.visit_id, by="carla", reason="went out by the back door")
+    shop.hub.command(end, shop.now_s)
+    day.step(8.0, "t3", 1.7, 3.2)
+    day.watermark(9.0)
+    play(shop, day, 9.0)
+    assert (ann.tracks == ["t1", "t3"]) == given
+
+
 # -- bodies that staff know -------------------------------------------------------------------
 
 
