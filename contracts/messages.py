@@ -387,6 +387,11 @@ class NodeConfig(Message):
     models: tuple[ModelRef, ...] = ()
     gallery_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
+    @property
+    def eyes(self) -> tuple[Camera, ...]:
+        """All cameras: those of bays and floor, and those of the walls."""
+        return self.cameras + tuple(camera for wall in self.walls for camera in wall.cameras)
+
 
 class SendTiles(Message):
     """The hub asks for blurred, low-rate pictures of one camera until a time."""

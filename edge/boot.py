@@ -28,6 +28,7 @@ from contracts.messages import (
     ReachClosed,
     SendEvidence,
     SendTiles,
+    WallCues,
     Watermark,
 )
 from contracts.topics import topic
@@ -43,6 +44,7 @@ from edge.outbox import Outbox
 from edge.process_settings import NodeProcessSettings
 from edge.readers import GateReader, ScaleReader
 from edge.sequencer import Sequencer
+from edge.shows import Shows
 from edge.tiles import TileUploader
 from edge.worker import CameraWorker
 
@@ -60,6 +62,7 @@ class Mail:
     pings: list[ClockPing] = field(default_factory=list)
     tiles: list[SendTiles] = field(default_factory=list)
     evidence: list[SendEvidence] = field(default_factory=list)
+    cues: list[WallCues] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -84,6 +87,7 @@ class Boot:
         tiles: TileUploader | None,
         sender: EvidenceSender | None = None,
         make_worker: Callable[[Any], CameraWorker],
+        shows: Shows | None = None,
         clock: Callable[[], float],
         unix_s: Callable[[], float],
         say: Callable[[str], None],
@@ -97,6 +101,7 @@ class Boot:
         self._evidence = evidence
         self._tiles = tiles
         self._sender = sender
+        self._shows = shows
         self._clock = clock
         self._unix_s = unix_s
         self._say = say
@@ -136,11 +141,8 @@ class Boot:
         self._evidence_count = 0
         self._cpu = (time.process_time(), clock(), 0.0)
         self.evidence_failed = self.states_skipped = 0
-        self.workers: dict[str, CameraWorker] = {
-            camera.camera_id: make_worker(camera)
-            for camera in config.cameras
-            if camera.camera_id in core.camera_ids
-        }
+        seeing = [camera for camera in config.eyes if camera.camera_id in core.camera_ids]
+        self.workers = {camera.camera_id: make_worker(camera) for camera in seeing}
 
     def start(self) -> None:
         """Starts the cameras' threads."""
@@ -182,6 +184,8 @@ class Boot:
             for scale in self._scales.values():
                 scale.close()
             self._gate.close()
+            if self._shows is not None:
+                self._shows.close()
 
     @property
     def figures(self) -> dict[str, float]:
@@ -217,6 +221,8 @@ class Boot:
                 scans=scans,
                 pings=tuple(mail.pings),
                 tiles=tuple(mail.tiles),
+                cues=tuple(mail.cues),
+                unplugged=frozenset() if self._shows is None else self._shows.unplugged,
                 dropped={name: worker.dropped for name, worker in self.workers.items()},
                 outbox_waiting=self._outbox.waiting,
                 outbox_full=self._outbox.full,
@@ -224,6 +230,8 @@ class Boot:
             ),
             now_s,
         )
+        if self._shows is not None:
+            self._shows.show(outputs.pictures, outputs.lamps)
         batch = self._number(outputs, now_s)
         state: dict[str, bytes] = {}
         due = force_state or now_s - self._saved_s >= self._settings.snapshot_s
@@ -269,8 +277,11 @@ class Boot:
                     observations=tuple(observations),
                     outbox_waiting=self._outbox.waiting,
                     outbox_full=self._outbox.full,
+                    unplugged=frozenset() if self._shows is None else self._shows.unplugged,
                 )
                 outputs = self._core.step(inputs, now_s)
+                if self._shows is not None:
+                    self._shows.show(outputs.pictures, outputs.lamps)
                 late = self._number(outputs, now_s)
                 self._publish(outputs)
             quiet = self._core.quiet_bays()

@@ -38,6 +38,7 @@ from edge.perception import Perception
 from edge.sensors import Sensor, SensorBoard
 from edge.sequencer import monotonic_us
 from edge.settings import NodeSettings
+from edge.walls import WallDesk, WallNews
 from hardware.ports import Frame
 from vision.floor import FloorTracker
 from vision.observations import CeilingObservation, ShelfObservation
@@ -64,6 +65,7 @@ class NodeCore:
         boot_id: str,
         perception: Perception,
         reaches: Mapping[str, ReachJoiner],
+        walls: Sequence[WallDesk] = (),
         settings: NodeSettings | None = None,
         software: str = "sortie",
         first_seq: int = 0,
@@ -87,6 +89,13 @@ class NodeCore:
                 f"expected a reach joiner for each bay of node {config.node_id}, got none for "
                 f"{', '.join(missing)}"
             )
+        lost = {wall.wall_id for wall in config.walls} - {desk.wall.wall_id for desk in walls}
+        if lost:
+            raise NodeConfigError(
+                f"expected a desk for each wall of node {config.node_id}, got none for "
+                f"{', '.join(sorted(lost))}"
+            )
+        self._walls = tuple(walls)
         self._desks = {
             bay.bay_id: BayDesk(
                 bay,
@@ -110,8 +119,11 @@ class NodeCore:
         self._floor_t_s = 0.0
         self._cameras = {
             one.camera_id: one
-            for one in config.cameras
-            if one.role == "ceiling" or self._set.sensors in ("both", "camera")
+            for one in config.eyes
+            if one.role != "shelf" or self._set.sensors in ("both", "camera")
+        }
+        self._wall_of = {
+            name: desk.wall.wall_id for desk in self._walls for name in desk.camera_ids
         }
         self._board: SensorBoard | None = None
 
@@ -151,6 +163,8 @@ class NodeCore:
         events += self._walk(observations, now_s)
         reaches = self._join(observations, now_s)
         events += reaches
+        walls = self._look_at_walls(inputs, observations, now_s)
+        events += [event for news in walls for event in news.events]
         self._next_seq += len(events)
         if now_s - self._mark_told_s >= self._set.watermark_s - 1e-6:
             mark = self._watermark(now_s)
@@ -167,6 +181,8 @@ class NodeCore:
             ),
             evidence=tuple(self._evidence(reaches)),
             tiles=tiles,
+            pictures={name: picture for news in walls for name, picture in news.pictures.items()},
+            lamps={name: colours for news in walls for name, colours in news.lamps.items()},
         )
 
     def quiet_bays(self) -> frozenset[str]:
@@ -189,6 +205,11 @@ class NodeCore:
             },
             "shelf": self._perception.snapshot(cameras),
             "floor": [] if self._tracker is None else self._tracker.snapshot(),
+            **(
+                {"walls": {d.wall.wall_id: d.snapshot() for d in self._walls}}
+                if self._walls
+                else {}
+            ),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -206,6 +227,9 @@ class NodeCore:
             self._perception.restore(state["shelf"])
             if self._tracker is not None:
                 self._tracker.restore(state["floor"])
+            for wall in self._walls:
+                if wall.wall.wall_id in state.get("walls", {}):
+                    wall.restore(state["walls"][wall.wall.wall_id])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise SnapshotError(
                 f"expected a whole snapshot, got one that lacks or garbles {error}; start "
@@ -219,7 +243,14 @@ class NodeCore:
         self._mark_s = now_s
         self._floor_t_s = now_s
         sensors = [
-            Sensor(name, "camera", one.bay_id, now_s, self._set.frame_age_s_max)
+            Sensor(
+                name,
+                "camera",
+                one.bay_id,
+                now_s,
+                self._set.frame_age_s_max,
+                wall_id=self._wall_of.get(name),
+            )
             for name, one in self._cameras.items()
         ]
         sensors += [
@@ -236,6 +267,7 @@ class NodeCore:
             cameras=tuple(self._cameras),
             plates=tuple(one.plate_id for desk in self._desks.values() for one in desk.plates),
             gates=tuple(one.gate_id for one in self._config.gates),
+            walls=tuple(one.wall_id for one in self._config.walls),
             floor=self._config.floor,
             models=self._config.models,
         )
@@ -285,6 +317,27 @@ class NodeCore:
             for scan in sorted(inputs.scans, key=lambda one: one.t_s)
             if scan.gate_id in known and scan.code
         ]
+
+    def _look_at_walls(
+        self, inputs: NodeInputs, observations: Sequence[Observation], now_s: float
+    ) -> list[WallNews]:
+        news = []
+        for desk in self._walls:
+            desk.hear([one for one in inputs.cues if one.wall_id == desk.wall.wall_id], now_s)
+            news.append(
+                desk.step(
+                    now_s,
+                    [
+                        one
+                        for one in observations
+                        if not isinstance(one, ShelfObservation | CeilingObservation)
+                        and one.camera_id in desk.camera_ids
+                    ],
+                    [scan for scan in inputs.scans if scan.gate_id in desk.wall.scanners],
+                    inputs.unplugged,
+                )
+            )
+        return news
 
     def _walk(self, observations: Sequence[Observation], now_s: float) -> list[Message]:
         """News of the floor. Without frames time goes on, so that tracks do not live for ever."""
@@ -407,7 +460,8 @@ class NodeCore:
     ) -> tuple[Tile, ...]:
         """Pictures that were asked for, at most at the asked rate, until the asking runs out."""
         for one in asked:
-            if one.camera_id in self._cameras:
+            # A wall's camera tells no heads apart, so nothing of it could be blurred.
+            if one.camera_id in self._cameras and one.camera_id not in self._wall_of:
                 _, _, due_s = self._tiles.get(one.camera_id, (0.0, 0.0, -np.inf))
                 self._tiles[one.camera_id] = (now_s + one.for_s, 1.0 / one.fps_max, due_s)
         self._tiles = {name: row for name, row in self._tiles.items() if row[0] > now_s}

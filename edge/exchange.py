@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.messages import ClockPing, ClockPong, Message, NodeHealth, SendTiles
+from contracts.messages import ClockPing, ClockPong, Message, NodeHealth, SendTiles, WallCues
+from edge.walls import WallSight
 from hardware.ports import Frame, GateScan, ScaleBatch
 from vision.observations import CeilingObservation, Detections, ShelfObservation
 
 __all__ = ["EvidenceRequest", "NodeInputs", "NodeOutputs", "Observation", "Tile"]
 
-Observation = ShelfObservation | CeilingObservation
+Observation = ShelfObservation | CeilingObservation | WallSight
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class NodeInputs:
 
     A picture comes either as a frame, which the core perceives itself, or as the observation that
     `NodeCore.perceive` made of it elsewhere (a camera's own thread, a cache of an earlier run).
+    `scans` are of gates and of walls' scanners. `unplugged` are projectors that show nothing.
     `dropped` (frames lost so far, by camera id), `outbox_waiting`, `outbox_full` and `cpu_share`
     are what the driver knows of itself.
     """
@@ -33,6 +35,8 @@ class NodeInputs:
     scans: tuple[GateScan, ...] = ()
     pings: tuple[ClockPing, ...] = ()
     tiles: tuple[SendTiles, ...] = ()
+    cues: tuple[WallCues, ...] = ()
+    unplugged: frozenset[str] = frozenset()
     dropped: Mapping[str, int] = field(default_factory=dict)
     outbox_waiting: int = 0
     outbox_full: bool = False
@@ -71,7 +75,9 @@ class NodeOutputs:
     """What one step has to say.
 
     `events` are sequenced: the driver numbers them in this order (edge.sequencer), stores them in
-    the outbox, then publishes them. The rest is not sequenced and may be lost.
+    the outbox, then publishes them. The rest is not sequenced and may be lost. `pictures` (H, W, 3)
+    uint8 RGB are for projectors, `lamps` (N, 3) uint8 RGB for light strips, by their ids; those not
+    named go on as they are.
     """
 
     events: tuple[Message, ...] = ()
@@ -79,3 +85,5 @@ class NodeOutputs:
     pongs: tuple[ClockPong, ...] = ()
     evidence: tuple[EvidenceRequest, ...] = ()
     tiles: tuple[Tile, ...] = ()
+    pictures: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
+    lamps: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from contracts.messages import NodeConfig
 from edge.errors import NodeConfigError
 from edge.exchange import Observation
+from edge.walls import WallEye
 from hardware.ports import Frame
 from vision.errors import FrameError
 from vision.observations import CeilingObservation, ShelfObservation
@@ -63,9 +64,11 @@ class Perception:
         *,
         shelf: Mapping[str, ShelfEye],
         ceiling: Mapping[str, CeilingEye],
+        walls: Mapping[str, WallEye] | None = None,
     ) -> None:
-        for role, eyes in (("shelf", shelf), ("ceiling", ceiling)):
-            expected = {one.camera_id for one in config.cameras if one.role == role}
+        walls = walls or {}
+        for role, eyes in (("shelf", shelf), ("ceiling", ceiling), ("wall", walls)):
+            expected = {one.camera_id for one in config.eyes if one.role == role}
             if strangers := set(eyes) - expected:
                 raise NodeConfigError(
                     f"expected pipelines for the {role} cameras {sorted(expected)} of node "
@@ -73,18 +76,21 @@ class Perception:
                 )
         self._shelf = dict(shelf)
         self._ceiling = dict(ceiling)
+        self._walls = dict(walls)
         self._bays = {one.camera_id: one.bay_id or "" for one in config.cameras}
 
     @property
     def camera_ids(self) -> frozenset[str]:
         """Cameras that have a pipeline."""
-        return frozenset(self._shelf) | frozenset(self._ceiling)
+        return frozenset(self._shelf) | frozenset(self._ceiling) | frozenset(self._walls)
 
     def perceive(self, frame: Frame) -> Observation:
         """What the frame's camera sees; a frame that cannot be used makes a blind observation.
 
         KeyError if the camera has no pipeline here.
         """
+        if frame.camera_id in self._walls:
+            return self._walls[frame.camera_id].perceive(frame)
         try:
             if frame.camera_id in self._shelf:
                 return self._shelf[frame.camera_id].step(frame)

@@ -15,10 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from hardware.lights import open_light
+from hardware.projectors import open_projector
 from pydantic import ValidationError
 
 from contracts.codec import encode
-from contracts.messages import ClockPing, HubAck, NodeConfig, NodeDied, SendEvidence, SendTiles
+from contracts.messages import (
+    ClockPing,
+    HubAck,
+    NodeConfig,
+    NodeDied,
+    SendEvidence,
+    SendTiles,
+    WallCues,
+)
 from contracts.topics import topic
 from edge.boot import Boot, Mail
 from edge.bus import Bus, Letter
@@ -29,6 +39,7 @@ from edge.metrics import NodeMetrics
 from edge.mqtt import MqttBus
 from edge.outbox import Outbox
 from edge.process_settings import NodeProcessSettings
+from edge.shows import Shows
 from edge.tiles import TileUploader, http_put
 from edge.worker import CameraWorker
 from hardware.cameras import open_camera
@@ -38,7 +49,7 @@ __all__ = ["NodeProcess", "new_boot_id"]
 SAY_AGAIN_S = 30.0
 METRICS_S = 1.0
 DEAD_LETTERS_SAID_MAX = 20
-_FROM_HUB = ("ack", "config", "evidence", "ping", "tiles")
+_FROM_HUB = ("ack", "config", "cues", "evidence", "ping", "tiles")
 
 
 class MakeCore(Protocol):
@@ -165,6 +176,7 @@ class NodeProcess:
                 tiles=tiles,
                 sender=self._sender,
                 make_worker=lambda camera: self._worker(camera, core),
+                shows=self._shows(config),
                 clock=self._clock,
                 unix_s=self._unix_s,
                 say=self._say,
@@ -228,6 +240,20 @@ class NodeProcess:
             say=self._say,
         )
 
+    def _shows(self, config: NodeConfig) -> Shows | None:
+        root = self._settings.shm_root
+        projectors = {one.projector_id: one for wall in config.walls for one in wall.projectors}
+        lights = {one.light_id: one for wall in config.walls for one in wall.lights}
+        if not projectors and not lights:
+            return None
+        return Shows(
+            config,
+            open_projector=lambda name: open_projector(projectors[name], shm_root=root),
+            open_light=lambda name: open_light(lights[name], shm_root=root),
+            clock=self._clock,
+            say=self._say,
+        )
+
     # ------------------------------------------------------------ letters and configuration
 
     def _first_config(self, bus: MqttBus) -> NodeConfig | None:
@@ -266,6 +292,8 @@ class NodeProcess:
             post.mail.tiles.append(SendTiles.model_validate_json(letter.payload))
         elif letter.topic == self._topics["evidence"]:
             post.mail.evidence.append(SendEvidence.model_validate_json(letter.payload))
+        elif letter.topic == self._topics["cues"]:
+            post.mail.cues.append(WallCues.model_validate_json(letter.payload))
         elif letter.topic == self._topics["config"]:
             config = NodeConfig.model_validate_json(letter.payload)
             settings = self._settings

@@ -125,7 +125,7 @@ class ScaleReader(_Reader[ShmScale]):
 
 
 class GateReader(_Reader[ShmGate]):
-    """The gates of the node."""
+    """The gates of the node, and the scanners of its walls."""
 
     def __init__(
         self,
@@ -136,13 +136,11 @@ class GateReader(_Reader[ShmGate]):
         clock: Callable[[], float],
         say: Callable[[str], None],
     ) -> None:
-        driver = ShmGateSettings(
-            name=settings.gate_ring,
-            root=settings.shm_root,
-            gate_ids=tuple(gate.gate_id for gate in config.gates),
-        )
+        scanners = tuple(name for wall in config.walls for name in wall.scanners)
+        names = tuple(gate.gate_id for gate in config.gates) + scanners
+        driver = ShmGateSettings(name=settings.gate_ring, root=settings.shm_root, gate_ids=names)
         super().__init__(
-            bool(config.gates),
+            bool(names),
             lambda resume: ShmGate(driver, clock=clock, resume=resume),
             cursor,
             clock=clock,

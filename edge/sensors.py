@@ -31,6 +31,7 @@ class Sensor:
     out: bool = False
     times: deque[float] = field(default_factory=lambda: deque(maxlen=_TIMES_MAX))
     dropped: int = 0
+    wall_id: str | None = None
 
     def reading(self, t_s: float, fault: str | None) -> None:
         """Notes a reading; `fault` says why it cannot be believed."""
@@ -143,6 +144,7 @@ def _outage(sensor: Sensor, blind: bool, now_s: float, reason: str) -> SensorOut
         sensor_id=sensor.sensor_id,
         kind=sensor.kind,
         bay_id=sensor.bay_id,
+        wall_id=sensor.wall_id,
         blind=blind,
         t_s=max(now_s, 0.0),
         reason=reason[:_REASON_MAX],

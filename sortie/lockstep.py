@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from contracts.codec import encode
-from contracts.messages import ClockPing, NodeConfig
+from contracts.messages import ClockPing, NodeConfig, WallCues
 from contracts.store_file import StoreFile
 from contracts.topics import device_of, topic
 from edge.exchange import NodeOutputs, Observation
@@ -342,3 +342,5 @@ class _DirectLine:
             node = self._nodes.get(device_of(message.topic))
             if node is not None and message.topic.endswith("/ping"):
                 node.pings.append(ClockPing.model_validate_json(message.payload))
+            elif node is not None and message.topic.endswith("/cues"):
+                node.cues.append(WallCues.model_validate_json(message.payload))

@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from contracts.envelope import Envelope
-from contracts.messages import ClockPing, Message, NodeConfig
+from contracts.messages import ClockPing, Message, NodeConfig, WallCues
 from edge.core import NodeCore
 from edge.exchange import NodeInputs, NodeOutputs, Observation
 from edge.sequencer import Sequencer
@@ -115,6 +115,8 @@ class LockstepNode:
         self.boots = 0
         self.boot_id = ""
         self.pings: list[ClockPing] = []
+        self.cues: list[WallCues] = []
+        self.unplugged: frozenset[str] = frozenset()
         self.perceive_s = 0.0
         self._make_core = make_core
         self._given = observations is not None
@@ -130,7 +132,7 @@ class LockstepNode:
         """A new life: a new boot id, a core that remembers nothing, numbers from 0."""
         self.boots += 1
         self.boot_id = f"boot-{self.boots}"
-        self.pings = []
+        self.pings, self.cues = [], []
         self.core = self._make_core(self.config, self.boot_id)
         self._sequencer = Sequencer(
             store_id=self.config.store_id,
@@ -170,16 +172,25 @@ class LockstepNode:
             moved = tick.scales.t_s * (1.0 + self.clock.drift) + self.clock.offset_s
             scales = (dataclasses.replace(tick.scales, t_s=moved),)
         gates = {gate.gate_id for gate in self.config.gates}
+        gates |= {name for wall in self.config.walls for name in wall.scanners}
         scans = tuple(
             dataclasses.replace(scan, t_s=self.clock.at(scan.t_s))
             for scan in tick.scans
             if scan.gate_id in gates
         )
         pings, self.pings = tuple(self.pings), []
-        return NodeInputs(observations=observations, scales=scales, scans=scans, pings=pings)
+        cues, self.cues = tuple(self.cues), []
+        return NodeInputs(
+            observations=observations,
+            scales=scales,
+            scans=scans,
+            pings=pings,
+            cues=cues,
+            unplugged=self.unplugged,
+        )
 
     def _perceive(self, frames: Sequence[Frame]) -> tuple[Observation, ...]:
-        own = {camera.camera_id for camera in self.config.cameras}
+        own = {camera.camera_id for camera in self.config.eyes}
         observations = tuple(
             self.core.perceive(dataclasses.replace(frame, t_s=self.clock.at(frame.t_s)))
             for frame in frames

@@ -16,11 +16,10 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from vision.observations import CeilingObservation, ShelfObservation
+from edge.exchange import Observation
 
 __all__ = ["VISION_BYTES_MAX", "ObservationCache", "cache_folder", "code_digest", "keep_newest"]
 
-Observation = ShelfObservation | CeilingObservation
 CODE = ("*.py", "*.case")
 VISION_SOURCES = ("contracts", "edge", "models", "sortie/gallery.py", "store_sim", "vision")
 FORMAT = 1
