@@ -1,0 +1,16 @@
+"""Codes in pictures: QR, DataMatrix, codes of bars; read by several readers, believed when proven.
+
+codes = read_codes(rgb)                     # photos: everything, whatever it takes
+reader = CodeReader(CodeReaderSettings())
+codes = reader.read(gray, [(x0, y0, x1, y1)])   # video: labels of walls, quickly
+"""
+
+from vision.labels.code import FORMATS, Code, module_px
+from vision.labels.engines import missing_engines
+from vision.labels.reader import CodeReader, CodeReaderSettings, Roi
+from vision.labels.reading import read_codes
+
+__all__ = [
+    "FORMATS", "Code", "CodeReader", "CodeReaderSettings", "Roi", "missing_engines", "module_px",
+    "read_codes",
+]  # fmt: skip
