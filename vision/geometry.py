@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.geometry import Bay, Camera
+from contracts.wall import Wall
 
 __all__ = ["BayFrame", "Distortion", "Lens", "lens_distortion"]
 
@@ -147,10 +148,11 @@ class Lens:
 
 
 class BayFrame:
-    """The frame (u, v, z) of a bay."""
+    """The frame (u, v, z) of a bay, or of a pick-up wall, whose frame is of the same kind."""
 
-    def __init__(self, bay: Bay) -> None:
-        cos, sin = bay.normal
+    def __init__(self, bay: Bay | Wall) -> None:
+        angle = math.radians(bay.facing_deg)
+        cos, sin = math.cos(angle), math.sin(angle)
         self._origin = np.array([bay.origin_m[0], bay.origin_m[1], 0.0])
         self._axes = np.array([[-sin, cos, 0.0], [-cos, -sin, 0.0], [0.0, 0.0, 1.0]])
 

@@ -1,0 +1,144 @@
+"""The place of one thing in the small picture: is the thing seen there, hidden, or gone?
+
+The answer comes from the border of its outline. Where the picture just outside the border is as
+ever, nobody stands in front of it there; if just inside of it all has changed, the thing has gone.
+A hand on a parcel changes its middle, a person in front changes what is outside as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.wall.scene import Mask, Scene, Seen
+from vision.wall.settings import FollowSettings
+
+__all__ = ["Place", "PlaceView"]
+
+SAMPLES = 48
+INSIDE_PX, OUTSIDE_PX = 2.5, 4.5
+"""Small pixels from the border; the comparison's window reaches less far than the latter."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceView:
+    """How a place looks, in shares: `changed` of its area, `label` of its label's area, `stirred`
+    (moving) of its area, `clear` of the border's outside that is as ever, `border` of the inside
+    along that which changed and stands still, `empty` of its area that looks as the empty wall."""
+
+    changed: float
+    label: float
+    stirred: float
+    clear: float
+    border: float
+    empty: float
+
+    def seen(self, settings: FollowSettings) -> bool:
+        """Whether the thing is there and can be seen."""
+        return self.changed < settings.seen_share
+
+    def gone(self, settings: FollowSettings) -> bool:
+        """Whether the place is seen and the thing is not on it."""
+        if self.seen(settings) or self.stirred > 0.3:
+            return False
+        if self.label < settings.gone_share:
+            return False
+        if self.clear >= settings.clear_share and self.border >= settings.gone_share:
+            return True
+        return self.empty >= settings.gone_share
+
+
+class Place:
+    """A polygon of full pixels, `label_px` (4, 2) inside of it if there is a label."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        outline_px: NDArray[np.float64],
+        label_px: NDArray[np.float64] | NDArray[np.float32] | None,
+    ) -> None:
+        mask = scene.polygon_mask(outline_px)
+        high, wide = mask.shape
+        self.mask = mask
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        self.usable = len(rows) > 0
+        self.box = (
+            (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+            if self.usable
+            else (0, 0, 1, 1)
+        )
+        x0, y0, x1, y1 = self.box
+        self._cut = (slice(y0, y1), slice(x0, x1))
+        self._area = mask[self._cut]
+        self._label = self._area
+        if label_px is not None:
+            spot = scene.polygon_mask(label_px)[self._cut] & self._area
+            self._label = spot if spot.sum() >= 4 else self._area
+        small = scene.to_small(outline_px)
+        self._inside, self._outside = _bands(small, high, wide)
+
+    def view(self, scene: Scene, seen: Seen) -> PlaceView:
+        """How the place looks now."""
+        if not self.usable:
+            return PlaceView(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        changed, moving = seen.changed[self._cut], seen.moving[self._cut]
+        area, label = self._area, self._label
+        share = float(changed[area].mean())
+        if share == 0.0:
+            return PlaceView(0.0, 0.0, float(moving[area].mean()), 1.0, 0.0, 0.0)
+        (iy, ix), (oy, ox) = self._inside, self._outside
+        clear = ~seen.changed[oy, ox] & ~seen.moving[oy, ox]
+        border = 0.0
+        if clear.any():
+            gone = seen.changed[iy, ix] & ~seen.moving[iy, ix]
+            border = float(gone[clear].mean())
+        return PlaceView(
+            share,
+            float(changed[label].mean()),
+            float(moving[area].mean()),
+            float(clear.mean()) if len(clear) else 0.0,
+            border,
+            scene.looks_empty(self.mask, seen.image),
+        )
+
+    def grown(self, by_px: int) -> Mask:
+        """The place and so many small pixels around it."""
+        kernel = np.ones((2 * by_px + 1,) * 2, np.uint8)
+        return cv2.dilate(self.mask.astype(np.uint8), kernel).astype(np.bool_)
+
+
+_Index = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+def _bands(small: NDArray[np.float64], high: int, wide: int) -> tuple[_Index, _Index]:
+    """Rows and columns just inside and just outside of a polygon's border, pair by pair; pairs
+    that are not in the picture are left out."""
+    ends = np.roll(small, -1, axis=0)
+    lengths = np.linalg.norm(ends - small, axis=1)
+    total = max(float(lengths.sum()), 1e-6)
+    centre = small.mean(axis=0)
+    inner: list[NDArray[np.float64]] = []
+    outer: list[NDArray[np.float64]] = []
+    for a, b, length in zip(small, ends, lengths, strict=True):
+        count = max(2, round(SAMPLES * length / total))
+        if length < 1e-6:
+            continue
+        normal = np.array([b[1] - a[1], a[0] - b[0]]) / length
+        if np.dot((a + b) / 2 - centre, normal) < 0:
+            normal = -normal
+        shares = (np.arange(count) + 0.5) / count
+        line = a + (b - a) * shares[:, None]
+        depth = min(INSIDE_PX, 0.5 * abs(float(np.dot((a + b) / 2 - centre, normal))))
+        inner.append(line - normal * depth)
+        outer.append(line + normal * OUTSIDE_PX)
+    if not inner:
+        none = np.zeros(0, np.intp)
+        return (none, none), (none, none)
+    near, far = np.round(np.concatenate(inner)), np.round(np.concatenate(outer))
+    limit = np.array([wide - 1, high - 1])
+    fits = ((near >= 0) & (near <= limit) & (far >= 0) & (far <= limit)).all(axis=1)
+    near, far = near[fits].astype(np.intp), far[fits].astype(np.intp)
+    return (near[:, 1], near[:, 0]), (far[:, 1], far[:, 0])

@@ -1,0 +1,228 @@
+"""What changes at a wall: a small picture held against a reference, whatever the light does.
+
+Comparison is vision.change's: structure in small windows, blind to gain and offset; and colour,
+with what differs over a wide stretch taken away. Light of our own adds to known channels in known
+places: there those channels are left out, so that a ring is no change and a taken parcel still is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.change import Look, channel_gains, look_at, similarity
+from vision.wall.records import LitRegion
+from vision.wall.settings import SceneSettings
+
+__all__ = ["Mask", "Scene", "Seen"]
+
+F32 = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+CELL = 6
+"""Small pixels of a cell whose mean difference wakes the camera."""
+WIDE = 91
+LIT_CHANNEL = {"take_a": 1, "take_b": 2, "not_this": 0, "wrong": 0}
+LIT_RGB_MIN = 0.06
+LIT_GROW_PX = 3
+RIVAL_MAX = 0.6
+"""A lit channel has gained at least so much more than the others."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A small picture, looked at closely. `image` (h, w, 3) float32 0..1 in the reference's light
+    with our own light left out; `changed` against the reference, `moving` against the last frame,
+    (h, w); `settled` (h, w) uint8 counts frames in which a pixel was changed and did not move.
+    `flooded`: so much has changed that nothing can be judged."""
+
+    image: F32
+    changed: Mask
+    moving: Mask
+    settled: NDArray[np.uint8]
+    flooded: bool
+
+
+class Scene:
+    """The reference of one camera. `scale` (x, y): full pixels of a small one."""
+
+    def __init__(self, width: int, height: int, settings: SceneSettings) -> None:
+        self._set = settings
+        step = max(1, round(width / settings.small_px))
+        self.size = (width // step, height // step)
+        self.scale = (width / self.size[0], height / self.size[1])
+        self.small: NDArray[np.uint8] | None = None
+        self._calm: NDArray[np.uint8] | None = None
+        self._calm_s = -np.inf
+        self._awake_until_s = -np.inf
+        self._reference: Look | None = None
+        self._last: F32 | None = None
+        self._lit: tuple[tuple[Mask, int | None], ...] = ()
+        shape = (self.size[1], self.size[0])
+        self._settled = np.zeros(shape, np.uint8)
+        self.empty = np.zeros((*shape, 3), np.float32)
+        """How places look where nothing stands, where `empty_known`."""
+        self.empty_known = np.zeros(shape, np.bool_)
+
+    def to_small(self, pixels: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:
+        """Small pixels (N, 2) of full ones."""
+        small: NDArray[np.float64] = (np.asarray(pixels, np.float64) + 0.5) / self.scale - 0.5
+        return small
+
+    def to_full(self, pixels: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:
+        """Full pixels (N, 2) of small ones."""
+        full: NDArray[np.float64] = (np.asarray(pixels, np.float64) + 0.5) * self.scale - 0.5
+        return full
+
+    def polygon_mask(self, polygon_px: NDArray[np.float64] | NDArray[np.float32]) -> Mask:
+        """(h, w): the small pixels inside a polygon of full pixels."""
+        mask = np.zeros((self.size[1], self.size[0]), np.uint8)
+        points = np.round(self.to_small(polygon_px) * 16).astype(np.int32)
+        cv2.fillPoly(mask, [points], 1, shift=4)
+        return mask.astype(np.bool_)
+
+    def shine(self, regions: Sequence[LitRegion]) -> None:
+        """Where our own light falls from the next frame on."""
+        lit = []
+        kernel = np.ones((2 * LIT_GROW_PX + 1,) * 2, np.uint8)
+        for region in regions:
+            mask = self.polygon_mask(region.polygon_px).astype(np.uint8)
+            grown = cv2.dilate(mask, kernel).astype(np.bool_)
+            lit.append((grown, LIT_CHANNEL.get(region.look)))
+        self._lit = tuple(lit)
+
+    @property
+    def image(self) -> F32 | None:
+        """The reference, (h, w, 3) float32 0..1."""
+        return None if self._reference is None else self._reference.image
+
+    def shrink(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The small picture of a frame; kept as `small`."""
+        small = cv2.resize(rgb, self.size, interpolation=cv2.INTER_AREA)
+        self.small = np.asarray(small, np.uint8)
+        return self.small
+
+    def step(self, t_s: float, rgb: NDArray[np.uint8]) -> Seen | None:
+        """What the frame shows; None while nothing has changed for a while."""
+        small = self.shrink(rgb)
+        stirred = self._calm is None or self._stirs(small, self._calm)
+        if self._calm is None or t_s - self._calm_s >= 1.0:
+            self._calm, self._calm_s = small, t_s
+        if stirred:
+            self._awake_until_s = max(self._awake_until_s, t_s + self._set.awake_s)
+        if t_s > self._awake_until_s and not self._lit:
+            self._last = None
+            return None
+        return self._look(small)
+
+    def wake(self, t_s: float) -> None:
+        """Something is not known yet: look on."""
+        self._awake_until_s = max(self._awake_until_s, t_s + self._set.awake_s)
+
+    def _stirs(self, small: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
+        apart = cv2.absdiff(small, other)
+        cells = (self.size[0] // CELL, self.size[1] // CELL)
+        means = cv2.resize(apart, cells, interpolation=cv2.INTER_AREA)
+        return bool(means.max() > self._set.wake_levels)
+
+    def _look(self, small: NDArray[np.uint8]) -> Seen:
+        image = small.astype(np.float32) * np.float32(1 / 255)
+        shape = image.shape[:2]
+        if self._reference is None:
+            self._reference = look_at(image, self._set.window_px)
+            self._last = image
+            none = np.zeros(shape, np.bool_)
+            return Seen(image, none, none.copy(), self._settled, False)
+        reference = self._reference.image
+        image = image * channel_gains(image, reference)
+        if self._lit:
+            image = self._unlit(image, reference)
+        changed = self._changed(image)
+        moving = np.zeros(shape, np.bool_)
+        if self._last is not None:
+            apart = cv2.blur(image - self._last, (3, 3))
+            moving = np.abs(apart).max(axis=2) > self._set.motion_min
+            moving = cv2.dilate(moving.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.bool_)
+        self._last = image
+        stays = changed & ~moving
+        self._settled = np.where(stays, np.minimum(self._settled, 250) + 1, 0).astype(np.uint8)
+        flooded = float(changed.mean()) > self._set.flooded_share
+        if not flooded:
+            self._adapt(image, changed, moving)
+        return Seen(image, changed, moving, self._settled, flooded)
+
+    def _unlit(self, image: F32, reference: F32) -> F32:
+        """The picture with our own light left out: in each lit place the channel it is in, and
+        elsewhere what has gained in one channel only, as light that misses its place does."""
+        image = image.copy()
+        gain = image - reference
+        for mask, channel in self._lit:
+            if channel is None:
+                bright = mask & (gain.min(axis=2) > LIT_RGB_MIN / 2)
+                image[bright] = reference[bright]
+            else:
+                lit = mask & (gain[..., channel] > 0)
+                image[lit, channel] = reference[lit, channel]
+        for channel in range(3):
+            others = np.maximum(gain[..., (channel + 1) % 3], gain[..., (channel + 2) % 3])
+            alone = (gain[..., channel] > LIT_RGB_MIN) & (
+                np.maximum(others, 0) < RIVAL_MAX * gain[..., channel]
+            )
+            image[alone, channel] = reference[alone, channel]
+        return image
+
+    def _changed(self, image: F32) -> Mask:
+        assert self._reference is not None
+        look = look_at(image, self._set.window_px)
+        alike = similarity(look, self._reference, 3 * self._set.noise**2)
+        tint = look.mean - self._reference.mean
+        calm = (alike > self._set.alike_min) & (np.abs(tint).max(axis=2) < 3 * self._set.tint_min)
+        weight = calm.astype(np.float32)[..., None]
+        wide = cv2.blur(tint * weight, (WIDE, WIDE))
+        share = cv2.blur(weight, (WIDE, WIDE))
+        wide = wide / np.maximum(share, 0.05)[..., None]
+        tinted = np.abs(tint - wide).max(axis=2) > self._set.tint_min
+        changed = ((alike < self._set.alike_min) | tinted).astype(np.uint8)
+        opened = cv2.morphologyEx(changed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+        return opened.astype(np.bool_)
+
+    def _adapt(self, image: F32, changed: Mask, moving: Mask) -> None:
+        """Slow light goes into the reference where nothing differs."""
+        assert self._reference is not None
+        busy = (changed | moving).astype(np.uint8)
+        quiet = cv2.dilate(busy, np.ones((9, 9), np.uint8)) == 0
+        for mask, _ in self._lit:
+            quiet &= ~mask
+        rate = (self._set.follow * quiet.astype(np.float32))[..., None]
+        before = self._reference.image
+        self._reference = look_at(before + (image - before) * rate, self._set.window_px)
+
+    def accept(self, mask: Mask, image: F32, *, empty: bool) -> None:
+        """The look of `image` inside the mask (and a window's width around it, where nothing
+        moves) becomes the reference. `empty`: nothing stands there now."""
+        assert self._reference is not None
+        grown = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(np.bool_)
+        before = self._reference.image
+        now = before.copy()
+        now[grown] = image[grown]
+        if empty:
+            self.empty[mask] = image[mask]
+            self.empty_known |= mask
+        else:
+            fresh = mask & ~self.empty_known
+            self.empty[fresh] = before[fresh]
+            self.empty_known |= fresh
+        self._reference = look_at(now, self._set.window_px)
+        self._settled[grown] = 0
+
+    def looks_empty(self, mask: Mask, image: F32) -> float:
+        """Share of the mask that looks as it does when nothing stands there, 0 if nobody knows."""
+        known = mask & self.empty_known
+        if not mask.any() or known.sum() < 0.8 * mask.sum():
+            return 0.0
+        apart = np.abs(image[known] - self.empty[known]).max(axis=1)
+        return float((apart < self._set.tint_min).mean())
