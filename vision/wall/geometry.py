@@ -1,4 +1,4 @@
-"""Camera and wall: pixels to (u, v, z) in metres and back, and the camera's pose checked by markers.
+"""Camera and wall: pixels to (u, v, z) in metres and back; the camera's pose checked by markers.
 
 The frames are those of contracts.wall (u to the right, v into the wall, z up) and of
 contracts.geometry (pixels, distortion). Points are float64 arrays, (N, 2) or (N, 3).
@@ -23,10 +23,11 @@ from vision.geometry import BayFrame, Lens
 __all__ = ["Depth", "MarkerFit", "WallLens", "find_markers", "label_print", "marker_corners_m"]
 
 Floats = NDArray[np.float64]
-CORNER_SD_PX = 0.5
-"""How well the corners of a label are found."""
-DEPTH_SD_MIN_M = 0.004
-"""Labels are printed, and stuck on, no better than this."""
+CORNER_SD_PX = 0.15
+"""How well the corners of a label are found (vision.wall.corners)."""
+PRINT_SHARE = 0.002
+"""Labels are printed to scale no better than this."""
+DEPTH_SD_MIN_M = 0.003
 TILT_SD_SHARE = 0.01
 """What a slant of 8 degrees makes a line of bars shorter by: it cannot be seen from the line."""
 MARKER_MARGIN = 0.7
@@ -41,13 +42,13 @@ class Depth:
     sd_m: float
 
     def joined(self, other: Depth) -> Depth:
-        """Both weighed by how sure they are. It gets no surer than DEPTH_SD_MIN_M, because labels
-        of one print share an error; a reading four deviations off starts anew."""
+        """Both weighed by how sure they are. It gets no surer than the surer one, because readings
+        of one label share their errors; a reading four deviations off starts anew."""
         if abs(self.v_m - other.v_m) > 4.0 * math.hypot(self.sd_m, other.sd_m):
             return other
         mine, its = self.sd_m**-2, other.sd_m**-2
         v_m = (self.v_m * mine + other.v_m * its) / (mine + its)
-        return Depth(v_m, max(DEPTH_SD_MIN_M, (mine + its) ** -0.5))
+        return Depth(v_m, min(self.sd_m, other.sd_m))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def marker_corners_m(marker: Marker) -> Floats:
     """(4, 3): the corners (u, v, z) in ArUco's order, top left first and then clockwise."""
     u, v, z = marker.centre_m
     half = marker.size_m / 2.0
-    return np.array(
+    corners: Floats = np.array(
         [
             [u - half, v, z + half],
             [u + half, v, z + half],
@@ -72,6 +73,7 @@ def marker_corners_m(marker: Marker) -> Floats:
             [u - half, v, z - half],
         ]
     )
+    return corners
 
 
 def label_print(wall: Wall, symbology: str, modules: int) -> LabelPrint | None:
@@ -95,6 +97,10 @@ class WallLens:
         eye = self._frame.to_bay(self._lens.position[None])[0]
         self.eye_m: tuple[float, float, float] = (float(eye[0]), float(eye[1]), float(eye[2]))
         """Where the camera is, (u, v, z)."""
+        self.boards_m: tuple[Floats, ...] = tuple(
+            np.array([[0.0, 0.0, one.z_m], [wall.width_m, 0.0, one.z_m]]) for one in wall.boards
+        )
+        """Ends (2, 3) of the upper front edges of the boards."""
 
     def pixels(self, points_m: Floats) -> Floats:
         """(N, 2) pixels of wall points (N, 3); NaN behind the camera."""
@@ -107,7 +113,8 @@ class WallLens:
     def rays(self, pixels: NDArray[Any]) -> Floats:
         """(N, 3) directions of length 1 in the wall's frame."""
         far = self._lens.rays(np.asarray(pixels, np.float64)) + self._lens.position
-        return self._frame.to_bay(far) - np.array(self.eye_m)
+        rays: Floats = self._frame.to_bay(far) - np.array(self.eye_m)
+        return rays
 
     def px_per_m(self, point_m: Sequence[float]) -> float:
         """Pixels a metre has along u and z at a wall point, the mean of both; 0 if not seen."""
@@ -136,7 +143,7 @@ class WallLens:
             return None
         away = float(np.linalg.norm(centre - np.array(self.eye_m)))
         seen_px = math.sqrt(across_px * along_px) if square else across_px
-        sd_m = away * CORNER_SD_PX / seen_px
+        sd_m = away * math.hypot(CORNER_SD_PX / seen_px, PRINT_SHARE)
         if not square:
             sd_m = math.hypot(sd_m, away * TILT_SD_SHARE)
         return Depth(float(centre[1]), max(DEPTH_SD_MIN_M, sd_m))

@@ -1,4 +1,4 @@
-"""Spots of projected light in a camera's picture: what colour, what form, and where their middle is.
+"""Spots of projected light in a camera's picture: what colour, what form, where their middle is.
 
 Light adds to what a surface shows. What a frame has more than the reference, in one channel more
 than in the others, is coloured light of ours; in all three alike, white light.
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from contracts.wall_messages import MarkLook
 from vision.wall.records import LightSpot
+from vision.wall.scene import least, most
 
 __all__ = ["light_spots"]
 
@@ -39,7 +40,7 @@ def light_spots(
     for channel in range(3):
         others = np.maximum(gain[..., (channel + 1) % 3], gain[..., (channel + 2) % 3])
         spots += _spots(gain[..., channel] - np.maximum(others, 0), EXCESS_MIN, channel, scale)
-    low, high = gain.min(axis=2), gain.max(axis=2)
+    low, high = least(gain), most(gain)
     white = np.where(low > 0.6 * high, low, 0).astype(np.float32)
     spots += _spots(white, WHITE_MIN, None, scale)
     spots.sort(key=lambda one: -one.area_px)
@@ -56,7 +57,7 @@ def _spots(
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     # A mark is one spot though it is of parts: a dot within its ring, the strokes of a frame.
     spots = []
-    for group in _nested(stats[1:count]):
+    for group in _nested(np.asarray(stats[1:count], np.int32)):
         x0 = min(int(stats[k + 1, 0]) for k in group)
         y0 = min(int(stats[k + 1, 1]) for k in group)
         x1 = max(int(stats[k + 1, 0] + stats[k + 1, 2]) for k in group)

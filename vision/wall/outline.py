@@ -7,7 +7,7 @@ smallest rectangle around it; then each side moves to the strongest edge near it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -25,9 +25,14 @@ SHEET_M = 0.0025
 REACH_M = 0.42
 """Half a sheet: no face reaches farther from its label."""
 FLOOD_LEVELS = 14
+PAPER_AREA, PAPER_SD_M = 1.9, 0.02
+PAPER = 1.15
+"""Paper around a label, at least."""
 FILL_MIN = 0.72
 """A face fills its rectangle so well."""
-SIDE_REACH_PX = 9
+FLOOD_REACH_PX, CHANGE_REACH_PX = 2.5, 6.0
+"""How far off the sides of a first shape may be: colour ends within a pixel or two, what changed
+is as blurred as the small picture."""
 SIDE_SAMPLES = 24
 EDGE_MIN = 10.0
 """Levels a pixel, summed over the channels, that make an edge."""
@@ -72,6 +77,12 @@ class _Sheet:
         cut = cv2.warpPerspective(rgb, self._to_px, (side, side), flags=flags)
         self.rgb: Rgb = np.asarray(cut, np.uint8)
         inside = np.full(rgb.shape[:2], 255, np.uint8)
+        boards = np.zeros((side, side), np.uint8)
+        for board in lens.boards_m:
+            ends = lens.pixels(board)
+            if np.isfinite(ends).all():
+                cv2.polylines(boards, [np.round(self.on(ends)).astype(np.int32)], False, 1, 2)
+        self.boards = boards > 0
         self.inside = cv2.warpPerspective(inside, self._to_px, (side, side), flags=flags) > 127
 
     def on(self, pixels: NDArray[np.float64] | NDArray[np.float32]) -> Floats:
@@ -100,20 +111,24 @@ def face_of_label(
         return None
     quad = sheet.on(quad_px)
     centre = quad.mean(axis=0)
-    soft = cv2.medianBlur(sheet.rgb, 5)
+    soft = np.asarray(cv2.medianBlur(sheet.rgb, 5), np.uint8)
     best: Face | None = None
     for grow in (1.25, 1.5, 1.8, 2.2):
         for seed in centre + (quad - centre) * grow:
-            rect = _flooded(soft, sheet.inside, seed, quad)
+            rect = _flooded(soft, sheet, seed, quad)
             if rect is None:
                 continue
-            corners, sides = _on_edges(sheet.rgb, rect)
+            corners, sides = _on_edges(sheet.rgb, rect, FLOOD_REACH_PX)
             if best is None or (sides, _area(corners)) > (
                 best.sides,
                 1.05 * _area(sheet.on(best.outline_px)),
             ):
                 best = Face(sheet.off(corners), sides, 0.003 + 0.004 * (4 - sides), "colour")
+        if best is not None and best.sides == 4 and not _is_paper(sheet.on(best.outline_px), quad):
+            break
     if best is not None and best.sides >= 2:
+        if _is_paper(sheet.on(best.outline_px), quad):
+            return replace(best, sd_m=PAPER_SD_M, by="label")
         return best
     return Face(sheet.off(centre + (quad - centre) * 1.5), 0, 0.03, "label")
 
@@ -138,22 +153,35 @@ def face_of_change(
     least, most = sorted((wide * SHEET_M, high * SHEET_M))
     if least < size_m[0] or most > size_m[1]:
         return None
-    corners, sides = _on_edges(sheet.rgb, _ordered(cv2.boxPoints(cv2.minAreaRect(places))))
+    rect = _ordered(np.asarray(cv2.boxPoints(cv2.minAreaRect(places)), np.float32))
+    corners, sides = _on_edges(sheet.rgb, rect, CHANGE_REACH_PX)
     return Face(sheet.off(corners), sides, 0.004 + 0.004 * (4 - sides), "change")
 
 
-def _flooded(soft: Rgb, inside: NDArray[np.bool_], seed: Floats, quad: Floats) -> Floats | None:
+def _is_paper(corners: Floats, quad: Floats) -> bool:
+    """Whether an outline is so tight that it may be that of the label's paper only."""
+    return _area(corners) < PAPER_AREA * _area(quad)
+
+
+def _flooded(soft: Rgb, sheet: _Sheet, seed: Floats, quad: Floats) -> Floats | None:
     """The rectangle (4, 2) around the stretch of one colour at the seed; None if there is none
     that goes around the label and fills its rectangle."""
     side = soft.shape[0]
-    x, y = int(round(seed[0])), int(round(seed[1]))
-    if not (0 <= x < side and 0 <= y < side) or not inside[y, x]:
+    x, y = round(float(seed[0])), round(float(seed[1]))
+    if not (0 <= x < side and 0 <= y < side) or not sheet.inside[y, x]:
         return None
     mask = np.zeros((side + 2, side + 2), np.uint8)
+    # Nothing that stands on a board reaches below its edge, however alike their colours are.
+    mask[1:-1, 1:-1][sheet.boards] = 2
     level = (FLOOD_LEVELS,) * 3
     flags = 4 | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE | (1 << 8)
     cv2.floodFill(soft, mask, (x, y), (0, 0, 0), level, level, flags)
-    stretch = cv2.morphologyEx(mask[1:-1, 1:-1], cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    stretch = cv2.morphologyEx(
+        (mask[1:-1, 1:-1] == 1).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)
+    )
+    # The paper belongs to the face, though it may reach to its edge.
+    paper = quad.mean(axis=0) + (quad - quad.mean(axis=0)) * PAPER
+    cv2.fillPoly(stretch, [np.round(paper).astype(np.int32)], 1)
     contours, _ = cv2.findContours(stretch, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     for contour in contours:
         if any(cv2.pointPolygonTest(contour, tuple(map(float, one)), False) < 0 for one in quad):
@@ -164,13 +192,13 @@ def _flooded(soft: Rgb, inside: NDArray[np.bool_], seed: Floats, quad: Floats) -
         rect = cv2.minAreaRect(contour)
         if cv2.contourArea(contour) < FILL_MIN * max(rect[1][0] * rect[1][1], 1.0):
             return None
-        return _ordered(cv2.boxPoints(rect))
+        return _ordered(np.asarray(cv2.boxPoints(rect), np.float32))
     return None
 
 
-def _on_edges(rgb: Rgb, rect: Floats) -> tuple[Floats, int]:
-    """Each side of a rectangle moved to the strongest edge near it: corners (4, 2) and how many
-    sides found one."""
+def _on_edges(rgb: Rgb, rect: Floats, reach_px: float) -> tuple[Floats, int]:
+    """Each side of a rectangle moved to the strongest edge within so many pixels of it: corners
+    (4, 2) and how many sides found one."""
     soft = cv2.GaussianBlur(rgb, (0, 0), 1.0).astype(np.float32)
     centre = rect.mean(axis=0)
     lines: list[tuple[Floats, Floats]] = []
@@ -182,11 +210,11 @@ def _on_edges(rgb: Rgb, rect: Floats) -> tuple[Floats, int]:
         out = np.array([along[1], -along[0]])
         if np.dot((a + b) / 2 - centre, out) < 0:
             out = -out
-        line = _edge(soft, a, b, out, min(SIDE_REACH_PX, 0.2 * length))
+        line = _edge(soft, a, b, out, min(reach_px, 0.2 * length))
         lines.append(line or (a, along))
         found += line is not None
     corners = np.array([_meet(lines[k - 1], lines[k]) for k in range(4)])
-    if not np.isfinite(corners).all() or np.abs(corners - rect).max() > 2.5 * SIDE_REACH_PX:
+    if not np.isfinite(corners).all() or np.abs(corners - rect).max() > 2.5 * reach_px + 2.0:
         return rect, 0
     return corners, found
 

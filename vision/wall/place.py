@@ -140,5 +140,6 @@ def _bands(small: NDArray[np.float64], high: int, wide: int) -> tuple[_Index, _I
     near, far = np.round(np.concatenate(inner)), np.round(np.concatenate(outer))
     limit = np.array([wide - 1, high - 1])
     fits = ((near >= 0) & (near <= limit) & (far >= 0) & (far <= limit)).all(axis=1)
-    near, far = near[fits].astype(np.intp), far[fits].astype(np.intp)
-    return (near[:, 1], near[:, 0]), (far[:, 1], far[:, 0])
+    pairs = np.concatenate([near[fits], far[fits]], axis=1)
+    columns = [np.asarray(pairs[:, k], np.intp) for k in range(4)]
+    return (columns[1], columns[0]), (columns[3], columns[2])

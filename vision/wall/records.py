@@ -6,6 +6,7 @@ to the projection's check. Pixels are as in contracts.geometry, metres in the wa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -14,33 +15,20 @@ from numpy.typing import NDArray
 
 from contracts.wall import Symbology
 from contracts.wall_messages import MarkLook
+from vision.labels import Code
 from vision.observations import Detections
 
-__all__ = ["LightSpot", "LitRegion", "ReadCode", "Reader", "Sight", "SightState", "WallObservation"]
+__all__ = ["LightSpot", "LitRegion", "Reader", "Sight", "SightState", "WallObservation"]
 
 SightState = Literal["stands", "moves", "gone"]
-
-
-class ReadCode(Protocol):
-    """A code that was read; vision.labels.Code is one. `polygon` (4, 2) float32, top left, top
-    right, bottom right, bottom left as printed; `modules` along its upper side, 0 if unknown."""
-
-    @property
-    def text(self) -> str: ...
-    @property
-    def symbology(self) -> Symbology | None: ...
-    @property
-    def polygon(self) -> NDArray[np.float32]: ...
-    @property
-    def modules(self) -> int: ...
 
 
 class Reader(Protocol):
     """Reads codes in parts of a picture; vision.labels.CodeReader does."""
 
     def read(
-        self, gray: NDArray[np.uint8], rois: tuple[tuple[int, int, int, int], ...]
-    ) -> tuple[ReadCode, ...]:
+        self, gray: NDArray[np.uint8], rois: Sequence[tuple[int, int, int, int]] | None = None
+    ) -> tuple[Code, ...]:
         """The codes found inside the rectangles (x0, y0, x1, y1) of `gray` (H, W)."""
         ...
 

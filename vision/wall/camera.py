@@ -1,0 +1,242 @@
+"""A wall's camera: frames in, what stands at the wall out.
+
+    eye = WallCamera(camera, wall)
+    seen = eye.perceive(frame)            # frame: hardware.ports.Frame
+
+While nothing changes only a small copy of each frame is looked at, and one label or marker now and
+then. Codes are read where something changed, where none is known yet, and in turn for confirmation,
+within a budget a frame. What cannot be judged (dark, covered, frozen, moved) is `blind`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.geometry import Camera
+from contracts.wall import Wall
+from vision.errors import CalibrationError, FrameError
+from vision.labels import CodeReader
+from vision.shelf_gate import ShelfGate
+from vision.wall.follow import NAMELESS_DEPTH, Follower
+from vision.wall.geometry import MarkerFit, WallLens, find_markers
+from vision.wall.lights import light_spots
+from vision.wall.naming import Naming
+from vision.wall.records import LightSpot, LitRegion, Reader, WallObservation
+from vision.wall.scene import Scene, Seen
+from vision.wall.settings import WallSettings
+
+__all__ = ["WallCamera"]
+
+Rgb = NDArray[np.uint8]
+Gray = NDArray[np.uint8]
+
+FULL_HD_PX = 1920
+START_FRAMES = 3
+"""The whole picture is read in so many frames at the start."""
+CHECK_S_MIN = 0.5
+MISSED_MAX = 3
+"""So many markers in turn not seen where they should be: the whole picture is searched."""
+
+
+class Picture(Protocol):
+    """What a frame must have: hardware.ports.Frame does."""
+
+    @property
+    def t_s(self) -> float: ...
+    @property
+    def rgb(self) -> Rgb: ...
+
+
+class WallCamera:
+    """One camera of a wall. `reader` reads codes, vision.labels.CodeReader if none is given.
+    CalibrationError if the camera does not see the wall."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        wall: Wall,
+        settings: WallSettings | None = None,
+        *,
+        reader: Reader | None = None,
+    ) -> None:
+        self.settings = settings or WallSettings()
+        self.camera_id, self.wall_id = camera.camera_id, wall.wall_id
+        self._wall = wall
+        self._lens = WallLens(camera, wall)
+        middle = (wall.width_m / 2, 0.0, wall.height_m / 2)
+        if self._lens.px_per_m(middle) <= 0:
+            raise CalibrationError(
+                f"expected camera {camera.camera_id} to look at wall {wall.wall_id}, got a pose "
+                "that has it behind the camera; check position_m and look_at_m"
+            )
+        self._reader: Reader = reader or CodeReader()
+        self._gate = ShelfGate(self.settings.gate)
+        self._scene = Scene(self._lens.width, self._lens.height, self.settings.scene)
+        self._follow = Follower(wall, self._lens, self._scene, self.settings.follow)
+        self._naming = Naming(wall, self._lens, self._scene, self._follow, self.settings)
+        self._captures = False
+        self._started = 0
+        self._checked_s = -math.inf
+        self._next_marker = 0
+        self._missed = 0
+        self._residual_px: float | None = None
+        self._moved: str | None = None
+        self._lit: tuple[LitRegion, ...] = ()
+
+    def shine(self, regions: Sequence[LitRegion]) -> None:
+        """Where our own light falls in this camera's picture from the next frame on."""
+        self._lit = tuple(regions)
+        self._scene.shine(self._lit)
+
+    def capture(self, on: bool) -> None:
+        """Whether observations carry the picture, for calibration. Nothing is judged meanwhile:
+        what a projector throws then is no change."""
+        self._captures = on
+
+    def perceive(self, frame: Picture) -> WallObservation:
+        """What is seen in the frame; FrameError if it is not the camera's size."""
+        size = (self._lens.height, self._lens.width, 3)
+        if frame.rgb.shape != size or frame.rgb.dtype != np.uint8:
+            raise FrameError(
+                f"expected a frame {size} uint8 of camera {self.camera_id}, got "
+                f"{frame.rgb.shape} {frame.rgb.dtype}; check its resolution"
+            )
+        if self._captures:
+            gray = np.asarray(cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+            return self._told(frame.t_s, active=True, capture=gray)
+        self._gate.step(frame.t_s, frame.rgb)
+        if self._gate.blind is not None:
+            return self._told(frame.t_s, active=False, blind=self._gate.blind)
+        if self._gate.dull:
+            return self._told(frame.t_s, active=True)
+        seen = self._scene.step(frame.t_s, frame.rgb)
+        flooded = seen is not None and seen.flooded
+        self._check_pose(frame.t_s, frame.rgb, at_once=flooded)
+        if self._moved is not None:
+            return self._told(frame.t_s, active=False, blind=self._moved)
+        if flooded:
+            return self._told(frame.t_s, active=True)
+        self._step(frame.t_s, frame.rgb, seen)
+        lights: tuple[LightSpot, ...] = ()
+        if self._lit and self._scene.small is not None and self._scene.image is not None:
+            lights = light_spots(self._scene.small, self._scene.image, self._scene.scale)
+        return self._told(frame.t_s, active=seen is not None, lights=lights)
+
+    def _step(self, t_s: float, rgb: Rgb, seen: Seen | None) -> None:
+        gray: Gray | None = None
+        if seen is None:
+            self._follow.rest(t_s)
+        else:
+            gray = self._gray(rgb)
+            self._follow.step(t_s, gray, seen)
+            for face in self._follow.arrivals(t_s, rgb, seen):
+                track = self._follow.new_track(
+                    t_s, face.outline_px, NAMELESS_DEPTH, face.sd_m, self._naming.votes()
+                )
+                self._follow.stand(track, t_s, gray, seen)
+            self._scene_wakes(t_s)
+        if self._started < START_FRAMES:
+            self._started += 1
+            gray = self._gray(rgb) if gray is None else gray
+            self._naming.take(self._reader.read(gray), t_s, rgb, gray, None)
+        elif rois := self._naming.requests(t_s, seen):
+            gray = self._gray(rgb) if gray is None else gray
+            self._naming.take(self._reader.read(gray, rois), t_s, rgb, gray, seen)
+        self._tell_nameless(t_s)
+
+    def _scene_wakes(self, t_s: float) -> None:
+        """Who waits for something keeps the camera awake."""
+        if any(one.state == "moves" or one.gone_votes for one in self._follow.tracks):
+            self._scene.wake(t_s)
+
+    def _tell_nameless(self, t_s: float) -> None:
+        """A thing that came and has no label is told after a while; a label that was read once
+        and never again was none."""
+        for track in list(self._follow.tracks):
+            if track.told:
+                continue
+            if track.quad_px is None and track.votes.leader is None:
+                track.told = t_s - track.t0_s >= self.settings.follow.nameless_s
+            elif track.votes.label is None and t_s - track.t0_s > 3.0 and track.state != "stands":
+                self._follow.tracks.remove(track)
+
+    def _gray(self, rgb: Rgb) -> Gray:
+        """The frame in grey; where our own light falls, in a channel that it is not in."""
+        gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+        for region in self._lit:
+            if region.look in ("place", "look"):
+                continue
+            channel = 0 if region.look in ("take_a", "take_b") else 2
+            low = np.floor(region.polygon_px.min(axis=0)).astype(int) - 12
+            high = np.ceil(region.polygon_px.max(axis=0)).astype(int) + 13
+            cut = (
+                slice(max(0, int(low[1])), max(0, int(high[1]))),
+                slice(max(0, int(low[0])), max(0, int(high[0]))),
+            )
+            gray[cut] = rgb[cut][..., channel]
+        return gray
+
+    # ------------------------------------------------------------------ pose
+
+    def _check_pose(self, t_s: float, rgb: Rgb, *, at_once: bool) -> None:
+        """Markers in turn; all of them if one is off, or if all the picture has changed."""
+        every_s = CHECK_S_MIN if at_once or self._moved else self.settings.markers.every_s
+        markers = self._wall.markers
+        if not markers or t_s - self._checked_s < every_s:
+            return
+        self._checked_s = t_s
+        one = markers[self._next_marker % len(markers)]
+        self._next_marker += 1
+        gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+        all_of_them = at_once or self._moved is not None or self._residual_px is None
+        fit = find_markers(gray, self._lens, markers if all_of_them else (one,))
+        self._missed = self._missed + 1 if fit is None else 0
+        if not all_of_them and not (
+            self._missed >= MISSED_MAX if fit is None else self._is_off(fit)
+        ):
+            return
+        self._missed = 0
+        if not all_of_them or fit is None:
+            fit = find_markers(gray, self._lens, markers, everywhere=True)
+        if fit is None:
+            return
+        self._residual_px = round(fit.residual_px, 2)
+        self._moved = None
+        if self._is_off(fit):
+            self._moved = (
+                f"camera moved by {fit.residual_px:.1f} px, {fit.residual_m * 1000:.0f} mm at the "
+                "wall; calibrate"
+            )
+
+    def _is_off(self, fit: MarkerFit) -> bool:
+        scale = max(1.0, self._lens.width / FULL_HD_PX)
+        return fit.residual_px > self.settings.markers.off_px * scale
+
+    # ------------------------------------------------------------------ telling
+
+    def _told(
+        self,
+        t_s: float,
+        *,
+        active: bool,
+        blind: str | None = None,
+        lights: tuple[LightSpot, ...] = (),
+        capture: Gray | None = None,
+    ) -> WallObservation:
+        return WallObservation(
+            camera_id=self.camera_id,
+            wall_id=self.wall_id,
+            t_s=t_s,
+            active=active,
+            blind=blind,
+            sights=tuple(one.sight(self._lens) for one in self._follow.tracks if one.told),
+            lights=lights,
+            capture=capture,
+            residual_px=self._residual_px,
+        )

@@ -1,0 +1,305 @@
+"""Things followed by one camera, frame by frame: seen, hidden, moved, gone, come.
+
+A thing stands until its place is seen without it (vision.wall.place), or its label's look is found
+somewhere else. What has come and stays, and is no person, is a thing; it gets its label when that
+is read (vision.wall.naming).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.wall import Wall
+from vision.wall.geometry import Depth, WallLens
+from vision.wall.outline import Face, face_of_change
+from vision.wall.place import Place, PlaceView
+from vision.wall.scene import F32, Mask, Scene, Seen
+from vision.wall.settings import FollowSettings
+from vision.wall.tracks import Track
+from vision.wall.votes import Votes
+
+__all__ = ["NAMELESS_DEPTH", "Follower"]
+
+Gray = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+
+NAMELESS_DEPTH = Depth(0.03, 0.08)
+"""Where the face of a thing without label is taken to be: near the board's front edge."""
+TRACKS_MAX = 256
+LEFT_S = 5.0
+"""A place that was left is looked at for so long until all of it was seen."""
+TOUCHED_SHARE = 0.03
+LABEL_CLEAR = 0.1
+STILL_PX = 1.5
+STILL_FRAMES = 2
+SPECK_FRAMES = 15
+STAYS_FRAMES = 200
+"""What came and stays is nobody standing there: after so many frames it belongs to the scene."""
+CLOSING = np.ones((9, 9), np.uint8)
+BESIDE = np.ones((9, 9), np.uint8)
+EDGE_LESS = 0.7
+"""A border with so much less edge than before is that of a thing that was taken."""
+
+
+class Follower:
+    """The tracks of one camera. `tracks` holds those that are gone as well, for a while."""
+
+    def __init__(self, wall: Wall, lens: WallLens, scene: Scene, settings: FollowSettings) -> None:
+        self._wall, self._lens, self._scene, self._set = wall, lens, scene, settings
+        self.tracks: list[Track] = []
+        self._next = 1
+        self._left: list[tuple[Mask, float]] = []
+
+    def new_track(
+        self, t_s: float, outline_px: Floats, depth: Depth, sd_m: float, votes: Votes
+    ) -> Track:
+        """A thing not known before, not told yet."""
+        track = Track(
+            self._next, votes, outline_px, depth, sd_m, Place(self._scene, outline_px, None), t_s,
+            since_s=t_s, seen_s=t_s, told=False,
+        )  # fmt: skip
+        self._next += 1
+        self.tracks.append(track)
+        return track
+
+    def step(self, t_s: float, gray: Gray, seen: Seen) -> None:
+        """What became of every thing that is known."""
+        for track in self.tracks:
+            if track.state == "stands":
+                self._judge(track, t_s, gray, seen)
+            elif track.state == "moves":
+                self._carried(track, t_s, gray, seen)
+        self._forget(t_s)
+        self._clear_left(t_s, seen)
+
+    def rest(self, t_s: float) -> None:
+        """Nothing has changed: what was seen is still seen."""
+        for track in self.tracks:
+            if track.state == "stands" and not track.hidden:
+                track.seen_s = t_s
+        self._forget(t_s)
+
+    def _forget(self, t_s: float) -> None:
+        keep = self._set.remember_s
+        kept = [
+            one
+            for one in self.tracks
+            if one.state != "gone" or (one.told and t_s - one.since_s < keep)
+        ]
+        if len(kept) > TRACKS_MAX:
+            kept.sort(key=lambda one: (one.state != "gone", one.since_s))
+            kept = kept[-TRACKS_MAX:]
+        self.tracks = kept
+
+    # ------------------------------------------------------------------ things that stand
+
+    def _judge(self, track: Track, t_s: float, gray: Gray, seen: Seen) -> None:
+        view = track.place.view(self._scene, seen)
+        if view.seen(self._set):
+            track.hidden, track.gone_votes, track.seen_s = False, 0, t_s
+            track.unsure |= view.changed > TOUCHED_SHARE
+            if track.unsure and view.stirred < TOUCHED_SHARE:
+                self._still_the_same(track, view, t_s, gray, seen)
+            return
+        track.unsure = True
+        track.hidden = view.changed > 0.75
+        if not track.hidden:
+            track.seen_s = t_s
+        if view.label > 0.5 and self._found_elsewhere(track, t_s, gray, seen):
+            return
+        track.gone_votes = track.gone_votes + 1 if view.gone(self._set) else 0
+        if track.gone_votes >= self._set.gone_frames:
+            self.leave(track, seen, t_s)
+            track.enter("gone", t_s)
+            track.hidden = False
+
+    def _still_the_same(
+        self, track: Track, view: PlaceView, t_s: float, gray: Gray, seen: Seen
+    ) -> None:
+        """The label is looked at again after something was in front of it."""
+        if track.patch is None:
+            track.unsure = view.changed > TOUCHED_SHARE
+            return
+        if view.label > LABEL_CLEAR:
+            return
+        alike, shift = track.patch.find(gray, np.zeros(2))
+        if alike < self._set.alike_ncc:
+            track.doubted = track.votes.label is not None
+            return
+        track.unsure = view.changed > TOUCHED_SHARE
+        track.doubted = False
+        if float(np.linalg.norm(shift)) > STILL_PX:
+            track.move_by(shift)
+            self.stand(track, t_s, gray, seen)
+
+    def _found_elsewhere(self, track: Track, t_s: float, gray: Gray, seen: Seen) -> bool:
+        """Whether its look is found near its place, so that it was pushed or is being carried."""
+        found = self._search(track, gray, seen, self._reach_px(track))
+        if found is None or float(np.linalg.norm(found)) <= STILL_PX:
+            return False
+        self.leave(track, seen, t_s)
+        self._shift(track, found)
+        track.enter("moves", t_s)
+        track.hidden, track.seen_s, track.still_frames = False, t_s, 0
+        return True
+
+    def _reach_px(self, track: Track) -> int:
+        u, v, z = self._lens.on_plane(track.centre_px[None], track.depth.v_m)[0]
+        return int(self._set.search_m * self._lens.px_per_m((float(u), float(v), float(z)))) + 1
+
+    def _search(self, track: Track, gray: Gray, seen: Seen, reach_px: int) -> Floats | None:
+        """How far its look has moved, (2,) full pixels; None if it is not found."""
+        if track.patch is not None:
+            alike, shift = track.patch.find(gray, np.zeros(2), reach_px)
+            return shift if alike >= self._set.moved_ncc else None
+        if track.look is None:
+            return None
+        reach = max(3, round(reach_px / self._scene.scale[0]))
+        alike, dx, dy = track.look.find(seen.image, reach, (0.0, 0.0))
+        if alike < self._set.moved_ncc:
+            return None
+        x0, y0, x1, y1 = track.place.box
+        x, y = round(dx), round(dy)
+        there = seen.changed[max(0, y0 + y) : y1 + y, max(0, x0 + x) : x1 + x]
+        # A neighbour of the same look has stood there all the time.
+        if not there.size or float(there.mean()) < 0.5:
+            return None
+        return np.array([dx * self._scene.scale[0], dy * self._scene.scale[1]])
+
+    def _shift(self, track: Track, by_px: Floats) -> None:
+        track.move_by(by_px)
+        if track.patch is not None:
+            dx, dy = round(float(by_px[0])), round(float(by_px[1]))
+            track.patch = replace(track.patch, x=track.patch.x + dx, y=track.patch.y + dy)
+        if track.look is not None:
+            sx, sy = by_px / np.array(self._scene.scale)
+            track.look = replace(
+                track.look, x=track.look.x + round(float(sx)), y=track.look.y + round(float(sy))
+            )
+
+    # ------------------------------------------------------------------ things that move
+
+    def _carried(self, track: Track, t_s: float, gray: Gray, seen: Seen) -> None:
+        if track.read_s == t_s:
+            return
+        found = self._search(track, gray, seen, self._reach_px(track))
+        if found is None:
+            track.still_frames = 0
+            if t_s - track.seen_s > self._set.lost_s:
+                track.enter("gone", t_s)
+            return
+        self._shift(track, found)
+        track.seen_s = t_s
+        still = float(np.linalg.norm(found)) <= STILL_PX
+        track.still_frames = track.still_frames + 1 if still else 0
+        if track.still_frames >= STILL_FRAMES:
+            self.stand(track, t_s, gray, seen)
+
+    def stand(self, track: Track, t_s: float, gray: Gray, seen: Seen) -> None:
+        """It stands where it is: that is how the scene looks from now on."""
+        place = Place(self._scene, track.outline_px, track.quad_px)
+        self._scene.accept(place.grown(2) & ~seen.moving, seen.image, empty=False)
+        track.settle(self._scene, gray, t_s, seen.image)
+
+    def leave(self, track: Track, seen: Seen, t_s: float) -> None:
+        """Its place is empty, or will be when nobody stands in front of it any more."""
+        if track.state == "stands":
+            self._left.append((track.place.grown(3), t_s))
+            self._clear_left(t_s, seen)
+
+    def _clear_left(self, t_s: float, seen: Seen) -> None:
+        """What is seen of places that were left becomes the scene; the rest waits for a while."""
+        waiting = []
+        for mask, since_s in self._left:
+            outside = (seen.changed & ~mask).astype(np.uint8)
+            near = cv2.dilate(outside, BESIDE).astype(np.bool_)
+            clear = mask & ~seen.moving & ~near
+            for track in self.tracks:
+                if track.state == "stands" and not track.gone_votes:
+                    clear &= ~track.place.mask
+            if clear.any():
+                self._scene.accept(clear, seen.image, empty=True)
+                mask = mask & ~clear
+            if mask.any() and t_s - since_s < LEFT_S:
+                waiting.append((mask, since_s))
+        self._left = waiting
+
+    # ------------------------------------------------------------------ things that come
+
+    def arrivals(self, t_s: float, rgb: NDArray[np.uint8], seen: Seen) -> list[Face]:
+        """What came and stays and is no person; what left without having been known, and specks,
+        become the scene."""
+        lasting = seen.settled >= self._set.settled_frames
+        if not lasting.any():
+            return []
+        waiting = seen.changed & ~lasting
+        for track in self.tracks:
+            if track.state != "gone":
+                lasting &= ~track.place.grown(2)
+        for mask, _ in self._left:
+            lasting &= ~mask
+        joined = cv2.morphologyEx(lasting.astype(np.uint8), cv2.MORPH_CLOSE, CLOSING)
+        contours, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        faces = []
+        for contour in contours:
+            region = np.zeros(lasting.shape, np.uint8)
+            cv2.drawContours(region, [contour], -1, 1, thickness=cv2.FILLED)
+            if (waiting & cv2.dilate(region, BESIDE).astype(np.bool_)).any():
+                continue
+            face = self._arrival(contour[:, 0].astype(np.float64), region > 0, rgb, seen)
+            if face is not None:
+                faces.append(face)
+        return faces
+
+    def _arrival(
+        self, contour: Floats, region: Mask, rgb: NDArray[np.uint8], seen: Seen
+    ) -> Face | None:
+        inside = region & (seen.settled > 0)
+        frames = int(np.median(seen.settled[inside])) if inside.any() else 0
+        wide, high = self._scene.size
+        low, top = contour.min(axis=0), contour.max(axis=0)
+        if (low <= 0).any() or top[0] >= wide - 1 or top[1] >= high - 1:
+            if frames >= STAYS_FRAMES:
+                self._scene.accept(region, seen.image, empty=False)
+            return None
+        size_m = (self._set.thing_m_min, self._set.thing_m_max)
+        contour_px = self._scene.to_full(contour)
+        face = face_of_change(rgb, self._lens, contour_px, NAMELESS_DEPTH.v_m, size_m)
+        if face is None:
+            small = (top - low).max() < self._reach_small()
+            if frames >= (SPECK_FRAMES if small else STAYS_FRAMES):
+                self._scene.accept(region, seen.image, empty=False)
+            return None
+        if self._removed(contour, seen.image):
+            self._scene.accept(region, seen.image, empty=True)
+            return None
+        return face
+
+    def _reach_small(self) -> float:
+        """Small pixels of what is no larger than a thing."""
+        middle = (self._wall.width_m / 2, 0.0, self._wall.height_m / 2)
+        px_per_m = self._lens.px_per_m(middle) / self._scene.scale[0]
+        return max(4.0, self._set.thing_m_max * px_per_m) if math.isfinite(px_per_m) else 4.0
+
+    def _removed(self, contour: Floats, image: F32) -> bool:
+        """Whether the border of what changed was an edge before and is less of one now."""
+        before = self._scene.image
+        if before is None:
+            return False
+        band = np.zeros(image.shape[:2], np.uint8)
+        cv2.polylines(band, [np.round(contour).astype(np.int32)], True, 1, thickness=3)
+        border = band > 0
+        now, then = float(_edges(image)[border].mean()), float(_edges(before)[border].mean())
+        return now < EDGE_LESS * then
+
+
+def _edges(image: F32) -> F32:
+    dx = cv2.Sobel(image, cv2.CV_32F, 1, 0)
+    dy = cv2.Sobel(image, cv2.CV_32F, 0, 1)
+    edges: F32 = (np.abs(dx) + np.abs(dy)).sum(axis=2)
+    return edges

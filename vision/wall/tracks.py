@@ -1,0 +1,202 @@
+"""One thing as one camera follows it: its label's readings, its look, its place and its state."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.wall.geometry import Depth, WallLens
+from vision.wall.place import Place
+from vision.wall.records import Sight, SightState
+from vision.wall.scene import F32, Scene
+from vision.wall.votes import Votes
+
+__all__ = ["Look", "Patch", "Track"]
+
+Gray = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+
+_Metres = tuple[tuple[tuple[float, float], ...], tuple[float, float, float], float]
+
+PATCH_PX_MAX = 420
+MARGIN_PX = 10
+FLAT_SD = 4.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """How a label looks, full pixels: `gray`, its top left corner at `x`, `y`."""
+
+    gray: Gray
+    x: int
+    y: int
+
+    @staticmethod
+    def of(gray: Gray, quad_px: NDArray[np.float32]) -> Patch | None:
+        """The label at `quad_px`, or the middle of it if it is large; None outside the picture or
+        where nothing is printed."""
+        centre, half = quad_px.mean(axis=0), PATCH_PX_MAX / 2
+        low = np.maximum(quad_px.min(axis=0), centre - half).astype(int)
+        high = np.minimum(quad_px.max(axis=0), centre + half).astype(int) + 1
+        x0, y0 = max(0, int(low[0])), max(0, int(low[1]))
+        cut = gray[y0 : int(high[1]), x0 : int(high[0])]
+        if min(cut.shape) < 8 or float(cut.std()) < FLAT_SD:
+            return None
+        return Patch(cut.copy(), x0, y0)
+
+    def find(self, gray: Gray, shift: Floats, margin_px: int = MARGIN_PX) -> tuple[float, Floats]:
+        """Correlation of the best place within `margin_px` of `shift` (2,), and the shift to it
+        to a part of a pixel; correlation 0 outside the picture."""
+        high, wide = self.gray.shape
+        x0 = self.x + round(float(shift[0])) - margin_px
+        y0 = self.y + round(float(shift[1])) - margin_px
+        x1, y1 = x0 + wide + 2 * margin_px, y0 + high + 2 * margin_px
+        cx, cy = max(0, x0), max(0, y0)
+        cut = gray[cy : max(cy, y1), cx : max(cx, x1)]
+        if cut.shape[0] < high or cut.shape[1] < wide:
+            return 0.0, shift
+        marks = cv2.matchTemplate(cut, self.gray, cv2.TM_CCOEFF_NORMED)
+        _, best, _, (x, y) = cv2.minMaxLoc(marks)
+        if not math.isfinite(best):
+            return 0.0, shift
+        dx = _peak(np.asarray(marks[y], np.float32), x)
+        dy = _peak(np.asarray(marks[:, x], np.float32), y)
+        return float(best), np.array([cx + dx - self.x, cy + dy - self.y])
+
+
+def _peak(line: NDArray[np.float32], top: int) -> float:
+    """The top of a line of values to a part of a step, by a parabola."""
+    if not 0 < top < len(line) - 1:
+        return float(top)
+    a, b, c = (float(line[top + k]) for k in (-1, 0, 1))
+    bend = a - 2 * b + c
+    return top + (0.5 * (a - c) / bend if bend < -1e-9 else 0.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """How a thing looks in the small picture: `gray` float32, its corner at `x`, `y`."""
+
+    gray: F32
+    x: int
+    y: int
+
+    @staticmethod
+    def of(image: F32, place: Place) -> Look:
+        x0, y0, x1, y1 = place.box
+        return Look(image[y0:y1, x0:x1].mean(axis=2), x0, y0)
+
+    def find(
+        self, image: F32, reach_px: int, at: tuple[float, float]
+    ) -> tuple[float, float, float]:
+        """Correlation of the best place in an image (h, w, 3) within `reach_px` of the shift
+        `at`, and the shift (dx, dy) to it, small pixels."""
+        high, wide = self.gray.shape
+        x0 = max(0, self.x + round(at[0]) - reach_px)
+        y0 = max(0, self.y + round(at[1]) - reach_px)
+        x1 = self.x + round(at[0]) + reach_px + wide
+        y1 = self.y + round(at[1]) + reach_px + high
+        cut = image[y0 : max(y0, y1), x0 : max(x0, x1)].mean(axis=2)
+        if cut.shape[0] < high or cut.shape[1] < wide or min(high, wide) < 4:
+            return 0.0, *at
+        marks = cv2.matchTemplate(cut, self.gray, cv2.TM_CCOEFF_NORMED)
+        _, best, _, (x, y) = cv2.minMaxLoc(marks)
+        if not math.isfinite(best):
+            return 0.0, *at
+        return float(best), float(x0 + x - self.x), float(y0 + y - self.y)
+
+
+@dataclass(slots=True, eq=False)
+class Track:
+    """A thing followed. `outline_px` (N, 2) full pixels; `quad_px` (4, 2) of its label, None while
+    none was read. `unsure`: it was out of sight or touched, so whether it is still the same must be
+    looked at; `doubted`: looked at, and it did not look the same, so its label does not count until
+    it is read again. `told`: whether it is news yet. `shift` (2,) full pixels from where `patch`
+    and `look` were taken to where it is now."""
+
+    sight_id: int
+    votes: Votes
+    outline_px: Floats
+    depth: Depth
+    face_sd_m: float
+    place: Place
+    t0_s: float
+    quad_px: NDArray[np.float32] | None = None
+    patch: Patch | None = None
+    look: Look | None = None
+    state: SightState = "stands"
+    hidden: bool = False
+    since_s: float = 0.0
+    seen_s: float = 0.0
+    told: bool = True
+    unsure: bool = False
+    doubted: bool = False
+    gone_votes: int = 0
+    still_frames: int = 0
+    read_s: float = -math.inf
+    tried_s: float = -math.inf
+    tries: int = 0
+    _metres: tuple[tuple[int, int, Depth], _Metres] | None = None
+
+    @property
+    def centre_px(self) -> Floats:
+        """(2,) the middle of its label, or of its outline."""
+        if self.quad_px is not None:
+            return np.asarray(self.quad_px.mean(axis=0), np.float64)
+        return np.asarray(self.outline_px.mean(axis=0), np.float64)
+
+    def enter(self, state: SightState, t_s: float) -> None:
+        """Comes into a state."""
+        if state != self.state:
+            self.state, self.since_s = state, t_s
+
+    def move_by(self, by_px: Floats) -> None:
+        """Outline and label go on by (2,) full pixels."""
+        self.outline_px = self.outline_px + by_px
+        if self.quad_px is not None:
+            self.quad_px = (self.quad_px + by_px).astype(np.float32)
+
+    def settle(self, scene: Scene, gray: Gray, t_s: float, image: F32) -> None:
+        """It stands where it is now: place and look are taken anew."""
+        self.place = Place(scene, self.outline_px, self.quad_px)
+        self.patch = None if self.quad_px is None else Patch.of(gray, self.quad_px)
+        self.look = Look.of(image, self.place) if self.place.usable else None
+        self.enter("stands", t_s)
+        self.hidden, self.gone_votes, self.still_frames = False, 0, 0
+        self.seen_s = t_s
+
+    def sight(self, lens: WallLens) -> Sight:
+        """What is told of it."""
+        outline, centre, sd_m = self._in_metres(lens)
+        label = None if self.doubted else self.votes.label
+        symbology, text, reads = label or (None, None, 0)
+        return Sight(
+            self.sight_id, self.state, self.hidden, symbology, text, reads, self.votes.contested,
+            outline, round(self.depth.v_m, 5), sd_m, centre, lens.eye_m, self.since_s, self.seen_s,
+        )  # fmt: skip
+
+    def _in_metres(self, lens: WallLens) -> _Metres:
+        """Outline, centre and deviation on the wall; worked out once while it does not move."""
+        if self._metres is not None and self._metres[0] == (
+            id(self.outline_px),
+            id(self.quad_px),
+            self.depth,
+        ):
+            return self._metres[1]
+        v_m = self.depth.v_m
+        outline = lens.on_plane(self.outline_px, v_m)
+        u, v, z = (float(c) for c in lens.on_plane(self.centre_px[None], v_m)[0])
+        # An error of depth moves the outline along the rays; straight ahead it does not show.
+        eye_u, eye_v, eye_z = lens.eye_m
+        slant = math.hypot(u - eye_u, z - eye_z) / max(0.1, abs(v_m - eye_v))
+        worked_out = (
+            tuple((round(float(a), 5), round(float(c), 5)) for a, _, c in outline),
+            (round(u, 5), round(v, 5), round(z, 5)),
+            round(math.hypot(self.face_sd_m, self.depth.sd_m * slant), 5),
+        )
+        self._metres = ((id(self.outline_px), id(self.quad_px), self.depth), worked_out)
+        return worked_out

@@ -1,0 +1,371 @@
+"""What stands at a wall, put together from all its cameras, and what of it is news.
+
+Pure: observations and times in, contracts.wall_messages.Thing out. A thing keeps its id while any
+camera follows it, when it is put down elsewhere and read again, and over a restart if it still
+stands there with its label.
+
+>>> from vision.wall.wallmap import WallMap
+>>> WallMap("wall-1", "wall-1").step(0.0, ())
+()
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from contracts.labels import label_key
+from contracts.wall import Wall
+from contracts.wall_messages import LabelRead, Thing
+from vision.errors import VisionError
+from vision.wall.rays import at_depth, depth_of
+from vision.wall.records import Sight, SightState, WallObservation
+
+__all__ = ["WallMap"]
+
+MOVED_M = 0.008
+"""A thing that moved less is no news."""
+SIZE_M = 0.02
+NEAR_M = 0.05
+"""Two cameras that have a thing within this, and three deviations, see the same one."""
+RESTORED_S = 20.0
+"""After a restart a thing that no camera has found for so long is gone."""
+GONE_S = 3600.0
+THINGS_MAX = 256
+TWINS_MAX = 16
+FRESH_S = 3.0
+"""A camera that has not been heard of for so long sees nothing."""
+
+
+@dataclass(slots=True, eq=False)
+class _Thing:
+    thing_id: str
+    sights: dict[str, Sight] = field(default_factory=dict)
+    last: Thing | None = None
+    told: Thing | None = None
+    restored_s: float | None = None
+    lost_s: float | None = None
+
+
+class WallMap:
+    """The things of one wall; ids are PREFIX:1, PREFIX:2 and so on."""
+
+    def __init__(self, wall: Wall | str, prefix: str) -> None:
+        self.wall_id = wall if isinstance(wall, str) else wall.wall_id
+        self._prefix = prefix
+        self._next = 1
+        self._things: list[_Thing] = []
+        self._blind: dict[str, str] = {}
+        self._heard: dict[str, float] = {}
+
+    @property
+    def blind(self) -> Mapping[str, str]:
+        """Cameras that see nothing, and why."""
+        return self._blind
+
+    def step(self, now_s: float, observations: Sequence[WallObservation]) -> tuple[Thing, ...]:
+        """Takes what cameras saw; the things of which something is new."""
+        for one in sorted(observations, key=lambda one: (one.t_s, one.camera_id)):
+            if one.wall_id != self.wall_id:
+                continue
+            self._heard[one.camera_id] = one.t_s
+            if one.blind is not None:
+                self._blind[one.camera_id] = one.blind
+                continue
+            self._blind.pop(one.camera_id, None)
+            self._take(one)
+        for thing in self._things:
+            self._join(thing, now_s)
+        self._twins()
+        self._forget(now_s)
+        return tuple(self._news(now_s))
+
+    def things(self) -> tuple[Thing, ...]:
+        """All things there are, those that are gone left out."""
+        return tuple(
+            one.last for one in self._things if one.last is not None and one.last.state != "gone"
+        )
+
+    # ------------------------------------------------------------------ whose sight is it
+
+    def _take(self, seen: WallObservation) -> None:
+        camera = seen.camera_id
+        known = {
+            thing.sights[camera].sight_id: thing for thing in self._things if camera in thing.sights
+        }
+        present = {one.sight_id for one in seen.sights}
+        for sight_id, thing in known.items():
+            if sight_id not in present:
+                del thing.sights[camera]
+        fresh = []
+        for sight in seen.sights:
+            if sight.sight_id in known:
+                known[sight.sight_id].sights[camera] = sight
+            else:
+                fresh.append(sight)
+        # Those with a label find their thing first, the others take what is left by position.
+        for sight in sorted(fresh, key=lambda one: (one.text is None, one.sight_id)):
+            owner = self._whose(camera, sight)
+            if owner is None:
+                if sight.state == "gone":
+                    continue
+                owner = _Thing(f"{self._prefix}:{self._next}")
+                self._next += 1
+                self._things.append(owner)
+            owner.restored_s = None
+            owner.sights[camera] = sight
+        self._split(camera)
+
+    def _whose(self, camera: str, sight: Sight) -> _Thing | None:
+        """The thing that a camera's new sight shows: of the same label and near, or missing."""
+        best: _Thing | None = None
+        rank = (9, math.inf)
+        for thing in self._things:
+            if camera in thing.sights and thing.sights[camera].state != "gone":
+                continue
+            match = _match(thing, sight)
+            if match is not None and match < rank:
+                best, rank = thing, match
+        return best
+
+    def _split(self, camera: str) -> None:
+        """Cameras that turn out to follow different labels under one thing part again."""
+        for thing in list(self._things):
+            sight = thing.sights.get(camera)
+            if sight is None or sight.text is None or len(thing.sights) < 2:
+                continue
+            key = label_key(sight.text)
+            others = [one.text for name, one in thing.sights.items() if name != camera and one.text]
+            if others and all(label_key(text) != key for text in others):
+                del thing.sights[camera]
+                apart = _Thing(f"{self._prefix}:{self._next}", {camera: sight})
+                self._next += 1
+                self._things.append(apart)
+
+    # ------------------------------------------------------------------ one thing of many sights
+
+    def _join(self, thing: _Thing, now_s: float) -> None:
+        sights = {
+            name: one
+            for name, one in thing.sights.items()
+            if name not in self._blind and now_s - self._heard.get(name, -math.inf) <= FRESH_S
+        }
+        if not sights:
+            self._unseen(thing, now_s)
+            return
+        thing.lost_s = None
+        standing = [one for one in sights.values() if one.state == "stands" and not one.hidden]
+        moving = [one for one in sights.values() if one.state == "moves"]
+        hidden = [one for one in sights.values() if one.state == "stands" and one.hidden]
+        gone = [one for one in sights.values() if one.state == "gone"]
+        # Who sees the place without the thing knows more than who cannot see the place.
+        told = standing or moving or gone or hidden
+        state = told[0].state
+        best = min(told, key=lambda one: one.sd_m)
+        label = _label(list(sights.values()))
+        outline, v_m, sd_m = best.outline_m, best.v_m, best.sd_m
+        depth = depth_of([one for one in told if one.text is not None]) if state != "gone" else None
+        if depth is not None:
+            outline = at_depth(best, depth[0])
+            v_m, sd_m = depth[0], max(0.002, min(sd_m, math.hypot(0.003, depth[1])))
+        before = thing.last
+        since_s = max(one.since_s for one in told)
+        if before is not None and before.state == state:
+            since_s = before.since_s
+        thing.last = Thing(
+            thing_id=thing.thing_id,
+            state=state,
+            hidden=state == "stands" and not standing,
+            label=label,
+            contested=any(one.contested for one in sights.values()),
+            outline_m=outline[:8],
+            v_m=v_m,
+            sd_m=max(sd_m, 1e-4),
+            since_s=since_s,
+            seen_s=max(one.seen_s for one in sights.values()),
+        )
+
+    def _unseen(self, thing: _Thing, now_s: float) -> None:
+        """No camera knows of it. Blind cameras say nothing about it; cameras that see, and have
+        dropped it, or have not found it again after a restart, say that it is gone."""
+        before = thing.last
+        if before is None or before.state == "gone":
+            return
+        state: SightState = before.state
+        since_s, hidden = before.since_s, True
+        if not thing.sights and len(self._blind) < len(self._heard):
+            if thing.restored_s is not None:
+                lost = now_s - thing.restored_s > RESTORED_S
+            else:
+                thing.lost_s = now_s if thing.lost_s is None else thing.lost_s
+                lost = now_s - thing.lost_s > 1.0
+            if lost:
+                state, since_s, hidden = "gone", now_s, False
+        elif state == "moves":
+            hidden = False
+        thing.last = before.model_copy(
+            update={"state": state, "since_s": since_s, "hidden": hidden and state == "stands"}
+        )
+
+    def _twins(self) -> None:
+        by_key: dict[str, list[_Thing]] = {}
+        for thing in self._things:
+            last = thing.last
+            if last is not None and last.state != "gone" and last.label is not None:
+                by_key.setdefault(label_key(last.label.text), []).append(thing)
+        twins = {
+            one.thing_id: tuple(o.thing_id for o in same if o is not one)[:TWINS_MAX]
+            for same in by_key.values()
+            for one in same
+        }
+        for thing in self._things:
+            if thing.last is None:
+                continue
+            others = twins.get(thing.thing_id, ())
+            if others != thing.last.twins:
+                thing.last = thing.last.model_copy(update={"twins": others})
+
+    def _forget(self, now_s: float) -> None:
+        def keeps(one: _Thing) -> bool:
+            if one.last is None:
+                return bool(one.sights)
+            return one.last.state != "gone" or now_s - one.last.since_s < GONE_S or one.told is None
+
+        self._things = [one for one in self._things if keeps(one)]
+        if len(self._things) > THINGS_MAX:
+            self._things.sort(key=lambda one: one.last is None or one.last.state != "gone")
+            self._things = self._things[-THINGS_MAX:]
+
+    def _news(self, now_s: float) -> list[Thing]:
+        news = []
+        for thing in self._things:
+            last, told = thing.last, thing.told
+            if last is None or (told is None and last.state == "gone"):
+                continue
+            if told is None or _differs(last, told):
+                thing.told = last
+                news.append(last)
+        return news
+
+    # ------------------------------------------------------------------ over a restart
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain values that JSON can hold: things that are not gone, and the next number."""
+        return {
+            "next": self._next,
+            "things": [one.model_dump(mode="json") for one in self.things()],
+        }
+
+    def restore(self, state: Mapping[str, Any], *, now_s: float) -> None:
+        """Takes up what `snapshot` gave: its things are hidden until a camera finds them, and gone
+        if none does. VisionError if it is none."""
+        try:
+            things = [Thing.model_validate(one) for one in state["things"]]
+            first = int(state["next"])
+        except (KeyError, TypeError, ValueError, ValidationError) as error:
+            raise VisionError(
+                f"expected a snapshot of wall {self.wall_id} with things and next, got "
+                f"{sorted(state)}; start without it"
+            ) from error
+        self._next = max(self._next, first)
+        for thing in things:
+            kept = thing.model_copy(update={"hidden": thing.state == "stands", "twins": ()})
+            self._things.append(_Thing(thing.thing_id, last=kept, restored_s=now_s))
+
+
+def _match(thing: _Thing, sight: Sight) -> tuple[int, float] | None:
+    """How well a sight fits a thing, less is better; None if it does not."""
+    last = thing.last
+    others = [one for one in thing.sights.values() if one.state != "gone"]
+    label = last.label if last is not None else None
+    texts = {one.text for one in others if one.text is not None}
+    if not texts and label is not None:
+        texts = {label.text}
+    if last is not None:
+        place = (_middle(last.outline_m), last.v_m, last.sd_m)
+    elif others:
+        place = (_middle(others[0].outline_m), others[0].v_m, others[0].sd_m)
+    else:
+        return None
+    (u, z), _, sd_m = place
+    (su, sz) = _middle(sight.outline_m)
+    off = math.hypot(u - su, z - sz)
+    near = off < NEAR_M + 3.0 * math.hypot(sd_m, sight.sd_m)
+    if sight.text is not None and texts:
+        if all(label_key(text) != label_key(sight.text) for text in texts):
+            return None
+        if near:
+            return (0, off)
+        missing = (
+            last is not None
+            and (last.state != "stands" or last.hidden)
+            and not any(one.state == "stands" and not one.hidden for one in others)
+        )
+        return (1, off) if missing else None
+    if last is not None and last.state == "gone":
+        return None
+    if thing.restored_s is not None and (sight.text is None) != (not texts):
+        return None
+    return (2, off) if near and _inside(last, others, sight) else None
+
+
+def _inside(last: Thing | None, others: Sequence[Sight], sight: Sight) -> bool:
+    """Whether the middle of either outline lies in the other's box."""
+    outline = others[0].outline_m if others else last.outline_m if last is not None else ()
+    if not outline:
+        return False
+    return _holds(outline, _middle(sight.outline_m)) or _holds(sight.outline_m, _middle(outline))
+
+
+def _holds(outline: Sequence[tuple[float, float]], point: tuple[float, float]) -> bool:
+    us, zs = [u for u, _ in outline], [z for _, z in outline]
+    return min(us) <= point[0] <= max(us) and min(zs) <= point[1] <= max(zs)
+
+
+def _middle(outline: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    us, zs = [u for u, _ in outline], [z for _, z in outline]
+    return sum(us) / len(us), sum(zs) / len(zs)
+
+
+def _label(sights: Sequence[Sight]) -> LabelRead | None:
+    """The label read most often; other cameras' readings of the same key count as well."""
+    read = [one for one in sights if one.text is not None and one.symbology is not None]
+    if not read:
+        return None
+    best = max(read, key=lambda one: one.reads)
+    assert best.text is not None
+    assert best.symbology is not None
+    key = label_key(best.text)
+    reads = sum(one.reads for one in read if one.text and label_key(one.text) == key)
+    return LabelRead(symbology=best.symbology, text=best.text, reads=min(reads, 1_000_000))
+
+
+def _differs(now: Thing, told: Thing) -> bool:
+    """Whether the hub should hear of it."""
+    if (now.state, now.hidden, now.contested, now.twins) != (
+        told.state,
+        told.hidden,
+        told.contested,
+        told.twins,
+    ):
+        return True
+    if (now.label and now.label.text) != (told.label and told.label.text):
+        return True
+    if now.state == "gone":
+        return False
+    (u, z), (tu, tz) = _middle(now.outline_m), _middle(told.outline_m)
+    if math.hypot(u - tu, z - tz) > MOVED_M or abs(now.v_m - told.v_m) > 2 * MOVED_M:
+        return True
+    return any(
+        abs(a - b) > SIZE_M
+        for a, b in zip(_size(now.outline_m), _size(told.outline_m), strict=True)
+    )
+
+
+def _size(outline: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    us, zs = [u for u, _ in outline], [z for _, z in outline]
+    return max(us) - min(us), max(zs) - min(zs)
