@@ -1,0 +1,346 @@
+"""The compiled core of the wall's pictures: faces seen, light laid on them, the sensor.
+
+A face is a rectangle in space with a texture and perhaps a label on it. Faces are drawn into tiles
+of `ss` by `ss` samples a pixel: first which face each sample sees, then what reflects there, then
+a filter that is the pixel's area and the lens's blur in one. So a label's module of a few pixels
+has the grey levels that a camera gives it, and each sample is looked up once however many faces
+lie behind. Plain float arithmetic without threads: the same bytes in every process.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+__all__ = [
+    "FAR_M", "beam_map", "compose", "depth_faces", "expose", "fill_tile", "filter_tile",
+    "lay_people", "see_tile",
+]  # fmt: skip
+
+FAR_M = 1e6
+ONE = 16384.0
+"""What a perfectly white surface is in the reflectance layers."""
+
+
+@njit(cache=True)
+def see_tile(rect, ss, cam, rays, faces, listed, bank, base, sub_depth, sub_face):  # type: ignore[no-untyped-def]
+    """Which face each sample of a tile sees.
+
+    `rect` (4,) x0, y0, x1, y1 in pixels, which may reach past the picture's edges; `faces` (F, 25):
+    corner (3), both edges over their squared lengths (6), normal (3), bounds in pixels (4), and
+    from 16: base texture's row in `base`, flags (1: seen from behind too, 2: has holes). `listed`
+    (N,) faces to draw. `sub_depth` float32 and `sub_face` int16 are (rows, columns) of samples.
+    """
+    height, width = rays.shape[0], rays.shape[1]
+    x0, y0 = rect[0], rect[1]
+    rows, columns = (rect[3] - y0) * ss, (rect[2] - x0) * ss
+    for y in range(rows):
+        for x in range(columns):
+            sub_depth[y, x] = FAR_M
+            sub_face[y, x] = -1
+    for n in range(listed.shape[0]):
+        k = listed[n]
+        f = faces[k]
+        left, top = max(x0, int(f[12])), max(y0, int(f[13]))
+        right, bottom = min(rect[2], int(f[14])), min(rect[3], int(f[15]))
+        if left >= right or top >= bottom:
+            continue
+        qx, qy, qz = f[0] - cam[9], f[1] - cam[10], f[2] - cam[11]
+        away = f[9] * qx + f[10] * qy + f[11] * qz
+        if away >= 0.0 and int(f[17]) & 1 == 0:
+            continue
+        n0 = f[9] * cam[0] + f[10] * cam[1] + f[11] * cam[2]
+        n1 = f[9] * cam[3] + f[10] * cam[4] + f[11] * cam[5]
+        n2 = f[9] * cam[6] + f[10] * cam[7] + f[11] * cam[8]
+        a0 = f[3] * cam[0] + f[4] * cam[1] + f[5] * cam[2]
+        a1 = f[3] * cam[3] + f[4] * cam[4] + f[5] * cam[5]
+        a2 = f[3] * cam[6] + f[4] * cam[7] + f[5] * cam[8]
+        b0 = f[6] * cam[0] + f[7] * cam[1] + f[8] * cam[2]
+        b1 = f[6] * cam[3] + f[7] * cam[4] + f[8] * cam[5]
+        b2 = f[6] * cam[6] + f[7] * cam[7] + f[8] * cam[8]
+        qa = f[3] * qx + f[4] * qy + f[5] * qz
+        qb = f[6] * qx + f[7] * qy + f[8] * qz
+        holes = int(f[17]) & 2 != 0
+        at, tw, th = base[int(f[16]), 0], base[int(f[16]), 1], base[int(f[16]), 2]
+        for py in range(top, bottom):
+            cy = min(height - 1, max(0, py))
+            for px in range(left, right):
+                cx = min(width - 1, max(0, px))
+                rx0 = rays[cy, cx, 0] + (px - cx) / cam[12]
+                ry0 = rays[cy, cx, 1] + (py - cy) / cam[13]
+                for j in range(ss):
+                    ry = ry0 + ((j + 0.5) / ss - 0.5) / cam[13]
+                    row = (py - y0) * ss + j
+                    for i in range(ss):
+                        rx = rx0 + ((i + 0.5) / ss - 0.5) / cam[12]
+                        slope = n0 * rx + n1 * ry + n2
+                        if slope == 0.0:
+                            continue
+                        t = away / slope
+                        column = (px - x0) * ss + i
+                        if t <= 0.01 or t >= sub_depth[row, column]:
+                            continue
+                        a = t * (a0 * rx + a1 * ry + a2) - qa
+                        if a < 0.0 or a >= 1.0:
+                            continue
+                        b = t * (b0 * rx + b1 * ry + b2) - qb
+                        if b < 0.0 or b >= 1.0:
+                            continue
+                        if holes and bank[at + int(b * th) * tw + int(a * tw), 3] < 128:
+                            continue
+                        sub_depth[row, column] = t
+                        sub_face[row, column] = k
+
+
+@njit(cache=True)
+def fill_tile(  # type: ignore[no-untyped-def]
+    rect, ss, cam, rays, faces, bank, base, labels, linear, sub_depth, sub_face, sub
+):
+    """What reflects at each sample: `sub` (rows, columns, 4) float32, three colours and shade.
+
+    `faces` from 18: row in `labels` or -1, shade, gloss and the direction (3) in which a lamp's
+    mirror picture lies. `labels` (L, 10): offset, width and height in `bank`, and the affine map
+    (6) from the face's (a, b) to the label's, 0 to 1. `linear` (256,) float32 undoes the gamma.
+    """
+    height, width = rays.shape[0], rays.shape[1]
+    x0, y0 = rect[0], rect[1]
+    for row in range((rect[3] - y0) * ss):
+        py, j = y0 + row // ss, row % ss
+        cy = min(height - 1, max(0, py))
+        for column in range((rect[2] - x0) * ss):
+            k = sub_face[row, column]
+            if k < 0:
+                for c in range(4):
+                    sub[row, column, c] = 0.02
+                continue
+            px, i = x0 + column // ss, column % ss
+            cx = min(width - 1, max(0, px))
+            rx = rays[cy, cx, 0] + (px - cx + (i + 0.5) / ss - 0.5) / cam[12]
+            ry = rays[cy, cx, 1] + (py - cy + (j + 0.5) / ss - 0.5) / cam[13]
+            f, t = faces[k], sub_depth[row, column]
+            wx = cam[0] * rx + cam[3] * ry + cam[6]
+            wy = cam[1] * rx + cam[4] * ry + cam[7]
+            wz = cam[2] * rx + cam[5] * ry + cam[8]
+            dx, dy = cam[9] + t * wx - f[0], cam[10] + t * wy - f[1]
+            dz = cam[11] + t * wz - f[2]
+            a = min(0.999999, max(0.0, f[3] * dx + f[4] * dy + f[5] * dz))
+            b = min(0.999999, max(0.0, f[6] * dx + f[7] * dy + f[8] * dz))
+            texel = np.int64(-1)
+            m = int(f[18])
+            if m >= 0:
+                la = labels[m, 3] * a + labels[m, 4] * b + labels[m, 5]
+                lb = labels[m, 6] * a + labels[m, 7] * b + labels[m, 8]
+                if la >= 0.0 and la < 1.0 and lb >= 0.0 and lb < 1.0:
+                    tw = int(labels[m, 1])
+                    at = int(labels[m, 0]) + int(lb * labels[m, 2]) * tw + int(la * tw)
+                    if bank[at, 3] >= 128:
+                        texel = np.int64(at)
+            if texel < 0:
+                r = int(f[16])
+                texel = base[r, 0] + int(b * base[r, 2]) * base[r, 1] + int(a * base[r, 1])
+            shade, extra = f[19], 0.0
+            if f[20] > 0.0:
+                # A lamp's picture in what is glossy: the nearer the mirrored ray to it the brighter.
+                dot = wx * f[9] + wy * f[10] + wz * f[11]
+                mx, my, mz = wx - 2 * dot * f[9], wy - 2 * dot * f[10], wz - 2 * dot * f[11]
+                size = np.sqrt(mx * mx + my * my + mz * mz)
+                near = (mx * f[21] + my * f[22] + mz * f[23]) / size
+                if near > 0.9:
+                    extra = f[20] * np.exp((near - 1.0) * 220.0) / max(shade, 0.05)
+            for c in range(3):
+                sub[row, column, c] = linear[bank[texel, c]] + extra
+            sub[row, column, 3] = shade
+
+
+@njit(cache=True)
+def filter_tile(  # type: ignore[no-untyped-def]
+    rect, inner, ss, taps, faces, sub, between, sub_depth, sub_face, refl, shade, depth, ids, face
+):
+    """The tile's samples become the pixels of `inner` (x0, y0, x1, y1).
+
+    `taps` (K,) float32 sum to one: weights over samples, odd K for odd `ss`, even for even, so that
+    they lie evenly about a pixel's centre. `between` is scratch like `sub`. Writes `refl`
+    (H, W, 3) uint16, `shade`, `depth` (H, W) float32, `ids` int32 and `face` int16.
+    """
+    rows = (rect[3] - rect[1]) * ss
+    reach = taps.shape[0]
+    for row in range(rows):
+        for x in range(inner[0], inner[2]):
+            first = (x - rect[0]) * ss + (ss - reach) // 2
+            for c in range(4):
+                total = np.float32(0.0)
+                for k in range(reach):
+                    total += taps[k] * sub[row, first + k, c]
+                between[row, x - inner[0], c] = total
+    for y in range(inner[1], inner[3]):
+        first = (y - rect[1]) * ss + (ss - reach) // 2
+        middle_y = (y - rect[1]) * ss + ss // 2
+        for x in range(inner[0], inner[2]):
+            for c in range(4):
+                total = np.float32(0.0)
+                for k in range(reach):
+                    total += taps[k] * between[first + k, x - inner[0], c]
+                if c < 3:
+                    refl[y, x, c] = np.uint16(min(np.float32(65535.0), total * np.float32(16384.0)))
+                else:
+                    shade[y, x] = total
+            middle_x = (x - rect[0]) * ss + ss // 2
+            k = sub_face[middle_y, middle_x]
+            depth[y, x] = sub_depth[middle_y, middle_x]
+            face[y, x] = k
+            ids[y, x] = np.int32(0 if k < 0 else int(faces[k, 24]))
+
+
+@njit(cache=True)
+def depth_faces(rect, cam, rays, faces, listed, bank, base, depth):  # type: ignore[no-untyped-def]
+    """Depths (H, W) float32 of the nearest face at the pixels of `rect`, FAR_M where none is."""
+    for y in range(rect[1], rect[3]):
+        for x in range(rect[0], rect[2]):
+            depth[y, x] = FAR_M
+    for n in range(listed.shape[0]):
+        f = faces[listed[n]]
+        qx, qy, qz = f[0] - cam[9], f[1] - cam[10], f[2] - cam[11]
+        away = f[9] * qx + f[10] * qy + f[11] * qz
+        holes = int(f[17]) & 2 != 0
+        at, tw, th = base[int(f[16]), 0], base[int(f[16]), 1], base[int(f[16]), 2]
+        for y in range(max(rect[1], int(f[13])), min(rect[3], int(f[15]))):
+            for x in range(max(rect[0], int(f[12])), min(rect[2], int(f[14]))):
+                rx, ry = rays[y, x, 0], rays[y, x, 1]
+                wx = cam[0] * rx + cam[3] * ry + cam[6]
+                wy = cam[1] * rx + cam[4] * ry + cam[7]
+                wz = cam[2] * rx + cam[5] * ry + cam[8]
+                slope = f[9] * wx + f[10] * wy + f[11] * wz
+                if slope == 0.0:
+                    continue
+                t = away / slope
+                if t <= 0.01 or t >= depth[y, x]:
+                    continue
+                dx, dy, dz = t * wx - qx, t * wy - qy, t * wz - qz
+                a = f[3] * dx + f[4] * dy + f[5] * dz
+                b = f[6] * dx + f[7] * dy + f[8] * dz
+                if a < 0.0 or a >= 1.0 or b < 0.0 or b >= 1.0:
+                    continue
+                if holes and bank[at + int(b * th) * tw + int(a * tw), 3] < 128:
+                    continue
+                depth[y, x] = t
+
+
+@njit(cache=True)
+def beam_map(rect, cam, rays, depth, face, faces, beam, lens, beam_at, near_m):  # type: ignore[no-untyped-def]
+    """Where a projector's light for each pixel of `rect` comes from.
+
+    `beam` (16,) and `lens` (5,) are the projector's. `beam_at` (H, W, 4) float32: its pixel's x
+    and y, the distance ahead of it, and how much of its light arrives: the cosine at the surface
+    over the distance squared, `near_m` being where a surface that faces it gets all. Gain 0
+    outside its picture. People have no face (-2): what faces the camera is lit from where it is.
+    """
+    scale = near_m * near_m
+    for y in range(rect[1], rect[3]):
+        for x in range(rect[0], rect[2]):
+            beam_at[y, x, 3] = 0.0
+            t = depth[y, x]
+            if t >= FAR_M * 0.5:
+                continue
+            rx, ry = rays[y, x, 0], rays[y, x, 1]
+            wx = cam[0] * rx + cam[3] * ry + cam[6]
+            wy = cam[1] * rx + cam[4] * ry + cam[7]
+            wz = cam[2] * rx + cam[5] * ry + cam[8]
+            ax = cam[9] + t * wx - beam[9]
+            ay = cam[10] + t * wy - beam[10]
+            az = cam[11] + t * wz - beam[11]
+            ahead = beam[6] * ax + beam[7] * ay + beam[8] * az
+            if ahead < 0.1:
+                continue
+            bx = (beam[0] * ax + beam[1] * ay + beam[2] * az) / ahead
+            by = (beam[3] * ax + beam[4] * ay + beam[5] * az) / ahead
+            r2 = bx * bx + by * by
+            radial = 1.0 + r2 * (lens[0] + r2 * (lens[1] + r2 * lens[4]))
+            sx = bx * radial + 2.0 * lens[2] * bx * by + lens[3] * (r2 + 2.0 * bx * bx)
+            sy = by * radial + lens[2] * (r2 + 2.0 * by * by) + 2.0 * lens[3] * bx * by
+            far = np.sqrt(ax * ax + ay * ay + az * az)
+            k = face[y, x]
+            if k >= 0:
+                cos = -(faces[k, 9] * ax + faces[k, 10] * ay + faces[k, 11] * az) / far
+                if int(faces[k, 17]) & 1 != 0:
+                    # A sheet is lit on the side that is seen.
+                    seen = faces[k, 9] * wx + faces[k, 10] * wy + faces[k, 11] * wz
+                    cos = cos if seen < 0.0 else -cos
+            else:
+                cos = (ax * wx + ay * wy + az * wz) / (far * np.sqrt(wx * wx + wy * wy + wz * wz))
+            if cos <= 0.0:
+                continue
+            beam_at[y, x, 0] = beam[14] + beam[12] * sx
+            beam_at[y, x, 1] = beam[15] + beam[13] * sy
+            beam_at[y, x, 2] = ahead
+            beam_at[y, x, 3] = cos * scale / (far * far)
+
+
+@njit(cache=True)
+def _light(at, picture, shadow, bias, out):  # type: ignore[no-untyped-def]
+    """What a projector adds at a point: bilinear in its picture, shadows softened over a pixel."""
+    height, width = picture.shape[0], picture.shape[1]
+    x, y = at[0], at[1]
+    if x < -0.5 or y < -0.5 or x > width - 0.5 or y > height - 0.5:
+        return
+    x, y = min(width - 1.001, max(0.0, x)), min(height - 1.001, max(0.0, y))
+    ix, iy = int(x), int(y)
+    fx, fy = x - ix, y - iy
+    for j in range(2):
+        for i in range(2):
+            share = (fx if i else 1.0 - fx) * (fy if j else 1.0 - fy)
+            if share <= 0.0 or at[2] > shadow[iy + j, ix + i] + bias:
+                continue
+            share *= at[3]
+            for c in range(3):
+                out[c] += share * picture[iy + j, ix + i, c]
+
+
+@njit(cache=True)
+def compose(tiles, refl, shade, ambient, beams, pictures, shadows, bias, curve, clean):  # type: ignore[no-untyped-def]
+    """Light on surfaces: `clean` (H, W, 3) uint16, grey levels in sixteenths, in `tiles` (T, 4).
+
+    `ambient` (3,) and `pictures` (P, Hp, Wp, 3) float32 are linear light, `beams` (P, H, W, 4) of
+    `beam_map`, `shadows` (P, Hp, Wp) depths of what is nearest to each projector; `curve` (4096,)
+    uint16 is the camera's response to light of 0 to 2.
+    """
+    light = np.zeros(3)
+    for n in range(tiles.shape[0]):
+        for y in range(tiles[n, 1], tiles[n, 3]):
+            for x in range(tiles[n, 0], tiles[n, 2]):
+                for c in range(3):
+                    light[c] = shade[y, x] * ambient[c]
+                for p in range(beams.shape[0]):
+                    if beams[p, y, x, 3] > 0.0:
+                        _light(beams[p, y, x], pictures[p], shadows[p], bias, light)
+                for c in range(3):
+                    value = refl[y, x, c] * light[c] * (2048.0 / 16384.0)
+                    clean[y, x, c] = curve[int(min(4095.0, value))]
+
+
+@njit(cache=True)
+def lay_people(rect, rgb, keys, linear, refl, shade, face, ids):  # type: ignore[no-untyped-def]
+    """People drawn into `rgb` and `keys` where `keys` is not 0 go into the layers of `rect`."""
+    for y in range(rect[1], rect[3]):
+        for x in range(rect[0], rect[2]):
+            if keys[y, x] != 0:
+                for c in range(3):
+                    refl[y, x, c] = np.uint16(linear[rgb[y, x, c]] * 16384.0)
+                shade[y, x] = 1.0
+                face[y, x] = -2
+                ids[y, x] = keys[y, x]
+
+
+@njit(cache=True)
+def expose(clean, table, starts, noise, out):  # type: ignore[no-untyped-def]
+    """The sensor's noise: `clean` (H, 3 W) uint16 in sixteenths of a grey level, `table` (N,) int16
+    of unit noise in 1/256, `starts` (H,) int64, `noise` (256,) int32: its size at each level in
+    sixteenths; `out` (H, 3 W) uint8."""
+    width = clean.shape[1]
+    for y in range(clean.shape[0]):
+        row = table[starts[y] : starts[y] + width]
+        source, target = clean[y], out[y]
+        for x in range(width):
+            value = np.int32(source[x])
+            value += (np.int32(row[x]) * noise[value >> 4]) >> 8
+            value = (value + 8) >> 4
+            target[x] = np.uint8(min(np.int32(255), max(np.int32(0), value)))

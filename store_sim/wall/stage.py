@@ -1,0 +1,205 @@
+"""All that is drawn of a wall: keeps cameras' and projectors' views in step with the world."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.wall import Wall
+from hardware.ports import Frame
+from store_sim.render.layers import Rect
+from store_sim.wall.beam import Beam
+from store_sim.wall.cases import WallCase
+from store_sim.wall.eye import Eye, Textures
+from store_sim.wall.faces import Bank, parcel_faces, wall_faces
+from store_sim.wall.lights import Lit, lit_by
+from store_sim.wall.parcels import ParcelPose, SimParcel
+from store_sim.wall.visitor import Carried, Visitor
+
+__all__ = ["Stage"]
+
+Floats = NDArray[np.float64]
+Picture = NDArray[np.uint8]
+
+SHIFT_M, TURN_DEG, ZOOM = 0.025, 0.9, 0.02
+"""How far a projector usually hangs from where its file says."""
+BUMP_M, BUMP_DEG = 0.01, 1.2
+STRENGTH = 2.4
+_CLOTH = 22
+
+
+class Stage:
+    """Cameras, projectors and what is before them."""
+
+    def __init__(self, wall: Wall, case: WallCase, parcels: list[SimParcel], seed: int) -> None:
+        rng = np.random.default_rng([seed, 21])
+        self._wall, self._case = wall, case
+        self._bank = Bank(seed)
+        hidden = frozenset(one.marker for one in wall.markers) if case.hide_markers else frozenset()
+        self._room = wall_faces(wall, self._bank, hidden_markers=hidden)
+        self._parcels = {one.index: one for one in parcels}
+        for one in parcels:
+            parcel_faces(one, ParcelPose((0.0, 0.0, 0.0)), self._bank, wall)
+        self._textures = Textures(*self._bank.packed())
+        off = case.off
+        self.beams = tuple(
+            Beam(
+                wall, one,
+                shift_m=off * SHIFT_M * rng.uniform(-1, 1, 3),
+                turn_deg=off * TURN_DEG * rng.uniform(-1, 1, 3),
+                zoom=1 + off * ZOOM * float(rng.uniform(-1, 1)), strength=STRENGTH,
+            )
+            for one in wall.projectors
+        )  # fmt: skip
+        self.eyes = tuple(
+            Eye(wall, one, self.beams, self._textures, case.dials, seed + 31 * k)
+            for k, one in enumerate(wall.cameras)
+        )
+        self._next = {eye.camera.camera_id: 0 for eye in self.eyes}
+        self._standing: dict[int, ParcelPose] = {}
+        self._drawn: dict[int, tuple[ParcelPose, Floats]] = {}
+        self._carried: list[Carried] = []
+        self._people: list[Visitor] = []
+        self._thrown: list[list[Rect]] = [[] for _ in self.beams]
+        self._lights: dict[int, tuple[Lit, ...]] | None = None
+        self._blocked = False
+        self._fresh = False
+
+    def at(
+        self, standing: dict[int, ParcelPose], carried: list[Carried], people: list[Visitor]
+    ) -> None:
+        """Where everything is now; people's bodies are asked for when they are drawn."""
+        if standing != self._standing:
+            self._standing = dict(standing)
+            self._lights = None
+        self._carried = [Carried(one.parcel, one.pose) for one in carried]
+        self._people = people
+
+    def show(self, projector_id: str, rgb: Picture | None) -> None:
+        """What a projector throws."""
+        for k, beam in enumerate(self.beams):
+            if beam.projector_id == projector_id:
+                rect = beam.show(rgb)
+                if rect is not None:
+                    self._thrown[k].append(rect)
+                    self._lights = None
+
+    def bump(self, rng: np.random.Generator) -> None:
+        """Somebody runs into the projectors."""
+        for k, beam in enumerate(self.beams):
+            turn = BUMP_DEG * (0.6 + 0.4 * rng.random(3)) * rng.choice([-1.0, 1.0], 3)
+            beam.bump(BUMP_M * rng.uniform(-1, 1, 3), turn)
+            if self._fresh:
+                beam.stand(self._all_faces(), self._textures.texels, self._textures.rows)
+                for eye in self.eyes:
+                    eye.beam_moved()
+            self._thrown[k].append((0, 0, *beam.size))
+        for eye in self.eyes:
+            eye.light([(0, 0, eye.optic.width, eye.optic.height)], [])
+        self._lights = None
+
+    def block(self, begins: bool) -> None:
+        """Something hangs before the first camera, or is taken away."""
+        self._blocked = begins
+
+    def lights(self) -> dict[int, tuple[Lit, ...]]:
+        """The marks that fall on standing parcels, by index."""
+        if self._lights is None:
+            self._sync_standing()
+            found: dict[int, tuple[Lit, ...]] = {}
+            listed = [(self._parcels[index], pose) for index, pose in self._standing.items()]
+            for beam in self.beams:
+                for index, lits in lit_by(beam, listed).items():
+                    found[index] = found.get(index, ()) + lits
+            self._lights = found
+        return self._lights
+
+    def frames(self, t_s: float) -> tuple[Frame, ...]:
+        """The pictures that are due; see WallWorld.frames."""
+        due = []
+        for eye in self.eyes:
+            latest = math.floor(t_s * eye.camera.fps + 1e-6)
+            if latest >= self._next[eye.camera.camera_id]:
+                self._next[eye.camera.camera_id] = latest + 1
+                due.append((eye, latest))
+        if not due:
+            return ()
+        self._draw()
+        frames = []
+        for eye, index in due:
+            rgb = eye.picture()
+            if self._blocked and eye is self.eyes[0]:
+                rgb = np.minimum(rgb // 40 + _CLOTH, 255).astype(np.uint8)
+            frames.append(Frame(eye.camera.camera_id, index / eye.camera.fps, index, rgb))
+        return tuple(frames)
+
+    def _faces(self, index: int, pose: ParcelPose) -> Floats:
+        faces = parcel_faces(self._parcels[index], pose, self._bank, self._wall)
+        gloss = self._parcels[index].gloss
+        if gloss > 0.0:
+            self._shine(faces, index, gloss)
+        return faces
+
+    def _shine(self, faces: Floats, index: int, gloss: float) -> None:
+        """A lamp whose mirror picture lies somewhere on the front, as the first camera sees it."""
+        rng = np.random.default_rng([self._bank.seed, 900 + index])
+        eye = self.eyes[0].optic.cam[9:12]
+        face = faces[0]
+        along = face[3:6] / (face[3:6] @ face[3:6])
+        down = face[6:9] / (face[6:9] @ face[6:9])
+        spot = face[0:3] + along * rng.uniform(0.2, 0.8) + down * rng.uniform(0.2, 0.8)
+        ray = spot - eye
+        ray = ray / math.sqrt(float(ray @ ray))
+        normal = face[9:12]
+        face[20] = gloss
+        face[21:24] = ray - 2 * float(ray @ normal) * normal
+
+    def _all_faces(self) -> Floats:
+        return np.concatenate([self._room, *(faces for _, faces in self._drawn.values())])
+
+    def _sync_standing(self) -> None:
+        """Draws what stands elsewhere than before."""
+        gone = [k for k, (pose, _) in self._drawn.items() if self._standing.get(k) != pose]
+        new = [k for k, pose in self._standing.items() if k not in self._drawn or k in gone]
+        if not gone and not new and self._fresh:
+            return
+        changed = [self._drawn.pop(k)[1] for k in gone]
+        for k in new:
+            pose = self._standing[k]
+            self._drawn[k] = (pose, self._faces(k, pose))
+            changed.append(self._drawn[k][1])
+        self._drawn = dict(sorted(self._drawn.items()))
+        faces, tex = self._all_faces(), self._textures
+        if not self._fresh:
+            for beam in self.beams:
+                beam.stand(faces, tex.texels, tex.rows)
+            for eye in self.eyes:
+                eye.stand(faces)
+                eye.light([(0, 0, eye.optic.width, eye.optic.height)], [])
+            self._fresh = True
+            return
+        for k, beam in enumerate(self.beams):
+            for rect in filter(None, map(beam.rect_of, changed)):
+                beam.stand(faces, tex.texels, tex.rows, rect)
+                self._thrown[k].append(rect)
+        for eye in self.eyes:
+            rects = [rect for rect in map(eye.rect_of, changed) if rect is not None]
+            eye.light(eye.stand(faces, rects), [])
+
+    def _draw(self) -> None:
+        self._sync_standing()
+        moving = [self._faces(one.parcel.index, one.pose) for one in self._carried]
+        tex, bodies = self._textures, [who.pose() for who in self._people]
+        for k, beam in enumerate(self.beams):
+            shadows = beam.move(moving, bodies, tex.texels, tex.rows)
+            if shadows:
+                self._thrown[k] += shadows
+                self._lights = None
+        thrown, self._thrown = self._thrown, [[] for _ in self.beams]
+        for eye in self.eyes:
+            rects = eye.clear_moving()
+            rects += eye.move(moving)
+            rects += eye.people(bodies)
+            eye.light(rects, thrown)
