@@ -23,9 +23,10 @@ from hub.attribution.choices import explain
 from hub.attribution.evidence import UNSEEN_HAND, Evidence
 from hub.attribution.joint import Group, begun, key_of, partition, solve, without
 from hub.attribution.lives import Live, is_visit
+from hub.attribution.looks import Sighting, sighting_of_hand
 from hub.attribution.model import Alternative, Decision, FloorNews, Ground
 from hub.attribution.nameless import Nameless
-from hub.attribution.people import ANONYMOUS, Floor, Sighting, sighting_of_hand
+from hub.attribution.people import ANONYMOUS, Floor
 from hub.attribution.settings import AttributionSettings
 from hub.attribution.stock import Layout, Ledger, Move
 from hub.attribution.telling import Teller
