@@ -14,6 +14,7 @@ import hashlib
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ from hub.service import BATCH_MAX, Hub, Outgoing
 from hub.store.export import spooled
 from hub.store.moment import moment_of
 from hub.store.service import Store
+from hub.turns import Turns
 from hub.views import phone_view, staff_view
 from hub.visits.model import Visit
 from hub.wallet.gateway import GatewayRequest
@@ -117,12 +119,13 @@ class Driver:
     batches: int = 0
     batched: int = 0
     oldest_s: float = 0.0
-    lock: threading.RLock = field(default_factory=threading.RLock)
+    lock: Turns = field(default_factory=Turns)
     _news: threading.Event = field(default_factory=threading.Event)
     _asks: threading.Event = field(default_factory=threading.Event)
     _refunds: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
+    _answers: deque[tuple[c.GatewayAnswered, float]] = field(default_factory=deque)
     _configs: list[Outgoing] = field(default_factory=list)
     _session: int = 0
     _ticked_s: float = -math.inf
@@ -158,6 +161,8 @@ class Driver:
         self._ring()
         for thread in self._threads:
             thread.join()
+        with suppress(HubError), self.lock:
+            self._take_answers(self.now())
 
     @property
     def due_s(self) -> float:
@@ -230,6 +235,7 @@ class Driver:
         with self.lock:
             out: list[Outgoing] = []
             now_s = self.now()
+            self._take_answers(now_s)
             if arrived:
                 out += self.hub.ingest([(a.topic, a.payload) for a in arrived], now_s)
             if now_s >= self._ticked_s + TICK_PAUSE_S:
@@ -254,6 +260,15 @@ class Driver:
                 self._news.set()
         if self.hub.asks:
             self._ring()
+
+    def _take_answers(self, now_s: float) -> None:
+        """What the gateway said. A halt loses it: after the recovery its key is asked again."""
+        while self._answers:
+            answer, took_s = self._answers.popleft()
+            self.gateway_s += took_s
+            self.gateway_asked += 1
+            with suppress(RejectedError):
+                self.hub.command(answer, now_s)
 
     def _mend(self, log: Any, error: Exception) -> None:
         """Reads the database again; until that works nothing is taken or acknowledged."""
@@ -299,25 +314,29 @@ class Driver:
         self._asks.set()
         self._refunds.set()
 
-    def _next_ask(self, *, refunds: bool) -> GatewayRequest | None:
-        """The oldest question of a lane: refunds are asked beside all others."""
-        with self.lock:
-            asks = self.hub.asks
-            for place, request in enumerate(asks):
-                if (request.kind == "refund") is refunds:
-                    del asks[place]
-                    return request
-        return None
+    def _next_asks(self, *, refunds: bool) -> deque[GatewayRequest]:
+        """All questions of a lane, the oldest first: refunds are asked beside all others."""
+        found: deque[GatewayRequest] = deque()
+        if self.hub.asks:
+            with self.lock:
+                for request in list(self.hub.asks):
+                    if (request.kind == "refund") is refunds:
+                        self.hub.asks.remove(request)
+                        found.append(request)
+        return found
 
     def _ask(self, news: threading.Event, *, refunds: bool) -> None:
         log = structlog.get_logger("hub")
         while not self._stopping.is_set():
             news.wait(GATEWAY_POLL_S)
             news.clear()
-            while self.hub.asks and self.owner and not self._stopping.is_set():
-                request = self._next_ask(refunds=refunds)
-                if request is None:
+            asks = self._next_asks(refunds=refunds)
+            while asks:
+                if not self.owner or self._stopping.is_set():
+                    with self.lock:
+                        self.hub.asks.extendleft(reversed(asks))
                     break
+                request = asks.popleft()
                 began_s = self.now()
                 try:
                     answer = self.hub.ask_gateway(request)
@@ -329,12 +348,8 @@ class Driver:
                     )
                 if self.hub.gateway_fault is not None:
                     log.error("gateway.refuses_the_hub", error=self.hub.gateway_fault)
-                with self.lock:
-                    self.gateway_s += self.now() - began_s
-                    self.gateway_asked += 1
-                # A halt loses the answer: after the recovery the same key is asked again.
-                with suppress(HubError):
-                    self.command(answer)
+                self._answers.append((answer, self.now() - began_s))
+                self.wake()
 
     # -- for the pages --------------------------------------------------------------------
 

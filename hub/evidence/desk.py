@@ -21,6 +21,7 @@ from hub.evidence.tables import evidence as table
 from hub.review.policy import policy_of
 from hub.service import Hub, Outgoing
 from hub.state import HubState
+from hub.turns import Turns
 
 __all__ = ["ASKED_MAX", "EVIDENCE_BYTES_MAX", "EvidenceDesk", "reaches_wanted"]
 
@@ -55,7 +56,7 @@ def reaches_wanted(state: HubState) -> list[str]:
 class EvidenceDesk:
     """The hub's side of evidence. `lock` is the hub's: one writer at a time."""
 
-    def __init__(self, folder: EvidenceFolder, lock: threading.RLock) -> None:
+    def __init__(self, folder: EvidenceFolder, lock: Turns) -> None:
         self._folder = folder
         self._lock = lock
         self._files = threading.Lock()

@@ -49,6 +49,51 @@ class Slow(FakeGateway):
         return answer
 
 
+class Counted(FakeGateway):
+    """A gateway that thinks about its first question until it is let, and counts."""
+
+    def __init__(self, questions: int) -> None:
+        super().__init__()
+        self.may, self.thinks, self.asked = threading.Event(), threading.Event(), threading.Event()
+        self._left = questions
+
+    def ask(self, request: GatewayRequest) -> GatewayAnswer:
+        self.thinks.set()
+        assert self.may.wait(WAIT_S)
+        answer = super().ask(request)
+        self._left -= 1
+        if not self._left:
+            self.asked.set()
+        return answer
+
+
+def test_questions_do_not_wait_for_the_writer_between_one_another(
+    make_shop: Callable[..., Any],
+) -> None:
+    gateway = Counted(3)
+    shop = make_shop(gateway=gateway)
+    shop.hub._ask_inline = False
+    driver = Driver(shop.hub, lambda: 20.0)
+    driver.begin()
+    for number in range(3):
+        name = f"{number}" * 64
+        driver.command(c.OpenWallet(wallet_sha256=name))
+        driver.command(c.TopUp(wallet_sha256=name, topup_id="t", amount_minor=500))
+    driver.start(Quiet())
+    try:
+        assert gateway.thinks.wait(WAIT_S)
+        with driver.lock:
+            gateway.may.set()
+            assert gateway.asked.wait(WAIT_S), "all are asked while the writer is at work"
+    finally:
+        gateway.may.set()
+        driver.stop()
+    assert driver.gateway_asked >= 3
+    left = {ask.request.kind for ask in shop.hub.core.state.asks.values()}
+    assert "hold" not in left, "what was answered is taken, at the latest at the end"
+    gateway.close()
+
+
 def test_a_slow_refund_keeps_no_other_question_waiting(
     make_shop: Callable[..., Any], day: Any
 ) -> None:
