@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from hub.attribution.chances import NEVER, log_sum
@@ -34,8 +33,7 @@ NAMED_MAX = 2
 Who = Mapping[str | None, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """One explanation: its moves (none for nothing) and its log-score but for carts and stock.
 
     `bound` is the most that stock can weigh for it, and stands in the score already.
@@ -104,22 +102,29 @@ class _Explainer:
         self._second_hand = math.log((1.0 - habits.nothing_p) / habits.two_articles_p)
         self._where: dict[tuple[int, bool], float | None] = {}
         self._foreign: dict[int, float] = {}
+        self._least = NEVER
 
     def choices(self) -> tuple[Choice, ...]:
         nothing = Choice((), math.log(self._habits.nothing_p) + self._evidence.nothing)
         singles = self._single_lines()
         found = [nothing]
+        self._seen(nothing.score)
         for scored in singles[:LINES_MAX]:
+            if scored.best + len(self._hands) < self._least:
+                # No owner makes up for it, and lines come best first.
+                break
             found.extend(self._owned(scored))
         if self._worth_pairing(singles):
             found.extend(self._pairs(singles))
-        found.sort(key=lambda choice: (-choice.score, _order(choice)))
-        least = found[0].score - self._limits.choices_nats
-        kept = [choice for choice in found if choice.score >= least]
+        kept = _in_order([choice for choice in found if choice.score >= self._least])
         kept = kept[: self._limits.choices_max]
         if nothing not in kept:
             kept.append(nothing)
         return tuple(kept)
+
+    def _seen(self, score: float) -> None:
+        """There is an explanation of that score: `_least` is what any other must reach."""
+        self._least = max(self._least, score - self._limits.choices_nats)
 
     # ------------------------------------------------------------ single lines
 
@@ -237,13 +242,21 @@ class _Explainer:
     def _owned(self, scored: _Scored) -> list[Choice]:
         line = scored.line
         bound = self._bound(line)
+        gtin, quantity, place = line
+        where_m = self._where_m(line)
         by_hand = tuple(zip(self._hands, scored.fits, strict=True))
         choices = []
         for owner in scored.owners:
-            score = scored.shelf + log_sum(
-                [fit + self._chance(hand, owner, line) for hand, fit in by_hand]
-            )
-            choices.append(Choice((self._move(owner, line),), score, bound))
+            if owner is not None or quantity > 0:
+                terms = [fit + self._who[hand].get(owner, NEVER) for hand, fit in by_hand]
+            else:
+                terms = [fit + self._chance(hand, owner, line) for hand, fit in by_hand]
+            score = scored.shelf + log_sum(terms)
+            if score < self._least:
+                continue
+            self._seen(score)
+            move = Move(self._t_s, owner, gtin, quantity, place, where_m)
+            choices.append(Choice((move,), score, bound))
         return choices
 
     def _chance(self, hand: int, owner: str | None, line: Line) -> float:
@@ -262,10 +275,14 @@ class _Explainer:
         return who.get(owner, NEVER)
 
     def _move(self, owner: str | None, line: Line) -> Move:
+        return Move(self._t_s, owner, line.gtin, line.quantity, line.place, self._where_m(line))
+
+    def _where_m(self, line: Line) -> float | None:
+        """Where along the bay a line was done, if a sensor says so."""
         key = (line.place, line.quantity > 0)
         if key not in self._where:
             self._where[key] = self._evidence.where_m(line)
-        return Move(self._t_s, owner, line.gtin, line.quantity, line.place, self._where[key])
+        return self._where[key]
 
     # ------------------------------------------------------------ pairs
 
@@ -300,8 +317,7 @@ class _Explainer:
                 found.extend(self._owned_pair(first, second, shelf))
             if first.line.quantity == 2:
                 found.extend(self._owned_twice(first, extra))
-        found.sort(key=lambda choice: (-choice.score, _order(choice)))
-        return found[: self._limits.choices_max]
+        return _in_order(found)[: self._limits.choices_max]
 
     def _both_acted(self, a: int, b: int) -> float:
         """Two hands of two people in a shelf at once: that the second did something as well is as
@@ -382,10 +398,19 @@ class _Explainer:
                             chance += both
                         scores.setdefault((owner_a, owner_b), []).append(fit + chance)
         bound = self._bound(a) + self._bound(b)
-        return [
-            Choice((self._move(owner_a, a), self._move(owner_b, b)), shelf + log_sum(terms), bound)
-            for (owner_a, owner_b), terms in scores.items()
-        ]
+        choices = []
+        for (owner_a, owner_b), terms in scores.items():
+            score = shelf + log_sum(terms)
+            if score >= self._least:
+                self._seen(score)
+                moves = (self._move(owner_a, a), self._move(owner_b, b))
+                choices.append(Choice(moves, score, bound))
+        return choices
+
+
+def _in_order(found: list[Choice]) -> list[Choice]:
+    """The choices, best first."""
+    return sorted(found, key=lambda choice: (-choice.score, _order(choice)))
 
 
 def _order(choice: Choice) -> tuple[tuple[str, str, int, int], ...]:
