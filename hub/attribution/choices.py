@@ -100,6 +100,8 @@ class _Explainer:
         self._owners = sorted({o for w in who.values() for o in w if o is not None})
         habits = settings.habits
         self._second_hand = math.log((1.0 - habits.nothing_p) / habits.two_articles_p)
+        self._of_quantity = [math.log(share) for share in habits.quantity_p]
+        self._of_pick = math.log(habits.pick_p / max(len(evidence.places), 1))
         self._where: dict[tuple[int, bool], float | None] = {}
         self._foreign: dict[int, float] = {}
         self._least = NEVER
@@ -132,16 +134,15 @@ class _Explainer:
         scored: list[_Scored] = []
         named = self._named()
         holders = [(owner, self._whereabouts.may_hold(owner)) for owner in self._owners]
+        have = [(owner, dict(held)) for owner, held in holders]
         for rank, place in enumerate(self._evidence.likely_places(PLACES_MAX)):
             for line in self._screened(place, self._picks(place, named)):
                 scored.append(self._score(line, (*self._owners, None)))
             puts = self._put_backs(place, named if rank < NAMED_MAX else [], holders)
             for line in self._screened(place, puts):
-                holding = tuple(
-                    owner
-                    for owner, held in holders
-                    if any(g == line.gtin and n >= -line.quantity for g, n in held)
-                )
+                holding = [
+                    owner for owner, held in have if held.get(line.gtin, 0) >= -line.quantity
+                ]
                 scored.append(self._score(line, (*holding, None)))
         scored.sort(key=lambda s: (-s.best, s.line))
         return scored
@@ -197,20 +198,20 @@ class _Explainer:
         return abs(found_g + weight_g) / (8.0 + 0.05 * abs(weight_g))
 
     def _score(self, line: Line, owners: tuple[str | None, ...]) -> _Scored:
-        shelf = self._evidence.of_shelf((line,)) + self._prior(line)
-        fits = tuple([self._evidence.of_hand(hand, (line,)) for hand in self._hands])
+        lines = (line,)
+        shelf = self._evidence.of_shelf(lines) + self._prior(line)
+        fits = tuple([self._evidence.of_hand(hand, lines) for hand in self._hands])
         return _Scored(line, owners, shelf, shelf + max(fits), fits)
 
     def _prior(self, line: Line) -> float:
         """Habits: how often this is done at all, were everything at hand."""
         habits = self._habits
-        places = max(len(self._evidence.places), 1)
-        total = math.log(habits.quantity_p[min(abs(line.quantity), 3) - 1])
+        total = self._of_quantity[min(abs(line.quantity), 3) - 1]
         if line.quantity > 0:
-            return total + math.log(habits.pick_p / places) + self._bound(line)
-        homes = sum(place.gtin == line.gtin for place in self._evidence.places)
-        chance = (1.0 - habits.home_p) / places
+            return total + self._of_pick + self._bound(line)
+        chance = (1.0 - habits.home_p) / max(len(self._evidence.places), 1)
         if self._layout.places[line.place].gtin == line.gtin:
+            homes = sum([place.gtin == line.gtin for place in self._evidence.places])
             chance += habits.home_p / homes
         return total + math.log(habits.put_back_p * chance)
 

@@ -55,6 +55,9 @@ class Evidence:
         self._by_change: dict[tuple[int, int, bool], float] = {}
         self._by_pieces: dict[tuple[int, int], float] = {}
         self._by_act: dict[tuple[int, bool, bool], float] = {}
+        seen_p = self._camera.seen_p
+        self._seen_nats = (math.log(1.0 - seen_p), math.log(seen_p))
+        self._missed_nats = math.log(self._camera.hand_missed_p)
         self._spurious = [
             math.log(self._camera.spurious_p)
             + self._spurious_product(change)
@@ -80,7 +83,8 @@ class Evidence:
 
     def of_changes(self, lines: Sequence[Line]) -> float:
         """Log-likelihood of the stretches of shelf that looked different afterwards."""
-        trust = self._camera
+        if len(lines) == 1:
+            return self._of_changes_by(lines[0])
         total = 0.0
         seen = [False] * len(lines)
         for change, best in zip(self.reach.changes, self._spurious, strict=True):
@@ -96,8 +100,19 @@ class Evidence:
                 seen[index] = True
         if self.reach.camera_ok:
             for was_seen in seen:
-                total += math.log(trust.seen_p if was_seen else 1.0 - trust.seen_p)
+                total += self._seen_nats[was_seen]
         return total
+
+    def _of_changes_by(self, line: Line) -> float:
+        """`of_changes` under a single line."""
+        total = 0.0
+        seen = False
+        for change, best in zip(self.reach.changes, self._spurious, strict=True):
+            match = self._match(change, line)
+            if match > best:
+                best, seen = match, True
+            total += best
+        return total + self._seen_nats[seen] if self.reach.camera_ok else total
 
     def _shown(self, change: FacingChange, told: int, lines: Sequence[Line]) -> list[int]:
         """The lines that a change shows if it tells of one: this one, and those of the same kind
@@ -249,11 +264,10 @@ class Evidence:
 
     def of_hand(self, hand: int, lines: Sequence[Line]) -> float:
         """Log ratio of a hand having done these lines to its having done nothing."""
-        trust = self._camera
         if hand == UNSEEN_HAND:
             if not self.reach.hands or not self.reach.camera_ok:
                 return 0.0
-            return math.log(trust.hand_missed_p)
+            return self._missed_nats
         seen = self.reach.hands[hand]
         if len(lines) == 1:
             takes, puts = lines[0].quantity > 0, lines[0].quantity < 0

@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from hub.attribution.chances import NEVER, log_sum
 from hub.attribution.lives import NEAR_MAX, SAME_TIME_S, Hypothesis, Live, may_be_one
 from hub.attribution.settings import AttributionSettings
-from hub.attribution.stock import Layout, Ledger
+from hub.attribution.stock import Layout, Ledger, Move
 from hub.attribution.weigher import Weigher
 
 __all__ = [
@@ -190,28 +191,33 @@ def _extended(
     settings: AttributionSettings,
 ) -> list[Hypothesis]:
     weigher = Weigher(lives, ledger, layout, settings)
-    choices = [(c.score, c, weigher.is_free(c)) for c in lives[-1].choices]
-    grown: list[Hypothesis] = []
-    top = NEVER
+    choices = [(c.score, weigher.is_free(c)) for c in lives[-1].choices]
+    grown: list[tuple[float, tuple[int, ...], int, tuple[Move, ...]]] = []
     nats = settings.limits.hypotheses_nats
+    least = NEVER - nats
+    only_lowers = weigher.only_lowers
     for hypothesis in beam:
         weights = weigher.after(hypothesis)
-        for number, (alone, choice, free) in enumerate(choices):
-            score = hypothesis.score + alone
-            if score < top - nats and weigher.only_lowers:
+        before, chosen, moves = hypothesis
+        for number, (alone, free) in enumerate(choices):
+            score = before + alone
+            if score < least and only_lowers:
                 # Choices come best first.
                 break
             if not free:
                 score += weights.of(number)
-            if score < top - nats:
+            if score < least:
                 continue
-            top = max(top, score)
-            grown.append(
-                Hypothesis(score, (*hypothesis.chosen, number), hypothesis.moves + choice.moves)
-            )
-    grown.sort(key=lambda h: (-h.score, h.chosen))
-    grown = [h for h in grown if h.score >= top - nats][: settings.limits.hypotheses_max]
-    return _normalised(grown)
+            least = max(least, score - nats)
+            grown.append((-score, chosen, number, moves))
+    grown.sort(key=itemgetter(0, 1, 2))
+    kept = [entry for entry in grown if -entry[0] >= least][: settings.limits.hypotheses_max]
+    total = log_sum([-score for score, _, _, _ in kept])
+    last = lives[-1].choices
+    return [
+        Hypothesis(-score - total, (*chosen, number), moves + last[number].moves)
+        for score, chosen, number, moves in kept
+    ]
 
 
 def _normalised(beam: list[Hypothesis]) -> list[Hypothesis]:

@@ -231,7 +231,7 @@ class Weights:
             if self._shelf is None:
                 self._sum_up()
             for index, move in enumerate(choice.moves):
-                before = choice.moves[:index]
+                before = choice.moves[:index] if index else ()
                 if move.quantity > 0:
                     total += self._presence(move, before)
                 elif move.owner is not None and self._holding(move, before) < -move.quantity:
@@ -245,13 +245,13 @@ class Weights:
         """Net moves of the hypothesis on each shelf and in each cart, and what it put where."""
         shelf: dict[tuple[int, str], int] = {}
         carts = self._carts
-        for move in self._hypothesis.moves:
-            at = (move.place, move.gtin)
-            shelf[at] = shelf.get(at, 0) + move.quantity
-            line = (move.owner, move.gtin)
-            carts[line] = carts.get(line, 0) + move.quantity
-            if move.quantity < 0:
-                self._put.setdefault(move.place, {})[move.gtin] = move.u_m
+        for _t_s, owner, gtin, quantity, place, u_m in self._hypothesis.moves:
+            at = (place, gtin)
+            shelf[at] = shelf.get(at, 0) + quantity
+            line = (owner, gtin)
+            carts[line] = carts.get(line, 0) + quantity
+            if quantity < 0:
+                self._put.setdefault(place, {})[gtin] = u_m
         self._shelf = shelf
 
     def _holding(self, move: Move, before: tuple[Move, ...]) -> int:
@@ -279,7 +279,7 @@ class Weights:
         there = self._on_shelf(move.place, move.gtin, before)
         if place.gtin == move.gtin:
             blocked = math.log(habits.behind_stray_p) if self._blocked(move, before) else 0.0
-            return blocked + (0.0 if there >= move.quantity else math.log(habits.empty_p))
+            return blocked if there >= move.quantity else blocked + math.log(habits.empty_p)
         if there >= 1:
             missing = 1.0 if there >= move.quantity else habits.empty_p
             put_m = self._put_m(move.place, move.gtin, before)
@@ -296,8 +296,11 @@ class Weights:
         """Whether something misplaced stands before the very pieces that a move takes."""
         if move.u_m is None:
             return False
+        left, put = self._weigher._strays(move.place), self._put.get(move.place)
+        if not (left or put or before):
+            return False
         own = self._weigher._layout.places[move.place].gtin
-        strays = {*self._weigher._strays(move.place), *self._put.get(move.place, ())}
+        strays = {*left, *(put or ())}
         strays.update(m.gtin for m in before if m.place == move.place and m.quantity < 0)
         strays.discard(own)
         for gtin in strays:
