@@ -90,37 +90,35 @@ class _Judge:
         self._slots: dict[Item, dict[int, float]] = {}
         for chosen, chance in sorted(self._chances.items()):
             moves = self._live.choices[chosen].moves
-            items = tuple(sorted((_item(move) for move in moves), key=_by_name))
+            told = [_item(move) for move in moves]
+            items = tuple(told if len(told) < 2 else sorted(told, key=_by_name))
             self._explained[items] = self._explained.get(items, 0.0) + chance
-            for move in moves:
-                slots = self._slots.setdefault(_item(move), {})
+            for item, move in zip(told, moves, strict=True):
+                slots = self._slots.setdefault(item, {})
                 slots[move.place] = slots.get(move.place, 0.0) + chance
 
     def verdicts(self) -> list[Verdict]:
         best = max(self._explained, key=lambda items: (self._explained[items], -len(items)))
-        alternatives = self._alternatives()
         if not best:
-            return [self._nothing(alternatives)]
-        lines = [self._verdict(n, item, alternatives) for n, item in enumerate(best)]
+            return [self._nothing()]
+        lines = [self._verdict(n, item) for n, item in enumerate(best)]
         for verdict, item in list(zip(lines, best, strict=True)):
             rest = abs(item[2]) - abs(verdict.best.quantity)
             if verdict.certain and rest > 0:
-                lines.append(self._rest(len(lines), item, rest, alternatives))
+                lines.append(self._rest(len(lines), item, rest))
         return lines
 
-    def _rest(
-        self, line: int, item: Item, pieces: int, alternatives: tuple[Alternative, ...]
-    ) -> Verdict:
+    def _rest(self, line: int, item: Item, pieces: int) -> Verdict:
         """What moved beside the pieces that are clear: whose it is, nobody is sure of."""
         visit, gtin, quantity = item
         left = (visit, gtin, pieces if quantity > 0 else -pieces)
         best = self._alternative(left, self._probability(item), place=self._place(item))
         return Verdict(
-            self._live.reach_id, line, self._live.t_s, best, False, alternatives,
+            self._live.reach_id, line, self._live.t_s, best, False, self._alternatives(),
             f"{reason(self._live, best, self._layout)}; fewer are clear",
         )  # fmt: skip
 
-    def _verdict(self, line: int, item: Item, alternatives: tuple[Alternative, ...]) -> Verdict:
+    def _verdict(self, line: int, item: Item) -> Verdict:
         visit, gtin, quantity = item
         if visit is None:
             # What somebody took is free if nobody is told of it, so that it must be as clear
@@ -142,17 +140,17 @@ class _Judge:
         why = reason(self._live, best, self._layout)
         return Verdict(
             self._live.reach_id, line, self._live.t_s, best, certain,
-            () if certain else alternatives, why,
+            () if certain else self._alternatives(), why,
         )  # fmt: skip
 
-    def _nothing(self, alternatives: tuple[Alternative, ...]) -> Verdict:
+    def _nothing(self) -> Verdict:
         chance = 1.0 - self._charging()
         certain = chance >= self._beliefs.nothing_p
         best = Alternative(None, None, 0, None, min(self._explained.get((), 0.0), 1.0))
         why = reason(self._live, best, self._layout)
         return Verdict(
             self._live.reach_id, 0, self._live.t_s, best, certain,
-            () if certain else alternatives, why,
+            () if certain else self._alternatives(), why,
         )  # fmt: skip
 
     def _charging(self) -> float:

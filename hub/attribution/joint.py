@@ -42,7 +42,8 @@ class Group:
     hypotheses: list[Hypothesis]
     beams: list[list[Hypothesis]] = field(default_factory=list)
     _chances: list[dict[int, float]] | None = None
-    _moved: dict[tuple[str, str], dict[int, float]] | None = None
+    _moved: dict[tuple[str, str], dict[int, float]] = field(default_factory=dict)
+    _nets: list[tuple[dict[tuple[str | None, str], int], float]] | None = None
 
     def chances(self, index: int) -> dict[int, float]:
         """Probability of each choice of one reach, by the choice's number."""
@@ -56,20 +57,27 @@ class Group:
 
     def moved(self, owner: str, gtin: str) -> dict[int, float] | None:
         """Distribution of the pieces an owner took here, net; None if the group is not about it."""
-        if self._moved is None:
-            self._moved = {}
         key = (owner, gtin)
-        if key not in self._moved:
+        known = self._moved.get(key)
+        if known is None:
             if not any(key in live.takes or key in live.puts for live in self.lives):
                 return None
-            found: dict[int, float] = {}
-            for hypothesis in self.hypotheses:
-                pieces = sum(
-                    m.quantity for m in hypothesis.moves if m.owner == owner and m.gtin == gtin
-                )
-                found[pieces] = found.get(pieces, 0.0) + math.exp(hypothesis.score)
-            self._moved[key] = found
-        return self._moved[key]
+            if self._nets is None:
+                self._nets = [(_net(h.moves), math.exp(h.score)) for h in self.hypotheses]
+            known = self._moved[key] = {}
+            for net, chance in self._nets:
+                pieces = net.get(key, 0)
+                known[pieces] = known.get(pieces, 0.0) + chance
+        return known
+
+
+def _net(moves: Sequence[Move]) -> dict[tuple[str | None, str], int]:
+    """Owner and article to the pieces that the owner took, net."""
+    found: dict[tuple[str | None, str], int] = {}
+    for move in moves:
+        key = (move.owner, move.gtin)
+        found[key] = found.get(key, 0) + move.quantity
+    return found
 
 
 def key_of(lives: Sequence[Live]) -> tuple[tuple[str, int], ...]:

@@ -139,10 +139,10 @@ def _awaited(state: HubState, visit: Visit, exited_s: float) -> dict[str, float]
         return {name: late_s for name, bays in nodes.items() if bays}
     found = {}
     for name, bays in nodes.items():
-        near = [[_near(state, bays, place) for place in walk] for walk in walks]
-        if not any(map(any, near)):
+        # From the end: who leaves has mostly been at a shelf a minute before, and not for an hour.
+        if not any(_near(state, bays, place) for walk in walks for place in reversed(walk)):
             continue
-        away = [_away_s(walk, at) for walk, at in zip(walks, near, strict=True)]
+        away = [_away_s(state, bays, walk) for walk in walks]
         known = [t_s for t_s in away if t_s is not None]
         seen_away = state.by_place and not visit.lost and len(known) == len(away)
         found[name] = max(known) if seen_away else late_s
@@ -179,13 +179,16 @@ def _near(state: HubState, bays: list[Bay], place: tuple[float, float, float]) -
     return False
 
 
-def _away_s(walk: list[tuple[float, float, float]], near: list[bool]) -> float | None:
+def _away_s(
+    state: HubState, bays: list[Bay], walk: list[tuple[float, float, float]]
+) -> float | None:
     """From when on a body was surely away: seen elsewhere, and in sight until it left. None if it
     was near to the end."""
     away_s = None
     after_s = walk[-1][0]
-    for (t_s, _x, _y), close in zip(reversed(walk), reversed(near), strict=True):
-        if close or after_s - t_s > UNSEEN_S_MAX:
+    for place in reversed(walk):
+        t_s = place[0]
+        if after_s - t_s > UNSEEN_S_MAX or _near(state, bays, place):
             return away_s
         away_s = after_s = t_s
     return away_s
