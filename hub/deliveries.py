@@ -8,10 +8,12 @@ from functools import lru_cache
 from contracts.codec import split
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
+from contracts.messages import ClockPong
 from contracts.topics import device_of
+from hub.commands import PongArrived
 from hub.devices.model import Device
 
-__all__ = ["Delivery", "address", "authentic", "believed", "unpacked"]
+__all__ = ["Delivery", "address", "authentic", "believed", "pong_of", "unpacked"]
 
 Delivery = bytes | tuple[str, bytes]
 """A topic and its payload, or the bytes of an envelope."""
@@ -57,3 +59,14 @@ def believed(device: Device | None, device_id: str, advice: str = "") -> None:
         raise ValueError(f"expected a node of the store file, got {device_id}{advice}")
     if device.revoked:
         raise ValueError(f"expected a node that is trusted, {device_id} is revoked")
+
+
+def pong_of(device_id: str, payload: bytes) -> PongArrived:
+    """A node's answer to a ping; ValueError if it is none."""
+    answer = ClockPong.model_validate_json(payload)
+    return PongArrived(
+        device_id=device_id,
+        boot_id=answer.boot_id,
+        hub_us=answer.hub_us,
+        device_us=answer.device_us,
+    )

@@ -233,13 +233,12 @@ class Driver:
             lease.renew()
         arrived = bus.take(BATCH_MAX) if bus is not None else []
         with self.lock:
-            out: list[Outgoing] = []
             now_s = self.now()
             self._take_answers(now_s)
-            if arrived:
-                out += self.hub.ingest([(a.topic, a.payload) for a in arrived], now_s)
-            if now_s >= self._ticked_s + TICK_PAUSE_S:
-                out += self.hub.tick(now_s)
+            tick = now_s >= self._ticked_s + TICK_PAUSE_S
+            news = [(a.topic, a.payload) for a in arrived]
+            out = self.hub.step(news, now_s, tick=tick)
+            if tick:
                 self._ticked_s = now_s
                 self._tick_at_s = now_s + self.tick_s
             elif arrived:

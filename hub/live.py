@@ -115,6 +115,15 @@ class Live:
         if node is not None:
             node.heard_s = now_s
 
+    def unnumbered(self, channel: str, device_id: str, payload: bytes, now_s: float) -> None:
+        """What is no part of a node's stream, by its channel; ValueError if it is of none."""
+        if channel == "health":
+            self.pulse(device_id, NodeHealth.model_validate_json(payload), now_s)
+        elif channel == "died":
+            self.died(device_id, NodeDied.model_validate_json(payload))
+        else:
+            raise ValueError(f"expected a channel of nodes, got {channel}")
+
     def pulse(self, device_id: str, health: NodeHealth, now_s: float) -> None:
         """A node's own word on its health."""
         node = self.nodes[device_id]

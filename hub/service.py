@@ -22,21 +22,13 @@ from typing import Any
 from contracts.codec import decode, encode
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
-from contracts.messages import (
-    ClockPing,
-    ClockPong,
-    GateScanned,
-    HubAck,
-    Message,
-    NodeDied,
-    NodeHealth,
-)
+from contracts.messages import ClockPing, GateScanned, HubAck, Message
 from contracts.store_file import StoreFile
 from contracts.topics import topic
 from hub import commands as c
 from hub.core import HubCore
 from hub.dead_letters import DeadLetters, kind_of
-from hub.deliveries import Delivery, address, authentic, believed, unpacked
+from hub.deliveries import Delivery, address, authentic, believed, pong_of, unpacked
 from hub.devices.pings import Pings
 from hub.effects import NOTHING, Effects, us
 from hub.errors import HubError, HubHaltedError, StoreWriteError
@@ -97,6 +89,7 @@ class Hub:
         self._snapshot_every = snapshot_every
         self._rows = Rows()
         self._pending = 0
+        self._together = self._due = False
         self._position = store.last_position()
         self._snapshot_at = self._position
         self._last_us = 0
@@ -181,11 +174,29 @@ class Hub:
         out: list[Outgoing] = []
         single, unreadable = unpacked(deliveries)
         for begin in range(0, len(single), BATCH_MAX):
+            if begin:
+                # A chunk that has to be undone must take no other one with it.
+                self._store()
             out.extend(self._acks(self._take_chunk(single[begin : begin + BATCH_MAX], now)))
         for name, payload, reason in unreadable:
             self._dead(name, payload, now, reason)
         self._commit()
         self._ask(now)
+        return out
+
+    def step(self, deliveries: Sequence[Delivery], now_s: float, *, tick: bool) -> list[Outgoing]:
+        """`ingest`, and `tick` if time is to pass, with one commit for the last chunk and for what
+        time makes of it. If it fails, nothing that it returns may be sent before `recover`."""
+        self._together, self._due = True, False
+        try:
+            out = self.ingest(deliveries, now_s) if deliveries else []
+            if tick:
+                out += self.tick(now_s)
+        finally:
+            self._together = False
+        if self._due:
+            self._store()
+        self._ask(self.now_s)
         return out
 
     def tick(self, now_s: float) -> list[Outgoing]:
@@ -286,7 +297,7 @@ class Hub:
                 self._rebuild()
                 self.store.mark_dead(*bad)
                 self._dead("", b"", now, f"{bad} broke the rules: {error!r}")
-                self._commit()
+                self._store()
             else:
                 return heard
         raise HubError(f"expected a batch without faults after {len(chunk)} set aside")
@@ -356,23 +367,10 @@ class Hub:
         believed(self.core.state.devices.all.get(device_id), device_id)
         self.live.count(f"messages_{channel}")
         if channel == "pong":
-            answer = ClockPong.model_validate_json(payload)
-            self._do(
-                c.PongArrived(
-                    device_id=device_id,
-                    boot_id=answer.boot_id,
-                    hub_us=answer.hub_us,
-                    device_us=answer.device_us,
-                ),
-                now,
-            )
+            self._do(pong_of(device_id, payload), now)
             self.live.heard(device_id, now)
-        elif channel == "health":
-            self.live.pulse(device_id, NodeHealth.model_validate_json(payload), now)
-        elif channel == "died":
-            self.live.died(device_id, NodeDied.model_validate_json(payload))
         else:
-            raise ValueError(f"expected a channel of nodes, got {channel}")
+            self.live.unnumbered(channel, device_id, payload, now)
 
     def _dead(self, name: str, payload: bytes, now: float, reason: str) -> None:
         self.live.count("dead_letters")
@@ -413,6 +411,11 @@ class Hub:
         self.live.happened(effects)
 
     def _commit(self) -> None:
+        self._due = True
+        if not self._together:
+            self._store()
+
+    def _store(self) -> None:
         if not self._rows:
             return
         rows, self._rows, self._pending = self._rows, Rows(), 0
@@ -425,7 +428,7 @@ class Hub:
 
     def _ask(self, now: float) -> None:
         """Asks the gateway what the last commit decided to ask; its answers are inputs too."""
-        while self._ask_inline and self.asks:
+        while self._ask_inline and self.asks and not self._together:
             request = self.asks.popleft()
             self._do(self.ask_gateway(request), now)
             self._commit()
@@ -451,7 +454,7 @@ class Hub:
     def _snapshot(self, now: float) -> None:
         self._do(c.Rebase(), now)
         self._rows.insert(t.snapshots, snapshot_row(self.core, self._position, us(now)))
-        self._commit()
+        self._store()
         self._snapshot_at = self._position
         self.store.prune(self._position, us(now) - self.inputs_kept_us)
 

@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from contracts.geometry import Bay
 from contracts.messages import HandSeen
 from hub.attribution.chances import normal, with_floor
+from hub.attribution.model import FloorPoint
 from hub.attribution.settings import PeopleTrust
 
-__all__ = ["Look", "Sighting", "Spot", "sighting_of_hand"]
-
-Spot = tuple[float, float, float, float]
-"""Where a body or a wrist was: hub seconds, x and y in metres, their spread."""
+__all__ = ["Look", "Sighting", "sighting_of_hand"]
 
 _TWO_PI = 2.0 * math.pi
 _ROOT_2PI = math.sqrt(_TWO_PI)
@@ -77,7 +75,7 @@ class Look:
         self._absent = math.log(trust.wrist_absent_p)
 
     def fit(
-        self, points: Sequence[Spot], wrists: Sequence[Spot] | None, *, ended: bool
+        self, points: Sequence[FloorPoint], wrists: Sequence[FloorPoint] | None, *, ended: bool
     ) -> float | None:
         """Log likelihood ratio of a body; None if it was not on the floor then. `wrists` are None
         where nobody reports any; `ended`: the body left the floor after its last point."""
@@ -119,7 +117,7 @@ class Look:
         return math.log(self._kept * density + self._floor) - self._flat
 
     def _at(
-        self, points: Sequence[Spot], t_s: float, ended: bool
+        self, points: Sequence[FloorPoint], t_s: float, ended: bool
     ) -> tuple[float, float, float] | None:
         """Position and variance of a body at a time."""
         if not points:
@@ -151,7 +149,7 @@ class Look:
         drift = trust.drift_m2_per_s * gap_s + (0.5 * trust.speed_m_s * gap_s) ** 2
         return x_m, y_m, sd_m * sd_m + drift
 
-    def _wrist(self, wrists: Sequence[Spot]) -> float:
+    def _wrist(self, wrists: Sequence[FloorPoint]) -> float:
         """Log ratio of the wrists seen near the place while the hand was in."""
         trust = self._trust
         begin, end = self._wrist_span

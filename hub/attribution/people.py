@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hub.attribution.chances import log_sum
-from hub.attribution.looks import Look, Sighting, Spot
+from hub.attribution.looks import Look, Sighting
 from hub.attribution.model import FloorNews, FloorPoint
 from hub.attribution.settings import Limits, PeopleTrust
 
@@ -30,8 +30,8 @@ ANONYMOUS = "?"
 class _Body:
     track_id: str
     ended: bool = False
-    points: list[Spot] = field(default_factory=list)
-    wrists: list[Spot] = field(default_factory=list)
+    points: list[FloorPoint] = field(default_factory=list)
+    wrists: list[FloorPoint] = field(default_factory=list)
     bound: list[tuple[float, str]] = field(default_factory=list)
 
 
@@ -183,7 +183,9 @@ class Floor:
         return visit
 
 
-def _keep(kept: list[Spot], news: Sequence[FloorPoint], most: int) -> tuple[float, float] | None:
+def _keep(
+    kept: list[FloorPoint], news: Sequence[FloorPoint], most: int
+) -> tuple[float, float] | None:
     """Adds points to those of a body; the span of those that were not known, None if none."""
     first_s, last_s = math.inf, -math.inf
     for point in news:
@@ -202,9 +204,9 @@ def _keep(kept: list[Spot], news: Sequence[FloorPoint], most: int) -> tuple[floa
     return (first_s, last_s) if last_s > -math.inf else None
 
 
-def _insert(entries: list[Spot], entry: FloorPoint) -> bool:
+def _insert(entries: list[FloorPoint], entry: FloorPoint) -> bool:
     """Puts a point in time order; False if that instant is known."""
-    index = bisect_left(entries, (entry.t_s,))
+    index = bisect_left(entries, entry[:1])
     # Two different points of one instant are two wrists, or two cameras: both stay, sorted.
     if entry in entries[index : index + 8]:
         return False
@@ -212,7 +214,7 @@ def _insert(entries: list[Spot], entry: FloorPoint) -> bool:
     return True
 
 
-def _thin(entries: list[Spot], before_s: float, step_s: float) -> None:
+def _thin(entries: list[FloorPoint], before_s: float, step_s: float) -> None:
     """Keeps one point per step among those older than `before_s`."""
     end = bisect_left(entries, (before_s,))
     if end < 3:

@@ -56,20 +56,15 @@ def segment_in_hub_time(segment: TrackSegment, offset_s: float) -> FloorNews:
     """A track segment's times in hub time."""
     points = _moved(segment.points, offset_s)
     wrists = _moved(segment.wrists, offset_s) if segment.wrists else ()
+    # Past the named tuple's own constructor, which takes as long as the rest.
     return _TUPLE(FloorNews, (segment.track_id, segment.state, points, wrists, segment.linked_from))
 
 
 def _moved(points: Sequence[TrackPoint | WristPoint], offset_s: float) -> tuple[FloorPoint, ...]:
-    # Past the named tuple's own constructor, which takes as long as the rest.
     if len(points) == 1:
         point = points[0]
-        return (_TUPLE(FloorPoint, (point.t_s + offset_s, point.x_m, point.y_m, point.sd_m)),)
-    return tuple(
-        [
-            _TUPLE(FloorPoint, (point.t_s + offset_s, point.x_m, point.y_m, point.sd_m))
-            for point in points
-        ]
-    )
+        return ((point.t_s + offset_s, point.x_m, point.y_m, point.sd_m),)
+    return tuple([(point.t_s + offset_s, point.x_m, point.y_m, point.sd_m) for point in points])
 
 
 def _with(item: T, **values: object) -> T:

@@ -82,7 +82,7 @@ class Floor:
         track = self.tracks.get(track_id)
         if track is None:
             track = Track(track_id, deque(maxlen=self.points_max))
-            track.born_s = points[0].t_s if points else t_s
+            track.born_s = points[0][0] if points else t_s
             self.tracks[track_id] = track
             self._forget_one()
         fresh = 0

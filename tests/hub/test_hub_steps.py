@@ -1,0 +1,152 @@
+"""News and time in one step: one commit of both, and nothing is lost where one of them fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from contracts import messages as m
+from contracts.codec import encode, envelope
+from hub.devices import service as devices
+from hub.errors import HubHaltedError, StoreWriteError
+from hub.service import BATCH_MAX
+from hub.store import tables
+from hub.store.service import Store
+
+COLA, BREAD = "4006381333931", "5901234123457"
+IMPATIENT = {"sqlite": "PRAGMA busy_timeout=1", "postgresql": "SET lock_timeout=50"}
+LOCK = {"sqlite": "SELECT 1", "postgresql": "LOCK TABLE inbox"}
+END_S = 30.0
+
+
+def _stepped(shop: Any, script: list[tuple[float, str, bytes]], until_s: float) -> None:
+    """Delivers messages at their times, each time with a tick in the same step."""
+    waiting = sorted(script, key=lambda row: row[0])
+    while shop.now_s < until_s:
+        shop.now_s = round(shop.now_s + 0.2, 6)
+        due = [row for row in waiting if row[0] <= shop.now_s]
+        waiting = waiting[len(due) :]
+        news = [(name, payload) for _, name, payload in due]
+        shop.sent += shop.hub.step(news, shop.now_s, tick=True)
+
+
+def _outcome(shop: Any) -> dict[str, Any]:
+    document = shop.hub.export_json()
+    return {
+        "receipts": [
+            (r["visit_id"], [(x["gtin"], x["quantity"]) for x in r["lines"]])
+            for r in document["receipts"]
+        ],
+        "stock": document["stock"],
+        "inbox": sorted((r["device_id"], r["boot_id"], r["sequence"]) for r in document["inbox"]),
+    }
+
+
+def _watermarks(count: int) -> list[m.Message]:
+    return [m.Watermark(t_s=0.1 * k, last_seq=k - 1) for k in range(count)]
+
+
+def _news(messages: list[m.Message]) -> list[bytes]:
+    """The messages of one boot of a node, from its first one on."""
+    return [
+        encode(
+            envelope(
+                message,
+                store_id="tiny",
+                device_id="node-shelf",
+                boot_id="boot-1",
+                sequence=number,
+                monotonic_us=1,
+                config_revision=1,
+                time=datetime(2026, 1, 1, tzinfo=UTC),
+            )
+        )
+        for number, message in enumerate(messages)
+    ]
+
+
+@pytest.mark.parametrize("snapshot_every", [20_000, 1])
+def test_a_day_in_steps_is_the_day_of_news_and_ticks_with_fewer_commits(
+    make_shop: Callable[..., Any], day: Any, snapshot_every: int
+) -> None:
+    day.shop(1.0, "t1", "code-one", [(COLA, True), (BREAD, True)])
+    day.shop(4.0, "t2", "code-two", [(BREAD, True)])
+    day.watermark(20.0)
+    shops = [make_shop(name, snapshot_every=snapshot_every) for name in ("apart", "stepped")]
+    for shop in shops:
+        for code in ("code-one", "code-two"):
+            shop.open_visit(code, now_s=0.0)
+    shops[0].play(day.script, END_S)
+    _stepped(shops[1], day.script, END_S)
+    apart, stepped = (_outcome(shop) for shop in shops)
+    assert apart["receipts"]
+    assert stepped == apart
+    commits = [shop.hub.live.counts["commits"] for shop in shops]
+    assert commits[1] < commits[0]
+    digest = shops[1].hub.digest()
+    shops[1].hub.recover()
+    assert shops[1].hub.digest() == digest
+
+
+def test_time_alone_that_changes_nothing_waits_for_a_commit(
+    make_shop: Callable[..., Any], day: Any
+) -> None:
+    shop = make_shop("hub.sqlite")
+    shop.open_visit("code-one", now_s=0.0)
+    commits = shop.hub.live.counts["commits"]
+    for k in range(20):
+        shop.hub.step([], 1.0 + k, tick=True)
+    assert shop.hub.live.counts["commits"] == commits
+
+
+def test_a_step_that_cannot_be_stored_answers_nothing_and_can_be_done_again(
+    make_shop: Callable[..., Any], day: Any, backend: str
+) -> None:
+    shop = make_shop("hub.sqlite")
+    shop.hub.store._writer.exec_driver_sql(IMPATIENT[backend])
+    shop.hub.store._writer.commit()
+    other = Store(shop.hub.store.url)
+    news = _news(_watermarks(3))
+    with other._engine.connect() as blocker:
+        blocker.exec_driver_sql(LOCK[backend])
+        with pytest.raises(StoreWriteError, match=r"locked|lock timeout"):
+            shop.hub.step(news, 1.0, tick=True)
+        with pytest.raises(HubHaltedError, match="recover"):
+            shop.hub.step(news, 1.0, tick=True)
+    other.close()
+    shop.hub.recover()
+    assert shop.hub.store.rows(tables.inbox, "position") == []
+    acks = shop.hub.step(news, 2.0, tick=True)
+    assert [m.HubAck.model_validate_json(a.payload).upto_seq for a in acks[:1]] == [2]
+    assert len(shop.hub.store.rows(tables.inbox, "position")) == 3
+
+
+def test_a_chunk_that_is_undone_takes_no_earlier_one_of_its_step_with_it(
+    make_shop: Callable[..., Any], monkeypatch: Any
+) -> None:
+    real = devices.apply_message
+
+    def breaks(state: Any, device: Any, boot: Any, item: Any, message: Any) -> None:
+        real(state, device, boot, item, message)
+        if isinstance(message, m.SensorOutage):
+            raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(devices, "apply_message", breaks)
+    shop = make_shop("hub.sqlite")
+    count = 2 * BATCH_MAX
+    messages = _watermarks(count)
+    messages[BATCH_MAX + 9] = m.SensorOutage(
+        sensor_id="cam", kind="camera", bay_id="bay-a", blind=True, t_s=1.0
+    )
+    acks = shop.hub.step(_news(messages), 1.0, tick=True)
+    upto = [m.HubAck.model_validate_json(a.payload).upto_seq for a in acks if "/ack" in a.topic]
+    assert max(upto) == count - 1
+    stored = shop.hub.store.rows(tables.inbox, "position")
+    assert [row["sequence"] for row in stored] == list(range(count))
+    assert [row["sequence"] for row in stored if row["dead"]] == [BATCH_MAX + 9]
+    digest = shop.hub.digest()
+    shop.hub.recover()
+    assert shop.hub.digest() == digest
