@@ -10,13 +10,15 @@ from contracts.envelope import Envelope
 from contracts.errors import ContractError
 from contracts.messages import ClockPong
 from contracts.topics import device_of
-from hub.commands import PongArrived
+from hub.commands import GatewayAnswered, PongArrived
 from hub.devices.model import Device
 
-__all__ = ["Delivery", "address", "authentic", "believed", "pong_of", "unpacked"]
+__all__ = ["Answers", "Delivery", "address", "authentic", "believed", "pong_of", "unpacked"]
 
 Delivery = bytes | tuple[str, bytes]
 """A topic and its payload, or the bytes of an envelope."""
+Answers = Sequence[GatewayAnswered]
+"""What the gateway said to questions of the hub."""
 
 
 def unpacked(

@@ -162,7 +162,7 @@ class Driver:
         for thread in self._threads:
             thread.join()
         with suppress(HubError), self.lock:
-            self._take_answers(self.now())
+            self.hub.step([], self.now(), answers=self._answered(), tick=False)
 
     @property
     def due_s(self) -> float:
@@ -234,10 +234,9 @@ class Driver:
         arrived = bus.take(BATCH_MAX) if bus is not None else []
         with self.lock:
             now_s = self.now()
-            self._take_answers(now_s)
             tick = now_s >= self._ticked_s + TICK_PAUSE_S
             news = [(a.topic, a.payload) for a in arrived]
-            out = self.hub.step(news, now_s, tick=tick)
+            out = self.hub.step(news, now_s, answers=self._answered(), tick=tick)
             if tick:
                 self._ticked_s = now_s
                 self._tick_at_s = now_s + self.tick_s
@@ -260,14 +259,15 @@ class Driver:
         if self.hub.asks:
             self._ring()
 
-    def _take_answers(self, now_s: float) -> None:
+    def _answered(self) -> list[c.GatewayAnswered]:
         """What the gateway said. A halt loses it: after the recovery its key is asked again."""
+        answers = []
         while self._answers:
             answer, took_s = self._answers.popleft()
             self.gateway_s += took_s
             self.gateway_asked += 1
-            with suppress(RejectedError):
-                self.hub.command(answer, now_s)
+            answers.append(answer)
+        return answers
 
     def _mend(self, log: Any, error: Exception) -> None:
         """Reads the database again; until that works nothing is taken or acknowledged."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,10 @@ from contracts.topics import topic
 from hub import commands as c
 from hub.core import HubCore
 from hub.dead_letters import DeadLetters, kind_of
-from hub.deliveries import Delivery, address, authentic, believed, pong_of, unpacked
+from hub.deliveries import Answers, Delivery, address, authentic, believed, pong_of, unpacked
 from hub.devices.pings import Pings
 from hub.effects import NOTHING, Effects, us
-from hub.errors import HubError, HubHaltedError, StoreWriteError
+from hub.errors import HubError, HubHaltedError, RejectedError, StoreWriteError
 from hub.evidence.index import evidence_rows
 from hub.evidence.tables import evidence as evidence_table
 from hub.levels import LEVEL
@@ -184,11 +185,17 @@ class Hub:
         self._ask(now)
         return out
 
-    def step(self, deliveries: Sequence[Delivery], now_s: float, *, tick: bool) -> list[Outgoing]:
-        """`ingest`, and `tick` if time is to pass, with one commit for the last chunk and for what
-        time makes of it. If it fails, nothing that it returns may be sent before `recover`."""
+    def step(
+        self, deliveries: Sequence[Delivery], now_s: float, *, tick: bool, answers: Answers = ()
+    ) -> list[Outgoing]:
+        """The gateway's answers, `ingest`, and `tick` if time is to pass, in one commit for all up
+        to the last chunk. If it fails `recover` asks the gateway again."""
+        self._check(started=True)
         self._together, self._due = True, False
         try:
+            for answer in answers:
+                with suppress(RejectedError):
+                    self._do(answer, self._now(now_s))
             out = self.ingest(deliveries, now_s) if deliveries else []
             if tick:
                 out += self.tick(now_s)
@@ -313,7 +320,13 @@ class Hub:
                 item = decode(payload)
                 authentic(item, self.core.state.store.store_id, device_id)
                 return self._sequenced(item, name, payload, now, poisoned)
-            self._unsequenced(channel, device_id, payload, now)
+            believed(self.core.state.devices.all.get(device_id), device_id)
+            self.live.count(f"messages_{channel}")
+            if channel == "pong":
+                self._do(pong_of(device_id, payload), now)
+                self.live.heard(device_id, now)
+            else:
+                self.live.unnumbered(channel, device_id, payload, now)
         except (ContractError, ValueError) as error:
             self._dead(name, payload, now, str(error))
         return None
@@ -362,15 +375,6 @@ class Hub:
             self._dead(name, payload, now, f"{who} {boot} {number}: {reason}")
         self.core.unread.clear()
         return key
-
-    def _unsequenced(self, channel: str, device_id: str, payload: bytes, now: float) -> None:
-        believed(self.core.state.devices.all.get(device_id), device_id)
-        self.live.count(f"messages_{channel}")
-        if channel == "pong":
-            self._do(pong_of(device_id, payload), now)
-            self.live.heard(device_id, now)
-        else:
-            self.live.unnumbered(channel, device_id, payload, now)
 
     def _dead(self, name: str, payload: bytes, now: float, reason: str) -> None:
         self.live.count("dead_letters")
@@ -466,11 +470,7 @@ class Hub:
         if self.payers is not None:
             self.payers.forget_all()
         self._position = self.store.last_position()
-        self.asks.clear()
-        for ask in self.core.state.asks.values():
-            self.asks.append(ask.request)
-
-    # -- small things ---------------------------------------------------------------------
+        self.asks = deque(ask.request for ask in self.core.state.asks.values())
 
     def _check(self, *, started: bool = False) -> None:
         if self.halted is not None:

@@ -150,3 +150,51 @@ def test_a_chunk_that_is_undone_takes_no_earlier_one_of_its_step_with_it(
     digest = shop.hub.digest()
     shop.hub.recover()
     assert shop.hub.digest() == digest
+
+
+def test_an_answer_of_the_gateway_is_stored_with_the_news_of_its_step(
+    make_shop: Callable[..., Any], day: Any
+) -> None:
+    shop = make_shop("hub.sqlite")
+    shop.hub._ask_inline = False
+    visit_id = shop.open_visit("code-one", now_s=0.0)
+    day.shop(1.0, "t1", "code-one", [(COLA, True)])
+    shop.play(day.script, 2.0)
+    request = shop.hub.asks.popleft()
+    commits = shop.hub.live.counts["commits"]
+    answer = shop.hub.ask_gateway(request)
+    later = [(name, payload) for at_s, name, payload in day.script if 2.0 < at_s <= 3.0]
+    shop.hub.step(later, 3.0, tick=True, answers=[answer, answer])
+    assert later
+    assert shop.hub.live.counts["commits"] == commits + 1
+    assert shop.hub.core.state.visits[visit_id].stage == "shopping"
+    digest = shop.hub.digest()
+    shop.hub.recover()
+    assert shop.hub.digest() == digest
+
+
+def test_an_answer_that_a_bad_message_takes_with_it_is_asked_for_again(
+    make_shop: Callable[..., Any], day: Any, monkeypatch: Any
+) -> None:
+    real = devices.apply_message
+
+    def breaks(state: Any, device: Any, boot: Any, item: Any, message: Any) -> None:
+        real(state, device, boot, item, message)
+        if isinstance(message, m.SensorOutage):
+            raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(devices, "apply_message", breaks)
+    shop = make_shop("hub.sqlite")
+    shop.hub._ask_inline = False
+    shop.open_visit("code-one", now_s=0.0)
+    day.shop(1.0, "t1", "code-one", [(COLA, True)])
+    floor = [row for row in day.script if "node-floor" in row[1]]
+    shop.play(floor, 2.0)
+    request = shop.hub.asks.popleft()
+    answer = shop.hub.ask_gateway(request)
+    bad = m.SensorOutage(sensor_id="cam", kind="camera", bay_id="bay-a", blind=True, t_s=1.0)
+    shop.hub.step(_news([bad]), 3.0, tick=True, answers=[answer])
+    assert [asked.key for asked in shop.hub.asks] == [request.key]
+    shop.hub.step([], 3.2, tick=True, answers=[shop.hub.ask_gateway(shop.hub.asks.popleft())])
+    assert request.key not in shop.hub.core.state.asks
+    assert len(shop.hub.store.rows(tables.ledger_transactions, "number")) >= 1
