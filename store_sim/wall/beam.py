@@ -32,7 +32,7 @@ def linear_table(gamma: float = 2.2) -> NDArray[np.float32]:
 
 class Beam:
     """One projector. `light` (H, W, 3) float32 is what leaves it, linear, blurred by its lens; all
-    zero when it is off. `still` and `shadow` (H, W) float32 are the depths of the nearest thing
+    zero when it is off; `flat` (H, W) uint8 is 1 where it is the same at a pixel and the next ones. `still` and `shadow` (H, W) float32 are the depths of the nearest thing
     before it: of what stands, and of everything."""
 
     def __init__(
@@ -48,6 +48,7 @@ class Beam:
         self.shown: Picture | None = None
         width, height = self.size
         self.light = np.zeros((height, width, 3), np.float32)
+        self.flat = np.ones((height, width), np.uint8)
         self.still = np.full((height, width), FAR_M, np.float32)
         self.shadow = self.still.copy()
         self.optic = self._hang()
@@ -93,6 +94,7 @@ class Beam:
                 return None
             self.shown, self._marks = None, None
             self.light[:] = 0.0
+            self.flat[:] = 1
             return (0, 0, width, height)
         if self.shown is None:
             rect: Rect = (0, 0, width, height)
@@ -121,6 +123,13 @@ class Beam:
         soft = 0.2 * rows[:, :-2] + 0.6 * rows[:, 1:-1] + 0.2 * rows[:, 2:]
         lit = self.strength * (BLACK_LEVEL + (1 - BLACK_LEVEL) * soft)
         self.light[y0:y1, x0:x1] = lit[y0 - b0 : y1 - b0, x0 - a0 : x1 - a0]
+        c0, d0 = max(0, x0 - 1), max(0, y0 - 1)
+        near = self.light[d0 : y1 + 1, c0 : x1 + 1]
+        same_x = (near[:, 1:] == near[:, :-1]).all(axis=2)
+        same_y = (near[1:] == near[:-1]).all(axis=2)
+        self.flat[d0 : d0 + same_y.shape[0], c0 : c0 + same_x.shape[1]] = (
+            same_x[:-1] & same_x[1:] & same_y[:, :-1]
+        )
 
     def stand(
         self, faces: Floats, texels: Picture, rows: NDArray[np.int64], rect: Rect | None = None

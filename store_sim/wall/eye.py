@@ -121,9 +121,9 @@ class Eye:
         self._dirty: list[Rect] = []
         rng = np.random.default_rng([seed, 4_001])
         self._noise_table = np.clip(rng.normal(0, 256, 2_000_003), -1023, 1023).astype(np.int16)
-        levels = np.arange(256)
-        sizes = dials.noise * _GREYS * np.sqrt(0.35 + 0.65 * levels / 128.0)
-        self._noise = np.rint(sizes * np.where(levels > 248, 0.4, 1.0)).astype(np.int32)
+        # Half of the noise at middle grey is there in black: read-out; the rest is of the light.
+        self._ground = np.int32(round(0.5 * dials.noise * _GREYS))
+        self._slope = np.int32(round(0.5 * dials.noise * 4096 / 128))
         self._rng = np.random.default_rng([seed, 4_002])
         self._ss = 4 if width <= 2000 else 3
         self._tiles = _tile_grid(width, height)
@@ -234,12 +234,13 @@ class Eye:
         ambient = np.array(self.dials.ambient, np.float64)
         if self._beams:
             pictures = tuple(beam.light for beam in self._beams)
+            flats = tuple(beam.flat for beam in self._beams)
             shadows = tuple(beam.shadow for beam in self._beams)
         else:
             pictures = (np.zeros((2, 2, 3), np.float32),)
-            shadows = (np.zeros((2, 2), np.float32),)
+            flats, shadows = (np.zeros((2, 2), np.uint8),), (np.zeros((2, 2), np.float32),)
         compose(
-            tiles, self._now.refl, self._now.shade, ambient, self._beam_at, pictures, shadows,
+            tiles, self._now.refl, self._now.shade, ambient, self._beam_at, pictures, flats, shadows,
             BIAS_M, self._curve, self._clean,
         )  # fmt: skip
 
@@ -249,7 +250,7 @@ class Eye:
         starts = self._rng.integers(0, len(self._noise_table) - 3 * width, height)
         out = np.empty((height, width, 3), np.uint8)
         expose(
-            self._clean.reshape(height, -1), self._noise_table, starts, self._noise,
+            self._clean.reshape(height, -1), self._noise_table, starts, self._ground, self._slope,
             out.reshape(height, -1),
         )  # fmt: skip
         return out

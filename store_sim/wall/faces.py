@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,14 +156,9 @@ def _box(
 
 def wall_faces(wall: Wall, bank: Bank, *, hidden_markers: frozenset[int] = frozenset()) -> Floats:
     """The wall itself: room, back, posts, boards, hooks, markers; (F, FACE_COLUMNS)."""
-    rng = np.random.default_rng([bank.seed, 77])
     w, d, h = wall.width_m, wall.depth_m, wall.height_m
-    room = bank.once("room", plain_skin(rng, (2.0, 1.0), (178, 174, 166)))
-    floor = bank.once("floor", plain_skin(rng, (2.0, 2.0), (128, 122, 116)))
-    back = bank.once("back", panel_skin(rng, (w, h), _BACK))
-    board = bank.once("board", plain_skin(rng, (1.0, 0.3), _BOARD))
-    post = bank.once("post", plain_skin(rng, (0.1, 1.0), _POST))
-    steel = bank.once("steel", plain_skin(rng, (0.1, 0.1), (150, 152, 156)))
+    skins = _room_skins(w, h)
+    room, floor, back, board, post, steel = (bank.once(name, skins[name]) for name in skins)
     faces = [
         _face(np.array([-3.0, d + 0.03, 3.2]), np.array([6.0 + w, 0, 0]), np.array([0, 0, -3.2]),
               room, depth_m=10.0, dim=0.8),
@@ -191,6 +187,20 @@ def wall_faces(wall: Wall, bank: Bank, *, hidden_markers: frozenset[int] = froze
                   np.array([0, 0, -2 * half]), row, depth_m=d, dim=1.0)
         )  # fmt: skip
     return np.stack(faces)
+
+
+@lru_cache(maxsize=16)
+def _room_skins(width_m: float, height_m: float) -> dict[str, NDArray[np.uint8]]:
+    """The textures of a wall of a size: room, floor, back, board, post, steel."""
+    rng = np.random.default_rng(77)
+    return {
+        "room": plain_skin(rng, (2.0, 1.0), (178, 174, 166)),
+        "floor": plain_skin(rng, (2.0, 2.0), (128, 122, 116)),
+        "back": panel_skin(rng, (width_m, height_m), _BACK),
+        "board": plain_skin(rng, (1.0, 0.3), _BOARD),
+        "post": plain_skin(rng, (0.1, 1.0), _POST),
+        "steel": plain_skin(rng, (0.1, 0.1), (150, 152, 156)),
+    }
 
 
 def _on_something(wall: Wall, at: tuple[float, float, float]) -> bool:

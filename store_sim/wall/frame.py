@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from store_sim.render.develop import undo_lens
 __all__ = ["Optic", "heading_in_wall", "optic", "turned", "wall_pose", "world_to_wall"]
 
 Floats = NDArray[np.float64]
+
+_RAYS_MAX = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,14 @@ def optic(wall: Wall, intrinsics: Intrinsics, pose: Pose) -> Optic:
 
 def _optic(intrinsics: Intrinsics, pose: Pose) -> Optic:
     as_camera = Camera(camera_id="o", role="wall", fps=1, intrinsics=intrinsics, pose=pose)
+    distortion = np.array(intrinsics.distortion, np.float64)
+    size = (intrinsics.width, intrinsics.height)
+    return Optic(camera_array(as_camera), *size, distortion, _rays(intrinsics))
+
+
+@lru_cache(maxsize=_RAYS_MAX)
+def _rays(intrinsics: Intrinsics) -> NDArray[np.float32]:
+    """Lines of sight, see Optic; kept, because undoing a lens takes a second."""
     w, h = intrinsics.width, intrinsics.height
     distortion = np.array(intrinsics.distortion, np.float64)
     rows, columns = np.mgrid[0:h, 0:w]
@@ -117,7 +128,8 @@ def _optic(intrinsics: Intrinsics, pose: Pose) -> Optic:
     if distortion.any():
         undo_lens(seen, distortion)
     rays = seen.reshape(h, w, 2).astype(np.float32)
-    return Optic(camera_array(as_camera), w, h, distortion, rays)
+    rays.setflags(write=False)
+    return rays
 
 
 def turned(

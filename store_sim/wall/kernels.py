@@ -276,45 +276,57 @@ def beam_map(rect, cam, rays, depth, face, faces, beam, lens, beam_at, near_m): 
 
 
 @njit(cache=True)
-def _light(at, picture, shadow, bias, out):  # type: ignore[no-untyped-def]
-    """What a projector adds at a point: bilinear in its picture, shadows softened over a pixel."""
-    height, width = picture.shape[0], picture.shape[1]
-    x, y = at[0], at[1]
-    if x < -0.5 or y < -0.5 or x > width - 0.5 or y > height - 0.5:
-        return
-    x, y = min(width - 1.001, max(0.0, x)), min(height - 1.001, max(0.0, y))
-    ix, iy = int(x), int(y)
-    fx, fy = x - ix, y - iy
-    for j in range(2):
-        for i in range(2):
-            share = (fx if i else 1.0 - fx) * (fy if j else 1.0 - fy)
-            if share <= 0.0 or at[2] > shadow[iy + j, ix + i] + bias:
-                continue
-            share *= at[3]
-            for c in range(3):
-                out[c] += share * picture[iy + j, ix + i, c]
-
-
-@njit(cache=True)
-def compose(tiles, refl, shade, ambient, beams, pictures, shadows, bias, curve, clean):  # type: ignore[no-untyped-def]
+def compose(  # type: ignore[no-untyped-def]
+    tiles, refl, shade, ambient, beams, pictures, flats, shadows, bias, curve, clean
+):
     """Light on surfaces: `clean` (H, W, 3) uint16, grey levels in sixteenths, in `tiles` (T, 4).
 
     `ambient` (3,) and `pictures` (P, Hp, Wp, 3) float32 are linear light, `beams` (P, H, W, 4) of
-    `beam_map`, `shadows` (P, Hp, Wp) depths of what is nearest to each projector; `curve` (4096,)
-    uint16 is the camera's response to light of 0 to 2.
+    `beam_map`, `shadows` (P, Hp, Wp) depths of what is nearest to each projector; `flats` (P, Hp,
+    Wp) uint8 is 1 where a picture is the same at a pixel and at the next ones right and below;
+    `curve` (4096,) uint16 is the camera's response to light of 0 to 2. Pictures are read bilinearly
+    and shadows softened over a pixel.
     """
-    light = np.zeros(3)
     for n in range(tiles.shape[0]):
         for y in range(tiles[n, 1], tiles[n, 3]):
             for x in range(tiles[n, 0], tiles[n, 2]):
-                for c in range(3):
-                    light[c] = shade[y, x] * ambient[c]
+                r, g, b = shade[y, x] * ambient[0], shade[y, x] * ambient[1], shade[y, x] * ambient[2]
                 for p in range(beams.shape[0]):
-                    if beams[p, y, x, 3] > 0.0:
-                        _light(beams[p, y, x], pictures[p], shadows[p], bias, light)
-                for c in range(3):
-                    value = refl[y, x, c] * light[c] * (2048.0 / 16384.0)
-                    clean[y, x, c] = curve[int(min(4095.0, value))]
+                    gain = beams[p, y, x, 3]
+                    if gain <= 0.0:
+                        continue
+                    picture, shadow = pictures[p], shadows[p]
+                    height, width = picture.shape[0], picture.shape[1]
+                    px, py = beams[p, y, x, 0], beams[p, y, x, 1]
+                    if px < -0.5 or py < -0.5 or px > width - 0.5 or py > height - 0.5:
+                        continue
+                    ahead = beams[p, y, x, 2] - bias
+                    px, py = min(width - 1.001, max(0.0, px)), min(height - 1.001, max(0.0, py))
+                    ix, iy = int(px), int(py)
+                    fx, fy = px - ix, py - iy
+                    if flats[p][iy, ix] == 1:
+                        share = 0.0
+                        share += (1.0 - fx) * (1.0 - fy) * (ahead <= shadow[iy, ix])
+                        share += fx * (1.0 - fy) * (ahead <= shadow[iy, ix + 1])
+                        share += (1.0 - fx) * fy * (ahead <= shadow[iy + 1, ix])
+                        share += fx * fy * (ahead <= shadow[iy + 1, ix + 1])
+                        share *= gain
+                        r += share * picture[iy, ix, 0]
+                        g += share * picture[iy, ix, 1]
+                        b += share * picture[iy, ix, 2]
+                        continue
+                    for j in range(2):
+                        for i in range(2):
+                            if ahead > shadow[iy + j, ix + i]:
+                                continue
+                            share = (fx if i else 1.0 - fx) * (fy if j else 1.0 - fy) * gain
+                            r += share * picture[iy + j, ix + i, 0]
+                            g += share * picture[iy + j, ix + i, 1]
+                            b += share * picture[iy + j, ix + i, 2]
+                scale = 2048.0 / 16384.0
+                clean[y, x, 0] = curve[int(min(4095.0, refl[y, x, 0] * r * scale))]
+                clean[y, x, 1] = curve[int(min(4095.0, refl[y, x, 1] * g * scale))]
+                clean[y, x, 2] = curve[int(min(4095.0, refl[y, x, 2] * b * scale))]
 
 
 @njit(cache=True)
@@ -331,16 +343,16 @@ def lay_people(rect, rgb, keys, linear, refl, shade, face, ids):  # type: ignore
 
 
 @njit(cache=True)
-def expose(clean, table, starts, noise, out):  # type: ignore[no-untyped-def]
+def expose(clean, table, starts, ground, slope, out):  # type: ignore[no-untyped-def]
     """The sensor's noise: `clean` (H, 3 W) uint16 in sixteenths of a grey level, `table` (N,) int16
-    of unit noise in 1/256, `starts` (H,) int64, `noise` (256,) int32: its size at each level in
-    sixteenths; `out` (H, 3 W) uint8."""
+    of unit noise in 1/256, `starts` (H,) int64. Noise is `ground` sixteenths of a grey level in
+    black and 1/4096 of `slope` more with each sixteenth of brightness; `out` (H, 3 W) uint8."""
     width = clean.shape[1]
     for y in range(clean.shape[0]):
         row = table[starts[y] : starts[y] + width]
         source, target = clean[y], out[y]
         for x in range(width):
             value = np.int32(source[x])
-            value += (np.int32(row[x]) * noise[value >> 4]) >> 8
-            value = (value + 8) >> 4
+            size = ground + ((value * slope) >> np.int32(12))
+            value = (value + ((np.int32(row[x]) * size) >> np.int32(8)) + np.int32(8)) >> np.int32(4)
             target[x] = np.uint8(min(np.int32(255), max(np.int32(0), value)))

@@ -9,6 +9,7 @@ Everything a customer does follows from what light really falls where.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -61,8 +62,11 @@ class WallWorld:
     def __init__(self, store: StoreFile, wall: Wall, case: WallCase | str, seed: int) -> None:
         """WallSimError if the wall cannot be filled as the case asks."""
         del store
-        self.wall, self.seed = wall, seed
         self.case = case_named(case) if isinstance(case, str) else case
+        # Cases of one seed are different walls too.
+        self.wall, self.seed = wall, seed
+        seed = zlib.crc32(f"{self.case.name} {seed}".encode())
+        self._mix = seed
         self.t_s, self._tick = 0.0, 0
         self.width_m = wall.width_m
         self._rng = np.random.default_rng([seed, 11])
@@ -115,6 +119,11 @@ class WallWorld:
     def over(self) -> bool:
         """Whether everybody has come and gone."""
         return not self._waiting and not self._runs
+
+    @property
+    def visitors(self) -> tuple[str, ...]:
+        """Who is at the wall now: customers, by name."""
+        return tuple(run.order.customer for run in self._runs)
 
     def give_code(self, order_id: str, code: str) -> None:
         """The code that the hub gave for an order: what its customer will scan."""
@@ -262,7 +271,7 @@ class WallWorld:
 
     def _enter(self, order: SimOrder, script: object) -> None:
         side = 1.0 if self._people % 2 == 0 else -1.0
-        rng = np.random.default_rng([self.seed, 500 + self._people])
+        rng = np.random.default_rng([self._mix, 500 + self._people])
         start = (self.width_m + 2.2 if side > 0 else -2.2, -1.2)
         who = Visitor(self._people, sample_appearance(rng, 0.6), start, rng)
         self._people += 1
