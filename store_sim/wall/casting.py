@@ -46,14 +46,14 @@ def cast_filling(case: WallCase, wall: Wall) -> tuple[Filling, int]:
 
 
 def cast_orders(
-    case: WallCase, parcels: list[SimParcel], wanted: int, rng: np.random.Generator
+    case: WallCase, parcels: list[SimParcel], wanted: int, rng: np.random.Generator, first_s: float
 ) -> tuple[SimOrder, ...]:
     """Who comes for what. What is ordered was made with a good label."""
     good = [one.index for one in parcels if one.text == label_text(one.symbology, one.key)]
     chosen = [one for one in good if one < wanted] or good
     chosen = sorted(chosen)[:wanted]
     orders: list[SimOrder] = []
-    due, first = 1.0, 0
+    due, first = first_s, 0
     before: str | None = None
     for number, one in enumerate(case.orders):
         mine = tuple(chosen[first : first + one.parcels])

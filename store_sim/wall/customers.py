@@ -16,7 +16,7 @@ __all__ = ["SimOrder", "WallScene", "plan"]
 
 CODE_S_MAX = 30.0
 """Who has no code by then goes home."""
-LIGHT_S_MAX = 14.0
+LIGHT_S_MAX = 25.0
 """Who sees no light for so long after the scan gives up."""
 NEXT_LIGHT_S = 3.0
 

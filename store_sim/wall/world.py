@@ -37,6 +37,9 @@ __all__ = ["WallScan", "WallWorld"]
 
 Picture = NDArray[np.uint8]
 
+FIRST_S = 20.0
+"""Time to read labels and to calibrate before anybody comes."""
+
 
 @dataclass(frozen=True, slots=True)
 class WallScan:
@@ -59,8 +62,12 @@ class _Run:
 class WallWorld:
     """One wall in one case. `orders` are what the driver posts to the hub before they are due."""
 
-    def __init__(self, store: StoreFile, wall: Wall, case: WallCase | str, seed: int) -> None:
-        """WallSimError if the wall cannot be filled as the case asks."""
+    def __init__(
+        self, store: StoreFile, wall: Wall, case: WallCase | str, seed: int, *,
+        first_s: float = FIRST_S,
+    ) -> None:  # fmt: skip
+        """WallSimError if the wall cannot be filled as the case asks. `first_s`: when the first
+        customer comes."""
         del store
         self.case = case_named(case) if isinstance(case, str) else case
         # Cases of one seed are different walls too.
@@ -79,7 +86,7 @@ class WallWorld:
         self._place_of = {index: name for index, (_, name) in at.items()}
         self._holder: dict[int, Visitor] = {}
         self._gone: dict[int, str] = {}
-        self.orders = cast_orders(self.case, parcels, wanted, self._rng)
+        self.orders = cast_orders(self.case, parcels, wanted, self._rng, first_s)
         self._codes: dict[str, str] = {}
         self._looks: dict[str, MarkLook] = {}
         self._scans: list[WallScan] = []
