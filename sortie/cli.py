@@ -182,6 +182,7 @@ def _add_parts() -> None:
     from sortie.devices_cmd import register as register_devices
     from sortie.exit_display_cmd import register as register_exit_display
     from sortie.hub_cmd import register as register_hub
+    from sortie.labels_cmd import register as register_labels
     from sortie.library_cmd import register as register_library
     from sortie.models_cli import models_app
     from sortie.plates_cmd import register as register_plates
@@ -200,6 +201,7 @@ def _add_parts() -> None:
     register_library(app)
     register_view(app)
     register_plates(app)
+    register_labels(app)
     register_hub(app)
     register_devices(app)
     register_exit_display(app)

@@ -22,7 +22,9 @@ from sortie.errors import UsageError
 if TYPE_CHECKING:
     from store_sim.plan import Finding
 
-__all__ = ["PHOTO_SIDE_MIN_PX", "photo_faults", "product_photos", "read_photo", "shrunk"]
+__all__ = [
+    "PHOTO_SIDE_MIN_PX", "photo_faults", "product_photos", "read_photo", "read_picture", "shrunk",
+]  # fmt: skip
 
 Rgb = NDArray[np.uint8]
 
@@ -90,8 +92,24 @@ def photo_faults(store: StoreFile, folder: Path) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _decoded(path: Path) -> tuple[Rgb, NDArray[np.uint8] | None]:
-    """RGB and, where the picture has transparency, alpha; turned as EXIF says."""
+def read_picture(path: Path) -> Rgb:
+    """A whole picture in its full size, (H, W, 3) RGB uint8, turned as EXIF says; what is
+    transparent is white, as paper is. UsageError as `read_photo`."""
+    if not path.is_file():
+        what = "a folder" if path.is_dir() else "nothing of that name"
+        raise UsageError(f"{path}: expected a picture, got {what}; check the path")
+    rgb, alpha = _decoded(path, draft_px=None)
+    if alpha is None:
+        return rgb
+    share = alpha[..., None].astype(np.float32) / 255.0
+    return np.asarray(np.rint(rgb * share + 255.0 * (1.0 - share)), np.uint8)
+
+
+def _decoded(
+    path: Path, *, draft_px: int | None = 4 * SIDE_MAX_PX
+) -> tuple[Rgb, NDArray[np.uint8] | None]:
+    """RGB and, where the picture has transparency, alpha; turned as EXIF says. A picture larger
+    than `draft_px` on its longer side may come smaller."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     if not path.is_file():
@@ -106,7 +124,8 @@ def _decoded(path: Path) -> tuple[Rgb, NDArray[np.uint8] | None]:
             if width * height > PHOTO_PIXELS_MAX:
                 raise _too_large(path, f"{width} x {height}")
             # Decoding straight to a smaller size spares time and memory; JPEG only.
-            picture.draft("RGB", (4 * SIDE_MAX_PX, 4 * SIDE_MAX_PX))
+            if draft_px is not None:
+                picture.draft("RGB", (draft_px, draft_px))
             upright: Any = ImageOps.exif_transpose(picture)
             if upright.has_transparency_data:
                 rgba = np.asarray(upright.convert("RGBA"), np.uint8)

@@ -9,8 +9,9 @@ from vision.labels.code import FORMATS, Code, module_px
 from vision.labels.engines import missing_engines
 from vision.labels.reader import CodeReader, CodeReaderSettings, Roi
 from vision.labels.reading import read_codes
+from vision.labels.text import TextLine, TextReader, TextReaderMissingError, open_text_reader
 
 __all__ = [
-    "FORMATS", "Code", "CodeReader", "CodeReaderSettings", "Roi", "missing_engines", "module_px",
-    "read_codes",
+    "FORMATS", "Code", "CodeReader", "CodeReaderSettings", "Roi", "TextLine", "TextReader",
+    "TextReaderMissingError", "missing_engines", "module_px", "open_text_reader", "read_codes",
 ]  # fmt: skip

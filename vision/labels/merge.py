@@ -16,13 +16,15 @@ import cv2
 import numpy as np
 
 from contracts.wall import Symbology
-from vision.labels.code import LINEAR, MATRIX, WALL_FORMATS, Code, Points
+from vision.labels.code import CHECKED, LINEAR, MATRIX, WALL_FORMATS, Code, Points
 from vision.labels.engines import Reading
 
 __all__ = ["Evidence", "believed", "gathered", "overlap"]
 
 SAME_PLACE_MIN = 0.25
 """Share of the smaller polygon that two readings of one place have in common."""
+PART_MAX = 1.3
+"""A code so many times as long as another at its place was read whole, the other in part."""
 LINE_PX = 2.0
 """A code of bars read along one line only is taken to be at least so high, pixels."""
 
@@ -32,8 +34,6 @@ class Evidence:
     """All readings of one text at one place."""
 
     readings: tuple[Reading, ...]
-    proven: bool = False
-    refuted: bool = False
 
     @property
     def text(self) -> str:
@@ -46,14 +46,25 @@ class Evidence:
         return self.readings[0].format
 
     @property
+    def proven(self) -> bool:
+        """Whether the bars themselves were compared with the text."""
+        return any(one.engine == "bars" for one in self.readings)
+
+    @property
+    def engines(self) -> int:
+        """How many engines read it."""
+        return len({one.engine for one in self.readings})
+
+    @property
     def ways(self) -> int:
         """In how many ways it was read, engines and preparations counted apart."""
         return len({(one.engine, one.way) for one in self.readings})
 
     @property
     def best(self) -> Reading:
-        """The reading whose polygon is the largest: lines that were read lie inside the code."""
-        return max(self.readings, key=lambda one: _area(one.polygon))
+        """Our own reading's polygon spans the bars; of engines' the largest is best, as the lines
+        they read lie inside the code."""
+        return max(self.readings, key=lambda one: (one.engine == "bars", _area(one.polygon)))
 
 
 def overlap(a: Points, b: Points) -> float:
@@ -79,33 +90,43 @@ def gathered(readings: Iterable[Reading]) -> list[Evidence]:
 
 def believed(evidence: Sequence[Evidence]) -> tuple[Code, ...]:
     """The codes that stand, each place once."""
-    worth = [one for one in evidence if _worth(one) > 0]
     standing = [
         one
-        for one in worth
-        if all(
-            _worth(one) > _worth(other)
+        for one in evidence
+        if _worth(one) > 0
+        and all(
+            _beats(one, other)
             for other in evidence
             if other is not one
             and other.text != one.text
-            and not other.refuted
             and overlap(one.best.polygon, other.best.polygon) >= SAME_PLACE_MIN
         )
     ]
     return tuple(_code(one) for one in standing)
 
 
+def _beats(one: Evidence, other: Evidence) -> bool:
+    """Whether of two texts at one place the one stands: it is better founded, or as well founded
+    and the other is but a part of it."""
+    if _worth(one) != _worth(other):
+        return _worth(one) > _worth(other)
+    return one.format in LINEAR and _length(one) >= PART_MAX * _length(other)
+
+
+def _length(one: Evidence) -> float:
+    polygon = one.best.polygon
+    return float(np.linalg.norm(polygon[1] - polygon[0]))
+
+
 def _worth(one: Evidence) -> int:
     """0 for what is not believed; the more the better founded."""
-    if one.refuted:
-        return 0
     if one.format in MATRIX:
         return 4
     if one.proven:
         return 3
-    if one.format == "code128":
+    if one.engines >= 2:
         return 2
-    return 1 if one.ways >= 2 else 0
+    return 1 if one.ways >= 2 and one.format in CHECKED else 0
 
 
 def _code(one: Evidence) -> Code:
