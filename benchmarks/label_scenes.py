@@ -64,19 +64,23 @@ def draw_scene(view: LabelView, seed: int) -> LabelScene:
     zoom = max(1, round(FINE * view.module_px))
     texture = np.kron(label, np.ones((zoom, zoom), np.float32))
     # From texture pixels to modules of the code, to the picture, to the fine picture.
-    into = np.array([[1 / zoom, 0, 0.5 / zoom - QUIET], [0, 1 / zoom, 0.5 / zoom - QUIET], [0, 0, 1]])
+    into = np.array(
+        [[1 / zoom, 0, 0.5 / zoom - QUIET], [0, 1 / zoom, 0.5 / zoom - QUIET], [0, 0, 1]]
+    )
     finer = np.array([[FINE, 0, (FINE - 1) / 2], [0, FINE, (FINE - 1) / 2], [0, 0, 1]], np.float64)
-    matrix = finer @ place @ into
-    light = cv2.warpPerspective(texture, matrix, fine.shape[::-1], flags=cv2.INTER_LINEAR)
-    mask = cv2.warpPerspective(np.ones_like(texture), matrix, fine.shape[::-1])
+    matrix = np.asarray(finer @ place @ into, np.float64)
+    wide, high = size[0] * FINE, size[1] * FINE
+    light = cv2.warpPerspective(texture, matrix, (wide, high))
+    mask = cv2.warpPerspective(np.ones_like(texture), matrix, (wide, high))
     white, black = 0.5 + 0.38 * view.contrast, 0.5 - 0.38 * view.contrast
-    fine = fine * (1 - mask) + mask * (black + (white - black) * light)
+    fine = np.asarray(fine * (1 - mask) + mask * (black + (white - black) * light), np.float32)
     polygon = _through(place, bars.shape)
     if view.hidden > 0:
         _cover(fine, polygon, view.hidden, rng)
-    seen = cv2.resize(fine, size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(fine, size, interpolation=cv2.INTER_AREA)
     if view.blur_px > 0:
-        seen = cv2.GaussianBlur(seen, (0, 0), view.blur_px)
+        small = cv2.GaussianBlur(small, (0, 0), view.blur_px)
+    seen = np.asarray(small, np.float32)
     if view.glare > 0:
         _dazzle(seen, polygon, view.glare, rng)
     seen = seen * 255.0 + rng.normal(0.0, NOISE_SD, seen.shape)

@@ -88,12 +88,13 @@ def gathered(readings: Iterable[Reading]) -> list[Evidence]:
     return [Evidence(tuple(group)) for group in groups]
 
 
-def believed(evidence: Sequence[Evidence]) -> tuple[Code, ...]:
-    """The codes that stand, each place once."""
+def believed(evidence: Sequence[Evidence], *, alone: tuple[str, ...] = MATRIX) -> tuple[Code, ...]:
+    """The codes that stand, each place once. Of the formats `alone` one engine's word will do:
+    where frames follow each other, agreement over frames takes the second's place."""
     standing = [
         one
         for one in evidence
-        if _worth(one) > 0
+        if (_worth(one) > 0 or one.format in alone)
         and all(
             _beats(one, other)
             for other in evidence
