@@ -1,0 +1,110 @@
+"""A beam, its projector and its camera in synthetic optics, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.wall_messages import Mark, MarkSeen, ProjectionJudged, Thing
+from tests.vision.projection.room import Room
+from vision.projection import Beam, BeamOut, BeamSettings
+
+LATENCY_S = 0.06
+STEP_S = 0.05
+FRAME_S = 0.2
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One picture."""
+
+    camera_id: str
+    t_s: float
+    active: bool
+    blind: str | None
+    capture: NDArray[np.uint8] | None
+
+
+@dataclass
+class Loop:
+    """`marks` shall shine; `things` are those of the room's boxes unless given."""
+
+    room: Room
+    beam: Beam
+    now_s: float = 100.0
+    marks: list[Mark] = field(default_factory=list)
+    things: list[Thing] | None = None
+    plugged: bool = True
+    calibrate: int = 0
+    active: bool = False
+    blind: str | None = None
+    judged: list[ProjectionJudged] = field(default_factory=list)
+    states: dict[str, MarkSeen] = field(default_factory=dict)
+    last: BeamOut | None = None
+    _coming: list[tuple[float, NDArray[np.uint8]]] = field(default_factory=list)
+    _frame_s: float = 0.0
+    _want: bool = False
+
+    @staticmethod
+    def of(room: Room, **settings: float) -> Loop:
+        """With the wall's one projector."""
+        made = BeamSettings.model_validate(settings)
+        return Loop(room, Beam(room.wall.projectors[0], room.wall, made))
+
+    def seen_things(self) -> list[Thing]:
+        """What the node says stands there."""
+        if self.things is not None:
+            return self.things
+        return [box.thing(self.now_s) for box in self.room.boxes]
+
+    def run(self, seconds: float) -> BeamOut:
+        """Goes on for so long."""
+        for _ in range(round(seconds / STEP_S)):
+            out = self.step()
+        return out
+
+    def until(self, state: str, seconds: float) -> ProjectionJudged:
+        """Goes on until the projection is in this state."""
+        for _ in range(round(seconds / STEP_S)):
+            self.step()
+            if self.judged and self.judged[-1].state == state:
+                return self.judged[-1]
+        raise AssertionError(f"not {state} within {seconds} s: {self.judged[-3:]}")
+
+    def step(self) -> BeamOut:
+        """One step of the node; a camera's picture comes every FRAME_S."""
+        self.now_s = round(self.now_s + STEP_S, 6)
+        while self._coming and self._coming[0][0] <= self.now_s:
+            self.room.lit = self._coming.pop(0)[1]
+        seen: Sequence[Seen] = ()
+        if self.now_s - self._frame_s >= FRAME_S - 1e-9:
+            self._frame_s = self.now_s
+            grey = self.room.grey() if self._want else None
+            seen = (Seen("cam-1", self.now_s, self.active, self.blind, grey),)
+        out = self.beam.step(
+            self.now_s, self.seen_things(), self.marks, seen,
+            calibrate=self.calibrate, plugged=self.plugged,
+        )  # fmt: skip
+        if out.picture is not None:
+            self._coming.append((self.now_s + LATENCY_S, out.picture))
+        if not self.plugged:
+            self._coming, self.room.lit = [], None
+        self._want = out.want_capture
+        if out.judged is not None:
+            self.judged.append(out.judged)
+        self.states = {one.mark_id: one for one in out.shown}
+        self.last = out
+        return out
+
+
+def take(box_id: str, label: str, look: str = "take_a", mark_id: str | None = None) -> Mark:
+    """A mark on a box."""
+    return Mark.model_validate(
+        {
+            "mark_id": mark_id or f"m-{box_id}", "look": look, "thing_id": box_id,
+            "label_text": label,
+        }
+    )  # fmt: skip

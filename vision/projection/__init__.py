@@ -1,0 +1,9 @@
+"""Marks thrown onto what stands at a wall: aimed by calibration, checked by cameras, and dark when
+in doubt."""
+
+from vision.projection.beam import Beam
+from vision.projection.model import Optics
+from vision.projection.records import BeamOut, LitRegion, SeesWall
+from vision.projection.settings import BeamSettings
+
+__all__ = ["Beam", "BeamOut", "BeamSettings", "LitRegion", "Optics", "SeesWall"]
