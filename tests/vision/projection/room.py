@@ -20,8 +20,8 @@ from vision.projection.markers import MARKER_DICTIONARY, marker_corners
 from vision.projection.model import Floats, Optics
 
 GAMMA = 2.2
-CAMERA = Intrinsics(width=1280, height=720, fx=900, fy=900, cx=639.5, cy=359.5)
-PROJECTOR = Intrinsics(width=1280, height=720, fx=900, fy=900, cx=639.5, cy=359.5)
+CAMERA = Intrinsics(width=960, height=540, fx=675, fy=675, cx=479.5, cy=269.5)
+PROJECTOR = Intrinsics(width=960, height=540, fx=675, fy=675, cx=479.5, cy=269.5)
 MARKERS = (
     (0, (0.08, 0.0, 0.47)), (1, (1.12, 0.0, 0.47)), (2, (0.08, 0.35, 1.62)),
     (3, (1.12, 0.35, 1.62)), (4, (0.6, 0.0, 1.05)), (5, (0.6, 0.35, 1.64)),
@@ -144,7 +144,7 @@ class Room:
     seed: int = 0
     lit: NDArray[np.uint8] | None = None
     blocked: tuple[float, float, float, float] | None = None
-    _map: tuple[Floats, Floats, Floats] | None = field(default=None, repr=False)
+    _map: tuple[Floats, Floats, Floats, NDArray[np.int64]] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         one = self.wall.cameras[0]
@@ -157,15 +157,9 @@ class Room:
 
     def picture(self) -> NDArray[np.uint8]:
         """What the camera sees now, RGB (H, W, 3)."""
-        if self._map is None:
-            self._map = self._work_out()
-        albedo, at, facing = self._map
-        light = np.full(albedo.shape, self.ambient, np.float32)
-        if self.lit is not None:
-            thrown = (self.lit.astype(np.float32) / 255) ** GAMMA
-            x, y = at[..., 0].astype(np.float32), at[..., 1].astype(np.float32)
-            fallen = cv2.remap(thrown, x, y, cv2.INTER_LINEAR, borderValue=0)
-            light = light + self.lamp * facing[..., None].astype(np.float32) * fallen
+        light = self.ambient + self.lamp * self.fallen()
+        assert self._map is not None
+        albedo = self._map[0]
         seen = cv2.GaussianBlur(albedo.astype(np.float32) * light, (0, 0), 0.7)
         if self.blocked is not None:
             x0, y0, x1, y1 = (int(one) for one in self.blocked)
@@ -173,6 +167,28 @@ class Room:
         grey = 255 * np.clip(seen, 0, 1) ** (1 / GAMMA)
         noise = self._rng.normal(0, self.noise, grey.shape[:2])[..., None]
         return np.clip(grey + noise, 0, 255).astype(np.uint8)
+
+    def fallen(self) -> NDArray[np.float32]:
+        """The projector's light on what every camera pixel sees, (H, W, 3)."""
+        if self._map is None:
+            self._map = self._work_out()
+        _, at, facing, _ = self._map
+        if self.lit is None:
+            return np.zeros((*facing.shape, 3), np.float32)
+        thrown = (self.lit.astype(np.float32) / 255) ** GAMMA
+        x, y = at[..., 0].astype(np.float32), at[..., 1].astype(np.float32)
+        fallen = cv2.remap(thrown, x, y, cv2.INTER_LINEAR, borderValue=0)
+        return np.asarray(facing[..., None].astype(np.float32) * fallen, np.float32)
+
+    def lit_in(self, channel: int) -> dict[str, int]:
+        """How many camera pixels of each box ("wall" for all else) are lit in one colour and in
+        hardly any other."""
+        light = self.fallen()
+        assert self._map is not None
+        others = light.sum(axis=2) - light[..., channel]
+        owners = self._map[3][(light[..., channel] > 0.12) & (others < light[..., channel])]
+        names = ["wall", *(box.thing_id for box in self.boxes)]
+        return {names[k]: int((owners == k).sum()) for k in np.unique(owners)}
 
     def grey(self) -> NDArray[np.uint8]:
         """The same in grey (H, W)."""
@@ -198,9 +214,9 @@ class Room:
             found.append((box.corners, look))
         return found
 
-    def _work_out(self) -> tuple[Floats, Floats, Floats]:
+    def _work_out(self) -> tuple[Floats, Floats, Floats, NDArray[np.int64]]:
         """Of every camera pixel: albedo (H, W, 3), projector pixel (H, W, 2; far off where none
-        lights it) and how much of the light comes at that slant (H, W)."""
+        lights it), how much of the light comes at that slant (H, W), and the box's number + 1."""
         width, height = self.camera.size
         ys, xs = np.mgrid[0:height, 0:width]
         ways = self.camera.rays(np.column_stack([xs.ravel(), ys.ravel()]).astype(np.float64))
@@ -208,10 +224,12 @@ class Room:
         albedo = np.full((len(ways), 3), 0.2)
         normal = np.zeros((len(ways), 3))
         faces = self._faces()
-        for corners, look in faces:
+        owner = np.zeros(len(ways), np.int64)
+        for number, (corners, look) in enumerate(faces, 1 + len(self.boxes) - len(faces)):
             hit, s, t = _meet(self.camera.position, ways, corners)
             near = np.isfinite(hit) & (hit < far)
             far[near] = hit[near]
+            owner[near] = max(0, number)
             rows = np.clip((t[near] * look.shape[0]).astype(int), 0, look.shape[0] - 1)
             columns = np.clip((s[near] * look.shape[1]).astype(int), 0, look.shape[1] - 1)
             albedo[near] = look[rows, columns]
@@ -228,7 +246,10 @@ class Room:
             facing[np.isfinite(hit) & (hit < reach - 0.004)] = 0.0
         facing[~seen] = 0.0
         shape = (height, width)
-        return albedo.reshape(*shape, 3), at.reshape(*shape, 2), facing.reshape(shape)
+        return (
+            albedo.reshape(*shape, 3), at.reshape(*shape, 2), facing.reshape(shape),
+            owner.reshape(shape),
+        )  # fmt: skip
 
 
 def _rectangle(u0: float, u1: float, z0: float, z1: float, v: float) -> Floats:
