@@ -25,6 +25,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.parcels import pickup_visits
 from auditor.read import TrueVisit
 
 __all__ = ["NOBODY", "Account", "accounts_of"]
@@ -83,8 +84,12 @@ def _by_shopper(
         if shopper in payers and visit_id in wallets
     }
     found: dict[int, list[str]] = {}
+    pickups = pickup_visits(export)
     for row in export["receipts"]:
         visit_id = row["visit_id"]
+        if visit_id in pickups:
+            # What was ordered and fetched is no shopping that a camera could get wrong.
+            continue
         shopper = phones.get(visit_id, NOBODY)
         if shopper not in payers:
             shopper = wallet_of.get(wallets.get(visit_id, ""), shopper)

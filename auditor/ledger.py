@@ -15,6 +15,7 @@ from auditor.bank import BANK_CHECKS
 from auditor.chain import chained
 from auditor.desk import desk_payments, staff_pay_nothing
 from auditor.fiscal import CHECKS as FISCAL_CHECKS
+from auditor.parcels import PARCEL_CHECKS, pickup_visits
 from auditor.sums import Books, balances_of, events_of, line_amounts, unanswered
 from auditor.wallets import WALLET_CHECKS
 
@@ -130,6 +131,7 @@ def _receipts_add_up(export: Export) -> Iterable[str]:
     prices: defaultdict[str, set[int]] = defaultdict(set)
     for row in export["prices"]:
         prices[row["gtin"]].add(row["price_minor"])
+    pickups = pickup_visits(export)
     for receipt in export["receipts"]:
         name = f"receipt of visit {receipt['visit_id']}"
         for line in receipt["lines"]:
@@ -143,6 +145,9 @@ def _receipts_add_up(export: Export) -> Iterable[str]:
                 yield f"{name}, line {line['line']}: {line['total_minor']} instead of {gross}"
             if line["vat_minor"] != vat:
                 yield f"{name}, line {line['line']}: VAT {line['vat_minor']} instead of {vat}"
+            if receipt["visit_id"] in pickups:
+                # What is fetched has its order's price, whatever the shelf says.
+                continue
             if line["unit_price_minor"] not in prices[line["gtin"]]:
                 yield f"{name}, line {line['line']}: {line['gtin']} never cost that"
         total = sum(line["total_minor"] for line in receipt["lines"])
@@ -153,13 +158,17 @@ def _receipts_add_up(export: Export) -> Iterable[str]:
 
 
 def _lines_trace(export: Export) -> Iterable[str]:
-    """Every charged line names reaches that the event log decided with certainty."""
+    """Every charged line names reaches that the event log decided with certainty; those of parcels
+    name a hand-over, see auditor.parcels."""
+    pickups = pickup_visits(export)
     certain = {
         event["data"]["reach_id"]
         for event in events_of(export, "decision.")
         if event["data"]["certain"]
     }
     for receipt in export["receipts"]:
+        if receipt["visit_id"] in pickups:
+            continue
         for line in receipt["lines"]:
             if not line["reaches"] or not set(line["reaches"]) <= certain:
                 yield (
@@ -261,6 +270,7 @@ CHECKS: dict[str, Callable[[Export], Iterable[str]]] = {
     **FISCAL_CHECKS,
     **WALLET_CHECKS,
     **BANK_CHECKS,
+    **PARCEL_CHECKS,
 }
 """Name to check; each yields findings as sentences."""
 

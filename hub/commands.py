@@ -39,6 +39,21 @@ from hub.inventory.commands import (
     ResolveFind,
     StartRestocking,
 )
+from hub.parcels.commands import (
+    AddParcel,
+    CalibrateWall,
+    CancelOrder,
+    ClearAlarm,
+    LoadRoute,
+    MoveRoute,
+    OpenAtWall,
+    PlaceOrder,
+    ReleaseOrder,
+    ReportMissing,
+    ReturnGoods,
+    ScanAtWall,
+    StowParcel,
+)
 from hub.retention.commands import Forget
 from hub.review.commands import DecideReview, SetAftercare
 from hub.visits.commands import (
@@ -80,15 +95,19 @@ __all__ = [
     "COMMAND",
     "RECALLED",
     "AddBadge",
+    "AddParcel",
     "AddPromotion",
     "AddTip",
     "Adopt",
     "AssignTrack",
     "BlockGiftCard",
+    "CalibrateWall",
+    "CancelOrder",
     "ChangePlanogram",
     "ChangePrice",
     "ChangeVat",
     "ClaimGiftCard",
+    "ClearAlarm",
     "CloseProduct",
     "CodeJudged",
     "Command",
@@ -109,12 +128,16 @@ __all__ = [
     "IssueGiftCard",
     "LetIn",
     "LiftRecall",
+    "LoadRoute",
+    "MoveRoute",
     "MoveStock",
+    "OpenAtWall",
     "OpenDispute",
     "OpenForTrack",
     "OpenVisit",
     "OpenWallet",
     "PayDebt",
+    "PlaceOrder",
     "PongArrived",
     "Rebase",
     "Recall",
@@ -123,14 +146,18 @@ __all__ = [
     "RefundLine",
     "RefundVisit",
     "ReleaseNode",
+    "ReleaseOrder",
     "RenewCode",
     "ReopenProduct",
     "Reply",
+    "ReportMissing",
     "ResolveFind",
     "Restock",
     "Resume",
     "RetryRefund",
+    "ReturnGoods",
     "RevokeBadge",
+    "ScanAtWall",
     "SetAftercare",
     "SetAgeLimit",
     "SetGoodsPolicy",
@@ -140,6 +167,7 @@ __all__ = [
     "SettleAtDesk",
     "SettleRefund",
     "StartRestocking",
+    "StowParcel",
     "TapCard",
     "Tick",
     "TopUp",
@@ -340,6 +368,19 @@ Command = (
     | RetryRefund
     | SettleRefund
     | DecideChargeback
+    | PlaceOrder
+    | AddParcel
+    | CancelOrder
+    | ReleaseOrder
+    | ReportMissing
+    | StowParcel
+    | ScanAtWall
+    | OpenAtWall
+    | CalibrateWall
+    | ClearAlarm
+    | ReturnGoods
+    | LoadRoute
+    | MoveRoute
 )
 COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])
 RECALLED = (

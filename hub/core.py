@@ -33,6 +33,8 @@ from hub.errors import HubError, RejectedError
 from hub.inventory import restocking, watch
 from hub.inventory import service as inventory
 from hub.later import dump_later, restore_later
+from hub.parcels import alarms, returns, room, routes, sessions, stowing
+from hub.parcels import service as parcels
 from hub.retention import service as retention
 from hub.review.decide import decide_review
 from hub.review.policy import policy_of, set_aftercare
@@ -109,6 +111,19 @@ HANDLERS: Mapping[type, Callable[[HubState, Any], c.Reply]] = {
     c.RetryRefund: refunds.retry_refund,
     c.SettleRefund: refunds.settle_refund,
     c.DecideChargeback: chargebacks.decide,
+    c.PlaceOrder: parcels.place_order,
+    c.AddParcel: parcels.add_parcel,
+    c.CancelOrder: parcels.cancel_order,
+    c.ReleaseOrder: parcels.release_order,
+    c.ReportMissing: parcels.report_missing,
+    c.StowParcel: stowing.stow_parcel,
+    c.ScanAtWall: sessions.scan_at_wall,
+    c.OpenAtWall: sessions.open_at_wall,
+    c.CalibrateWall: alarms.calibrate_wall,
+    c.ClearAlarm: alarms.clear_alarm,
+    c.ReturnGoods: returns.return_goods,
+    c.LoadRoute: routes.load_route,
+    c.MoveRoute: routes.move_route,
 }
 """What does each command to the state; those that touch the core itself are in `_do`."""
 
@@ -158,6 +173,7 @@ class HubCore:
         payments.capture_tabs(state)
         disputes.refund_due(state)
         refunds.ask_parked(state)
+        room.tick(state)
         answers.ask_again(state)
         self._forget()
         if state.shelves.stale and self.quiet:
@@ -197,11 +213,17 @@ class HubCore:
             or state.reaches
             or state.aftercare.due
             or state.open_visits()
+            or room.busy(state)
         )
 
     def due(self, now_s: float) -> bool:
         """Whether something that waits for a time, and for nothing else, has come."""
-        return payments.tab_due(self.state, now_s) or refunds.refund_due(self.state, now_s)
+        state = self.state
+        return (
+            payments.tab_due(state, now_s)
+            or refunds.refund_due(state, now_s)
+            or room.due(state, now_s)
+        )
 
     @property
     def quiet(self) -> bool:
@@ -212,6 +234,7 @@ class HubCore:
             or state.asks
             or state.reaches
             or state.open_visits()
+            or room.busy(state)
             or any(boot.waiting for d in state.devices.all.values() for boot in d.boots.values())
         )
 
@@ -330,8 +353,9 @@ class HubCore:
 
     def _taken(self) -> Effects:
         watch.watch_slots(self.state)
+        room.refresh(self.state)
         effects = self.state.effects
-        if not effects and not effects.clocks:
+        if not effects and not effects.clocks and not effects.walls:
             return NOTHING
         self.state.effects = Effects()
         return effects

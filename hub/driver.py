@@ -356,6 +356,10 @@ class Driver:
         """Does a command; RejectedError changes nothing."""
         with self.lock:
             reply = self.hub.command(command, self.now())
+            cues = self.hub.cues(self.now())
+        if cues and self.bus is not None:
+            # Who has just scanned in is not to wait for the writer's next step.
+            self.bus.publish(cues)
         if self.hub.asks:
             self._ring()
         self.happened()
@@ -369,6 +373,10 @@ class Driver:
     def visit_version(self, visit_id: str) -> int:
         """Rises whenever something happened that the phone of a visit may show."""
         return self.hub.live.visit_version(visit_id)
+
+    def wall_version(self, wall_id: str) -> int:
+        """Rises whenever something changed that the pages of a wall may show."""
+        return self.hub.live.wall_version(wall_id)
 
     def read(self, view: Callable[[Hub], T]) -> T:
         """Looks at the hub while nothing changes."""
@@ -472,6 +480,9 @@ class Driver:
                 for node in store.nodes:
                     if camera.bay_id in node.bays if camera.role == "shelf" else node.floor:
                         return node.node_id
+        for wall in store.walls:
+            if any(camera.camera_id == camera_id for camera in wall.cameras):
+                return next(node.node_id for node in store.nodes if wall.wall_id in node.walls)
         return None
 
 

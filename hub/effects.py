@@ -69,6 +69,10 @@ class Effects:
     chargebacks: set[str] = field(default_factory=set)
     named: set[str] = field(default_factory=set)
     """Visits that decisions name: pages show something else of them, the database does not."""
+    orders: set[str] = field(default_factory=set)
+    """Orders that changed, or a parcel of theirs: their rows are written anew."""
+    walls: set[str] = field(default_factory=set)
+    """Walls of which pages show something else; the database keeps none of it."""
 
     def __bool__(self) -> bool:
         return bool(
@@ -84,6 +88,7 @@ class Effects:
             or self.purses
             or self.cards
             or self.chargebacks
+            or self.orders
         )
 
 

@@ -4,6 +4,7 @@ HubError
 ├── RejectedError            a command cannot be done; nothing changed
 │   ├── UnknownVisitError    no visit by that id or token
 │   ├── UnknownWalletError   no wallet by that secret or payer, no gift card by that code or id
+│   ├── UnknownParcelError   no order, parcel, wall, alarm or route by that id
 │   └── ConflictError        the same key with other content, or a second settlement
 ├── StockError               pieces would appear or vanish, or be fewer than none
 ├── LedgerError              money would not balance, or would break a rule; nothing was written
@@ -39,6 +40,7 @@ __all__ = [
     "StoreError",
     "StoreTakenError",
     "StoreWriteError",
+    "UnknownParcelError",
     "UnknownVisitError",
     "UnknownWalletError",
 ]
@@ -58,6 +60,10 @@ class UnknownVisitError(RejectedError):
 
 class UnknownWalletError(RejectedError):
     """No wallet by that secret or payer, no gift card by that code or id."""
+
+
+class UnknownParcelError(RejectedError):
+    """No order, parcel, wall, alarm or route by that id."""
 
 
 class ConflictError(RejectedError):

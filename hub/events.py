@@ -95,6 +95,8 @@ _DECISION = (
     "probability", "certain", "why", "alternatives",
 )  # fmt: skip
 _MOVE = ("session_id", "move_id", "slot_id", "gtin", "quantity", "role")
+_PARCEL = ("order_id", "parcel")
+_WALL_SENSOR = ("wall_id", "sensor_id", "t_us", "reason")
 KINDS: Mapping[str, Kind] = {
     "visit.opened": Kind("a visit began; nobody has come in on it yet", ("payer",)),
     "visit.code_renewed": Kind("its time before the gate began anew"),
@@ -344,6 +346,69 @@ KINDS: Mapping[str, Kind] = {
     ),
     "node.quarantined": Kind("a node moves more than can be", ("device_id", "reason")),
     "node.released": Kind("it is believed again", ("device_id",)),
+    "order.placed": Kind(
+        "an order is expected here", ("order_id", "payer", "due_minor", "deadline_us")
+    ),
+    "order.ready": Kind("it may be fetched", ("order_id", "parcels")),
+    "order.released": Kind(
+        "staff let it be fetched as far as it is here", ("order_id", "by", "deadline_us")
+    ),
+    "order.collected": Kind("all that there was of it is fetched", ("order_id",)),
+    "order.cancelled": Kind("it is off", ("order_id", "by", "reason")),
+    "order.expired": Kind("nobody fetched it in time", ("order_id",)),
+    "parcel.expected": Kind(
+        "a parcel of an order will come", ("order_id", "parcel", "due_minor", "items")
+    ),
+    "parcel.stowed": Kind("it stands on a wall", (*_PARCEL, "wall_id", "thing_id")),
+    "parcel.ready": Kind("it waits for its customer", (*_PARCEL, "wall_id")),
+    "parcel.cued": Kind("its customer is shown it", (*_PARCEL, "session_id", "back")),
+    "parcel.taken": Kind(
+        "it was lifted off a wall",
+        (*_PARCEL, "wall_id", "session_id", "thing_id", "t_us", "right"),
+    ),
+    "parcel.put_back": Kind(
+        "it was taken wrongly and stands again", (*_PARCEL, "wall_id", "thing_id")
+    ),
+    "parcel.handed_over": Kind(
+        "its customer has it; this is the proof",
+        (*_PARCEL, "wall_id", "session_id", "thing_id", "reads", "taken_us", "how", "by"),
+    ),
+    "parcel.returned": Kind(
+        "it came back, or goes back", (*_PARCEL, "return_id", "refund_minor", "by")
+    ),
+    "parcel.missing": Kind("nobody knows where it is", (*_PARCEL, "by")),
+    "pickup.opened": Kind(
+        "somebody is served at a wall",
+        ("session_id", "wall_id", "who", "look", "orders", "parcels"),
+    ),
+    "pickup.refused": Kind("a scan at a wall opened nothing", ("wall_id", "reason")),
+    "pickup.payment_asked": Kind(
+        "what is due is asked for", ("order_id", "session_id", "amount_minor")
+    ),
+    "pickup.unpaid": Kind("it could not be had; the desk takes it", ("order_id", "reason")),
+    "pickup.ended": Kind(
+        "who was served has gone; left: what still stands",
+        ("session_id", "wall_id", "state", "reason", "taken", "left", "wrong"),
+    ),
+    "wall.alarm": Kind(
+        "staff should look",
+        ("wall_id", "number", "alarm", "parcel", "thing_id", "session_id"),
+    ),
+    "wall.alarm_cleared": Kind(
+        "they have, or it mended itself", ("wall_id", "number", "alarm", "outcome", "by")
+    ),
+    "wall.blind": Kind("a camera of a wall sees nothing", _WALL_SENSOR),
+    "wall.sees": Kind("it sees again", _WALL_SENSOR),
+    "wall.projection": Kind(
+        "a projector hits or does not",
+        ("wall_id", "projector_id", "state", "residual_um", "reason"),
+    ),
+    "wall.calibration_asked": Kind("staff ask for a calibration", ("wall_id", "by")),
+    "route.loaded": Kind("a van has stops", ("route_id", "wall_id", "stops", "parcels")),
+    "route.moved": Kind(
+        "the van is at another stop; left: what was not delivered at the one before",
+        ("route_id", "stop", "name", "left", "by"),
+    ),
     "hub.resumed": Kind("the hub was away and is back"),
 }
 """Kind to its newest version. A field that is added, changed or dropped makes a new version, and

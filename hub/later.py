@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from hub.parcels.model import Parcels
 from hub.review.model import Aftercare
 from hub.state import HubState
 from hub.visits.commands import CodeJudged
@@ -36,6 +37,7 @@ def dump_later(state: HubState) -> dict[str, Any]:
         "parked": dict(state.parked),
         "once": list(state.once),
         "aftercare": state.aftercare.dump() if state.aftercare else None,
+        "parcels": state.parcels.dump() if state.parcels else None,
     }
     return {name: value for name, value in parts.items() if value}
 
@@ -58,3 +60,5 @@ def restore_later(state: HubState, dumped: Mapping[str, Any]) -> None:
     state.once = dict.fromkeys(dumped.get("once", ()))
     if "aftercare" in dumped:
         state.aftercare = Aftercare.load(dumped["aftercare"])
+    if "parcels" in dumped:
+        state.parcels = Parcels.load(dumped["parcels"])

@@ -20,7 +20,10 @@ VISITS_MAX = 10_000
 
 SEEN_S = 5.0
 """So old what is kept of a visit may be."""
-_OF_NO_PHONE = ("decision.", "device.", "entry.", "gate.", "node.", "stock.")
+_OF_NO_PHONE = (
+    "decision.", "device.", "entry.", "gate.", "node.", "order.", "parcel.", "pickup.", "route.",
+    "stock.", "wall.",
+)  # fmt: skip
 """Events of no visit that no phone shows; visits that a decision names are told apart."""
 
 
@@ -55,11 +58,14 @@ class Live:
     version: int = 0
     _all_at: int = 0
     _visit_at: dict[str, int] = field(default_factory=dict)
+    _wall_at: dict[str, int] = field(default_factory=dict)
     _kept: dict[str, _Kept] = field(default_factory=dict)
 
     def happened(self, effects: Effects) -> None:
         """Events for the feed; anything watching sees that something changed."""
         self.version += 1
+        for wall_id in effects.walls:
+            self._wall_at[wall_id] = self.version
         if not effects:
             return
         self.feed.extend(effects.events)
@@ -83,6 +89,10 @@ class Live:
     def visit_version(self, visit_id: str) -> int:
         """Rises whenever something happened that the phone of a visit may show."""
         return max(self._all_at, self._visit_at.get(visit_id, 0))
+
+    def wall_version(self, wall_id: str) -> int:
+        """Rises whenever something changed that the pages of a wall may show."""
+        return max(self._all_at, self._wall_at.get(wall_id, 0))
 
     def seen(
         self, visit_id: str, sign: object, now_s: float, make: Callable[[], dict[str, Any]]

@@ -14,7 +14,7 @@ HubHaltedError until `recover()` has read the database again; nothing unstored w
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import Any
 from contracts.codec import decode, encode
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
-from contracts.messages import ClockPing, GateScanned, HubAck, Message
+from contracts.messages import ClockPing, GateScanned, HubAck, Message, WallScanned
 from contracts.store_file import StoreFile
 from contracts.topics import topic
 from hub import commands as c
@@ -38,6 +38,8 @@ from hub.evidence.tables import evidence as evidence_table
 from hub.levels import LEVEL
 from hub.live import Live, NodeState
 from hub.outgoing import Outgoing
+from hub.parcels.cues import Cues
+from hub.recalling import Wanted, recalled_by
 from hub.replay import adopt_layout, configs, rebuild, snapshot_row
 from hub.retention.payers import Payers
 from hub.rules import Rules
@@ -50,7 +52,6 @@ from hub.store.service import Store
 from hub.visits.codes import KeyRing
 from hub.visits.judging import judged_scan
 from hub.wallet.asking import ask_once, near_totals
-from hub.wallet.debts import may_pay
 from hub.wallet.fake import FakeGateway
 from hub.wallet.gateway import GatewayRequest, GatewayTotals, PaymentGateway
 
@@ -61,7 +62,6 @@ BATCH_MAX = 256
 SNAPSHOT_EVERY = 20_000
 """Inputs between snapshots; a snapshot waits for a moment without visits."""
 INPUTS_KEPT_US = 7 * 86_400 * 1_000_000
-"""Where no settings say otherwise."""
 
 
 class Hub:
@@ -95,6 +95,7 @@ class Hub:
         self._snapshot_at = self._position
         self._last_us = 0
         self._pings = Pings()
+        self._cues = Cues()
         self._started = False
         self._refused = DeadLetters()
         self.payers: Payers | None = None
@@ -157,9 +158,8 @@ class Hub:
             self._do(c.Resume(), now)
             if self.core.state.level < LEVEL:
                 self._do(c.Adopt(level=LEVEL), now)
-        out = []
-        for config in configs(self.core.state.store, self.store, self._rows):
-            out.append(self.outgoing("config", config.node_id, config, qos=1, retain=True))
+        told = configs(self.core.state.store, self.store, self._rows)
+        out = [self.outgoing("config", one.node_id, one, qos=1, retain=True) for one in told]
         self._commit()
         self._ask(now)
         return out
@@ -183,7 +183,14 @@ class Hub:
             self._dead(name, payload, now, reason)
         self._commit()
         self._ask(now)
-        return out
+        return out + self.cues(now)
+
+    def cues(self, now_s: float) -> list[Outgoing]:
+        """What walls are to show and their nodes are not told yet, or not for two seconds. To be
+        published after commands; `ingest` and `tick` return it."""
+        if due := self._cues.due(self.core.state, now_s):
+            self._commit()
+        return [self.outgoing("cues", name, cues, qos=1) for name, cues in due]
 
     def step(
         self, deliveries: Sequence[Delivery], now_s: float, *, tick: bool, answers: Answers = ()
@@ -196,7 +203,7 @@ class Hub:
             for answer in answers:
                 with suppress(RejectedError):
                     self._do(answer, self._now(now_s))
-            out = self.ingest(deliveries, now_s) if deliveries else []
+            out = self.ingest(deliveries, now_s) if deliveries else self.cues(self._now(now_s))
             if tick:
                 out += self.tick(now_s)
         finally:
@@ -217,17 +224,15 @@ class Hub:
         if self._position - self._snapshot_at >= self._snapshot_every and self.core.quiet:
             self._snapshot(now)
         due = self._pings.due(self.core.state.devices.all, self.core.undated, now)
-        return [self.outgoing("ping", name, ClockPing(hub_us=us(now))) for name in due]
+        out = [self.outgoing("ping", name, ClockPing(hub_us=us(now))) for name in due]
+        return out + self.cues(now)
 
     def command(self, command: c.Command, now_s: float) -> c.Reply:
         """Does a command durably, or raises RejectedError and changes nothing."""
         self._check(started=True)
         now = self._now(now_s)
-        if isinstance(command, c.RECALLED) and command.visit_id is not None:
-            self._recall(command.visit_id, now)
-        elif isinstance(command, c.PayDebt):
-            wish = command
-            self._recall(command.visit_id, now, lambda visit: may_pay(visit, wish))
+        for visit_id, wanted in recalled_by(self.core.state, command):
+            self._recall(visit_id, now, wanted)
         if self.payers is not None:
             command = self.payers.exchanged(command, self._rows, us(now))
         reply = self._do(command, now)
@@ -262,8 +267,6 @@ class Hub:
         """SHA-256 of the core's state."""
         return self.core.digest()
 
-    # -- reading --------------------------------------------------------------------------
-
     def exported(self) -> tuple[Store, StoreFile, GatewayTotals | None]:
         """What an export is made of, once everything is committed."""
         self._commit()
@@ -276,8 +279,6 @@ class Hub:
     def export(self, path: Path | str) -> None:
         """Writes what the auditor reads to a file."""
         write_export(Path(path), *self.exported())
-
-    # -- taking messages in ---------------------------------------------------------------
 
     def _take_chunk(self, chunk: Sequence[Delivery], now: float) -> set[tuple[str, str]]:
         """Takes and commits one chunk. A message that breaks the rules' code is set aside.
@@ -349,7 +350,7 @@ class Hub:
             return key
         if admission == "full":
             return None
-        if item.type == GateScanned.TYPE:
+        if item.type in (GateScanned.TYPE, WallScanned.TYPE):
             judged, item, payload = judged_scan(self.entry_keys, item, payload)
             if judged is not None:
                 self._do(judged, now)
@@ -446,9 +447,7 @@ class Hub:
             self.live.count("gateway_setup_errors")
         return answer
 
-    def _recall(
-        self, visit_id: str, now: float, wanted: Callable[[dict[str, Any]], bool] = lambda _v: True
-    ) -> None:
+    def _recall(self, visit_id: str, now: float, wanted: Wanted) -> None:
         if visit_id in self.core.state.visits:
             return
         record = self.store.visit_record(visit_id=visit_id)
@@ -470,7 +469,8 @@ class Hub:
         if self.payers is not None:
             self.payers.forget_all()
         self._position = self.store.last_position()
-        self.asks = deque(ask.request for ask in self.core.state.asks.values())
+        self.asks.clear()
+        self.asks.extend(ask.request for ask in self.core.state.asks.values())
 
     def _check(self, *, started: bool = False) -> None:
         if self.halted is not None:
@@ -484,13 +484,13 @@ class Hub:
         return self._last_us / 1e6
 
     def _acks(self, heard: Iterable[tuple[str, str]]) -> list[Outgoing]:
-        out = []
-        for device_id, boot_id in sorted(heard):
-            boot = self.core.state.devices.all[device_id].boots.get(boot_id)
-            if boot is not None:
-                ack = HubAck(boot_id=boot_id, upto_seq=boot.upto)
-                out.append(self.outgoing("ack", device_id, ack, qos=1))
-        return out
+        devices = self.core.state.devices.all
+        boots = [(name, devices[name].boots.get(boot_id)) for name, boot_id in sorted(heard)]
+        return [
+            self.outgoing("ack", name, HubAck(boot_id=boot.boot_id, upto_seq=boot.upto), qos=1)
+            for name, boot in boots
+            if boot is not None
+        ]
 
     def outgoing(
         self, channel: str, device_id: str, message: Message, *, qos: int = 0, retain: bool = False

@@ -16,6 +16,7 @@ from hub.events import written
 from hub.inventory.model import Stock
 from hub.inventory.shelves import Facing, Shelves
 from hub.levels import DOUBT_NOBODY_LEVEL, NAMED_LATE_LEVEL, NARROW_LEVEL
+from hub.parcels.model import Parcels
 from hub.review.model import Aftercare
 from hub.rules import Rules
 from hub.visits.commands import CodeJudged
@@ -105,6 +106,7 @@ class HubState:
     """Refunds that the hub will ask about again by itself, to their visits."""
     by_place: bool = False
     """See hub.visits.commands.SetSettling."""
+    parcels: Parcels = field(default_factory=Parcels)
     floor_nodes: frozenset[str] = field(init=False)
     exits: tuple[Exit, ...] = field(init=False)
 

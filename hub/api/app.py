@@ -27,7 +27,9 @@ from hub.api.idempotent import AnsweredBefore, Keyed
 from hub.api.keys import key_routes
 from hub.api.metrics import metric_routes
 from hub.api.openapi import add_document, operation_id
+from hub.api.orders import OPENS_PER_MINUTE_MAX, order_routes
 from hub.api.owed import owed_routes
+from hub.api.parcels import parcel_routes
 from hub.api.people import own_routes, people_routes
 from hub.api.phones import VISITS_PER_MINUTE_MAX, phone_routes
 from hub.api.problems import add_problems
@@ -39,6 +41,7 @@ from hub.api.staff import staff_routes
 from hub.api.streams import Streams
 from hub.api.tiles import TileStore, tile_routes
 from hub.api.wallets import wallet_routes
+from hub.api.walls import wall_routes
 from hub.api.webhooks import make_sender, webhook_routes
 from hub.driver import Driver
 from hub.settings import LOOPBACK_NAMES, HubSettings, account_keys_path
@@ -121,6 +124,10 @@ def _add_routes(app: FastAPI, driver: Driver, settings: HubSettings, auth: Staff
     app.include_router(review_routes(aftercare, auth))
     app.include_router(exit_routes(aftercare, streams, auth))
     app.include_router(report_routes(driver, auth))
+    opens = Limiter(OPENS_PER_MINUTE_MAX, 60.0, time.monotonic)
+    app.include_router(order_routes(driver, auth, keyed, opens))
+    app.include_router(parcel_routes(driver, auth))
+    app.include_router(wall_routes(driver, streams, auth, settings, keyed))
     cards = Limiter(CARDS_PER_MINUTE_MAX, 60.0, time.monotonic)
     app.include_router(gateway_routes(driver, settings, auth, cards))
     app.include_router(tile_routes(driver, settings, auth, TileStore(time.monotonic)))

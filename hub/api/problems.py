@@ -22,6 +22,7 @@ from hub.errors import (
     HubHaltedError,
     RejectedError,
     StoreError,
+    UnknownParcelError,
     UnknownVisitError,
     UnknownWalletError,
 )
@@ -34,6 +35,7 @@ FAULTS_MAX = 20
 _STATUS: tuple[tuple[type[HubError], int], ...] = (
     (UnknownVisitError, 404),
     (UnknownWalletError, 404),
+    (UnknownParcelError, 404),
     (UnknownAccountError, 404),
     (UnknownWebhookError, 404),
     (ConflictError, 409),

@@ -6,11 +6,15 @@ from contracts.envelope import Envelope
 from contracts.messages import (
     FloorTracksMoved,
     GateScanned,
+    MarksJudged,
     Message,
     NodeBorn,
+    ProjectionJudged,
     ReachClosed,
     ReachOpened,
     SensorOutage,
+    ThingsSeen,
+    WallScanned,
     Watermark,
 )
 from hub.commands import PongArrived, Reply, TrustDevice
@@ -19,7 +23,9 @@ from hub.devices.model import Boot, Device
 from hub.effects import us
 from hub.errors import RejectedError
 from hub.levels import AT_GATE_LEVEL, OVERTAKEN_LEVEL
+from hub.parcels import seen, sessions
 from hub.state import HubState, NearReach
+from hub.visits.codes import code_digest
 from hub.visits.entry import bind_waiting
 from hub.visits.leaving import follow, link
 from hub.visits.scans import scanned
@@ -35,6 +41,10 @@ SEQUENCED: tuple[type[Message], ...] = (
     GateScanned,
     SensorOutage,
     Watermark,
+    ThingsSeen,
+    WallScanned,
+    ProjectionJudged,
+    MarksJudged,
 )
 """The messages a node numbers; all others are not part of its stream."""
 
@@ -62,6 +72,32 @@ def apply_message(
         _outage(state, device, boot, message, offset_s)
     elif isinstance(message, NodeBorn):
         _born(state, device, boot, message)
+    else:
+        _wall(state, device, boot, item, message, offset_s, estimate.sd_s)
+
+
+def _wall(
+    state: HubState,
+    device: Device,
+    boot: Boot,
+    item: Envelope,
+    message: Message,
+    offset_s: float,
+    sd_s: float,
+) -> None:
+    """What is told of a pick-up wall."""
+    if isinstance(message, ThingsSeen):
+        seen.things_seen(state, device.device_id, boot, message, offset_s)
+    elif isinstance(message, WallScanned):
+        judged = state.judged.pop((item.deviceid, item.bootid, item.sequence), None)
+        if seen.serves(state, device.device_id, message.wall_id):
+            t_s = message.t_s + offset_s
+            digest = code_digest(message.code)
+            sessions.scanned(state, message.wall_id, digest, judged, t_s, sd_s)
+    elif isinstance(message, ProjectionJudged):
+        seen.projection_judged(state, device.device_id, boot, message, offset_s)
+    elif isinstance(message, MarksJudged):
+        seen.marks_judged(state, device.device_id, boot, message)
 
 
 def pong(state: HubState, command: PongArrived) -> bool:
@@ -85,6 +121,8 @@ def _born(state: HubState, device: Device, boot: Boot, message: NodeBorn) -> Non
     device.config_revision = message.config_revision
     ended = state.devices.make_current(device, boot.boot_id)
     state.event("device.born", None, device_id=device.device_id, boot_id=boot.boot_id)
+    if message.walls:
+        seen.born(state, message.walls)
     if ended is None:
         return
     cut = [
@@ -191,11 +229,12 @@ def _watches(state: HubState, device: Device, boot: Boot, t_s: float) -> None:
 
 def _is_blind(state: HubState, device: Device) -> bool:
     """Whether a node does not see, or cannot tell, who walks on the floor; a camera of a bay that
-    is blind hides nobody there."""
-    of_bays = {camera.camera_id for camera in state.store.cameras if camera.bay_id is not None}
+    or of a wall that is blind hides nobody there."""
+    elsewhere = {camera.camera_id for camera in state.store.cameras if camera.bay_id is not None}
+    elsewhere |= {camera.camera_id for wall in state.store.walls for camera in wall.cameras}
     return any(
         name == device.device_id
-        and (kind == "outbox" or (kind == "camera" and sensor not in of_bays))
+        and (kind == "outbox" or (kind == "camera" and sensor not in elsewhere))
         for (name, sensor), kind in state.blind.items()
     )
 
@@ -245,6 +284,7 @@ def _outage(
         t_us=us(message.t_s + offset_s),
         reason=message.reason,
     )
+    seen.wall_outage(state, message, offset_s)
     if message.blind and message.kind == "outbox":
         for visit in state.open_visits():
             if visit.stage in ("binding", "shopping", "left"):

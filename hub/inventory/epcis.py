@@ -120,6 +120,9 @@ def _summed(lines: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
     """Pieces by product: a receipt may have several lines of one."""
     counts: dict[str, int] = {}
     for gtin, count in lines:
+        if not gtin.strip("0"):
+            # A parcel of which nobody said what is in it.
+            continue
         counts[gtin] = counts.get(gtin, 0) + count
     return sorted(counts.items())
 

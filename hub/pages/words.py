@@ -282,6 +282,36 @@ _OF_THE_STORE |= {
     "node.quarantined": ("{device_id} is not believed any more: {reason_said}", "red"),
     "node.released": ("{device_id} is believed again", "good"),
 }
+_OF_THE_STORE |= {
+    "order.placed": ("order {order_id} is expected", "plain"),
+    "order.ready": ("{parcels} parcels of order {order_id} may be fetched", "good"),
+    "order.released": ("order {order_id} was released", "plain"),
+    "order.collected": ("order {order_id} is collected", "good"),
+    "order.cancelled": ("order {order_id} is off: {reason_said}", "amber"),
+    "order.expired": ("nobody fetched order {order_id} in time", "amber"),
+    "parcel.expected": ("{parcel} of order {order_id} will come", "plain"),
+    "parcel.stowed": ("{parcel} stands on {wall_id}", "plain"),
+    "parcel.ready": ("{parcel} waits on {wall_id}", "plain"),
+    "parcel.cued": ("{parcel} is shown to its customer", "plain"),
+    "parcel.taken": ("{parcel} was taken from {wall_id}", "plain"),
+    "parcel.put_back": ("{parcel} was put back on {wall_id}", "good"),
+    "parcel.handed_over": ("{parcel} of order {order_id} was handed over", "good"),
+    "parcel.returned": ("{parcel} of order {order_id} came back", "plain"),
+    "parcel.missing": ("nobody finds {parcel} of order {order_id}", "red"),
+    "pickup.opened": ("somebody is served at {wall_id}", "plain"),
+    "pickup.refused": ("a scan at {wall_id} opened nothing: {reason_said}", "amber"),
+    "pickup.payment_asked": ("asked to pay {amount} for order {order_id}", "plain"),
+    "pickup.unpaid": ("order {order_id} must be paid at the desk: {reason_said}", "amber"),
+    "pickup.ended": ("whoever was served at {wall_id} has gone", "plain"),
+    "wall.alarm": ("look at {wall_id}: {alarm_said}", "red"),
+    "wall.alarm_cleared": ("{wall_id}: {alarm_said}: {outcome}", "good"),
+    "wall.blind": ("{sensor_id} of {wall_id} sees nothing: {reason_said}", "red"),
+    "wall.sees": ("{sensor_id} of {wall_id} sees again", "good"),
+    "wall.projection": ("projector {projector_id} of {wall_id} is {state}", "plain"),
+    "wall.calibration_asked": ("{wall_id} calibrates its projectors", "plain"),
+    "route.loaded": ("route {route_id} has {stops} stops", "plain"),
+    "route.moved": ("route {route_id} is at stop {stop}", "plain"),
+}
 _SOURCES = {"stored": "the balance", "gift": "a gift card", "tab": "the tab"}
 _HOW = {
     "exit": "over the exit line",
@@ -306,6 +336,7 @@ class _Facts(dict[str, Any]):
         self["place_said"] = data.get("slot_id") or "where nothing is sold"
         source = str(data.get("source", "")).partition(":")[0]
         self["source_said"] = _SOURCES.get(source, "the wallet")
+        self["alarm_said"] = str(data.get("alarm")).replace("_", " ")
         self["how_said"] = _HOW.get(str(data.get("how")), str(data.get("how")))
 
     def __missing__(self, key: str) -> str:

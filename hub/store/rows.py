@@ -229,7 +229,7 @@ def _receipt_line(state: HubState, visit: Visit, line: ChargeLine, tax: int) -> 
         "visit_id": visit.visit_id,
         "line": line.line,
         "gtin": line.gtin,
-        "name": state.catalog.products[line.gtin].name,
+        "name": _name(state, line),
         "quantity": line.quantity,
         "unit_price_minor": line.unit_price_minor,
         "vat_rate": line.vat_rate,
@@ -239,6 +239,12 @@ def _receipt_line(state: HubState, visit: Visit, line: ChargeLine, tax: int) -> 
         "discount_minor": line.discount_minor,
         "promotions": json.dumps(list(line.promotions)),
     }
+
+
+def _name(state: HubState, line: ChargeLine) -> str:
+    """The product's name; goods of a parcel may be of another shop's catalogue."""
+    product = state.catalog.products.get(line.gtin)
+    return state.parcels.name_of(line.gtin, line.reaches) if product is None else product.name
 
 
 def _attempt(rows: Rows, state: HubState, key: str, attempt: Attempt) -> None:

@@ -8,7 +8,8 @@ import math
 from contracts.codec import encode, message_of
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
-from contracts.messages import GateScanned
+from contracts.messages import GateScanned, WallScanned
+from hub.parcels.codes import digest_of, judge_pickup
 from hub.rules import Rules
 from hub.visits.codes import (
     HASHED_PREFIX,
@@ -35,17 +36,39 @@ def judged_scan(
         message = message_of(item)
     except ContractError:
         # The core counts it as unread. What cannot be read may hold a code all the same.
-        without = item.model_copy(update={"data": dict.fromkeys(GateScanned.model_fields)})
+        fields = (WallScanned if item.type == WallScanned.TYPE else GateScanned).model_fields
+        without = item.model_copy(update={"data": dict.fromkeys(fields)})
         return None, without, encode(without)
-    if not isinstance(message, GateScanned):
+    if not isinstance(message, GateScanned | WallScanned):
         return None, item, payload
     # Whatever a node sends is hashed, also what looks hashed: nobody gets in with a hash.
-    digest = hashlib.sha256(message.code.encode()).hexdigest()
+    at_wall = isinstance(message, WallScanned)
+    digest = (
+        digest_of(message.code) if at_wall else hashlib.sha256(message.code.encode()).hexdigest()
+    )
     hidden = message.model_copy(update={"code": HASHED_PREFIX + digest})
     held: object = item.data
-    data = hidden if isinstance(held, GateScanned) else hidden.model_dump(mode="json")
+    whole = isinstance(held, GateScanned | WallScanned)
+    data = hidden if whole else hidden.model_dump(mode="json")
     without = item.model_copy(update={"data": data})
-    return _judged(ring, item, message.code), without, encode(without)
+    judged = (_pickup if at_wall else _judged)(ring, item, message.code)
+    return judged, without, encode(without)
+
+
+def _pickup(ring: KeyRing, item: Envelope, code: str) -> CodeJudged | None:
+    """The same of a code for a wall: its phone stands where a visit stands in an entry's."""
+    judged = judge_pickup(ring, item.storeid, code)
+    if judged is None:
+        return None
+    return CodeJudged(
+        device_id=item.deviceid,
+        boot_id=item.bootid,
+        sequence=item.sequence,
+        verdict=judged.verdict,
+        visit_id=f"v-{judged.holder}" if judged.holder else None,
+        entry=judged.entry,
+        until_s=judged.until_s,
+    )
 
 
 def _judged(ring: KeyRing, item: Envelope, code: str) -> CodeJudged | None:

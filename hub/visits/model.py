@@ -3,6 +3,8 @@
     issued -> entering -> binding -> shopping -> left -> final
          \\-> expired  \\-> refused
 
+A sale of parcels at a wall (hub.parcels.paying) is a visit without bodies: pickup -> final.
+
 `lost` marks a visit whose body was lost for good: it settles by its certain lines only.
 
 A visit may own several bodies: people who came in on one payer. The first is the visit itself, the
@@ -20,8 +22,10 @@ from hub.wallet.service import ChargeLine
 
 __all__ = ["OPEN_STAGES", "Body", "Channel", "Companion", "Stage", "Visit", "phone_word"]
 
-Stage = Literal["issued", "entering", "binding", "shopping", "left", "final", "expired", "refused"]
-OPEN_STAGES: tuple[Stage, ...] = ("issued", "entering", "binding", "shopping", "left")
+Stage = Literal[
+    "issued", "entering", "binding", "shopping", "left", "final", "expired", "refused", "pickup"
+]
+OPEN_STAGES: tuple[Stage, ...] = ("issued", "entering", "binding", "shopping", "left", "pickup")
 Channel = Literal["phone", "card", "desk", "badge"]
 TRAIL_MAX = 600
 TRAIL_STEP_S = 0.4

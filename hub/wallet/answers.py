@@ -12,6 +12,7 @@ from hub.commands import GatewayAnswered, Reply
 from hub.effects import Attempt, us
 from hub.errors import LedgerError
 from hub.levels import LET_GO_LEVEL
+from hub.parcels import room
 from hub.state import Ask, HubState
 from hub.visits.entry import hold_answered
 from hub.visits.model import Visit
@@ -89,6 +90,8 @@ def _hold(state: HubState, visit: Visit, leg: Leg, command: GatewayAnswered) -> 
     reason = "" if approved else (command.reason or command.outcome)
     if leg.purpose != "entry":
         extra_answered(state, visit, leg, approved=approved, reason=reason)
+    elif visit.stage == "pickup":
+        room.hold_answered(state, visit, approved=approved, reason=reason)
     elif visit.stage == "entering":
         hold_answered(state, visit, approved=approved, reason=reason)
     if command.outcome == "timeout":

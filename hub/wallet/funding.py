@@ -19,6 +19,7 @@ __all__ = [
     "ask_leg",
     "covered",
     "extra_answered",
+    "let_go",
     "note",
     "pay_from_balance",
     "release",
@@ -81,18 +82,21 @@ def _spendable(state: HubState, account: str) -> int:
 # -- at the gate --------------------------------------------------------------------------
 
 
-def reserve(state: HubState, visit: Visit) -> tuple[str, str]:
-    """Asks a visit's sources for the store's hold; ("asked" | "ready" | "refused", reason)."""
+def reserve(state: HubState, visit: Visit, need_minor: int | None = None) -> tuple[str, str]:
+    """Asks a visit's sources for the store's hold, or for another amount that must be had;
+    ("asked" | "ready" | "refused", reason)."""
     wallet, currency = state.store.wallet, state.store.currency
     if kept_out(state.chargebacks.values(), visit.payer):
         return "refused", "a payment is disputed at the bank; ask the staff"
     owed_minor = state.wallets.ledger.posted(f"debt:{visit.payer}")
     if wallet.debt_block_minor is not None and owed_minor > wallet.debt_block_minor:
         return "refused", f"{amount_text(owed_minor, currency)} are still owed; pay them first"
-    parts, missing_minor = sources_of(state, visit, wallet.hold_minor)
+    hold_minor = wallet.hold_minor if need_minor is None else need_minor
+    parts, missing_minor = sources_of(state, visit, hold_minor)
     if missing_minor:
+        where = "reserved at the gate" if need_minor is None else "to be paid"
         return "refused", (
-            f"{amount_text(wallet.hold_minor, currency)} are reserved at the gate, "
+            f"{amount_text(hold_minor, currency)} are {where}, "
             f"{amount_text(missing_minor, currency)} of them are not covered; top up, or let the "
             "card pay too"
         )
@@ -114,6 +118,17 @@ def release(state: HubState, visit: Visit) -> None:
     for leg in account.legs:
         if leg.state == "held":
             _void(state, visit, leg)
+
+
+def let_go(state: HubState, visit: Visit) -> None:
+    """Nothing is charged: every source gets back what it holds, the card by the gateway."""
+    account = state.wallets.accounts.get(visit.visit_id)
+    for leg in () if account is None else account.legs:
+        if leg.state == "held" and leg.source == "card":
+            ask_leg(state, visit, leg, "void")
+        elif leg.state == "held":
+            _void(state, visit, leg)
+    note(state, visit.visit_id)
 
 
 def ask_leg(state: HubState, visit: Visit, leg: Leg, kind: AskKind, amount_minor: int = 0) -> None:

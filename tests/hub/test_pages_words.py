@@ -79,7 +79,7 @@ def test_events_of_money_and_store_are_sentences() -> None:
 
 
 def test_an_event_nobody_wrote_a_sentence_for_is_still_readable() -> None:
-    assert said("parcel.handed_over") == "parcel handed over"
+    assert said("parcel.weighed_by_hand") == "parcel weighed by hand"
     assert said("visit.relinked") == "was lost from sight and found again: –"
 
 

@@ -50,6 +50,16 @@ WITHHELD = {
     "gift.used": "card_id",
     "gift.blocked": "card_id",
     "gift.unblocked": "card_id",
+    "order.placed": "payer",
+    "order.released": "by",
+    "order.cancelled": "by reason",
+    "parcel.handed_over": "by",
+    "parcel.returned": "by",
+    "parcel.missing": "by",
+    "pickup.unpaid": "reason",
+    "wall.alarm_cleared": "by",
+    "wall.calibration_asked": "by",
+    "route.moved": "name by",
 }
 """Looked at, and kept inside: persons, their cards and balances, keys with names in them, words."""
 

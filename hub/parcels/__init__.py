@@ -1,0 +1,1 @@
+"""Orders and parcels, pick-up walls, and who takes what from them. See docs/parcels.md."""

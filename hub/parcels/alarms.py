@@ -1,0 +1,152 @@
+"""What staff should look at, at each wall: raised once, cleared by what mends it or by staff."""
+
+from __future__ import annotations
+
+from hub.command import Reply
+from hub.errors import RejectedError, UnknownParcelError
+from hub.parcels.commands import CalibrateWall, ClearAlarm
+from hub.parcels.model import Alarm, AlarmKind, Outline, Wall
+from hub.parcels.paying import settle_late
+from hub.parcels.service import close_if_done, move
+from hub.state import HubState
+
+__all__ = ["calibrate_wall", "clear", "clear_alarm", "mended", "raise_alarm", "wall_of"]
+
+ALARMS_MAX = 200
+"""Open ones at one wall; beyond that the oldest is forgotten."""
+TAKEN: tuple[AlarmKind, ...] = ("wrong_taken", "taken_by_nobody", "unknown_taken", "unpaid_taken")
+
+
+def raise_alarm(
+    state: HubState,
+    wall: Wall,
+    kind: AlarmKind,
+    *,
+    key: str | None = None,
+    thing_id: str | None = None,
+    session_id: str | None = None,
+    area_m: Outline | None = None,
+) -> Alarm:
+    """One more alarm, or the one there is about the same."""
+    for one in wall.alarms.values():
+        if (one.kind, one.key) == (kind, key) and (key is not None or one.thing_id == thing_id):
+            return one
+    wall.alarmed += 1
+    alarm = Alarm(wall.alarmed, kind, state.now_s, key, thing_id, session_id, area_m)
+    wall.alarms[alarm.number] = alarm
+    while len(wall.alarms) > ALARMS_MAX:
+        del wall.alarms[next(iter(wall.alarms))]
+        state.count("alarms_forgotten")
+    state.parcels.touched.add(wall.wall_id)
+    state.event(
+        "wall.alarm",
+        None,
+        wall_id=wall.wall_id,
+        number=alarm.number,
+        alarm=kind,
+        parcel=key,
+        thing_id=thing_id,
+        session_id=session_id,
+    )
+    return alarm
+
+
+def clear(
+    state: HubState,
+    wall: Wall,
+    *kinds: AlarmKind,
+    key: str | None = None,
+    thing_id: str | None = None,
+) -> list[Alarm]:
+    """Alarms that are over by what happened since."""
+    over = [
+        one
+        for one in wall.alarms.values()
+        if one.kind in kinds
+        and (one.key == key if key is not None else one.key is None and one.thing_id == thing_id)
+    ]
+    for one in over:
+        _clear(state, wall, one, "mended", "")
+    return over
+
+
+def mended(state: HubState, key: str) -> bool:
+    """A parcel that was taken stands again, whatever wall told of it; whether any did."""
+    over = 0
+    for wall in state.parcels.walls.values():
+        over += len(clear(state, wall, *TAKEN, "handover_unseen", key=key))
+    return over > 0
+
+
+def clear_alarm(state: HubState, command: ClearAlarm) -> Reply:
+    """Staff have looked at it."""
+    wall = wall_of(state, command.wall_id)
+    alarm = wall.alarms.get(command.number)
+    if alarm is None:
+        if command.number <= wall.alarmed:
+            return Reply(repeated=True)
+        raise UnknownParcelError(
+            f"expected an alarm of {wall.wall_id}, got number {command.number}"
+        )
+    parcel = state.parcels.all.get(alarm.key or "")
+    if command.outcome != "seen":
+        if parcel is None or parcel.state != "taken":
+            raise RejectedError(
+                f"expected an alarm about a parcel that was taken, to call it {command.outcome}"
+            )
+        proof = {"session_id": parcel.proof.get("session_id"), "by": command.by}
+        if command.outcome == "handed_over":
+            parcel.handed_s = state.now_s
+            move(state, parcel, "handed_over", wall_id=wall.wall_id, **_staff_proof(proof))
+        else:
+            move(state, parcel, "missing", by=command.by)
+        for session in wall.sessions:
+            session.taken.pop(parcel.key, None)
+            if parcel.key in session.wrong:
+                session.wrong.remove(parcel.key)
+        settle_late(state, parcel)
+        close_if_done(state, state.parcels.orders[parcel.order_id])
+    _clear(state, wall, alarm, command.outcome, command.by)
+    return Reply()
+
+
+def calibrate_wall(state: HubState, command: CalibrateWall) -> Reply:
+    """The node is asked for one more calibration."""
+    wall = wall_of(state, command.wall_id)
+    layout = next(one for one in state.store.walls if one.wall_id == command.wall_id)
+    if not layout.projectors:
+        raise RejectedError(f"expected a wall with a projector, {command.wall_id} has none")
+    wall.calibrate += 1
+    wall.revision += 1
+    state.effects.walls.add(wall.wall_id)
+    state.event("wall.calibration_asked", None, wall_id=wall.wall_id, by=command.by)
+    return Reply()
+
+
+def wall_of(state: HubState, wall_id: str) -> Wall:
+    """The wall of this id; RejectedError if the store has none."""
+    if not any(wall.wall_id == wall_id for wall in state.store.walls):
+        known = ", ".join(wall.wall_id for wall in state.store.walls) or "none"
+        raise UnknownParcelError(f"expected a wall of the store ({known}), got {wall_id}")
+    return state.parcels.wall(wall_id)
+
+
+def _staff_proof(proof: dict[str, object]) -> dict[str, object]:
+    return {
+        "session_id": proof["session_id"], "thing_id": None, "reads": 0, "taken_us": None,
+        "how": "staff", "by": proof["by"],
+    }  # fmt: skip
+
+
+def _clear(state: HubState, wall: Wall, alarm: Alarm, outcome: str, by: str) -> None:
+    del wall.alarms[alarm.number]
+    state.parcels.touched.add(wall.wall_id)
+    state.event(
+        "wall.alarm_cleared",
+        None,
+        wall_id=wall.wall_id,
+        number=alarm.number,
+        alarm=alarm.kind,
+        outcome=outcome,
+        by=by,
+    )

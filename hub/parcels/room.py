@@ -1,0 +1,93 @@
+"""The parcels' room in the hub's fold: what happens at each step, whatever caused it."""
+
+from __future__ import annotations
+
+from hub.parcels import paying
+from hub.parcels.alarms import clear, raise_alarm
+from hub.parcels.marks import marks_of
+from hub.parcels.model import Wall
+from hub.parcels.service import deadline_s, expire_orders
+from hub.parcels.sessions import cue_paid, end, settle_state, watch_sessions
+from hub.state import HubState
+from hub.visits.model import Visit
+
+__all__ = ["busy", "due", "hold_answered", "quiet", "refresh", "tick"]
+
+
+def tick(state: HubState) -> None:
+    """Time passed."""
+    if state.parcels:
+        expire_orders(state)
+        watch_sessions(state)
+
+
+def busy(state: HubState) -> bool:
+    """Whether time passing changes something soon."""
+    return any(wall.sessions for wall in state.parcels.walls.values())
+
+
+def due(state: HubState, now_s: float) -> bool:
+    """Whether an order's time is over."""
+    at_s = deadline_s(state)
+    return at_s is not None and now_s >= at_s
+
+
+def quiet(state: HubState) -> bool:
+    """Whether nobody is at a wall."""
+    return not busy(state)
+
+
+def hold_answered(state: HubState, visit: Visit, *, approved: bool, reason: str) -> None:
+    """The gateway's word on a pick-up: what is paid is shown, what is not is for the desk."""
+    for session in paying.hold_answered(state, visit, approved=approved, reason=reason):
+        if session.live:
+            cue_paid(state, session)
+            unpaid = {state.parcels.all[key].order_id for key in session.keys}
+            if unpaid and unpaid <= set(session.unpaid):
+                wall = state.parcels.walls[session.wall_id]
+                end(state, wall, session)
+                session.state = "refused"
+
+
+def refresh(state: HubState) -> None:
+    """After each step: twins, what sessions say, and what shines, of the walls it touched."""
+    touched = state.parcels.touched
+    if not touched:
+        return
+    if any(wall.things for wall in state.parcels.walls.values()):
+        _twins(state)
+    for wall_id in sorted(touched):
+        wall = state.parcels.walls.get(wall_id)
+        if wall is None:
+            continue
+        state.effects.walls.add(wall_id)
+        for session in wall.sessions:
+            settle_state(state, wall, session)
+        marks = marks_of(state, wall)
+        if marks != wall.marks:
+            wall.marks = marks
+            wall.revision += 1
+            asked = {mark.mark_id for mark in marks}
+            wall.shown = {name: row for name, row in wall.shown.items() if name in asked}
+    touched.clear()
+
+
+def _twins(state: HubState) -> None:
+    """One label on several things, here or on two walls: none of them is shown."""
+    places: dict[str, list[Wall]] = {}
+    for wall in state.parcels.walls.values():
+        for thing in wall.things.values():
+            if thing.state == "stands" and thing.key in state.parcels.all:
+                key = str(thing.key)
+                places.setdefault(key, []).append(wall)
+                if thing.twins:
+                    places[key].append(wall)
+    for wall in state.parcels.walls.values():
+        told = {one.key for one in wall.alarms.values() if one.kind == "duplicate_label"}
+        for key in sorted(str(key) for key in told if len(places.get(str(key), ())) < 2):
+            clear(state, wall, "duplicate_label", key=key)
+    for key, walls in places.items():
+        if len(walls) > 1:
+            for wall in walls:
+                raise_alarm(state, wall, "duplicate_label", key=key)
+                state.parcels.touched.add(wall.wall_id)

@@ -1,0 +1,421 @@
+"""Orders and their parcels: placed, stowed, ready, off, expired, missing.
+
+What is ready may be fetched. An order's parcels become ready together, when none of them is
+expected any more or when staff release what there is.
+"""
+
+from __future__ import annotations
+
+from contracts.labels import label_key
+from hub.command import Reply
+from hub.effects import us
+from hub.errors import ConflictError, RejectedError, UnknownParcelError
+from hub.parcels.codes import digest_of
+from hub.parcels.commands import (
+    AddParcel,
+    CancelOrder,
+    OrderedItem,
+    OrderedParcel,
+    PlaceOrder,
+    ReleaseOrder,
+    ReportMissing,
+)
+from hub.parcels.model import Item, Order, Parcel, ParcelState, Session, Wall
+from hub.state import HubState
+from hub.wallet.balances import payer_for
+
+__all__ = [
+    "NO_GTIN",
+    "add_parcel",
+    "cancel_order",
+    "close_if_done",
+    "deadline_s",
+    "expire_orders",
+    "move",
+    "order_of",
+    "parcel_of",
+    "place_order",
+    "ready_if_whole",
+    "release_order",
+    "report_missing",
+    "standing_at",
+    "stowed",
+]
+
+ORDERS_MAX = 20_000
+CLOSED_KEPT = 2_000
+"""Closed orders in memory; all of them are in the database."""
+NO_GTIN = "00000000000000"
+"""Stands for the goods of a parcel that was ordered without any named."""
+WAITING: tuple[ParcelState, ...] = ("stowed", "ready", "cued")
+"""States of a parcel that stands on a wall."""
+
+
+def place_order(state: HubState, command: PlaceOrder) -> Reply:
+    """Takes an order in; the same order again changes nothing."""
+    room = state.parcels
+    payer = payer_for(state, command.payer, command.wallet_sha256)
+    known = room.orders.get(command.order_id)
+    if known is not None:
+        _same(state, known, command, payer)
+        return Reply(repeated=True)
+    if sum(order.state == "open" for order in room.orders.values()) >= ORDERS_MAX:
+        raise RejectedError(f"expected fewer than {ORDERS_MAX} open orders; close some first")
+    code = command.code_sha256
+    if code is not None and (code in room.by_code or code in state.badges):
+        raise ConflictError("expected a code of this order alone, got one that is in use")
+    order = Order(
+        order_id=command.order_id,
+        payer=payer or f"guest-o-{command.order_id}",
+        placed_s=state.now_s,
+        deadline_s=command.deadline_s,
+        code_sha256=code,
+        token_sha256=command.token_sha256 or command.wallet_sha256,
+    )
+    parcels = _parcels(state, order, command.parcels, command.due_minor)
+    room.orders[order.order_id] = order
+    if code is not None:
+        room.by_code[code] = order.order_id
+    state.event(
+        "order.placed",
+        None,
+        order_id=order.order_id,
+        payer=order.payer,
+        due_minor=sum(parcel.due_minor for parcel in parcels),
+        deadline_us=None if order.deadline_s is None else us(order.deadline_s),
+    )
+    for parcel in parcels:
+        _expect(state, order, parcel)
+    return Reply(payer=order.payer)
+
+
+def add_parcel(state: HubState, command: AddParcel) -> Reply:
+    """One more parcel of an open order."""
+    order = order_of(state, command.order_id)
+    (parcel,) = _parcels(state, order, (command.parcel,), None, known=True)
+    if parcel.key in order.parcels:
+        before = state.parcels.all[parcel.key]
+        if (before.items, before.due_minor) != (parcel.items, parcel.due_minor):
+            raise ConflictError(f"expected {parcel.key} as it was ordered, got other content")
+        return Reply(repeated=True)
+    if order.state != "open":
+        raise RejectedError(f"expected an open order, {order.order_id} is {order.state}")
+    _expect(state, order, parcel)
+    return Reply()
+
+
+def cancel_order(state: HubState, command: CancelOrder) -> Reply:
+    """The order is off; its parcels wait to be sent back."""
+    order = order_of(state, command.order_id)
+    if order.state == "cancelled":
+        return Reply(repeated=True)
+    if order.state == "collected":
+        raise RejectedError(f"expected an order that was not collected, {order.order_id} was")
+    _close(state, order, "cancelled", command.reason)
+    state.event(
+        "order.cancelled", None, order_id=order.order_id, by=command.by, reason=command.reason
+    )
+    return Reply()
+
+
+def release_order(state: HubState, command: ReleaseOrder) -> Reply:
+    """What is there of an order may be fetched."""
+    order = order_of(state, command.order_id)
+    if order.state not in ("open", "expired"):
+        raise RejectedError(f"expected an open or expired order, {order.order_id} is {order.state}")
+    deadline = order.deadline_s if command.deadline_s is None else command.deadline_s
+    if deadline is not None and deadline <= state.now_s:
+        raise RejectedError("expected a deadline that lies ahead; give a new deadline_s")
+    if order.released and order.deadline_s == deadline and order.state == "open":
+        return Reply(repeated=True)
+    order.released, order.deadline_s = True, deadline
+    order.state, order.closed_s, order.reason = "open", None, ""
+    state.event(
+        "order.released",
+        None,
+        order_id=order.order_id,
+        by=command.by,
+        deadline_us=None if deadline is None else us(deadline),
+    )
+    ready_if_whole(state, order)
+    return Reply()
+
+
+def report_missing(state: HubState, command: ReportMissing) -> Reply:
+    """A parcel is not where it should be."""
+    parcel = parcel_of(state, command.key)
+    if parcel.state == "missing":
+        return Reply(repeated=True)
+    if parcel.state in ("handed_over", "returned"):
+        raise RejectedError(f"expected a parcel that is here, {parcel.key} is {parcel.state}")
+    if standing_at(state, parcel.key):
+        raise RejectedError(f"expected a parcel that nobody sees; {parcel.key} stands on a wall")
+    _from_sessions(state, parcel.key)
+    move(state, parcel, "missing", by=command.by)
+    order = state.parcels.orders[parcel.order_id]
+    ready_if_whole(state, order)
+    close_if_done(state, order)
+    return Reply()
+
+
+def expire_orders(state: HubState) -> None:
+    """Orders whose deadline is over; a customer who is at the wall is let finish."""
+    room = state.parcels
+    for order in room.orders.values():
+        if order.state == "open" and order.deadline_s is not None:
+            busy = any(order.order_id in one.orders for one in _live(state))
+            if state.now_s >= order.deadline_s and not busy:
+                _close(state, order, "expired", "")
+                state.event("order.expired", None, order_id=order.order_id)
+    closed = [order for order in room.orders.values() if order.state != "open"]
+    for order in closed[: max(0, len(closed) - CLOSED_KEPT)]:
+        _forget(state, order)
+
+
+def deadline_s(state: HubState) -> float | None:
+    """When the next order expires."""
+    return min(
+        (
+            order.deadline_s
+            for order in state.parcels.orders.values()
+            if order.state == "open" and order.deadline_s is not None
+        ),
+        default=None,
+    )
+
+
+def order_of(state: HubState, order_id: str) -> Order:
+    """The order of this id; RejectedError if there is none."""
+    order = state.parcels.orders.get(order_id)
+    if order is None:
+        raise UnknownParcelError(f"expected an order of this store, got {order_id}")
+    return order
+
+
+def parcel_of(state: HubState, key: str) -> Parcel:
+    """The parcel of this key; RejectedError if there is none."""
+    parcel = state.parcels.all.get(key)
+    if parcel is None:
+        raise UnknownParcelError(f"expected a parcel of an order of this store, got {key}")
+    return parcel
+
+
+def move(state: HubState, parcel: Parcel, to: ParcelState, **said: object) -> None:
+    """A parcel comes into a state, and the log says so."""
+    parcel.state, parcel.changed_s = to, state.now_s
+    state.effects.orders.add(parcel.order_id)
+    if parcel.wall_id is not None:
+        state.parcels.touched.add(parcel.wall_id)
+    state.event(
+        {
+            "stowed": "parcel.stowed",
+            "ready": "parcel.ready",
+            "cued": "parcel.cued",
+            "taken": "parcel.taken",
+            "handed_over": "parcel.handed_over",
+            "returned": "parcel.returned",
+            "missing": "parcel.missing",
+        }[to],
+        parcel.visit_id,
+        order_id=parcel.order_id,
+        parcel=parcel.key,
+        **said,
+    )
+
+
+def stowed(state: HubState, parcel: Parcel, wall: Wall, thing_id: str) -> None:
+    """It stands on a wall, for the first time or again."""
+    parcel.wall_id, parcel.thing_id, parcel.proof = wall.wall_id, thing_id, {}
+    move(state, parcel, "stowed", wall_id=wall.wall_id, thing_id=thing_id)
+    ready_if_whole(state, state.parcels.orders[parcel.order_id])
+
+
+def ready_if_whole(state: HubState, order: Order) -> None:
+    """Makes what is stowed ready, if the order waits for nothing more."""
+    parcels = state.parcels.of_order(order)
+    if order.state != "open":
+        return
+    if not order.released and any(parcel.state == "expected" for parcel in parcels):
+        return
+    waiting = [parcel for parcel in parcels if parcel.state == "stowed"]
+    for parcel in waiting:
+        move(state, parcel, "ready", wall_id=parcel.wall_id)
+    if waiting:
+        state.event("order.ready", None, order_id=order.order_id, parcels=len(waiting))
+
+
+def close_if_done(state: HubState, order: Order) -> None:
+    """An order is collected when nothing of it is left to fetch."""
+    parcels = state.parcels.of_order(order)
+    over = ("handed_over", "returned", "missing")
+    if order.state != "open" or any(parcel.state not in over for parcel in parcels):
+        return
+    if any(parcel.state == "handed_over" for parcel in parcels):
+        order.state, order.closed_s = "collected", state.now_s
+        state.effects.orders.add(order.order_id)
+        state.event("order.collected", None, order_id=order.order_id)
+
+
+def standing_at(state: HubState, key: str) -> list[tuple[Wall, str]]:
+    """Where things stand under this label: wall and thing."""
+    return [
+        (wall, thing.thing_id)
+        for wall in state.parcels.walls.values()
+        for thing in wall.standing(key)
+    ]
+
+
+def _live(state: HubState) -> list[Session]:
+    return [one for wall in state.parcels.walls.values() for one in wall.live()]
+
+
+def _close(state: HubState, order: Order, to: str, reason: str) -> None:
+    """The order ends without being collected: nothing of it is shown any more."""
+    order.state = "cancelled" if to == "cancelled" else "expired"
+    order.closed_s, order.reason = state.now_s, reason
+    state.effects.orders.add(order.order_id)
+    for parcel in state.parcels.of_order(order):
+        if parcel.state in ("ready", "cued"):
+            move(state, parcel, "stowed", wall_id=parcel.wall_id, thing_id=parcel.thing_id)
+        if parcel.wall_id is not None:
+            state.parcels.touched.add(parcel.wall_id)
+    for wall in state.parcels.walls.values():
+        for session in wall.live():
+            if order.order_id in session.orders:
+                state.parcels.touched.add(wall.wall_id)
+                session.reason = "cancelled" if to == "cancelled" else "order_expired"
+                session.keys = [
+                    key for key in session.keys
+                    if key not in order.parcels or key in session.taken
+                ]  # fmt: skip
+
+
+def _from_sessions(state: HubState, key: str) -> None:
+    for wall in state.parcels.walls.values():
+        for session in wall.live():
+            if key in session.keys:
+                session.keys.remove(key)
+                session.taken.pop(key, None)
+                state.parcels.touched.add(wall.wall_id)
+
+
+def _forget(state: HubState, order: Order) -> None:
+    room = state.parcels
+    del room.orders[order.order_id]
+    if order.code_sha256 is not None:
+        room.by_code.pop(order.code_sha256, None)
+    for key in order.parcels:
+        parcel = room.all.get(key)
+        if parcel is not None and parcel.order_id == order.order_id:
+            del room.all[key]
+            room.by_label.pop(digest_of(parcel.label), None)
+
+
+def _expect(state: HubState, order: Order, parcel: Parcel) -> None:
+    room = state.parcels
+    room.all[parcel.key] = parcel
+    room.by_label[digest_of(parcel.label)] = parcel.key
+    order.parcels.append(parcel.key)
+    parcel.changed_s = state.now_s
+    state.effects.orders.add(order.order_id)
+    items = [[i.gtin, i.quantity, i.unit_price_minor, i.vat_rate] for i in parcel.items]
+    state.event(
+        "parcel.expected",
+        None,
+        order_id=order.order_id,
+        parcel=parcel.key,
+        due_minor=parcel.due_minor,
+        items=items,
+    )
+    places = standing_at(state, parcel.key)
+    if len(places) == 1:
+        # It was there before anybody said whose it is.
+        wall, thing_id = places[0]
+        stowed(state, parcel, wall, thing_id)
+
+
+def _same(state: HubState, known: Order, command: PlaceOrder, payer: str | None) -> None:
+    parcels = _parcels(state, known, command.parcels, command.due_minor, known=True)
+    now = {parcel.key: (parcel.items, parcel.due_minor) for parcel in parcels}
+    before = {
+        parcel.key: (parcel.items, parcel.due_minor) for parcel in state.parcels.of_order(known)
+    }
+    same = payer in (None, known.payer) and command.code_sha256 in (None, known.code_sha256)
+    if not same or any(before.get(key) != value for key, value in now.items()):
+        raise ConflictError(f"order {known.order_id} was placed before with other content")
+
+
+def _parcels(
+    state: HubState,
+    order: Order,
+    wanted: tuple[OrderedParcel, ...],
+    due_minor: int | None,
+    *,
+    known: bool = False,
+) -> list[Parcel]:
+    """The parcels as ordered, checked; nothing is changed."""
+    found: dict[str, Parcel] = {}
+    if due_minor and len(wanted) == 1 and not wanted[0].due_minor:
+        wanted = (wanted[0].model_copy(update={"due_minor": due_minor}),)
+    for place, wish in enumerate(wanted):
+        key = label_key(wish.label)
+        before = state.parcels.all.get(key)
+        if key in found:
+            raise RejectedError(f"parcels.{place}: expected each label once, got {key} twice")
+        if before is not None and not (known and before.order_id == order.order_id):
+            raise ConflictError(
+                f"parcels.{place}: expected a label of one order, {key} is of {before.order_id}"
+            )
+        items = tuple(_item(state, place, one, bool(wish.due_minor)) for one in wish.items)
+        found[key] = Parcel(
+            key=key,
+            label=wish.label.strip(),
+            order_id=order.order_id,
+            items=_due_items(place, wish, items) if wish.due_minor else items,
+            due_minor=wish.due_minor,
+            size_m=wish.size_m,
+        )
+    total = sum(parcel.due_minor for parcel in found.values())
+    if due_minor is not None and due_minor != total:
+        raise RejectedError(
+            f"due_minor: expected what the parcels cost together, {total}, got {due_minor}; give "
+            "each parcel its due_minor"
+        )
+    return list(found.values())
+
+
+def _item(state: HubState, place: int, wish: OrderedItem, paid_here: bool) -> Item:
+    product = state.catalog.products.get(wish.gtin)
+    price, rate, name = wish.unit_price_minor, wish.vat_rate, wish.name
+    if product is not None:
+        price = product.price_at(state.now_s) if price is None else price
+        rate = product.vat_rate if rate is None else rate
+        name = name or product.name
+    if paid_here and (price is None or rate is None):
+        raise RejectedError(
+            f"parcels.{place}: expected unit_price_minor and vat_rate of {wish.gtin}, which is "
+            "not in the catalogue and is paid at pick-up"
+        )
+    return Item(wish.gtin, wish.quantity, price or 0, _rate(rate), name or wish.gtin)
+
+
+def _rate(rate: str | None) -> str:
+    return "" if rate is None else f"{float(rate):.4f}"
+
+
+def _due_items(place: int, wish: OrderedParcel, items: tuple[Item, ...]) -> tuple[Item, ...]:
+    """Items that come to what is due; one for all of it where none are named."""
+    if not items:
+        if wish.vat_rate is None:
+            raise RejectedError(
+                f"parcels.{place}: expected items, or a vat_rate, of a parcel that is paid at "
+                "pick-up"
+            )
+        return (Item(NO_GTIN, 1, wish.due_minor, _rate(wish.vat_rate), "Parcel"),)
+    total = sum(item.quantity * item.unit_price_minor for item in items)
+    if total != wish.due_minor:
+        raise RejectedError(
+            f"parcels.{place}: expected items that cost {wish.due_minor} together, they cost "
+            f"{total}"
+        )
+    return items

@@ -1,0 +1,359 @@
+"""What pages and other systems see of orders, parcels, walls and routes, as JSON values.
+
+Staff see everything but codes; a kiosk sees what a bystander may: looks, counts and words; a phone
+sees its own orders. Times are hub seconds, places the wall's (u, z) in metres.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contracts.wall import Wall as Layout
+from hub.errors import UnknownParcelError
+from hub.parcels.model import Order, Parcel, Route, Seen, Session, Wall
+from hub.parcels.sessions import IDLE_S, STAFF_IDLE_S
+from hub.parcels.words import ALARM_WORDS, colour_of, session_words
+from hub.state import HubState
+
+__all__ = [
+    "kiosk_view", "order_view", "parcel_view", "phone_orders", "route_view", "wall_row",
+    "wall_view",
+]  # fmt: skip
+
+
+def order_view(state: HubState, order: Order) -> dict[str, Any]:
+    """One order with its parcels."""
+    parcels = state.parcels.of_order(order)
+    return {
+        "order_id": order.order_id,
+        "state": order.state,
+        "payer": order.payer,
+        "placed_s": order.placed_s,
+        "deadline_s": order.deadline_s,
+        "closed_s": order.closed_s,
+        "released": order.released,
+        "reason": order.reason,
+        "currency": state.store.currency,
+        "due_minor": sum(parcel.due_minor for parcel in parcels),
+        "ready": bool(parcels) and any(p.state in ("ready", "cued") for p in parcels),
+        "to_return": order.state in ("expired", "cancelled")
+        and any(parcel.state == "stowed" for parcel in parcels),
+        "parcels": [parcel_view(state, parcel) for parcel in parcels],
+    }
+
+
+def parcel_view(state: HubState, parcel: Parcel) -> dict[str, Any]:
+    """One parcel: what is in it, where it stands, and what became of it."""
+    order = state.parcels.orders.get(parcel.order_id)
+    return {
+        "key": parcel.key,
+        "label": parcel.label,
+        "order_id": parcel.order_id,
+        "order_state": None if order is None else order.state,
+        "state": parcel.state,
+        "wall_id": parcel.wall_id,
+        "thing_id": parcel.thing_id,
+        "items": [
+            {
+                "gtin": item.gtin,
+                "quantity": item.quantity,
+                "unit_price_minor": item.unit_price_minor,
+                "vat_rate": item.vat_rate,
+                "name": item.name,
+            }
+            for item in parcel.items
+        ],
+        "due_minor": parcel.due_minor,
+        "size_m": None if parcel.size_m is None else list(parcel.size_m),
+        "changed_s": parcel.changed_s,
+        "handed_s": parcel.handed_s,
+        "visit_id": parcel.visit_id,
+        "proof": {k: v for k, v in parcel.proof.items() if k != "sale"},
+    }
+
+
+def wall_row(state: HubState, layout: Layout) -> dict[str, Any]:
+    """A wall in a list."""
+    wall = state.parcels.walls.get(layout.wall_id) or Wall(layout.wall_id)
+    return {
+        "wall_id": layout.wall_id,
+        "kind": layout.kind,
+        "node_id": _node_of(state, layout.wall_id),
+        "whole": wall.whole,
+        "blind": bool(wall.blind),
+        "things": len(wall.things),
+        "parcels": sum(
+            1 for one in state.parcels.all.values()
+            if one.wall_id == layout.wall_id and one.state in ("stowed", "ready", "cued")
+        ),
+        "sessions": len(wall.live()),
+        "alarms": len(wall.alarms),
+        "light": _light(layout, wall),
+    }  # fmt: skip
+
+
+def wall_view(state: HubState, wall_id: str, now_s: float) -> dict[str, Any]:
+    """A wall as staff see it, with marks as they shine."""
+    wall = _wall(state, wall_id)
+    layout = _layout(state, wall_id)
+    by_thing = {mark.thing_id: mark for mark in wall.marks if mark.thing_id is not None}
+    return {
+        **wall_row(state, layout),
+        "now_s": now_s,
+        "revision": wall.revision,
+        "calibrate": wall.calibrate,
+        "layout": _drawn(layout),
+        "blind_sensors": [
+            {"sensor_id": name, "reason": reason} for name, reason in sorted(wall.blind.items())
+        ],
+        "projection": [
+            {"projector_id": name, **row} for name, row in sorted(wall.projection.items())
+        ],
+        "things": [
+            _thing(state, wall, one, by_thing.get(one.thing_id)) for one in wall.things.values()
+        ],
+        "marks": [
+            {
+                "mark_id": mark.mark_id,
+                "look": mark.look,
+                "thing_id": mark.thing_id,
+                "area_m": mark.area_m,
+                **_shown(wall, mark.mark_id),
+            }
+            for mark in wall.marks
+        ],
+        "sessions": [_session(state, one, whole=True) for one in wall.sessions],
+        "alarms": [
+            {
+                "number": one.number,
+                "kind": one.kind,
+                "words": ALARM_WORDS[one.kind],
+                "at_s": one.at_s,
+                "key": one.key,
+                "thing_id": one.thing_id,
+                "session_id": one.session_id,
+                "area_m": one.area_m,
+            }
+            for one in wall.alarms.values()
+        ],
+    }
+
+
+def kiosk_view(state: HubState, wall_id: str) -> dict[str, Any]:
+    """A wall as a bystander may see it: no order, no label, no name."""
+    wall = _wall(state, wall_id)
+    sessions = [_session(state, one, whole=False) for one in wall.sessions]
+    wrong = any(one["state"] == "wrong" for one in sessions)
+    return {
+        "wall_id": wall_id,
+        "kind": _layout(state, wall_id).kind,
+        "store": state.store.name,
+        "light": _light(_layout(state, wall_id), wall),
+        "blind": bool(wall.blind),
+        "alarm": wrong or any(
+            one.kind in ("wrong_taken", "taken_by_nobody", "unpaid_taken")
+            for one in wall.alarms.values()
+        ),
+        "sound": "wrong" if wrong else "right" if _just_right(sessions) else None,
+        "words": sessions[-1]["words"] if sessions else "Please scan your code.",
+        "sessions": sessions,
+    }  # fmt: skip
+
+
+def phone_orders(state: HubState, token_sha256: str) -> dict[str, Any]:
+    """A phone's own orders; empty for a token that has none."""
+    mine = [one for one in state.parcels.orders.values() if one.token_sha256 == token_sha256]
+    names = {order.order_id for order in mine}
+    sessions = [
+        {"wall_id": wall.wall_id, **_session(state, one, whole=False)}
+        for wall in state.parcels.walls.values()
+        for one in wall.sessions
+        if names & set(one.orders) and one.who == "customer"
+    ]
+    return {
+        "store": state.store.name,
+        "currency": state.store.currency,
+        "orders": [_own_order(state, order) for order in mine],
+        "sessions": sessions,
+    }
+
+
+def route_view(state: HubState, route: Route) -> dict[str, Any]:
+    """A route with its stops."""
+    return {
+        "route_id": route.route_id,
+        "wall_id": route.wall_id,
+        "at": route.at,
+        "over": route.at >= len(route.stops),
+        "stops": [
+            {
+                "number": place + 1,
+                "name": stop.name,
+                "orders": list(stop.orders),
+                "here": place == route.at,
+                "left": list(route.left.get(place, ())),
+                "parcels": [
+                    {"key": key, "state": state.parcels.all[key].state}
+                    for key in stop.keys
+                    if key in state.parcels.all
+                ],
+            }
+            for place, stop in enumerate(route.stops)
+        ],
+    }
+
+
+# -- parts --------------------------------------------------------------------------------
+
+
+def _own_order(state: HubState, order: Order) -> dict[str, Any]:
+    parcels = state.parcels.of_order(order)
+    return {
+        "order_id": order.order_id,
+        "state": order.state,
+        "deadline_s": order.deadline_s,
+        "due_minor": sum(p.due_minor for p in parcels if p.visit_id is None),
+        "ready": sum(parcel.state in ("ready", "cued") for parcel in parcels),
+        "walls": sorted({str(p.wall_id) for p in parcels if p.state in ("ready", "cued")}),
+        "receipts": sorted({p.visit_id for p in parcels if p.visit_id is not None}),
+        "parcels": [
+            {
+                "label": parcel.label,
+                "state": parcel.state,
+                "wall_id": parcel.wall_id,
+                "due_minor": parcel.due_minor,
+                "items": [
+                    {"gtin": item.gtin, "quantity": item.quantity, "name": item.name}
+                    for item in parcel.items
+                ],
+            }
+            for parcel in parcels
+        ],
+    }
+
+
+def _session(state: HubState, session: Session, *, whole: bool) -> dict[str, Any]:
+    states = [state.parcels.all[k].state for k in session.keys if k in state.parcels.all]
+    taken = sum(one in ("taken", "handed_over") for one in states)
+    idle_s = STAFF_IDLE_S if session.who == "staff" else IDLE_S
+    shown: dict[str, Any] = {
+        "session_id": session.session_id,
+        "who": session.who,
+        "look": session.look if session.who in ("customer", "route") else None,
+        "colour": colour_of(session) if session.who in ("customer", "route") else None,
+        "state": session.state,
+        "reason": session.reason,
+        "words": session_words(session, parcels=len(states), taken=taken),
+        "parcels": len(states),
+        "taken": taken,
+        "wrong": len(session.wrong),
+        "left": len(session.left),
+        "elsewhere": session.elsewhere,
+        "unpaid": len(session.unpaid),
+        "blind": session.blind,
+        "moved_s": session.moved_s,
+        "ends_s": None if session.who == "route" else session.moved_s + idle_s,
+    }
+    if whole:
+        shown |= {
+            "orders": list(session.orders),
+            "keys": list(session.keys),
+            "taken_keys": list(session.taken),
+            "wrong_keys": list(session.wrong),
+            "left_keys": list(session.left),
+            "paying": list(session.paying),
+            "unpaid_orders": list(session.unpaid),
+            "holder": session.holder,
+            "placing": session.placing,
+            "place_m": session.place_m,
+            "began_s": session.began_s,
+            "over_s": session.over_s,
+        }
+    return shown
+
+
+def _just_right(sessions: list[dict[str, Any]]) -> bool:
+    return any(one["state"] in ("taken", "done") for one in sessions)
+
+
+def _thing(state: HubState, wall: Wall, thing: Seen, mark: Any) -> dict[str, Any]:
+    parcel = state.parcels.all.get(thing.name or "")
+    shown = {"mark": None, "mark_reason": ""} if mark is None else {
+        "mark": _shown(wall, mark.mark_id)["state"],
+        "mark_reason": _shown(wall, mark.mark_id)["reason"],
+    }  # fmt: skip
+    return {
+        "thing_id": thing.thing_id,
+        "state": thing.state,
+        "hidden": thing.hidden,
+        "contested": thing.contested,
+        "twins": list(thing.twins),
+        "outline_m": thing.outline_m,
+        "v_m": thing.v_m,
+        "label": thing.text,
+        "key": thing.key,
+        "reads": thing.reads,
+        "since_s": thing.since_s,
+        "seen_s": thing.seen_s,
+        "parcel": None if parcel is None else {
+            "key": parcel.key,
+            "order_id": parcel.order_id,
+            "state": parcel.state,
+            "order_state": state.parcels.orders[parcel.order_id].state,
+        },
+        "look": None if mark is None else mark.look,
+        "mark_id": None if mark is None else mark.mark_id,
+        **shown,
+    }  # fmt: skip
+
+
+def _shown(wall: Wall, mark_id: str) -> dict[str, str]:
+    state, reason = wall.shown.get(mark_id, ["asked", ""])
+    return {"state": state, "reason": reason}
+
+
+def _light(layout: Layout, wall: Wall) -> str:
+    """Whether light can be trusted: "on", "off" (none, or out of bounds), "unknown"."""
+    if layout.lights:
+        return "on"
+    if not layout.projectors:
+        return "off"
+    states = [wall.projection.get(p.projector_id, {}).get("state") for p in layout.projectors]
+    if any(one == "true" for one in states):
+        return "on"
+    return "unknown" if all(one is None for one in states) else "off"
+
+
+def _drawn(layout: Layout) -> dict[str, Any]:
+    return {
+        "width_m": layout.width_m,
+        "height_m": layout.height_m,
+        "depth_m": layout.depth_m,
+        "boards": [
+            {"board_id": one.board_id, "z_m": one.z_m, "clearance_m": one.clearance_m}
+            for one in layout.boards
+        ],
+        "hooks": [{"hook_id": one.hook_id, "u_m": one.u_m, "z_m": one.z_m} for one in layout.hooks],
+        "cameras": [one.camera_id for one in layout.cameras],
+        "projectors": [one.projector_id for one in layout.projectors],
+        "lights": [one.light_id for one in layout.lights],
+        "scanners": list(layout.scanners),
+    }
+
+
+def _layout(state: HubState, wall_id: str) -> Layout:
+    for one in state.store.walls:
+        if one.wall_id == wall_id:
+            return one
+    known = ", ".join(one.wall_id for one in state.store.walls) or "none"
+    raise UnknownParcelError(f"expected a wall of the store ({known}), got {wall_id}")
+
+
+def _wall(state: HubState, wall_id: str) -> Wall:
+    """What is known of a wall; looking changes nothing."""
+    layout = _layout(state, wall_id)
+    return state.parcels.walls.get(layout.wall_id) or Wall(layout.wall_id)
+
+
+def _node_of(state: HubState, wall_id: str) -> str:
+    return next(one.node_id for one in state.store.nodes if wall_id in one.walls)
