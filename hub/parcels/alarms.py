@@ -89,6 +89,9 @@ def clear_alarm(state: HubState, command: ClearAlarm) -> Reply:
             f"expected an alarm of {wall.wall_id}, got number {command.number}"
         )
     parcel = state.parcels.all.get(alarm.key or "")
+    for session in wall.sessions:
+        if alarm.thing_id in session.wrong:
+            session.wrong.remove(str(alarm.thing_id))
     if command.outcome != "seen":
         if parcel is None or parcel.state != "taken":
             raise RejectedError(

@@ -49,6 +49,9 @@ def lifted(state: HubState, wall: Wall, thing: Seen, t_s: float) -> None:
         return
     if parcel is not None and parcel.state not in ("stowed", "ready", "cued"):
         return
+    if not alone:
+        # Another one stands here under the same label: nobody knows which of them it is.
+        parcel = None
     _taken_wrong(state, wall, thing, parcel, live)
 
 

@@ -60,11 +60,19 @@ def _inviting(
     if session.blind or session.state not in ("showing", "taken", "wrong") or not wall.whole:
         return []
     shown = []
+    doubtful = {
+        alarm.key
+        for place in state.parcels.walls.values()
+        for alarm in place.alarms.values()
+        if alarm.kind == "duplicate_label"
+    }
     for key in session.keys:
         parcel = state.parcels.all.get(key)
         if parcel is None or parcel.state != "cued":
             continue
         places = standing_at(state, key)
+        if key in doubtful:
+            continue
         if len(places) != 1 or places[0][0] is not wall:
             continue
         thing = wall.things[places[0][1]]

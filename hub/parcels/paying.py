@@ -13,6 +13,7 @@ from hub.effects import us
 from hub.parcels.model import Order, Parcel, Session
 from hub.state import HubState
 from hub.visits.model import Visit
+from hub.visits.settlement import forget_finals
 from hub.wallet import funding
 from hub.wallet.service import ChargeLine
 
@@ -163,6 +164,7 @@ def _charge(state: HubState, visit: Visit, parcels: list[Parcel]) -> None:
     )
     state.effects.receipts.append(visit_id)
     funding.resolve(state, visit)
+    forget_finals(state)
 
 
 def _held(state: HubState, visit: Visit) -> None:
@@ -193,6 +195,7 @@ def _let_go(state: HubState, visit: Visit) -> None:
     visit.exit_kind = PICKUP
     state.event("visit.expired", visit.visit_id)
     funding.let_go(state, visit)
+    forget_finals(state)
 
 
 def _session_of(state: HubState, visit: Visit) -> tuple[Session | None, str]:

@@ -11,6 +11,8 @@ from hub.parcels.sessions import cue_paid, end, settle_state, watch_sessions
 from hub.state import HubState
 from hub.visits.model import Visit
 
+TWINS_S = 3.0
+"""Two things that carry one label for longer are two things."""
 __all__ = ["busy", "due", "hold_answered", "quiet", "refresh", "tick"]
 
 
@@ -83,8 +85,16 @@ def _twins(state: HubState) -> None:
                 if thing.twins:
                     places[key].append(wall)
     for wall in state.parcels.walls.values():
-        told = {one.key for one in wall.alarms.values() if one.kind == "duplicate_label"}
-        for key in sorted(str(key) for key in told if len(places.get(str(key), ())) < 2):
+        # A moment's double is a thing that moved; of true twins, which of them went away is not
+        # known, so that staff must look before the other one is shown.
+        over = sorted(
+            str(one.key)
+            for one in wall.alarms.values()
+            if one.kind == "duplicate_label"
+            and len(places.get(str(one.key), ())) < 2
+            and state.now_s - one.at_s < TWINS_S
+        )
+        for key in over:
             clear(state, wall, "duplicate_label", key=key)
     for key, walls in places.items():
         if len(walls) > 1:

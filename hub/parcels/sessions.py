@@ -171,16 +171,16 @@ def _guessed(state: HubState, wall: Wall) -> None:
 def open_for(state: HubState, wall: Wall, orders: Sequence[Order]) -> Session:
     """Shows what of these orders stands here; a refused session says why nothing is."""
     state.parcels.touched.add(wall.wall_id)
-    mine = {order.order_id for order in orders}
+    open_ones = [order for order in orders if order.state == "open"]
+    if not open_ones:
+        return refuse(state, wall, _closed_word(orders[0]))
+    mine = {order.order_id for order in open_ones}
     known = next(
         (one for one in wall.live() if one.who == "customer" and mine & set(one.orders)), None
     )
     if known is not None:
         known.moved_s = state.now_s
         return known
-    open_ones = [order for order in orders if order.state == "open"]
-    if not open_ones:
-        return refuse(state, wall, _closed_word(orders[0]))
     parcels = [parcel for order in open_ones for parcel in state.parcels.of_order(order)]
     ready = [parcel for parcel in parcels if parcel.state == "ready"]
     here = [parcel for parcel in ready if parcel.wall_id == wall.wall_id]
@@ -281,6 +281,7 @@ def settle_state(state: HubState, wall: Wall, session: Session) -> None:
     """What a session's pages say, from what is so now."""
     if not session.live or session.who == "staff":
         return
+    _of_cancelled(state, wall, session)
     states = [state.parcels.all[key].state for key in session.keys if key in state.parcels.all]
     if wall.blind and not session.blind:
         session.blind, session.reason = True, "blind"
@@ -296,6 +297,16 @@ def settle_state(state: HubState, wall: Wall, session: Session) -> None:
         session.state = "showing"
     if not session.keys and not session.taken:
         end(state, wall, session)
+
+
+def _of_cancelled(state: HubState, wall: Wall, session: Session) -> None:
+    """An order was cancelled while a parcel of it was in somebody's hands: it must come back."""
+    for key in list(session.taken):
+        parcel = state.parcels.all[key]
+        if parcel.state == "taken" and state.parcels.orders[parcel.order_id].state != "open":
+            del session.taken[key]
+            session.wrong.append(key)
+            raise_alarm(state, wall, "wrong_taken", key=key, session_id=session.session_id)
 
 
 def watch_sessions(state: HubState) -> None:

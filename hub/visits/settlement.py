@@ -23,7 +23,7 @@ from hub.visits.model import Body, Visit
 from hub.wallet import funding, refunds
 from hub.wallet.service import ChargeLine
 
-__all__ = ["could_be", "refund", "set_settling", "settle_ready", "waits_for"]
+__all__ = ["could_be", "forget_finals", "refund", "set_settling", "settle_ready", "waits_for"]
 
 TRAIL_SLACK_S = 2.0
 UNSEEN_S_MAX = 1.0
@@ -266,7 +266,7 @@ def _let_go(state: HubState, visit: Visit) -> None:
     for body in visit.bodies():
         body.trail.clear()
     visit.awaited = None
-    _forget_finals(state)
+    forget_finals(state)
 
 
 def _line_data(line: ChargeLine) -> list[object]:
@@ -283,7 +283,7 @@ def _line_data(line: ChargeLine) -> list[object]:
     return said
 
 
-def _forget_finals(state: HubState) -> None:
+def forget_finals(state: HubState) -> None:
     """Keeps the latest closed visits in memory; all of them are in the database."""
     busy = {ask.visit_id for ask in state.asks.values()}
     busy.update(state.aftercare.open.values())

@@ -1,0 +1,267 @@
+"""Who took what: each row of hub.parcels.judging, and what a wall shows meanwhile."""
+
+from __future__ import annotations
+
+import pytest
+
+from contracts.messages import SensorOutage
+from hub.parcels.commands import ClearAlarm
+from hub.parcels.sessions import IDLE_S
+from hub.visits.commands import AddBadge
+from tests.hub.parcels.wall_kit import Bench, code_of, key, sha
+
+
+def three(bench: Bench) -> None:
+    """Two parcels of o1 and one of o2 stand, and o1's customer has scanned."""
+    bench.order("o1", 1, 2)
+    bench.order("o2", 3)
+    for number, u in ((1, 0.05), (2, 0.35), (3, 0.65)):
+        bench.stand(number, u)
+    bench.wait(1.0)
+    bench.scan(code_of("o1"))
+
+
+def test_a_parcel_is_taken_the_moment_it_is_lifted(bench: Bench) -> None:
+    three(bench)
+    bench.lift(1, gone=False)
+    assert (bench.state_of(1), bench.session().state) == ("taken", "taken")
+    assert bench.looks() == {"t2": "take_a", "t3": "not_this"}
+
+
+def test_a_parcel_put_back_is_shown_again(bench: Bench) -> None:
+    three(bench)
+    bench.lift(1)
+    bench.wait(1.0)
+    bench.stand(1, 0.05)
+    assert (bench.state_of(1), bench.session().state) == ("cued", "showing")
+    assert bench.looks()["t1"] == "take_a"
+    bench.wait(6.0)
+    assert bench.state_of(1) == "cued"
+    assert bench.events("parcel.handed_over") == []
+
+
+def test_a_parcel_put_back_elsewhere_is_shown_there(bench: Bench) -> None:
+    three(bench)
+    bench.lift(1)
+    bench.stand(1, 0.4, 0.85, thing_id="t9")
+    assert bench.looks()["t9"] == "take_a"
+    assert "t1" not in bench.looks()
+
+
+def test_a_wrong_parcel_alarms_within_the_same_message_and_is_mended(bench: Bench) -> None:
+    three(bench)
+    bench.lift(3, gone=False)
+    assert bench.session().state == "wrong"
+    assert bench.alarms() == ["wrong_taken"]
+    assert bench.looks()["area:wrong"] == "wrong"
+    assert bench.looks()["t1"] == "take_a", "their own parcels go on shining"
+    bench.wait(2.0)
+    bench.stand(3, 0.65)
+    assert (bench.session().state, bench.alarms()) == ("showing", [])
+    assert bench.state_of(3) == "ready"
+    assert "area:wrong" not in bench.looks()
+
+
+def test_a_wrong_parcel_that_stays_away_is_for_staff_to_say(bench: Bench) -> None:
+    three(bench)
+    bench.lift(3)
+    bench.wait(IDLE_S + 1.0)
+    assert bench.session().state == "ended"
+    assert bench.state_of(3) == "taken"
+    (number,) = bench.wall().alarms
+    bench.do(ClearAlarm(wall_id="wall-1", number=number, outcome="missing"))
+    assert (bench.state_of(3), bench.alarms()) == ("missing", [])
+    assert bench.do(ClearAlarm(wall_id="wall-1", number=number)).repeated
+    bench.stand(3, 0.65)
+    assert bench.state_of(3) == "ready", "a parcel that is found counts again"
+
+
+def test_a_box_without_a_label_is_wrong_too_and_mended_by_another_name(bench: Bench) -> None:
+    three(bench)
+    bench.tell(bench.thing("box", None, "stands", 0.1, 0.85))
+    bench.wait(4.0)
+    bench.tell(bench.thing("box", None, "moves", 0.1, 0.85))
+    assert (bench.session().state, bench.alarms()) == ("wrong", ["wrong_taken"])
+    bench.tell(bench.thing("box", None, "gone", 0.1, 0.85))
+    bench.tell(bench.thing("box-2", None, "stands", 0.1, 0.85))
+    assert (bench.session().state, bench.alarms()) == ("showing", [])
+
+
+def test_a_hand_that_was_a_thing_for_a_moment_alarms_nobody(bench: Bench) -> None:
+    three(bench)
+    bench.tell(bench.thing("hand", None, "stands", 0.1, 0.85))
+    bench.wait(0.6)
+    bench.tell(bench.thing("hand", None, "gone", 0.1, 0.85))
+    assert (bench.session().state, bench.alarms()) == ("showing", [])
+
+
+def test_what_is_hidden_is_not_taken(bench: Bench) -> None:
+    three(bench)
+    bench.stand(3, 0.65, hidden=True)
+    bench.stand(1, 0.05, hidden=True)
+    assert (bench.session().state, bench.alarms()) == ("showing", [])
+    assert bench.state_of(1) == "cued"
+
+
+def test_what_only_passes_by_is_nobodys_taking(bench: Bench) -> None:
+    three(bench)
+    bench.tell(bench.thing("bag", None, "moves"))
+    bench.tell(bench.thing("bag", None, "gone"))
+    assert (bench.session().state, bench.alarms()) == ("showing", [])
+
+
+def test_taken_with_nobody_there(bench: Bench) -> None:
+    bench.order("o1", 1)
+    bench.stand(1)
+    bench.wait(1.0)
+    bench.lift(1)
+    assert bench.alarms() == ["taken_by_nobody"]
+    assert bench.state_of(1) == "taken"
+    assert bench.events("parcel.handed_over") == []
+    bench.stand(1)
+    assert (bench.alarms(), bench.state_of(1)) == ([], "ready")
+
+
+def test_left_behind(bench: Bench) -> None:
+    three(bench)
+    bench.lift(1)
+    bench.wait(IDLE_S + 1.0)
+    assert bench.session().state == "ended"
+    assert bench.session().left == [key(2)]
+    assert (bench.state_of(1), bench.state_of(2)) == ("handed_over", "ready")
+    assert bench.looks() == {}
+    assert bench.order_of("o1").state == "open"
+    assert bench.events("pickup.ended")[-1]["data"]["left"] == [key(2)]
+
+
+def test_staff_move_what_they_like(bench: Bench) -> None:
+    bench.order("o1", 1)
+    bench.stand(1)
+    bench.do(AddBadge(badge_sha256=sha("SORTIE-STAFF:ANNA"), holder="anna", by="staff"))
+    bench.scan("SORTIE-STAFF:ANNA")
+    assert bench.session().who == "staff"
+    bench.lift(1)
+    bench.wait(1.0)
+    assert (bench.alarms(), bench.state_of(1)) == ([], "ready")
+    bench.stand(1, 0.5)
+    bench.scan("SORTIE-STAFF:ANNA")
+    assert bench.wall().live() == []
+    bench.lift(1)
+    assert bench.alarms() == ["taken_by_nobody"]
+
+
+def outage(bench: Bench, *, blind: bool) -> None:
+    bench.say(
+        SensorOutage(
+            sensor_id="eye-1", kind="camera", bay_id=None, wall_id="wall-1", blind=blind,
+            t_s=bench.now_s, reason="covered",
+        )
+    )  # fmt: skip
+
+
+def test_a_blind_wall_hands_nothing_over_by_itself(bench: Bench) -> None:
+    three(bench)
+    bench.lift(1, gone=False)
+    outage(bench, blind=True)
+    assert bench.session().reason == "blind"
+    assert bench.looks() == {}, "nothing shines where nobody looks"
+    bench.wait(IDLE_S + 1.0)
+    assert bench.session().state == "ended"
+    assert (bench.state_of(1), bench.alarms()) == ("taken", ["handover_unseen"])
+    outage(bench, blind=False)
+    bench.wait(5.0)
+    assert bench.state_of(1) == "taken", "what was not seen stays for staff to say"
+    (number,) = bench.wall().alarms
+    bench.do(ClearAlarm(wall_id="wall-1", number=number, outcome="handed_over", by="anna"))
+    assert bench.state_of(1) == "handed_over"
+    assert bench.events("parcel.handed_over")[0]["data"]["by"] == "anna"
+
+
+def test_a_wall_that_is_blind_serves_nobody(bench: Bench) -> None:
+    bench.order("o1", 1)
+    bench.stand(1)
+    outage(bench, blind=True)
+    bench.scan(code_of("o1"))
+    assert (bench.session().state, bench.session().reason) == ("refused", "blind")
+    assert bench.state_of(1) == "ready"
+
+
+def test_a_node_that_begins_anew_has_taken_nothing(bench: Bench) -> None:
+    three(bench)
+    bench.born(boot="boot-2")
+    assert (bench.session().state, bench.alarms(), bench.looks()) == ("showing", [], {})
+    bench.tell(
+        bench.thing("n1", None, "stands", 0.05),
+        bench.thing("n2", "00340123450000000024", "stands", 0.35),
+        whole=True,
+    )
+    assert bench.looks()["n2"] == "take_a"
+    assert bench.looks().get("n1") != "take_a", "what is not read again is unknown"
+    bench.stand(1, 0.05, thing_id="n1")
+    assert bench.looks()["n1"] == "take_a"
+
+
+def test_a_handed_over_parcel_that_stands_again_is_told(bench: Bench) -> None:
+    bench.order("o1", 1)
+    bench.stand(1)
+    bench.scan(code_of("o1"))
+    bench.lift(1)
+    bench.wait(8.0)
+    assert bench.state_of(1) == "handed_over"
+    bench.stand(1)
+    assert (bench.alarms(), bench.looks()) == (["stands_again"], {})
+
+
+@pytest.mark.parametrize("label", ["00340123450000000017", "340123450000000017"])
+def test_a_duplicate_label_shines_nowhere(bench: Bench, label: str) -> None:
+    three(bench)
+    bench.tell(bench.thing("fake", label, "stands", 0.4, 0.85))
+    assert bench.looks() == {"t2": "take_a", "t1": "not_this", "t3": "not_this", "fake": "not_this"}
+    assert bench.alarms() == ["duplicate_label"]
+    bench.tell(bench.thing("fake", label, "moves", 0.4, 0.85))
+    assert bench.session().state == "wrong", "nobody knows which of the two it is"
+    bench.tell(bench.thing("fake", label, "gone", 0.4, 0.85))
+    assert "duplicate_label" not in bench.alarms(), "it was there for a moment only"
+    assert bench.looks()["t1"] == "take_a"
+
+
+def test_of_two_twins_the_one_that_is_left_is_for_staff(bench: Bench) -> None:
+    three(bench)
+    bench.tell(bench.thing("fake", "00340123450000000017", "stands", 0.4, 0.85))
+    bench.wait(5.0)
+    bench.tell(bench.thing("fake", "00340123450000000017", "gone", 0.4, 0.85))
+    assert (bench.state_of(1), bench.looks()["t1"]) == ("cued", "not_this")
+    twins = [n for n, one in bench.wall().alarms.items() if one.kind == "duplicate_label"]
+    bench.do(ClearAlarm(wall_id="wall-1", number=twins[0], by="anna"))
+    assert bench.looks()["t1"] == "take_a"
+    (missed,) = bench.wall().alarms
+    bench.do(ClearAlarm(wall_id="wall-1", number=missed, by="anna"))
+    assert (bench.session().state, bench.alarms()) == ("showing", [])
+
+
+def test_a_duplicate_on_another_wall_counts_too(bench: Bench) -> None:
+    three(bench)
+    bench.stand(1, wall_id="wall-2", thing_id="far")
+    assert "t1" not in bench.looks() or bench.looks()["t1"] != "take_a"
+    assert bench.alarms("wall-2") == ["duplicate_label"]
+    bench.stand(1, 0.05, twins=("t8",))
+    assert bench.looks().get("t1") != "take_a"
+
+
+def test_labels_of_nobody_never_shine(bench: Bench) -> None:
+    three(bench)
+    bench.tell(
+        bench.thing("other", "00340123459999999995", "stands", 0.1, 0.85),
+        bench.thing("odd", "not a label of ours", "stands", 0.4, 0.85),
+        bench.thing("bad", "00340123450000000018", "stands", 0.7, 0.85),
+    )
+    green = {name for name, look in bench.looks().items() if look in ("take_a", "take_b")}
+    assert green == {"t1", "t2"}
+
+
+def test_a_contested_label_counts_as_unread(bench: Bench) -> None:
+    three(bench)
+    bench.stand(1, 0.05, contested=True)
+    assert bench.looks()["t1"] == "not_this"
+    bench.stand(1, 0.05)
+    assert bench.looks()["t1"] == "take_a"

@@ -1,0 +1,286 @@
+"""What is due at pick-up: held before it shines, charged for what was handed over, given back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from contracts.messages import SensorOutage
+from hub.errors import ConflictError, RejectedError
+from hub.parcels.commands import ClearAlarm, OrderedItem, OrderedParcel, PlaceOrder, ReturnGoods
+from hub.parcels.sessions import IDLE_S
+from hub.rules import Rules
+from hub.wallet.commands import OpenWallet, SetOrder, TopUp
+from hub.wallet.fake import FakeGateway, Fault
+from hub.wallet.gateway import GatewayRequest
+from tests.hub.parcels.wall_kit import BREAD, COLA, Bench, code_of, key, sha, sscc
+
+Make = Callable[..., Bench]
+
+
+def paid_order(bench: Bench) -> None:
+    """o1: two parcels, 300 each; both stand."""
+    bench.order("o1", 1, 2, due=300)
+    bench.stand(1, 0.05)
+    bench.stand(2, 0.4)
+
+
+def visit(bench: Bench) -> Any:
+    (found,) = (one for one in bench.hub.core.state.visits.values() if one.stage != "expired")
+    return found
+
+
+def balance(bench: Bench, account: str) -> int:
+    return int(bench.hub.core.state.wallets.ledger.posted(account))
+
+
+def test_paid_at_the_wall_with_vat_and_a_receipt(bench: Bench) -> None:
+    paid_order(bench)
+    bench.scan(code_of("o1"))
+    assert bench.looks() == {"t1": "take_a", "t2": "take_a"}
+    assert bench.gateway.totals().held_minor == 600
+    bench.lift(1)
+    bench.lift(2)
+    bench.wait(6.0)
+    assert bench.gateway.totals().captured_minor == 600
+    (receipt,) = bench.hub.export_json()["receipts"]
+    assert (receipt["total_minor"], receipt["number"]) == (600, 1)
+    assert [line["reaches"] for line in receipt["lines"]] == [
+        [f"parcel:{key(1)}"], [f"parcel:{key(2)}"],
+    ]  # fmt: skip
+    assert (balance(bench, "clearing"), balance(bench, "vat:0.1900")) == (600, -96)
+
+
+def test_what_is_left_behind_is_not_charged(bench: Bench) -> None:
+    paid_order(bench)
+    bench.scan(code_of("o1"))
+    bench.lift(1)
+    bench.wait(IDLE_S + 1.0)
+    assert bench.gateway.totals().captured_minor == 300
+    assert bench.gateway.totals().holds_open == 0
+    bench.scan(code_of("o1"))
+    assert bench.gateway.totals().held_minor == 300
+    bench.lift(2)
+    bench.wait(6.0)
+    assert bench.gateway.totals().captured_minor == 600
+    assert len(bench.hub.export_json()["receipts"]) == 2
+
+
+def test_nothing_taken_costs_nothing(bench: Bench) -> None:
+    paid_order(bench)
+    bench.scan(code_of("o1"))
+    bench.wait(IDLE_S + 1.0)
+    assert bench.gateway.totals().captured_minor == 0
+    assert bench.gateway.totals().holds_open == 0
+    assert bench.hub.export_json()["receipts"] == []
+    assert bench.state_of(1) == "ready"
+
+
+def test_a_declined_card_sees_nothing_green(bench: Bench) -> None:
+    bench.order("o1", 1, due=300, payer="declined-anna")
+    bench.stand(1)
+    bench.scan(code_of("o1"))
+    assert (bench.session().state, bench.session().reason) == ("refused", "unpaid")
+    assert bench.looks() == {}
+    assert bench.state_of(1) == "ready"
+    bench.lift(1)
+    assert bench.alarms() == ["taken_by_nobody"]
+
+
+def test_an_order_that_is_paid_is_shown_though_another_is_declined(bench: Bench) -> None:
+    bench.order("o1", 1, due=300, payer="declined-anna", token_sha256=sha("phone"))
+    bench.order("o2", 2, token_sha256=sha("phone"))
+    bench.stand(1, 0.05)
+    bench.stand(2, 0.5)
+    bench.scan(bench.phone_code("phone"))
+    assert bench.looks() == {"t2": "take_a", "t1": "not_this"}
+    assert bench.session().unpaid == ["o1"]
+    bench.lift(1)
+    assert (bench.session().state, bench.alarms()) == ("wrong", ["unpaid_taken"])
+
+
+def faulty(kind: str, fault: Fault, times: int) -> FakeGateway:
+    def plan(request: GatewayRequest, asked: int) -> Fault:
+        return fault if request.kind == kind and asked < times else "none"
+
+    return FakeGateway(faults=plan)
+
+
+@pytest.mark.parametrize("fault", ["timeout", "lost"])
+def test_nothing_shines_before_the_answer_is_there(make_bench: Make, fault: Fault) -> None:
+    bench = make_bench(gateway=faulty("hold", fault, 2))
+    paid_order(bench)
+    bench.scan(code_of("o1"))
+    assert (bench.session().state, bench.looks()) == ("reading", {})
+    bench.lift(1)
+    assert bench.session().state == "wrong"
+    bench.stand(1, 0.05)
+    bench.wait(5.0)
+    assert bench.looks() == {"t1": "take_a", "t2": "take_a"}
+    bench.lift(1)
+    bench.lift(2)
+    bench.wait(6.0)
+    assert bench.gateway.totals().captured_minor == 600
+
+
+def test_a_gateway_that_never_answers_sends_to_the_desk(make_bench: Make) -> None:
+    bench = make_bench(gateway=faulty("hold", "lost", 99))
+    paid_order(bench)
+    bench.scan(code_of("o1"))
+    bench.wait(30.0)
+    assert bench.events("pickup.unpaid")
+    assert bench.gateway.totals().holds_open == 0, "what it held after all is let go"
+    assert bench.looks() == {}
+
+
+def test_an_answer_after_the_customer_left_holds_nothing(make_bench: Make) -> None:
+    bench = make_bench(
+        gateway=faulty("hold", "timeout", 3),
+    )
+    bench.rules = bench.rules.model_copy(update={"gateway_backoff_s": 20.0})
+    bench.hub.core.state.rules = bench.rules
+    paid_order(bench)
+    bench.scan(code_of("o1"))
+    bench.wait(IDLE_S + 1.0)
+    assert bench.wall().live() == []
+    bench.wait(120.0)
+    assert bench.gateway.totals().holds_open == 0
+    assert bench.gateway.totals().captured_minor == 0
+    assert bench.hub.core.state.open_visits() == []
+    bench.hub.core.state.rules = type(bench.rules)()
+
+
+def test_a_capture_that_cannot_be_had_is_owed(make_bench: Make) -> None:
+    bench = make_bench(gateway=faulty("capture", "expired", 99))
+    paid_order(bench)
+    bench.scan(code_of("o1"))
+    bench.lift(1)
+    bench.lift(2)
+    bench.wait(6.0)
+    assert balance(bench, "debt:guest-o-o1") == 600
+
+
+def test_a_wallets_balance_pays(bench: Bench) -> None:
+    secret = sha("wallet-secret-of-anna")
+    payer = bench.do(OpenWallet(wallet_sha256=secret)).payer
+    bench.do(TopUp(wallet_sha256=secret, topup_id="t1", amount_minor=1_000))
+    bench.do(SetOrder(wallet_sha256=secret, order=("stored", "card")))
+    with pytest.raises(RejectedError, match="the wallet's secret"):
+        bench.order("o0", 9, due=300, payer=payer)
+    bench.order("o1", 1, due=300, wallet_sha256=secret)
+    bench.stand(1)
+    bench.scan(bench.phone_code("wallet-secret-of-anna"))
+    assert bench.looks() == {"t1": "take_a"}
+    bench.lift(1)
+    bench.wait(6.0)
+    assert balance(bench, f"stored:{payer}") == -700
+
+
+def test_goods_come_back_and_money_with_them(bench: Bench) -> None:
+    paid_order(bench)
+    bench.scan(code_of("o1"))
+    bench.lift(1)
+    bench.lift(2)
+    bench.wait(6.0)
+    back = ReturnGoods(return_id="r1", order_id="o1", keys=(key(1),), by="anna")
+    assert bench.do(back).amount_minor == 300
+    assert bench.do(back).repeated
+    assert bench.gateway.totals().refunded_minor == 300
+    assert (balance(bench, "clearing"), balance(bench, "vat:0.1900")) == (300, -48)
+    assert bench.state_of(1) == "returned"
+    with pytest.raises(ConflictError, match="made before with other parcels"):
+        bench.do(ReturnGoods(return_id="r1", order_id="o1", keys=(key(2),)))
+    with pytest.raises(RejectedError, match=r"is returned"):
+        bench.do(ReturnGoods(return_id="r2", order_id="o1", keys=(key(1), key(2))))
+    bench.do(ReturnGoods(return_id="r3", order_id="o1", keys=(key(2),), refund=False))
+    assert bench.gateway.totals().refunded_minor == 300
+
+
+def test_a_return_of_a_sale_that_is_not_in_memory(make_bench: Make) -> None:
+    bench = make_bench(rules=Rules(visits_final_kept=1))
+    for number in (1, 2, 3):
+        bench.order(f"o{number}", number, due=300)
+        bench.stand(number)
+        bench.scan(code_of(f"o{number}"))
+        bench.lift(number)
+        bench.wait(6.0)
+    assert bench.parcel(1).visit_id not in bench.hub.core.state.visits
+    reply = bench.do(ReturnGoods(return_id="r1", order_id="o1", keys=(key(1),)))
+    assert reply.amount_minor == 300
+
+
+def test_what_nobody_saw_go_is_charged_when_staff_say_so(bench: Bench) -> None:
+    paid_order(bench)
+    bench.scan(code_of("o1"))
+    bench.lift(1, gone=False)
+    bench.say(
+        SensorOutage(
+            sensor_id="eye-1", kind="camera", bay_id=None, wall_id="wall-1", blind=True,
+            t_s=bench.now_s,
+        )
+    )  # fmt: skip
+    bench.wait(IDLE_S + 20.0)
+    assert bench.gateway.totals().captured_minor == 0
+    assert bench.gateway.totals().holds_open == 1
+    (number,) = bench.wall().alarms
+    bench.do(ClearAlarm(wall_id="wall-1", number=number, outcome="handed_over", by="anna"))
+    assert bench.gateway.totals().captured_minor == 300
+
+
+def test_what_nobody_saw_go_and_was_put_back_costs_nothing(bench: Bench) -> None:
+    paid_order(bench)
+    bench.scan(code_of("o1"))
+    bench.lift(1, gone=False)
+    for blind in (True, False):
+        bench.say(
+            SensorOutage(
+                sensor_id="eye-1", kind="camera", bay_id=None, wall_id="wall-1", blind=blind,
+                t_s=bench.now_s,
+            )
+        )  # fmt: skip
+        bench.wait(IDLE_S + 20.0)
+    bench.stand(1, 0.05)
+    assert (bench.state_of(1), bench.alarms()) == ("ready", [])
+    assert bench.gateway.totals().holds_open == 0
+
+
+@pytest.mark.parametrize(
+    ("parcel", "says"),
+    [
+        (OrderedParcel(label=sscc(1), due_minor=100), "expected items, or a vat_rate"),
+        (
+            OrderedParcel(label=sscc(1), due_minor=100, items=(OrderedItem(gtin=COLA),)),
+            "expected unit_price_minor and vat_rate",
+        ),
+        (
+            OrderedParcel(
+                label=sscc(1),
+                due_minor=100,
+                items=(OrderedItem(gtin=BREAD, unit_price_minor=40, vat_rate="0.07", quantity=2),),
+            ),
+            "expected items that cost 100 together, they cost 80",
+        ),
+    ],
+)
+def test_amounts_that_do_not_add_up(bench: Bench, parcel: OrderedParcel, says: str) -> None:
+    with pytest.raises(RejectedError, match=says):
+        bench.do(PlaceOrder(order_id="o1", code_sha256=sha("x"), parcels=(parcel,)))
+    assert bench.room.orders == {}
+
+
+def test_one_amount_for_a_parcel_without_items(bench: Bench) -> None:
+    parcel = OrderedParcel(label=sscc(1), vat_rate="0.07")
+    bench.do(
+        PlaceOrder(order_id="o1", code_sha256=sha("code-0001"), due_minor=107, parcels=(parcel,))
+    )
+    assert bench.parcel(1).due_minor == 107
+    two = (OrderedParcel(label=sscc(2)), OrderedParcel(label=sscc(3)))
+    with pytest.raises(RejectedError, match="due_minor: expected what the parcels cost together"):
+        bench.do(PlaceOrder(order_id="o2", code_sha256=sha("y"), due_minor=5, parcels=two))
+    bench.stand(1)
+    bench.scan("code-0001")
+    bench.lift(1)
+    bench.wait(6.0)
+    assert balance(bench, "vat:0.0700") == -7
