@@ -81,6 +81,8 @@ class WallCamera:
         self._follow = Follower(wall, self._lens, self._scene, self.settings.follow)
         self._naming = Naming(wall, self._lens, self._scene, self._follow, self.settings)
         self._captures = False
+        self._capture: Gray | None = None
+        self._flooded = False
         self._started = 0
         self._checked_s = -math.inf
         self._next_marker = 0
@@ -90,13 +92,22 @@ class WallCamera:
         self._lit: tuple[LitRegion, ...] = ()
 
     def shine(self, regions: Sequence[LitRegion]) -> None:
-        """Where our own light falls in this camera's picture from the next frame on."""
+        """Where our own light falls in this camera's picture from the next frame on. Light all
+        over it is a calibration's: nothing is judged meanwhile."""
+        self._flooded = any(self._all_of_it(one.polygon_px) for one in regions)
+        if self._flooded:
+            return
         self._lit = tuple(regions)
         self._scene.shine(self._lit)
 
+    def _all_of_it(self, polygon_px: NDArray[np.float32]) -> bool:
+        low, high = polygon_px.min(axis=0), polygon_px.max(axis=0)
+        return bool(
+            low.max() <= 1 and high[0] >= self._lens.width - 1 and high[1] >= self._lens.height - 1
+        )
+
     def capture(self, on: bool) -> None:
-        """Whether observations carry the picture, for calibration. Nothing is judged meanwhile:
-        what a projector throws then is no change."""
+        """Whether observations carry the picture, for calibration and for checks of marks."""
         self._captures = on
 
     def perceive(self, frame: Picture) -> WallObservation:
@@ -107,9 +118,11 @@ class WallCamera:
                 f"expected a frame {size} uint8 of camera {self.camera_id}, got "
                 f"{frame.rgb.shape} {frame.rgb.dtype}; check its resolution"
             )
+        self._capture = None
         if self._captures:
-            gray = np.asarray(cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
-            return self._told(frame.t_s, active=True, capture=gray)
+            self._capture = np.asarray(cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+        if self._flooded:
+            return self._told(frame.t_s, active=True)
         self._gate.step(frame.t_s, frame.rgb)
         if self._gate.blind is not None:
             return self._told(frame.t_s, active=False, blind=self._gate.blind)
@@ -227,7 +240,6 @@ class WallCamera:
         active: bool,
         blind: str | None = None,
         lights: tuple[LightSpot, ...] = (),
-        capture: Gray | None = None,
     ) -> WallObservation:
         return WallObservation(
             camera_id=self.camera_id,
@@ -237,6 +249,6 @@ class WallCamera:
             blind=blind,
             sights=tuple(one.sight(self._lens) for one in self._follow.tracks if one.told),
             lights=lights,
-            capture=capture,
+            capture=self._capture,
             residual_px=self._residual_px,
         )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.wall import Wall
-from vision.wall.geometry import Depth, WallLens
+from vision.wall.geometry import Depth, WallLens, marker_corners_m
 from vision.wall.outline import Face, face_of_change
 from vision.wall.place import Place, PlaceView
 from vision.wall.scene import F32, Mask, Scene, Seen
@@ -54,6 +54,12 @@ class Follower:
         self.tracks: list[Track] = []
         self._next = 1
         self._left: list[tuple[Mask, float]] = []
+        self._markers = np.zeros((scene.size[1], scene.size[0]), np.bool_)
+        for marker in wall.markers:
+            corners = lens.pixels(marker_corners_m(marker))
+            if np.isfinite(corners).all():
+                middle = corners.mean(axis=0)
+                self._markers |= scene.polygon_mask(middle + (corners - middle) * 1.4)
 
     def new_track(
         self, t_s: float, outline_px: Floats, depth: Depth, sd_m: float, votes: Votes
@@ -101,10 +107,15 @@ class Follower:
     def _judge(self, track: Track, t_s: float, gray: Gray, seen: Seen) -> None:
         view = track.place.view(self._scene, seen)
         if view.seen(self._set):
-            track.hidden, track.gone_votes, track.seen_s = False, 0, t_s
+            track.gone_votes = 0
             track.unsure |= view.changed > TOUCHED_SHARE
-            if track.unsure and view.stirred < TOUCHED_SHARE:
-                self._still_the_same(track, view, t_s, gray, seen)
+            if view.stirred < TOUCHED_SHARE:
+                # What was out of sight counts as seen once it was looked at.
+                track.hidden = False
+                if track.unsure:
+                    self._still_the_same(track, view, t_s, gray, seen)
+            if not track.hidden:
+                track.seen_s = t_s
             return
         track.unsure = True
         track.hidden = view.changed > 0.75
@@ -243,6 +254,7 @@ class Follower:
                 lasting &= ~track.place.grown(2)
         for mask, _ in self._left:
             lasting &= ~mask
+        lasting &= ~self._markers
         joined = cv2.morphologyEx(lasting.astype(np.uint8), cv2.MORPH_CLOSE, CLOSING)
         contours, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         faces = []

@@ -26,14 +26,16 @@ AREA_MIN = 6
 JOIN_PX = 5
 """Dashes and dots of one mark lie no further apart, small pixels."""
 SPOTS_MAX = 64
+END = 0.04
+"""Share of a mark's light on either side that counts as its end."""
 
 
 def light_spots(
     small: NDArray[np.uint8], reference: F32, scale: tuple[float, float]
 ) -> tuple[LightSpot, ...]:
     """The spots in a small picture (h, w, 3) held against its reference (float32, 0..1), in full
-    pixels, `scale` of them to a small one. The centre is that of the light weighed by its colour,
-    capped, so that bright and dark surfaces under one mark count alike."""
+    pixels, `scale` of them to a small one. Colour counts capped, so that bright and dark surfaces
+    under one mark weigh alike."""
     gain = small.astype(np.float32) * np.float32(1 / 255) - reference
     gain -= np.median(gain[::7, ::7].reshape(-1, 3), axis=0)
     spots: list[LightSpot] = []
@@ -69,10 +71,8 @@ def _spots(
         area = float(weight.sum())
         if area < AREA_MIN:
             continue
-        rows, columns = np.mgrid[cut[0].start : y1 + 1, cut[1].start : x1 + 1]
-        rows, columns = rows[: weight.shape[0], : weight.shape[1]], columns[: weight.shape[0]]
-        x = float((weight * columns[:, : weight.shape[1]]).sum() / area)
-        y = float((weight * rows).sum() / area)
+        x = cut[1].start + _middle(weight.sum(axis=0))
+        y = cut[0].start + _middle(weight.sum(axis=1))
         spots.append(
             LightSpot(
                 _look(channel, weight, x - cut[1].start, y - cut[0].start),
@@ -82,6 +82,15 @@ def _spots(
             )
         )
     return spots
+
+
+def _middle(profile: NDArray[np.float32]) -> float:
+    """Half way between both ends of a profile, to a part of a pixel: marks are alike on both
+    sides, but part of the light falls on black print and is not seen."""
+    total = np.concatenate([[0.0], np.cumsum(profile, dtype=np.float64)])
+    places = np.arange(len(total)) - 0.5
+    low, high = np.interp([END * total[-1], (1 - END) * total[-1]], total, places)
+    return float(low + high) / 2
 
 
 def _nested(stats: NDArray[np.int32]) -> list[list[int]]:

@@ -32,6 +32,8 @@ Roi = tuple[int, int, int, int]
 
 UNKNOWN_DEPTH = Depth(0.0, 0.1)
 """Of a label whose size nobody knows: near the front plane."""
+ROUGH_FACE_M, FACE_TRIES = 0.03, 2
+"""Of an outline that is made of the label only; its face is looked for so often."""
 SURE_FACE_M = 0.02
 """An outline known so well holds one thing only."""
 ROUGH = 6.0
@@ -132,7 +134,8 @@ class Naming:
             self._carry(track, code, t_s, rgb, gray, seen)
         elif track.quad_px is None or track.patch is None:
             self._attach(track, code, t_s, rgb, gray, seen, turned=False)
-        elif self._has_moved(track, gray):
+        elif self._has_moved(track, gray) or _is_rough(track):
+            track.face_tries += 1
             self._attach(track, code, t_s, rgb, gray, seen, turned=True)
 
     def _has_moved(self, track: Track, gray: Gray) -> bool:
@@ -198,8 +201,7 @@ class Naming:
         """A thing on the move was read: once its label rests it stands."""
         before = track.quad_px
         track.quad_px = code.polygon.copy()
-        centre = code.polygon.mean(axis=0)
-        track.outline_px = (centre + (code.polygon - centre) * 1.5).astype(np.float64)
+        self._follow_label(track, before, code.polygon)
         track.patch = Patch.of(gray, code.polygon)
         track.seen_s, track.hidden = t_s, False
         step = None if before is None else (before - code.polygon).mean(axis=0)
@@ -212,6 +214,19 @@ class Naming:
                 self._follow.stand(track, t_s, gray, seen)
             else:
                 self._ground(track, gray, t_s)
+
+    def _follow_label(
+        self, track: Track, before: NDArray[np.float32] | None, now: NDArray[np.float32]
+    ) -> None:
+        """The outline goes where its label went, and turns with it; without one before it is a
+        little more than the label."""
+        turn = None if before is None else cv2.estimateAffinePartial2D(before, now)[0]
+        if turn is not None and np.isfinite(turn).all():
+            track.outline_px = track.outline_px @ turn[:, :2].T + turn[:, 2]
+            return
+        centre = now.mean(axis=0)
+        track.outline_px = (centre + (now - centre) * 1.5).astype(np.float64)
+        track.face_sd_m, track.face_tries = ROUGH_FACE_M, 0
 
     def _missing(self, key: str, t_s: float) -> Track | None:
         """The thing with this label that is not seen where it was, the one seen last."""
@@ -233,7 +248,7 @@ class Naming:
             return
         centre = code.polygon.mean(axis=0)
         outline = (centre + (code.polygon - centre) * 1.5).astype(np.float64)
-        track = self._follow.new_track(t_s, outline, UNKNOWN_DEPTH, 0.03, self.votes())
+        track = self._follow.new_track(t_s, outline, UNKNOWN_DEPTH, ROUGH_FACE_M, self.votes())
         self._vote(track, code, t_s)
         track.quad_px = code.polygon.copy()
         if seen is not None and self._stirs(code, seen):
@@ -314,7 +329,8 @@ class Naming:
             )
             if track.state == "gone" or (track.hidden and track.state == "stands"):
                 continue
-            if track.doubted or track.votes.odd or nameless or track.state == "moves":
+            due = track.doubted or track.votes.odd > 0 or nameless or _is_rough(track)
+            if due or track.state == "moves":
                 if nameless and track.tries >= read.tries:
                     track.read_s = t_s
                 track.tries += 1
@@ -382,6 +398,16 @@ class Naming:
             for y in _starts(y0, y1)
             for x in _starts(x0, x1)
         ]
+
+
+def _is_rough(track: Track) -> bool:
+    """Whether it stands, and its outline is still to be found."""
+    return (
+        track.state == "stands"
+        and track.quad_px is not None
+        and track.face_sd_m >= ROUGH_FACE_M
+        and track.face_tries < FACE_TRIES
+    )
 
 
 def _starts(low: int, high: int) -> list[int]:

@@ -150,10 +150,11 @@ class Scene:
             none = np.zeros(shape, np.bool_)
             return Seen(image, none, none.copy(), self._settled, False)
         reference = self._reference.image
-        image = image * channel_gains(image, reference)
+        gains = channel_gains(image, reference)
+        image = image * gains
         if self._lit:
             image = self._unlit(image, reference)
-        changed = self._changed(image)
+        changed = self._changed(image, gains)
         moving = np.zeros(shape, np.bool_)
         if self._last is not None:
             apart = cv2.blur(image - self._last, (3, 3))
@@ -187,11 +188,16 @@ class Scene:
             image[alone, channel] = reference[alone, channel]
         return image
 
-    def _changed(self, image: F32) -> Mask:
+    def _changed(self, image: F32, gains: F32) -> Mask:
         assert self._reference is not None
+        reference = self._reference
+        if float(gains.min()) < 1.0 and (reference.image > gains).any():
+            # What is brighter than a picture can be in this light is white, not changed.
+            clipped = np.minimum(reference.image, gains)
+            reference = look_at(clipped, self._set.window_px)
         look = look_at(image, self._set.window_px)
-        alike = similarity(look, self._reference, 3 * self._set.noise**2)
-        tint = look.mean - self._reference.mean
+        alike = similarity(look, reference, 3 * self._set.noise**2)
+        tint = look.mean - reference.mean
         calm = (alike > self._set.alike_min) & (most(np.abs(tint)) < 3 * self._set.tint_min)
         weight = calm.astype(np.float32)[..., None]
         wide = cv2.blur(tint * weight, (WIDE, WIDE))

@@ -140,6 +140,7 @@ class Track:
     read_s: float = -math.inf
     tried_s: float = -math.inf
     tries: int = 0
+    face_tries: int = 0
     _metres: tuple[tuple[int, int, Depth], _Metres] | None = None
 
     @property

@@ -154,6 +154,12 @@ class Stage:
     def __post_init__(self) -> None:
         self.lens = WallLens(self.place.cameras[self.camera], self.place)
         self._rng = np.random.default_rng(7)
+        size = (self.lens.height, self.lens.width, 1)
+        self._grain = [
+            np.repeat(self._rng.normal(0, self.noise, size).astype(np.float32), 3, axis=2)
+            for _ in range(3)
+        ]
+        self._still: tuple[object, NDArray[np.float32]] | None = None
         self._back = self._background()
         self._cache: dict[Drawn, tuple[Rgb, NDArray[np.uint8], tuple[int, int]]] = {}
 
@@ -224,6 +230,14 @@ class Stage:
     def picture(self) -> Picture:
         """The next frame, a fifth of a second later."""
         self.t_s = round(self.t_s + 0.2, 3)
+        now = (tuple(self.boxes.values()), len(self.people), self.gain, len(self.lights),
+               self.shift_px, self.blur_px)  # fmt: skip
+        if self._still is None or self._still[0] != now:
+            self._still = (now, self._drawn())
+        grain = self._grain[int(self._rng.integers(len(self._grain)))]
+        return Picture(self.t_s, np.asarray(cv2.add(self._still[1], grain, dtype=cv2.CV_8U), np.uint8))
+
+    def _drawn(self) -> NDArray[np.float32]:
         picture = self._back.copy()
         for box in sorted(self.boxes.values(), key=lambda one: -one.centre[1]):
             self._box(picture, box)
@@ -231,17 +245,16 @@ class Stage:
             cv2.fillPoly(picture, [np.round(polygon).astype(np.int32)], colour, cv2.LINE_AA)
         if self.blur_px > 0:
             picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), self.blur_px), np.uint8)
-        seen = picture.astype(np.float32) * self.gain
+        seen = picture.astype(np.float32) * np.float32(self.gain)
         for polygon, light in self.lights:
             mask = np.zeros(picture.shape[:2], np.float32)
             cv2.polylines(mask, [np.round(polygon).astype(np.int32)], True, 1.0, 9, cv2.LINE_AA)
             seen += mask[..., None] * (picture.astype(np.float32) * np.array(light, np.float32))
-        seen += self._rng.normal(0, self.noise, seen.shape[:2])[..., None]
         if self.shift_px != (0.0, 0.0):
             matrix = np.array([[1, 0, self.shift_px[0]], [0, 1, self.shift_px[1]]], np.float32)
             size = (self.lens.width, self.lens.height)
             seen = np.asarray(cv2.warpAffine(seen, matrix, size), np.float32)
-        return Picture(self.t_s, np.clip(np.round(seen), 0, 255).astype(np.uint8))
+        return seen
 
     def ring(self, name: str, light: tuple[float, float, float]) -> NDArray[np.float64]:
         """Throws a ring around the face of a box; its polygon in pixels."""

@@ -1,0 +1,353 @@
+"""One camera at a drawn wall: what stands, moves, goes and comes, and what only looks like it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from contracts.wall_messages import Thing
+from tests.vision.wall.drawing import Drawn, Stage, filled, parcel, wall
+from vision.wall import LitRegion, WallCamera, WallMap, WallObservation
+
+PLACE = wall()
+
+
+class Watch:
+    """A stage, the camera that looks at it, the map, and all that was told."""
+
+    def __init__(self, boxes: dict[str, Drawn], start_s: float = 3.0, **how: object) -> None:
+        self.stage = Stage(PLACE, boxes=dict(boxes), **how)  # type: ignore[arg-type]
+        self.eye = WallCamera(PLACE.cameras[0], PLACE)
+        self.map = WallMap(PLACE, "w")
+        self.news: list[tuple[float, Thing]] = []
+        self.last: WallObservation | None = None
+        self.run(start_s)
+
+    def run(self, seconds: float) -> list[Thing]:
+        """So long; the news of it."""
+        told = []
+        for _ in range(round(seconds * 5)):
+            picture = self.stage.picture()
+            self.last = self.eye.perceive(picture)
+            news = self.map.step(picture.t_s, [self.last])
+            told += news
+            self.news += [(picture.t_s, one) for one in news]
+        return told
+
+    def until(self, done: Callable[[Thing], bool], seconds: float) -> float:
+        """Seconds until news is `done`; fails if it never is."""
+        for k in range(round(seconds * 5)):
+            if any(done(one) for one in self.run(0.2)):
+                return round((k + 1) * 0.2, 3)
+        raise AssertionError(f"not told within {seconds} s; told: {self.news[-6:]}")
+
+    def thing(self, box: str) -> Thing:
+        """The one thing that carries the label of a box, gone ones left out."""
+        text = self.stage.boxes[box].text
+        found = [one for one in self.map.things() if one.label and one.label.text == text]
+        assert len(found) == 1, f"expected {box} once, got {found}"
+        return found[0]
+
+
+def over(stage: Stage, box: str, *, by: float = 60.0) -> np.ndarray:  # type: ignore[type-arg]
+    """A body from the picture's lower edge to above a box."""
+    pixels = stage.lens.pixels(stage.boxes[box].corners())
+    low, high = pixels.min(axis=0) - by, pixels.max(axis=0) + by
+    return np.array([[low[0], 1090], [low[0], low[1]], [high[0], low[1]], [high[0], 1090]])
+
+
+def arm(stage: Stage, box: str) -> np.ndarray:  # type: ignore[type-arg]
+    """An arm from the right lower edge to the middle of a box, as wide as an arm is."""
+    middle = stage.lens.pixels(np.array([stage.boxes[box].centre]))[0]
+    away = np.array([middle[0] + 260, 1090.0])
+    along = (away - middle) / np.linalg.norm(away - middle)
+    side = np.array([-along[1], along[0]]) * 34
+    tip = middle - along * 20
+    return np.array([tip - side, tip + side, away + side, away - side])
+
+
+def test_all_labels_are_known_at_once_and_where_they_are() -> None:
+    watch = Watch(filled(12), start_s=0.6)
+    assert len(watch.map.things()) == 12
+    for name, box in watch.stage.boxes.items():
+        thing = watch.thing(name)
+        assert thing.state == "stands"
+        assert not thing.hidden
+        assert not thing.contested
+        assert abs(thing.v_m - box.centre[1]) < 0.015
+        u, z = np.mean(thing.outline_m, axis=0)
+        assert abs(u - box.centre[0]) < 0.006, name
+        assert abs(z - box.centre[2]) < 0.006, name
+    assert watch.last is not None
+    assert watch.last.residual_px is not None
+    assert watch.last.residual_px < 1.0
+
+
+def test_nothing_is_told_of_a_wall_that_does_not_change() -> None:
+    watch = Watch(filled(12))
+    assert watch.run(8.0) == []
+    assert watch.last is not None
+    assert not watch.last.active
+
+
+def test_a_parcel_taken_is_told_within_a_second_and_no_other() -> None:
+    watch = Watch(filled(12))
+    thing = watch.thing("p5")
+    watch.stage.people = [(arm(watch.stage, "p5"), (200, 160, 140))]
+    assert [one for one in watch.run(0.6) if one.state == "gone"] == []
+    watch.stage.people = []
+    del watch.stage.boxes["p5"]
+    assert watch.until(lambda one: one.state == "gone" and one.thing_id == thing.thing_id, 1.0) <= 1
+    assert {one.thing_id for one in watch.run(4.0)} <= {thing.thing_id}
+    assert len(watch.map.things()) == 11
+
+
+def test_taken_while_a_person_stands_beside_is_told_too() -> None:
+    watch = Watch(filled(12))
+    thing = watch.thing("p6")
+    beside = watch.stage.lens.pixels(watch.stage.boxes["p6"].corners())
+    x = beside[:, 0].max() + 14
+    body = np.array([[x, 1090], [x, 200], [x + 330, 200], [x + 330, 1090]], np.float64)
+    watch.stage.people = [(body, (60, 70, 90))]
+    watch.run(1.0)
+    del watch.stage.boxes["p6"]
+    watch.until(lambda one: one.state == "gone" and one.thing_id == thing.thing_id, 1.0)
+
+
+@pytest.mark.parametrize("box", ["p2", "p7", "p12"])
+def test_a_person_in_front_hides_a_parcel_which_is_not_gone(box: str) -> None:
+    watch = Watch(filled(12))
+    thing = watch.thing(box)
+    watch.stage.people = [(over(watch.stage, box), (60, 70, 90))]
+    told = watch.run(6.0)
+    assert any(one.thing_id == thing.thing_id and one.hidden for one in told)
+    watch.stage.people = []
+    told += watch.run(4.0)
+    assert [one for one in told if one.state == "gone"] == []
+    assert watch.thing(box).thing_id == thing.thing_id
+    assert not watch.thing(box).hidden
+    assert len(watch.map.things()) == 12
+
+
+def test_an_arm_that_rests_on_a_parcel_does_not_take_it() -> None:
+    watch = Watch(filled(12))
+    watch.stage.people = [(arm(watch.stage, "p6"), (200, 160, 140))]
+    told = watch.run(4.0)
+    watch.stage.people = []
+    told += watch.run(3.0)
+    assert [one for one in told if one.state == "gone"] == []
+    assert len(watch.map.things()) == 12
+
+
+def test_a_parcel_pushed_aside_stays_the_same_thing() -> None:
+    watch = Watch(filled(9))
+    thing = watch.thing("p5")
+    box = watch.stage.boxes["p5"]
+    watch.stage.boxes["p5"] = box.at(box.centre[0] + 0.07, *box.centre[1:])
+    told = watch.run(4.0)
+    now = watch.thing("p5")
+    assert now.thing_id == thing.thing_id
+    assert now.state == "stands"
+    assert abs(float(np.mean([u for u, _ in now.outline_m])) - box.centre[0] - 0.07) < 0.01
+    assert [one for one in told if one.state == "gone"] == []
+    assert len(watch.map.things()) == 9
+
+
+def test_a_parcel_turned_in_its_place_stays_the_same_thing() -> None:
+    watch = Watch(filled(9))
+    thing = watch.thing("p5")
+    watch.stage.people = [(arm(watch.stage, "p5"), (200, 160, 140))]
+    watch.run(0.6)
+    watch.stage.people = []
+    watch.stage.boxes["p5"] = replace(watch.stage.boxes["p5"], roll_deg=35.0)
+    watch.run(4.0)
+    now = watch.thing("p5")
+    assert (now.thing_id, now.state) == (thing.thing_id, "stands")
+    assert len(watch.map.things()) == 9
+
+
+def test_a_parcel_put_back_elsewhere_keeps_its_id() -> None:
+    watch = Watch(filled(9))
+    thing = watch.thing("p5")
+    box = watch.stage.boxes.pop("p5")
+    watch.until(lambda one: one.state == "gone", 1.0)
+    watch.run(3.0)
+    watch.stage.people = [(over(watch.stage, "p8"), (60, 70, 90))]
+    watch.run(1.0)
+    watch.stage.people = []
+    watch.stage.boxes["p5"] = box.at(0.42, 0.03, 1.38 + box.size[1] / 2)
+    watch.until(lambda one: one.thing_id == thing.thing_id and one.state == "stands", 3.0)
+    now = watch.thing("p5")
+    assert abs(float(np.mean([u for u, _ in now.outline_m])) - 0.42) < 0.01
+    watch.run(3.0)
+    assert len(watch.map.things()) == 9
+
+
+def test_a_new_parcel_and_a_box_without_label() -> None:
+    watch = Watch(filled(6))
+    watch.stage.boxes["new"] = parcel(77, 0.52, 1.38 + 0.08)
+    watch.stage.boxes["bare"] = replace(parcel(2, 1.3, 1.38 + 0.08), text=None)
+    watch.run(4.0)
+    assert watch.thing("new").state == "stands"
+    bare = [one for one in watch.map.things() if one.label is None]
+    assert len(bare) == 1
+    assert abs(float(np.mean([u for u, _ in bare[0].outline_m])) - 1.3) < 0.03
+    del watch.stage.boxes["bare"]
+    watch.until(lambda one: one.thing_id == bare[0].thing_id and one.state == "gone", 1.0)
+
+
+def test_the_same_label_twice_makes_twins_until_one_goes() -> None:
+    watch = Watch(filled(6))
+    box = watch.stage.boxes["p2"]
+    watch.stage.boxes["copy"] = replace(box.at(0.52, 0.03, 1.38 + 0.085), seed=99)
+    watch.run(3.0)
+    same = [one for one in watch.map.things() if one.label and one.label.text == box.text]
+    assert len(same) == 2
+    assert same[0].twins == (same[1].thing_id,)
+    assert same[1].twins == (same[0].thing_id,)
+    del watch.stage.boxes["copy"]
+    watch.run(2.0)
+    assert watch.thing("p2").twins == ()
+
+
+def test_another_parcel_in_the_same_place_is_another_thing() -> None:
+    """Changed while a person stood in front of it; they look alike but for their labels."""
+    watch = Watch(filled(6))
+    before = watch.thing("p2")
+    watch.stage.people = [(over(watch.stage, "p2"), (60, 70, 90))]
+    watch.run(2.0)
+    other = replace(watch.stage.boxes["p2"], text=parcel(55, 0, 0).text)
+    watch.stage.boxes["p2"] = other
+    watch.stage.people = []
+    told = watch.run(0.4)
+    for one in told:
+        if one.thing_id == before.thing_id and one.state == "stands" and not one.hidden:
+            assert one.label is None
+    watch.run(3.0)
+    assert watch.thing("p2").thing_id != before.thing_id
+    assert not any(one.thing_id == before.thing_id for one in watch.map.things())
+
+
+@pytest.mark.parametrize("gain", [0.55, 1.25])
+def test_light_that_is_switched_changes_nothing(gain: float) -> None:
+    watch = Watch(filled(12))
+    watch.stage.gain = gain
+    told = watch.run(5.0)
+    watch.stage.gain = 1.0
+    told += watch.run(4.0)
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("look", "light", "box"),
+    [("take_a", (0, 0.9, 0), "p2"), ("take_b", (0, 0, 0.9), "p6"), ("not_this", (0.9, 0, 0), "p7")],
+)
+def test_light_of_ours_is_no_change_and_its_centre_is_seen(
+    look: str, light: tuple[float, float, float], box: str
+) -> None:
+    watch = Watch(filled(12))
+    ring = watch.stage.ring(box, light)
+    watch.eye.shine([LitRegion(ring.astype(np.float32), look)])  # type: ignore[arg-type]
+    assert watch.run(3.0) == []
+    assert watch.last is not None
+    spots = [one for one in watch.last.lights if one.area_px > 400]
+    assert len(spots) == 1
+    wrong = "wrong" if look == "not_this" else look
+    assert spots[0].look == wrong
+    assert np.linalg.norm(np.array(spots[0].centre_px) - ring.mean(axis=0)) < 4.0
+    thing = watch.thing(box)
+    del watch.stage.boxes[box]
+    watch.until(lambda one: one.thing_id == thing.thing_id and one.state == "gone", 1.0)
+    watch.stage.lights = []
+    watch.eye.shine([])
+    assert {one.thing_id for one in watch.run(3.0)} <= {thing.thing_id}
+
+
+def test_a_covered_camera_is_blind_and_takes_nothing() -> None:
+    watch = Watch(filled(9))
+    whole = np.array([[-5, -5], [1930, -5], [1930, 1090], [-5, 1090]], np.float64)
+    watch.stage.people = [(whole, (70, 72, 70))]
+    told = watch.run(3.0)
+    assert watch.last is not None
+    assert watch.last.blind is not None
+    assert all(one.hidden and one.state == "stands" for one in told)
+    watch.stage.people = []
+    watch.run(4.0)
+    assert watch.last.blind is None
+    assert len(watch.map.things()) == 9
+    assert not any(one.hidden for one in watch.map.things())
+
+
+def test_a_dark_room_is_blind_and_takes_nothing() -> None:
+    watch = Watch(filled(9))
+    watch.stage.gain = 0.01
+    told = watch.run(3.0)
+    assert watch.last is not None
+    assert watch.last.blind is not None
+    assert "black" in watch.last.blind
+    assert [one for one in told if one.state == "gone"] == []
+
+
+def test_a_camera_that_was_pushed_says_so() -> None:
+    watch = Watch(filled(3))
+    watch.stage.shift_px = (9.0, 5.0)
+    told = watch.run(6.0)
+    assert watch.last is not None
+    assert watch.last.blind is not None
+    assert "camera moved by" in watch.last.blind
+    assert "calibrate" in watch.last.blind
+    assert [one for one in told if one.state == "gone"] == []
+
+
+def test_nothing_is_judged_while_patterns_are_thrown() -> None:
+    watch = Watch(filled(6))
+    watch.eye.capture(True)
+    watch.stage.gain = 1.5
+    assert watch.run(3.0) == []
+    assert watch.last is not None
+    assert watch.last.capture is not None
+    assert watch.last.capture.shape == (1080, 1920)
+    watch.stage.gain = 1.0
+    watch.eye.capture(False)
+    assert watch.run(3.0) == []
+    assert watch.last.capture is None
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"roll_deg": 90.0}, {"roll_deg": 30.0}, {"yaw_deg": 30.0}, {"symbology": "datamatrix"}],
+    ids=["on-its-side", "turned", "slanted", "datamatrix"],
+)
+def test_labels_that_lie_otherwise_are_known_as_well(how: dict[str, object]) -> None:
+    boxes = filled(6)
+    text = boxes["p2"].text
+    if "symbology" in how:
+        text = parcel(2, 0, 0, symbology="datamatrix").text
+    boxes["p2"] = replace(boxes["p2"], text=text, **how)  # type: ignore[arg-type]
+    watch = Watch(boxes, start_s=1.0)
+    thing = watch.thing("p2")
+    assert thing.state == "stands"
+    assert abs(float(np.mean([u for u, _ in thing.outline_m])) - boxes["p2"].centre[0]) < 0.03
+
+
+def test_a_label_known_stays_known_while_it_is_half_hidden() -> None:
+    watch = Watch(filled(6))
+    thing = watch.thing("p2")
+    pixels = watch.stage.lens.pixels(watch.stage.boxes["p2"].corners())
+    low, high = pixels.min(axis=0), pixels.max(axis=0)
+    half = np.array([[low[0] + 20, 1090], [low[0] + 20, high[1] - 60], [high[0] + 300, high[1] - 60],
+                     [high[0] + 300, 1090]])  # fmt: skip
+    watch.stage.people = [(half, (60, 70, 90))]
+    watch.run(5.0)
+    now = watch.thing("p2")
+    assert now.thing_id == thing.thing_id
+    assert now.state == "stands"
+
+
+def test_a_damaged_label_is_never_a_label() -> None:
+    boxes = filled(6)
+    watch = Watch(boxes, blur_px=4.0)
+    assert all(one.label is None for one in watch.map.things())
