@@ -6,7 +6,7 @@ configuration names is refused, so that a node never runs on weights nobody know
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +14,22 @@ from numpy.typing import NDArray
 
 from contracts.geometry import Bay, Camera
 from contracts.messages import ModelRef, NodeConfig, ProductLikelihood, ProductScores
+from contracts.wall import Wall
 from edge.core import NodeCore
 from edge.errors import NodeConfigError
 from edge.perception import Perception
 from edge.settings import NodeSettings
+from edge.walls import WallDesk
 from models.change import ChangeClassifier
 from models.detector import Detector
 from models.embedding import Embedder, Gallery
 from models.manifest import load_manifest
 from vision.ceiling import CeilingCamera
+from vision.projection import Beam
+from vision.projection.lamps import Lamps
 from vision.reaches import ReachBuilder
 from vision.shelf import ShelfCamera
+from vision.wall import WallCamera, WallMap
 
 __all__ = ["MODELS", "CoreMaker", "model_refs"]
 
@@ -68,12 +73,32 @@ class CoreMaker:
                     ceiling[camera.camera_id] = CeilingCamera(camera, detector)
                 elif self._uses_shelf(config):
                     shelf[camera.camera_id] = self._shelf(camera, bays, products)
+        eyes = {
+            camera.camera_id: WallCamera(camera, wall)
+            for wall in config.walls
+            for camera in wall.cameras
+            if self._eyes
+        }
         return NodeCore(
             config,
             boot_id=boot_id,
-            perception=Perception(config, shelf=shelf, ceiling=ceiling),
+            perception=Perception(config, shelf=shelf, ceiling=ceiling, walls=eyes),
             reaches={bay.bay_id: ReachBuilder(bay, config.plates) for bay in config.bays},
+            walls=[self._desk(wall, eyes, f"{config.node_id}:{boot_id}") for wall in config.walls],
             settings=self._settings,
+        )
+
+    def _desk(self, wall: Wall, eyes: Mapping[str, WallCamera], prefix: str) -> WallDesk:
+        return WallDesk(
+            wall,
+            things=WallMap(wall, f"{prefix}:{wall.wall_id}"),
+            eyes={
+                camera.camera_id: eyes[camera.camera_id]
+                for camera in wall.cameras
+                if camera.camera_id in eyes
+            },
+            make_beam=lambda projector, state: Beam(projector, wall, remembered=state),
+            strips={light.light_id: Lamps(light, wall) for light in wall.lights},
         )
 
     def _uses_shelf(self, config: NodeConfig) -> bool:

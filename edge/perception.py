@@ -19,6 +19,7 @@ from edge.walls import WallEye
 from hardware.ports import Frame
 from vision.errors import FrameError
 from vision.observations import CeilingObservation, ShelfObservation
+from vision.wall import WallObservation
 
 __all__ = ["CeilingEye", "Perception", "Remembers", "ShelfEye"]
 
@@ -77,6 +78,9 @@ class Perception:
         self._shelf = dict(shelf)
         self._ceiling = dict(ceiling)
         self._walls = dict(walls)
+        self._wall_of = {
+            camera.camera_id: wall.wall_id for wall in config.walls for camera in wall.cameras
+        }
         self._bays = {one.camera_id: one.bay_id or "" for one in config.cameras}
 
     @property
@@ -89,9 +93,9 @@ class Perception:
 
         KeyError if the camera has no pipeline here.
         """
-        if frame.camera_id in self._walls:
-            return self._walls[frame.camera_id].perceive(frame)
         try:
+            if frame.camera_id in self._walls:
+                return self._walls[frame.camera_id].perceive(frame)
             if frame.camera_id in self._shelf:
                 return self._shelf[frame.camera_id].step(frame)
             return self._ceiling[frame.camera_id].step(frame)
@@ -103,6 +107,14 @@ class Perception:
             return ShelfObservation(
                 camera_id=frame.camera_id,
                 bay_id=self._bays[frame.camera_id],
+                t_s=frame.t_s,
+                active=False,
+                blind=reason,
+            )
+        if frame.camera_id in self._walls:
+            return WallObservation(
+                camera_id=frame.camera_id,
+                wall_id=self._wall_of[frame.camera_id],
                 t_s=frame.t_s,
                 active=False,
                 blind=reason,

@@ -8,6 +8,7 @@ customer. Without word from the hub for CUE_LIFE_S everything goes dark.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from contracts.messages import MarksJudged, Message, ProjectionJudged, ThingsSee
 from contracts.wall import Projector, Wall
 from contracts.wall_messages import CUE_LIFE_S, Mark, MarkSeen, Thing, WallCues
 from hardware.ports import Frame, GateScan
+from vision.errors import VisionError
 from vision.observations import Detections
 
 __all__ = [
@@ -83,7 +85,7 @@ class ThingMap(Protocol):
         """Plain values that JSON can hold."""
         ...
 
-    def restore(self, state: Any, /) -> None:
+    def restore(self, state: Any, *, now_s: float) -> None:
         """Takes up what `snapshot` gave."""
         ...
 
@@ -127,8 +129,10 @@ class Beam(Protocol):
 class LampStrip(Protocol):
     """Marks as colours of one strip's lamps: vision.projection.Lamps."""
 
-    def step(self, now_s: float, things: Sequence[Thing], marks: Sequence[Mark], /) -> Picture:
-        """Colours, (N, 3) uint8 RGB, one row a lamp."""
+    def step(
+        self, now_s: float, things: Sequence[Thing], marks: Sequence[Mark]
+    ) -> tuple[Picture, tuple[MarkSeen, ...]]:
+        """Colours, (N, 3) uint8 RGB, one row a lamp, and what became of the marks of its board."""
         ...
 
 
@@ -166,6 +170,7 @@ class WallDesk:
         self._cues: WallCues | None = None
         self._cues_s = -np.inf
         self._told = False
+        self._remembered: Any = None
         self._marks_told: dict[str, tuple[str, str]] = {}
         self._lamps: dict[str, Picture] = {}
 
@@ -180,8 +185,8 @@ class WallDesk:
         return {"things": self._map.snapshot(), "beams": beams}
 
     def restore(self, state: Any) -> None:
-        """Takes up what `snapshot` gave."""
-        self._map.restore(state["things"])
+        """Takes up what `snapshot` gave, with the next step."""
+        self._remembered = state["things"]
         self._beams = {
             one.projector_id: self._make_beam(one, state["beams"].get(one.projector_id))
             for one in self.wall.projectors
@@ -203,6 +208,11 @@ class WallDesk:
     ) -> WallNews:
         """What follows from the pictures, the scans, and the hub's last word. `unplugged`:
         projectors that show nothing."""
+        if self._remembered is not None:
+            # Without its memory a wall is read afresh: things get new names, and nothing else.
+            with suppress(VisionError):
+                self._map.restore(self._remembered, now_s=now_s)
+            self._remembered = None
         news = self._map.step(now_s, sights)
         things = self._map.things()
         events: list[Message] = [
@@ -238,8 +248,14 @@ class WallDesk:
         for camera_id, eye in self._eyes.items():
             eye.capture(want_capture)
             eye.shine(tuple(lit[camera_id]))
+        lamps: dict[str, Picture] = {}
+        for name, strip in self._strips.items():
+            colours, lamps_shown = strip.step(now_s, things, marks)
+            shown += lamps_shown
+            if name not in self._lamps or not np.array_equal(colours, self._lamps[name]):
+                self._lamps[name] = lamps[name] = colours
         events += self._marks_judged(shown, now_s)
-        return WallNews(tuple(events), pictures, self._lamp_news(now_s, things, marks))
+        return WallNews(tuple(events), pictures, lamps)
 
     def _things_seen(
         self, news: Sequence[Thing], things: Sequence[Thing], looked: bool, now_s: float
@@ -263,8 +279,8 @@ class WallDesk:
         ]
 
     def _marks_judged(self, shown: Sequence[MarkSeen], now_s: float) -> list[Message]:
-        """What is new about the marks. Of several projectors the best word counts: a mark that one
-        of them shows is shown."""
+        """What is new about the marks. Of several projectors and strips the best word counts: a
+        mark that one of them shows is shown."""
         rank = {"withheld": 0, "shown": 1, "seen": 2}
         best: dict[str, MarkSeen] = {}
         for one in shown:
@@ -288,13 +304,3 @@ class WallDesk:
             )
             for start in range(0, len(new), MARKS_PER_MESSAGE)
         ]
-
-    def _lamp_news(
-        self, now_s: float, things: Sequence[Thing], marks: Sequence[Mark]
-    ) -> dict[str, Picture]:
-        news = {}
-        for name, strip in self._strips.items():
-            colours = strip.step(now_s, things, marks)
-            if name not in self._lamps or not np.array_equal(colours, self._lamps[name]):
-                self._lamps[name] = news[name] = colours
-        return news

@@ -47,7 +47,17 @@ from sortie.lockstep_node import (
 from store_sim.dials import ClockDials
 from store_sim.world import StaffWord
 
-__all__ = ["EPOCH_S", "Commanded", "Line", "Lockstep", "Phones", "Sensors", "Tick", "node_clock_s"]
+__all__ = [
+    "EPOCH_S",
+    "Commanded",
+    "DirectLine",
+    "Line",
+    "Lockstep",
+    "Phones",
+    "Sensors",
+    "Tick",
+    "node_clock_s",
+]
 
 HUB_TICK_S = 0.2
 DRAIN_S_MAX = 120.0
@@ -215,7 +225,7 @@ class Lockstep:
             LockstepNode(config, clocks[k], make_core, observations=observations, seen=self.seen)
             for k, config in enumerate(configs)
         ]
-        make_line = line or _DirectLine
+        make_line = line or DirectLine
         self._line: Line = make_line(self._nodes, hub)
 
     @property
@@ -292,7 +302,7 @@ class Lockstep:
         self._line.end(self._now_s, tick=due)
 
 
-class _DirectLine:
+class DirectLine:
     """Nothing is late and nothing is lost: the hub has a message when the node has said it."""
 
     drained = True

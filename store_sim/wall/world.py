@@ -132,6 +132,11 @@ class WallWorld:
         """Who is at the wall now: customers, by name."""
         return tuple(run.order.customer for run in self._runs)
 
+    @property
+    def departed(self) -> frozenset[str]:
+        """Orders whose customers have come and are out of sight again."""
+        return frozenset(self._left)
+
     def give_code(self, order_id: str, code: str) -> None:
         """The code that the hub gave for an order: what its customer will scan."""
         self._codes[self._order(order_id).order_id] = code

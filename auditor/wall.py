@@ -1,0 +1,224 @@
+"""What really happened at a pick-up wall, against what shone and what the hub noticed.
+
+Three lists go in, each in the order of time, in store seconds: lights (a mark began or ceased to
+fall on a parcel, measured on the boxes themselves), deeds (who took and put back what, and who came
+and went), and the hub's events. What comes out is counted, never averaged over cases:
+
+- a light that says "take this" is right only on a parcel of an order whose customer was let in at
+  the wall and has not gone, whose label is whole and stands there once;
+- a wrong taking is one of a parcel that belongs to no order of whoever took it, noticed if an alarm
+  about that parcel came within NOTICED_S;
+- an alarm about a taking is false if that parcel was not taken wrongly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+__all__ = ["NOTICED_S", "Lamp", "ParcelScore", "Served", "Taking", "joined", "score_wall"]
+
+NOTICED_S = 1.0
+INVITING = ("take_a", "take_b")
+TAKING_ALARMS = ("wrong_taken", "taken_by_nobody", "unknown_taken")
+LEAVES_S = 1.5
+"""Light that was right goes dark so long after its customer has gone, or its parcel was taken."""
+AIM_S = 1.0
+"""A mark is measured when it has been on for so long: then a camera has seen it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lamp:
+    """A mark fell on a parcel's face from `t0_s` to `t1_s` (None: to the end). `off_mm`: how far
+    its middle was from the face's, when it was last measured."""
+
+    parcel: str
+    look: str
+    t0_s: float
+    t1_s: float | None
+    off_mm: float
+    settled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A customer with a good code was at the wall from the scan to when they went (None: never).
+
+    `parcels` are the names of theirs that stood there, with one whole label each and ready, when
+    they scanned, and so should shine; `known` says the same of what had been in sight long enough.
+    """
+
+    customer: str
+    scan_s: float
+    gone_s: float | None
+    parcels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """A parcel left its place. `keys` are what its label says; `right`: it was the taker's."""
+
+    parcel: str
+    key: str | None
+    t_s: float
+    right: bool
+
+
+@dataclass(slots=True)
+class ParcelScore:
+    """Counts of one or more runs, and what the percentiles are taken of."""
+
+    retrievals: int = 0
+    green_wrong: int = 0
+    green_unknown: int = 0
+    green_missing: int = 0
+    takings: int = 0
+    wrong: int = 0
+    noticed: int = 0
+    false_alarms: int = 0
+    latency_s: list[float] = field(default_factory=list)
+    noticed_s: list[float] = field(default_factory=list)
+    off_mm: list[float] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        """The figures as `sortie parcels score` gives them."""
+        return {
+            "retrievals": self.retrievals,
+            "green_wrong": self.green_wrong,
+            "green_unknown": self.green_unknown,
+            "green_missing": self.green_missing,
+            "green_latency_s": _percentiles(self.latency_s),
+            "takings": self.takings,
+            "wrong_takings": {
+                "happened": self.wrong,
+                "noticed": self.noticed,
+                "false_alarms": self.false_alarms,
+                "noticed_s": _percentiles(self.noticed_s),
+            },
+            "projection_error_mm": {**_percentiles(self.off_mm), "n": len(self.off_mm)},
+            "faults": self.faults,
+        }
+
+
+def _percentiles(values: Sequence[float]) -> dict[str, float | None]:
+    if not values:
+        return {"p50": None, "p95": None}
+    p50, p95 = np.percentile(np.asarray(values, np.float64), (50, 95))
+    return {"p50": round(float(p50), 4), "p95": round(float(p95), 4)}
+
+
+def joined(scores: Iterable[ParcelScore]) -> ParcelScore:
+    """Several runs as one."""
+    total = ParcelScore()
+    for one in scores:
+        for name in ParcelScore.__slots__:
+            setattr(total, name, getattr(total, name) + getattr(one, name))
+    return total
+
+
+def score_wall(
+    *,
+    name: str,
+    served: Sequence[Served],
+    takings: Sequence[Taking],
+    lamps: Sequence[Lamp],
+    unknown: frozenset[str],
+    alarms: Sequence[Mapping[str, Any]],
+    end_s: float,
+) -> ParcelScore:
+    """One run. `unknown`: parcels without a label that can be trusted (none, torn, copied, of
+    another store). `alarms`: the hub's alarms with `t_s`, `alarm` and `key`."""
+    score = ParcelScore()
+    _greens(score, name, served, takings, lamps, unknown)
+    for one in served:
+        for parcel in one.parcels:
+            score.retrievals += 1
+            lit = [
+                lamp.t0_s
+                for lamp in lamps
+                if lamp.parcel == parcel
+                and lamp.look in INVITING
+                and (lamp.t1_s is None or lamp.t1_s >= one.scan_s)
+                and lamp.t0_s <= (end_s if one.gone_s is None else one.gone_s)
+            ]
+            if lit:
+                score.latency_s.append(max(0.0, min(lit) - one.scan_s))
+            else:
+                score.green_missing += 1
+                score.faults.append(f"{name}: {parcel} never shone for {one.customer}")
+    _wrong(score, name, takings, alarms)
+    return score
+
+
+def _greens(
+    score: ParcelScore,
+    name: str,
+    served: Sequence[Served],
+    takings: Sequence[Taking],
+    lamps: Sequence[Lamp],
+    unknown: frozenset[str],
+) -> None:
+    for lamp in lamps:
+        if lamp.look not in INVITING:
+            continue
+        if lamp.parcel in unknown:
+            score.green_unknown += 1
+            score.faults.append(f"{name}: {lamp.look} on the unknown {lamp.parcel}")
+            continue
+        t1_s = lamp.t0_s if lamp.t1_s is None else lamp.t1_s
+        right = any(
+            lamp.parcel in one.parcels
+            and one.scan_s <= lamp.t0_s
+            and (one.gone_s is None or lamp.t0_s <= one.gone_s + LEAVES_S)
+            and (one.gone_s is None or t1_s <= one.gone_s + 60.0)
+            for one in served
+        )
+        if not right:
+            score.green_wrong += 1
+            score.faults.append(f"{name}: {lamp.look} on {lamp.parcel} at {lamp.t0_s:.2f} s")
+        elif lamp.settled:
+            score.off_mm.append(lamp.off_mm)
+
+
+def _wrong(
+    score: ParcelScore,
+    name: str,
+    takings: Sequence[Taking],
+    alarms: Sequence[Mapping[str, Any]],
+) -> None:
+    raised = [one for one in alarms if one["alarm"] in TAKING_ALARMS]
+    used: set[int] = set()
+    for taking in takings:
+        score.takings += 1
+        if taking.right:
+            continue
+        score.wrong += 1
+        found = [
+            k
+            for k, one in enumerate(raised)
+            if k not in used
+            and (one["key"] == taking.key or (taking.key is None and one["key"] is None))
+            and taking.t_s - 0.3 <= one["t_s"]
+        ]
+        if not found:
+            score.faults.append(f"{name}: {taking.parcel} taken wrongly, and nothing was said")
+            continue
+        first = min(found, key=lambda k: float(raised[k]["t_s"]))
+        used.add(first)
+        after_s = float(raised[first]["t_s"]) - taking.t_s
+        score.noticed_s.append(after_s)
+        if after_s <= NOTICED_S:
+            score.noticed += 1
+        else:
+            score.faults.append(f"{name}: {taking.parcel} noticed after {after_s:.2f} s")
+    for k, one in enumerate(raised):
+        if k not in used:
+            score.false_alarms += 1
+            score.faults.append(f"{name}: {one['alarm']} of {one['key']} at {one['t_s']:.2f} s")
+
+
+Kind = Literal["take", "put_back", "leave"]

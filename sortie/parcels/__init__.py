@@ -1,0 +1,1 @@
+"""Pick-up walls in lockstep: simulated parcels, people and light; the real node and hub."""

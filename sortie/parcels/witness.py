@@ -1,0 +1,124 @@
+"""What really happened at a simulated wall, kept as it happens, in the auditor's words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from auditor.wall import Lamp, Served, Taking
+from contracts.labels import label_key
+from store_sim.wall import SimOrder, WallWorld
+
+__all__ = ["Witness"]
+
+SETTLED_S = 1.0
+"""A mark that shone for less was not corrected by what cameras saw of it."""
+
+
+class Witness:
+    """Looks at a world's truth after every step."""
+
+    def __init__(self, world: WallWorld) -> None:
+        self._world = world
+        self._on: dict[tuple[str, str], tuple[float, float]] = {}
+        self._lamps: list[Lamp] = []
+        self._scans: dict[str, float] = {}
+        self._ends: dict[str, float] = {}
+        self._due: dict[str, tuple[str, ...]] = {}
+
+    def look(self) -> None:
+        """Takes in the light and the people of now."""
+        world = self._world
+        now = {
+            (name, lit.look): lit.off_mm for name, lits in world.truth.lit().items() for lit in lits
+        }
+        for key in [key for key in self._on if key not in now]:
+            self._dark(key, world.t_s)
+        for key, off_mm in now.items():
+            self._on[key] = (self._on.get(key, (world.t_s, 0.0))[0], off_mm)
+        for at_s, words in world.truth.notes:
+            order_id = words.removeprefix("scan ")
+            if words.startswith("scan ") and order_id not in self._scans:
+                self._scans[order_id] = at_s
+                self._due[order_id] = self._ready(order_id)
+        for order_id in world.departed:
+            self.end(order_id, world.t_s)
+
+    def scanned(self, order_id: str) -> float | None:
+        """When an order's code was scanned, None if it was not."""
+        return self._scans.get(order_id)
+
+    def over(self, order_id: str) -> bool:
+        """Whether its customer has gone, or it was cancelled."""
+        return order_id in self._ends
+
+    def end(self, order_id: str, t_s: float) -> None:
+        """Nothing may shine for it any more."""
+        self._ends.setdefault(order_id, t_s)
+
+    def close(self, t_s: float) -> None:
+        """The run is over."""
+        for key in list(self._on):
+            self._dark(key, t_s)
+
+    def facts(self, events: Sequence[dict[str, Any]], *, epoch_s: float) -> dict[str, Any]:
+        """The arguments of auditor.wall.score_wall; `events` are the hub's."""
+        alarms = [
+            {
+                "t_s": row["at_us"] / 1e6 - epoch_s,
+                "alarm": row["data"]["alarm"],
+                "key": row["data"].get("parcel"),
+            }
+            for row in events
+            if row["kind"] == "wall.alarm"
+        ]
+        return {
+            "served": self._served(),
+            "takings": [
+                Taking(
+                    deed.name, None if deed.text is None else label_key(deed.text), deed.t_s,
+                    deed.right,
+                )
+                for deed in self._world.truth.takings()
+            ],
+            "lamps": self._lamps,
+            "unknown": self._unknown(),
+            "alarms": alarms,
+        }  # fmt: skip
+
+    def _served(self) -> list[Served]:
+        return [
+            Served(
+                order.customer, scan_s, self._ends.get(order.order_id), self._due[order.order_id]
+            )
+            for order in self._world.orders
+            if (scan_s := self._scans.get(order.order_id)) is not None
+        ]
+
+    def _ready(self, order_id: str) -> tuple[str, ...]:
+        """Names of the order's parcels that stand there and may shine."""
+        order = next(one for one in self._world.orders if one.order_id == order_id)
+        unknown = self._unknown()
+        mine = {self._name(order, index) for index in order.indexes}
+        return tuple(
+            one.name
+            for one in self._world.truth.parcels
+            if one.name in mine and one.state == "stands" and one.name not in unknown
+        )
+
+    def _name(self, order: SimOrder, index: int) -> str:
+        return self._world.truth.parcel_of[index].name
+
+    def _unknown(self) -> frozenset[str]:
+        """Parcels that nothing may invite to take: without a label, or with one that two have."""
+        parcels = self._world.truth.parcels
+        texts = [one.text for one in parcels if one.text is not None]
+        return frozenset(
+            one.name for one in parcels if one.text is None or texts.count(one.text) > 1
+        )
+
+    def _dark(self, key: tuple[str, str], t_s: float) -> None:
+        t0_s, off_mm = self._on.pop(key)
+        parcel, look = key
+        settled = t_s - t0_s >= SETTLED_S
+        self._lamps.append(Lamp(parcel, look, t0_s, t_s, off_mm, settled=settled))
