@@ -8,14 +8,16 @@ and went), and the hub's events. What comes out is counted, never averaged over 
   the wall and has not gone, whose label is whole and stands there once;
 - a wrong taking is one of a parcel that belongs to no order of whoever took it, noticed if an alarm
   about that parcel came within NOTICED_S;
-- an alarm about a taking is false if that parcel was not taken wrongly.
+- an alarm about a taking is false if that parcel was not taken wrongly;
+- a mark's aim is where its middle fell against where the node has the thing's; how far that was
+  from the middle of the parcel's face counts apart, for it is the outline's fault.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -26,20 +28,20 @@ INVITING = ("take_a", "take_b")
 TAKING_ALARMS = ("wrong_taken", "taken_by_nobody", "unknown_taken")
 LEAVES_S = 1.5
 """Light that was right goes dark so long after its customer has gone, or its parcel was taken."""
-AIM_S = 1.0
-"""A mark is measured when it has been on for so long: then a camera has seen it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lamp:
-    """A mark fell on a parcel's face from `t0_s` to `t1_s` (None: to the end). `off_mm`: how far
-    its middle was from the face's, when it was last measured."""
+    """A mark fell on a parcel's face from `t0_s` to `t1_s` (None: to the end). Medians over that
+    time: `off_mm` how far its middle was from the face's, `aim_mm` from where it was meant to be
+    (None: nobody knows). `settled`: it was on long enough to be seen and corrected."""
 
     parcel: str
     look: str
     t0_s: float
     t1_s: float | None
     off_mm: float
+    aim_mm: float | None = None
     settled: bool = True
 
 
@@ -81,6 +83,7 @@ class ParcelScore:
     false_alarms: int = 0
     latency_s: list[float] = field(default_factory=list)
     noticed_s: list[float] = field(default_factory=list)
+    aim_mm: list[float] = field(default_factory=list)
     off_mm: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
@@ -99,7 +102,8 @@ class ParcelScore:
                 "false_alarms": self.false_alarms,
                 "noticed_s": _percentiles(self.noticed_s),
             },
-            "projection_error_mm": {**_percentiles(self.off_mm), "n": len(self.off_mm)},
+            "projection_error_mm": {**_percentiles(self.aim_mm), "n": len(self.aim_mm)},
+            "off_centre_mm": {**_percentiles(self.off_mm), "n": len(self.off_mm)},
             "faults": self.faults,
         }
 
@@ -182,6 +186,8 @@ def _greens(
             score.faults.append(f"{name}: {lamp.look} on {lamp.parcel} at {lamp.t0_s:.2f} s")
         elif lamp.settled:
             score.off_mm.append(lamp.off_mm)
+            if lamp.aim_mm is not None:
+                score.aim_mm.append(lamp.aim_mm)
 
 
 def _wrong(
@@ -219,6 +225,3 @@ def _wrong(
         if k not in used:
             score.false_alarms += 1
             score.faults.append(f"{name}: {one['alarm']} of {one['key']} at {one['t_s']:.2f} s")
-
-
-Kind = Literal["take", "put_back", "leave"]

@@ -158,7 +158,7 @@ def _ticks(world: WallWorld, hub: Hub, witness: Witness, look: Look) -> Iterator
     while True:
         t_s = step * STEP_S
         if step > 0:
-            witness.look()
+            witness.look(_meant(hub, world))
             look(world, hub, world.t_s)
         world.step(t_s)
         if t_s >= SETTLE_S:
@@ -173,6 +173,17 @@ def _ticks(world: WallWorld, hub: Hub, witness: Witness, look: Look) -> Iterator
         if t_s >= RUN_S_MAX or (over_s is not None and t_s >= over_s + AFTER_S):
             return
         step += 1
+
+
+def _meant(hub: Hub, world: WallWorld) -> dict[str, tuple[float, float]]:
+    """Where the node told the hub that each labelled thing's middle is, (u, z)."""
+    known = hub.core.state.parcels.walls.get(world.wall.wall_id)
+    found = {}
+    for one in () if known is None else known.things.values():
+        if one.state == "stands" and one.text is not None:
+            us, zs = zip(*one.outline_m, strict=True)
+            found[one.text] = ((min(us) + max(us)) / 2, (min(zs) + max(zs)) / 2)
+    return found
 
 
 def _cancel(world: WallWorld, hub: Hub, witness: Witness, t_s: float) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from auditor.wall import Lamp, Served, Taking
 from contracts.labels import label_key
@@ -15,27 +19,41 @@ SETTLED_S = 1.0
 """A mark that shone for less was not corrected by what cameras saw of it."""
 
 
+@dataclass(slots=True)
+class _Shining:
+    """A mark that is on: since when, and how far off it was at each look."""
+
+    t0_s: float
+    off_mm: list[float] = field(default_factory=list)
+    aim_mm: list[float] = field(default_factory=list)
+
+
 class Witness:
     """Looks at a world's truth after every step."""
 
     def __init__(self, world: WallWorld) -> None:
         self._world = world
-        self._on: dict[tuple[str, str], tuple[float, float]] = {}
+        self._on: dict[tuple[str, str], _Shining] = {}
         self._lamps: list[Lamp] = []
         self._scans: dict[str, float] = {}
         self._ends: dict[str, float] = {}
         self._due: dict[str, tuple[str, ...]] = {}
 
-    def look(self) -> None:
-        """Takes in the light and the people of now."""
+    def look(self, meant: Mapping[str, tuple[float, float]]) -> None:
+        """Takes in the light and the people of now. `meant`: where the node has the middle of each
+        label's thing, (u, z), by the label's text."""
         world = self._world
-        now = {
-            (name, lit.look): lit.off_mm for name, lits in world.truth.lit().items() for lit in lits
-        }
+        texts = {one.name: one.text for one in world.truth.parcels}
+        now = {(name, lit.look): lit for name, lits in world.truth.lit().items() for lit in lits}
         for key in [key for key in self._on if key not in now]:
             self._dark(key, world.t_s)
-        for key, off_mm in now.items():
-            self._on[key] = (self._on.get(key, (world.t_s, 0.0))[0], off_mm)
+        for key, lit in now.items():
+            shining = self._on.setdefault(key, _Shining(world.t_s))
+            shining.off_mm.append(lit.off_mm)
+            place = meant.get(texts[key[0]] or "")
+            if place is not None:
+                u, _, z = lit.at_m
+                shining.aim_mm.append(1000.0 * math.hypot(u - place[0], z - place[1]))
         for at_s, words in world.truth.notes:
             order_id = words.removeprefix("scan ")
             if words.startswith("scan ") and order_id not in self._scans:
@@ -118,7 +136,9 @@ class Witness:
         )
 
     def _dark(self, key: tuple[str, str], t_s: float) -> None:
-        t0_s, off_mm = self._on.pop(key)
+        shining = self._on.pop(key)
         parcel, look = key
-        settled = t_s - t0_s >= SETTLED_S
-        self._lamps.append(Lamp(parcel, look, t0_s, t_s, off_mm, settled=settled))
+        settled = t_s - shining.t0_s >= SETTLED_S
+        off_mm = float(np.median(shining.off_mm))
+        aim_mm = float(np.median(shining.aim_mm)) if shining.aim_mm else None
+        self._lamps.append(Lamp(parcel, look, shining.t0_s, t_s, off_mm, aim_mm, settled=settled))

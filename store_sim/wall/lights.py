@@ -30,13 +30,14 @@ LEAST_SHARE = 0.2
 @dataclass(frozen=True, slots=True)
 class Lit:
     """A mark that falls on a parcel: how it looks, by which projector, how far its middle is from
-    the face's middle (mm, on the plane of the face), and which share of it falls on the face and
-    gets there, nobody being in between."""
+    the face's middle (mm, on the plane of the face), which share of it falls on the face and gets
+    there, nobody being in between, and where its middle is, (u, v, z)."""
 
     look: MarkLook
     projector_id: str
     off_mm: float
     share: float
+    at_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 def _rays(beam: Beam, pixels: Floats) -> Floats:
@@ -67,21 +68,22 @@ def lit_by(
         middle = (pixels.min(axis=0) + pixels.max(axis=0)) / 2
         near = np.argsort(np.nan_to_num(((middles - middle) ** 2).sum(axis=1), nan=1e18))[:NEAREST]
         hits = [(_hit(beam, *listed[k], pixels, rays, step), int(k)) for k in near]
-        (share, off_mm), best = max(hits, key=lambda hit: (hit[0][0], -hit[1]))
+        (share, off_mm, at_m), best = max(hits, key=lambda hit: (hit[0][0], -hit[1]))
         if share < LEAST_SHARE:
             continue
         index = listed[best][0].index
         found.setdefault(index, []).append(
-            Lit(look, beam.projector_id, round(off_mm, 2), round(share, 3))
+            Lit(look, beam.projector_id, round(off_mm, 2), round(share, 3), at_m)
         )
     return {index: tuple(lits) for index, lits in found.items()}
 
 
 def _hit(
     beam: Beam, parcel: SimParcel, pose: ParcelPose, pixels: Floats, rays: Floats, step: int
-) -> tuple[float, float]:
-    """The share of a mark that reaches a parcel's front, and how far its middle is from the
-    front's, in millimetres on the front's plane. A ring round the whole front counts as on it."""
+) -> tuple[float, float, tuple[float, float, float]]:
+    """The share of a mark that reaches a parcel's front, how far its middle is from the front's,
+    in millimetres on the front's plane, and where it is. A ring round the whole front counts as on
+    it."""
     right, up, out = frame_of(pose)
     source = beam.optic.cam[9:12]
     away = np.array(pose.at_m) - source
@@ -96,4 +98,5 @@ def _hit(
     inside = (np.abs(x[few]) <= w / 2) & (np.abs(y[few]) <= h / 2) & (t[few] > 0)
     columns, rows = pixels[few, 0].astype(np.intp), pixels[few, 1].astype(np.intp)
     clear = t[few] <= beam.shadow[rows, columns] + BIAS_M
-    return float((inside & clear).mean()), off_mm
+    u, v, z = np.array(pose.at_m) + middle[0] * right + middle[1] * up
+    return float((inside & clear).mean()), off_mm, (float(u), float(v), float(z))
