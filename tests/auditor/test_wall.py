@@ -1,0 +1,107 @@
+"""Greens, takings and alarms at a wall are counted as the truth has them; each count can fail."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from auditor.wall import Lamp, ParcelScore, Served, Taking, joined, score_wall
+
+MINE = Served("c1", 10.0, 30.0, ("p1", "p2"))
+RIGHT = Lamp("p1", "take_a", 10.2, 15.0, 3.0, 1.5)
+ALSO = Lamp("p2", "take_a", 10.4, 18.0, 4.0, 2.5)
+
+
+def score(**more: Any) -> ParcelScore:
+    facts: dict[str, Any] = {
+        "name": "case/1",
+        "served": [MINE],
+        "takings": [Taking("p1", "sscc:1", 15.0, True), Taking("p2", "sscc:2", 18.0, True)],
+        "lamps": [RIGHT, ALSO],
+        "unknown": frozenset(),
+        "alarms": [],
+        "end_s": 40.0,
+    }
+    return score_wall(**{**facts, **more})
+
+
+def test_a_retrieval_that_went_well_has_no_fault() -> None:
+    found = score().document()
+    assert found["retrievals"] == 2
+    assert found["faults"] == []
+    assert found["green_latency_s"]["p50"] == pytest.approx(0.3)
+    assert found["projection_error_mm"] == {"p50": 2.0, "p95": 2.45, "n": 2}
+    assert found["off_centre_mm"]["p50"] == 3.5
+
+
+@pytest.mark.parametrize(
+    "lamp",
+    [
+        replace(RIGHT, parcel="p9"),
+        replace(RIGHT, t0_s=9.0),
+        replace(RIGHT, t0_s=35.0, t1_s=36.0),
+        replace(RIGHT, look="take_b", parcel="p9"),
+    ],
+)
+def test_a_green_on_anothers_parcel_or_at_another_time_is_wrong(lamp: Lamp) -> None:
+    found = score(lamps=[RIGHT, ALSO, lamp])
+    assert (found.green_wrong, found.green_unknown) == (1, 0)
+
+
+def test_a_green_on_what_nobody_can_name_is_counted_apart() -> None:
+    found = score(lamps=[RIGHT, ALSO, replace(RIGHT, parcel="p9")], unknown=frozenset({"p9"}))
+    assert (found.green_wrong, found.green_unknown) == (0, 1)
+
+
+def test_a_cross_is_no_green() -> None:
+    assert score(lamps=[RIGHT, ALSO, Lamp("p9", "not_this", 11.0, None, 1.0)]).faults == []
+
+
+def test_what_never_shone_is_missing() -> None:
+    found = score(lamps=[RIGHT])
+    assert found.green_missing == 1
+    assert found.document()["green_latency_s"]["p95"] == pytest.approx(0.2)
+
+
+WRONG = Taking("p3", "sscc:3", 20.0, False)
+
+
+def alarm(t_s: float, key: str | None = "sscc:3", kind: str = "wrong_taken") -> dict[str, Any]:
+    return {"t_s": t_s, "alarm": kind, "key": key}
+
+
+@pytest.mark.parametrize(
+    ("alarms", "noticed", "false"),
+    [
+        ([alarm(20.8)], 1, 0),
+        ([alarm(21.2)], 0, 0),
+        ([], 0, 0),
+        ([alarm(20.5, "sscc:4")], 0, 1),
+        ([alarm(20.5), alarm(22.0)], 1, 1),
+        ([alarm(20.5, kind="projector")], 0, 0),
+        ([alarm(19.0)], 0, 1),
+    ],
+)
+def test_a_wrong_taking_is_noticed_by_an_alarm_about_it_within_a_second(
+    alarms: list[dict[str, Any]], noticed: int, false: int
+) -> None:
+    found = score(takings=[WRONG], alarms=alarms)
+    assert (found.wrong, found.noticed, found.false_alarms) == (1, noticed, false)
+
+
+def test_a_thing_without_a_label_is_noticed_by_an_alarm_without_one() -> None:
+    found = score(takings=[Taking("p4", None, 20.0, False)], alarms=[alarm(20.4, None)])
+    assert (found.wrong, found.noticed, found.false_alarms) == (1, 1, 0)
+
+
+def test_an_alarm_about_what_was_rightly_taken_is_false() -> None:
+    found = score(alarms=[alarm(15.2, "sscc:1")])
+    assert (found.wrong, found.false_alarms) == (0, 1)
+
+
+def test_runs_are_added_and_their_percentiles_taken_together() -> None:
+    total = joined([score(), score(lamps=[])])
+    assert (total.retrievals, total.green_missing, len(total.latency_s)) == (4, 2, 2)
+    assert ParcelScore().document()["green_latency_s"] == {"p50": None, "p95": None}
