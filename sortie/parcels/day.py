@@ -15,6 +15,7 @@ from typing import Any
 from auditor.wall import ParcelScore, score_wall
 from contracts.store_file import StoreFile
 from contracts.wall import Wall
+from contracts.wall_messages import INVITING
 from edge.compose import CoreMaker
 from edge.exchange import NodeOutputs
 from edge.settings import NodeSettings
@@ -138,15 +139,22 @@ def store_of(store: StoreFile, wall: Wall) -> StoreFile:
 
 
 def _place(hub: Hub, world: WallWorld) -> None:
-    """The orders, as a shop would post them before their customers come."""
-    for order in world.orders:
-        if order.behaviour != "nobody":
-            command = PlaceOrder(
-                order_id=order.order_id,
-                code_sha256=digest_of(_code(world, order)),
-                parcels=tuple(OrderedParcel(label=text) for text in order.parcels),
-            )
-            hub.command(command, EPOCH_S)
+    """The orders, as a shop would post them before their customers come. What else stands there
+    with a good label of this store waits for customers who do not come."""
+    coming = [one for one in world.orders if one.behaviour != "nobody"]
+    for order in coming:
+        _order(hub, order.order_id, _code(world, order), order.parcels)
+    named = {text for order in coming for text in order.parcels}
+    for one in world.truth.parcels:
+        if one.text is not None and one.text not in named and world.is_ours(one.name):
+            named.add(one.text)
+            _order(hub, f"later-{one.name}", f"PCK-{world.seed}-{one.name}", (one.text,))
+
+
+def _order(hub: Hub, order_id: str, code: str, labels: Sequence[str]) -> None:
+    parcels = tuple(OrderedParcel(label=text) for text in labels)
+    command = PlaceOrder(order_id=order_id, code_sha256=digest_of(code), parcels=parcels)
+    hub.command(command, EPOCH_S)
 
 
 def _code(world: WallWorld, order: SimOrder) -> str:
@@ -165,6 +173,7 @@ def _ticks(world: WallWorld, hub: Hub, witness: Witness, look: Look) -> Iterator
             for order in world.orders:
                 if order.needs_code and world.code_of(order.order_id) is None:
                     world.give_code(order.order_id, _code(world, order))
+        _tell_looks(world, hub)
         _cancel(world, hub, witness, t_s)
         scans = tuple(GateScan(one.scanner_id, one.t_s, one.code) for one in world.scans())
         yield _Tick(t_s, world.frames(t_s), scans)
@@ -173,6 +182,14 @@ def _ticks(world: WallWorld, hub: Hub, witness: Witness, look: Look) -> Iterator
         if t_s >= RUN_S_MAX or (over_s is not None and t_s >= over_s + AFTER_S):
             return
         step += 1
+
+
+def _tell_looks(world: WallWorld, hub: Hub) -> None:
+    """The kiosk says which light is whose."""
+    known = hub.core.state.parcels.walls.get(world.wall.wall_id)
+    for session in () if known is None else known.live():
+        for order_id in session.orders if session.look in INVITING else ():
+            world.tell_look(order_id, session.look)
 
 
 def _meant(hub: Hub, world: WallWorld) -> dict[str, tuple[float, float]]:

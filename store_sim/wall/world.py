@@ -23,6 +23,7 @@ from hardware.ports import Frame
 from store_sim.wall.beam import Beam
 from store_sim.wall.cases import Fault, WallCase, case_named
 from store_sim.wall.casting import cast_filling, cast_orders, odd_parcels
+from store_sim.wall.codes import label_text, sscc
 from store_sim.wall.customers import SimOrder, mover, plan
 from store_sim.wall.errors import WallSimError
 from store_sim.wall.filling import Place, fill, stand_at
@@ -136,6 +137,12 @@ class WallWorld:
     def departed(self) -> frozenset[str]:
         """Orders whose customers have come and are out of sight again."""
         return frozenset(self._left)
+
+    def is_ours(self, name: str) -> bool:
+        """Whether a parcel's label is its own and of this store, as a shop's own list says."""
+        parcel = next(one for one in self._parcel.values() if one.name == name)
+        ours = parcel.key.startswith(sscc(0)[:8])
+        return ours and parcel.text == label_text(parcel.symbology, parcel.key)
 
     def give_code(self, order_id: str, code: str) -> None:
         """The code that the hub gave for an order: what its customer will scan."""
