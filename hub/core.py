@@ -283,7 +283,8 @@ class HubCore:
     # -- inside ---------------------------------------------------------------------------
 
     def _at(self, now_s: float) -> None:
-        self.state.now_s = max(self.state.now_s, now_s)
+        if now_s > self.state.now_s:
+            self.state.now_s = now_s
         self._stirred = True
 
     def _take(self, item: Envelope, now_s: float, *, skip: bool) -> Effects:
@@ -352,9 +353,10 @@ class HubCore:
         self.state.count("messages_unread")
 
     def _taken(self) -> Effects:
-        watch.watch_slots(self.state)
-        room.refresh(self.state)
         effects = self.state.effects
+        if effects.stock:
+            watch.watch_slots(self.state)
+        room.refresh(self.state)
         if not effects and not effects.clocks and not effects.walls:
             return NOTHING
         self.state.effects = Effects()

@@ -107,10 +107,7 @@ class EventLog:
         self, *, at_s: float, kind: str, visit_id: str | None, data: Mapping[str, object]
     ) -> LogEvent:
         """The next event of the log."""
-        draft = LogEvent(self.number + 1, us(at_s), kind, visit_id, data, self.head, "")
-        digest = link(self.head, draft.row())
-        self.number += 1
-        self.head = digest
-        return LogEvent(
-            draft.number, draft.at_us, kind, visit_id, data, draft.previous_hash, digest
-        )
+        number, at_us, before = self.number + 1, us(at_s), self.head
+        row = {"number": number, "at_us": at_us, "kind": kind, "visit_id": visit_id, "data": data}
+        self.number, self.head = number, link(before, row)
+        return LogEvent(number, at_us, kind, visit_id, data, before, self.head)

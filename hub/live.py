@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.messages import NodeDied, NodeHealth
-from hub.effects import Effects, LogEvent
+from hub.effects import NOTHING, Effects, LogEvent
 
 __all__ = ["FEED_MAX", "Live", "NodeState"]
 
@@ -66,7 +66,7 @@ class Live:
         self.version += 1
         for wall_id in effects.walls:
             self._wall_at[wall_id] = self.version
-        if not effects:
+        if effects is NOTHING or not effects:
             return
         self.feed.extend(effects.events)
         if any(

@@ -384,9 +384,10 @@ class Engine:
 
     def _group_of(self, live: Live) -> tuple[Group, int]:
         for group in self._groups:
-            for index, other in enumerate(group.lives):
-                if other is live:
-                    return group, index
+            if group.first_s <= live.t_s <= group.last_s:
+                for index, other in enumerate(group.lives):
+                    if other is live:
+                        return group, index
         # A reach that joined after the last solve stands alone until the next one.
         group = solve((live,), self._ledger, self._layout, self._settings)
         self._groups.append(group)

@@ -45,6 +45,16 @@ class Group:
     _moved: dict[tuple[str, str], dict[int, float]] = field(default_factory=dict)
     _nets: list[tuple[dict[tuple[str | None, str], int], float]] | None = None
 
+    @property
+    def first_s(self) -> float:
+        """When its first reach ended."""
+        return self.lives[0].t_s
+
+    @property
+    def last_s(self) -> float:
+        """When its last reach ended."""
+        return self.lives[-1].t_s
+
     def chances(self, index: int) -> dict[int, float]:
         """Probability of each choice of one reach, by the choice's number."""
         if self._chances is None:

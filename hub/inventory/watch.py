@@ -128,7 +128,7 @@ def note_strays(state: HubState, decision: Decision, places: Iterable[Place]) ->
 def watch_slots(state: HubState) -> None:
     """Tells once of every slot that ran low or out, and once when it is filled again."""
     shelves = state.shelves
-    if not shelves.policy.watch_stock or not state.effects.stock:
+    if not shelves.policy.watch_stock:
         return
     for slot_id in sorted({slot for slot, _gtin in state.effects.stock}):
         facing = shelves.planogram.get(slot_id)

@@ -167,12 +167,11 @@ class Visit:
 
     def dump(self) -> dict[str, Any]:
         """The visit as JSON values, without its trail and what only the gate's display needs."""
-        row = {
-            item.name: getattr(self, item.name)
-            for item in fields(self)
-            if item.name not in _APART
-            and not (item.name in _LATER and getattr(self, item.name) == _USUAL[item.name])
-        }
+        row = {name: getattr(self, name) for name in _FIRST}
+        for name, usual in _USUAL.items():
+            value = getattr(self, name)
+            if value != usual:
+                row[name] = value
         row["lines"] = [line.dump() for line in self.lines]
         row["refunded"] = {str(line): count for line, count in sorted(self.refunded.items())}
         if self.companions:
@@ -199,6 +198,7 @@ _LATER = (
     "kind", "channel", "entries", "entered", "gone_s", "taps", "desk_payments", "withheld",
     "disputes", "review_until_s", "reviewed", "late",
 )  # fmt: skip
+_FIRST = tuple(item.name for item in fields(Visit) if item.name not in (*_APART, *_LATER))
 _USUAL = {
     item.name: item.default if item.default_factory is MISSING else item.default_factory()
     for item in fields(Visit)
