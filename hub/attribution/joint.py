@@ -209,7 +209,7 @@ def _extended(
     settings: AttributionSettings,
 ) -> list[Hypothesis]:
     weigher = Weigher(lives, ledger, layout, settings)
-    choices = [(c.score, weigher.is_free(c)) for c in lives[-1].choices]
+    choices = [(c.score, weigher.is_free(number)) for number, c in enumerate(lives[-1].choices)]
     grown: list[tuple[float, tuple[int, ...], int, tuple[Move, ...]]] = []
     nats = settings.limits.hypotheses_nats
     least = NEVER - nats

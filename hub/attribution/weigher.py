@@ -58,11 +58,14 @@ class Weigher:
         self._by_near: dict[tuple[int, ...], dict[int, tuple[float, float]]] = {}
         self._crowded = {place for other in lives for place, _ in other.strays}
         self._left: dict[int, list[str]] = {}
+        self._plenty = [self._is_plenty(choice) for choice in live.choices]
 
-    def is_free(self, choice: Choice) -> bool:
-        """Whether the weight is zero whatever the hypothesis: plenty stands at its own place."""
-        if self._near or self._twins:
-            return False
+    def is_free(self, number: int) -> bool:
+        """Whether the weight of a choice is zero whatever the hypothesis."""
+        return self._plenty[number] and not self._around
+
+    def _is_plenty(self, choice: Choice) -> bool:
+        """Whether carts and shelves say nothing of a choice: plenty stands at its own place."""
         for move in choice.moves:
             if move.quantity < 0 or self._layout.places[move.place].gtin != move.gtin:
                 return False
@@ -227,7 +230,7 @@ class Weights:
         weigher = self._weigher
         choice = weigher._choices[number]
         total = -choice.bound
-        if choice.moves:
+        if not weigher._plenty[number]:
             if self._shelf is None:
                 self._sum_up()
             for index, move in enumerate(choice.moves):
