@@ -18,6 +18,7 @@ from contracts.store_file import StoreFile, parse_store_file
 from contracts.topics import topic
 from hub.attribution.model import Alternative, Decision, FloorNews, Ground
 from hub.commands import OpenVisit
+from hub.devices import service as devices
 from hub.events import KINDS
 from hub.replay import rebuild
 from hub.rules import Rules
@@ -318,6 +319,19 @@ def events_as_listed(monkeypatch: pytest.MonkeyPatch) -> None:
         event(self, kind, visit_id, **data)
 
     monkeypatch.setattr(HubState, "event", checked)
+
+
+@pytest.fixture
+def broken_outages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug: what takes in that a sensor is blind fails, half done."""
+    real = devices.apply_message
+
+    def breaks(state: Any, device: Any, boot: Any, item: Any, message: Any) -> None:
+        real(state, device, boot, item, message)
+        if isinstance(message, m.SensorOutage):
+            raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(devices, "apply_message", breaks)
 
 
 @pytest.fixture

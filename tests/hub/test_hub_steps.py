@@ -10,7 +10,6 @@ import pytest
 
 from contracts import messages as m
 from contracts.codec import encode, envelope
-from hub.devices import service as devices
 from hub.errors import HubHaltedError, StoreWriteError
 from hub.service import BATCH_MAX
 from hub.store import tables
@@ -125,16 +124,8 @@ def test_a_step_that_cannot_be_stored_answers_nothing_and_can_be_done_again(
 
 
 def test_a_chunk_that_is_undone_takes_no_earlier_one_of_its_step_with_it(
-    make_shop: Callable[..., Any], monkeypatch: Any
+    make_shop: Callable[..., Any], broken_outages: None
 ) -> None:
-    real = devices.apply_message
-
-    def breaks(state: Any, device: Any, boot: Any, item: Any, message: Any) -> None:
-        real(state, device, boot, item, message)
-        if isinstance(message, m.SensorOutage):
-            raise ZeroDivisionError("a bug")
-
-    monkeypatch.setattr(devices, "apply_message", breaks)
     shop = make_shop("hub.sqlite")
     count = 2 * BATCH_MAX
     messages = _watermarks(count)
@@ -174,16 +165,8 @@ def test_an_answer_of_the_gateway_is_stored_with_the_news_of_its_step(
 
 
 def test_an_answer_that_a_bad_message_takes_with_it_is_asked_for_again(
-    make_shop: Callable[..., Any], day: Any, monkeypatch: Any
+    make_shop: Callable[..., Any], day: Any, broken_outages: None
 ) -> None:
-    real = devices.apply_message
-
-    def breaks(state: Any, device: Any, boot: Any, item: Any, message: Any) -> None:
-        real(state, device, boot, item, message)
-        if isinstance(message, m.SensorOutage):
-            raise ZeroDivisionError("a bug")
-
-    monkeypatch.setattr(devices, "apply_message", breaks)
     shop = make_shop("hub.sqlite")
     shop.hub._ask_inline = False
     shop.open_visit("code-one", now_s=0.0)

@@ -40,7 +40,9 @@ from hub.replay import rebuild
 from hub.rules import Rules
 from hub.service import Hub
 from hub.visits.commands import LetIn, TapCard
+from hub.visits.entry import waiting_bodies
 from hub.visits.judging import entry_code
+from hub.visits.model import Companion
 from hub.wallet.fake import FakeGateway
 from tests.hub.conftest import STORE, Day, NearestAttributor, Shop
 
@@ -205,6 +207,22 @@ class Store(RuleBasedStateMachine):
     def who_is_shopping_has_somebody_inside(self) -> None:
         for visit in self.hub.core.state.open_visits():
             assert bool(visit.inside()) == (visit.stage != "left") or not visit.companions
+
+    @invariant()
+    def who_waits_at_a_gate_is_found_beside_all_visits(self) -> None:
+        state = self.hub.core.state
+        waiting = [
+            id(body)
+            for visit in state.open_visits()
+            if visit.stage in ("entering", "binding", "shopping")
+            for body in visit.bodies()
+            if (
+                not body.bound and body.gone_s is None
+                if isinstance(body, Companion)
+                else visit.stage != "shopping"
+            )
+        ]
+        assert sorted(id(body) for _visit, body in waiting_bodies(state)) == sorted(waiting)
 
     def teardown(self) -> None:
         if not hasattr(self, "hub"):
