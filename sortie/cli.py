@@ -185,6 +185,7 @@ def _add_parts() -> None:
     from sortie.labels_cmd import register as register_labels
     from sortie.library_cmd import register as register_library
     from sortie.models_cli import models_app
+    from sortie.parcels_cmd import register as register_parcels
     from sortie.plates_cmd import register as register_plates
     from sortie.sbom import register as register_sbom
     from sortie.store_cmd import register as register_store
@@ -200,6 +201,7 @@ def _add_parts() -> None:
     register_store(app)
     register_library(app)
     register_view(app)
+    register_parcels(app)
     register_plates(app)
     register_labels(app)
     register_hub(app)

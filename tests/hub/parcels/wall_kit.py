@@ -174,7 +174,7 @@ class Bench:
     def wait(self, seconds: float) -> None:
         """Time passes, with ticks five times a second."""
         until_s = self.now_s + seconds
-        while self.now_s < until_s - 1e-9:
+        while self.now_s < until_s - 1e-4:
             self.now_s = round(min(self.now_s + 0.2, until_s), 6)
             self.take(self.hub.tick(self.now_s))
 
