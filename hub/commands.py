@@ -48,6 +48,7 @@ from hub.parcels.commands import (
     MoveRoute,
     OpenAtWall,
     PlaceOrder,
+    RecallOrder,
     ReleaseOrder,
     ReportMissing,
     ReturnGoods,
@@ -141,6 +142,7 @@ __all__ = [
     "PongArrived",
     "Rebase",
     "Recall",
+    "RecallOrder",
     "RecallProduct",
     "RedeemGiftCard",
     "RefundLine",
@@ -369,6 +371,7 @@ Command = (
     | SettleRefund
     | DecideChargeback
     | PlaceOrder
+    | RecallOrder
     | AddParcel
     | CancelOrder
     | ReleaseOrder

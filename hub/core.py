@@ -112,6 +112,7 @@ HANDLERS: Mapping[type, Callable[[HubState, Any], c.Reply]] = {
     c.SettleRefund: refunds.settle_refund,
     c.DecideChargeback: chargebacks.decide,
     c.PlaceOrder: parcels.place_order,
+    c.RecallOrder: parcels.recall_order,
     c.AddParcel: parcels.add_parcel,
     c.CancelOrder: parcels.cancel_order,
     c.ReleaseOrder: parcels.release_order,

@@ -1,31 +1,37 @@
-"""Which visits of the past a command is about: they are read back into memory before it is done."""
+"""What of the past a command is about: it is read back into memory before the command is done."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
 
 from hub import commands as c
 from hub.parcels.returns import sales_of
+from hub.parcels.stored import order_record
 from hub.state import HubState
+from hub.store.service import Store
 from hub.wallet.debts import may_pay
 
-__all__ = ["Wanted", "recalled_by"]
-
-Wanted = Callable[[dict[str, Any]], bool]
-"""Whether a stored visit may be read back for whoever asks."""
+__all__ = ["recalls"]
 
 
-def recalled_by(state: HubState, command: c.Command) -> list[tuple[str, Wanted]]:
-    """The visits, each with who may have it read back."""
+def recalls(state: HubState, store: Store, command: c.Command) -> Iterator[c.Command]:
+    """Commands to be done before this one, each before the next is asked for: the orders and
+    visits that it is about, as they are stored."""
+    if isinstance(command, c.ReturnGoods) and command.order_id not in state.parcels.orders:
+        record = order_record(store, command.order_id)
+        if record is not None:
+            yield c.RecallOrder(record=record)
+    for visit_id in _visits(state, command):
+        record = None if visit_id in state.visits else store.visit_record(visit_id=visit_id)
+        if record is None:
+            continue
+        if not isinstance(command, c.PayDebt) or may_pay(record["visit"], command):
+            yield c.Recall(record=record)
+
+
+def _visits(state: HubState, command: c.Command) -> list[str]:
     if isinstance(command, c.RECALLED):
-        return [] if command.visit_id is None else [(command.visit_id, _anybody)]
+        return [] if command.visit_id is None else [command.visit_id]
     if isinstance(command, c.ReturnGoods):
-        return [(visit_id, _anybody) for visit_id in sales_of(state, command)]
-    if isinstance(command, c.PayDebt):
-        return [(command.visit_id, lambda visit: may_pay(visit, command))]
-    return []
-
-
-def _anybody(_visit: dict[str, Any]) -> bool:
-    return True
+        return sales_of(state, command)
+    return [command.visit_id] if isinstance(command, c.PayDebt) else []

@@ -132,6 +132,9 @@ class Rules(BaseModel):
         int, Field(ge=0, le=20, description="and so many times, before it waits for staff only")
     ] = 6
     visits_open_max: Annotated[int, Field(ge=1, le=100_000)] = 2_000
+    orders_closed_kept: Annotated[
+        int, Field(ge=0, le=100_000, description="closed orders in memory; the database has all")
+    ] = 2_000
     visits_final_kept: Annotated[int, Field(ge=1, le=100_000)] = 1_000
     clock_wait_s: Annotated[
         Wait, Field(description="news of a boot wait so long for its first answer to a ping")

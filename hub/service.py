@@ -39,7 +39,7 @@ from hub.levels import LEVEL
 from hub.live import Live, NodeState
 from hub.outgoing import Outgoing
 from hub.parcels.cues import Cues
-from hub.recalling import Wanted, recalled_by
+from hub.recalling import recalls
 from hub.replay import adopt_layout, configs, rebuild, snapshot_row
 from hub.retention.payers import Payers
 from hub.rules import Rules
@@ -231,8 +231,8 @@ class Hub:
         """Does a command durably, or raises RejectedError and changes nothing."""
         self._check(started=True)
         now = self._now(now_s)
-        for visit_id, wanted in recalled_by(self.core.state, command):
-            self._recall(visit_id, now, wanted)
+        for before in recalls(self.core.state, self.store, command):
+            self._do(before, now)
         if self.payers is not None:
             command = self.payers.exchanged(command, self._rows, us(now))
         reply = self._do(command, now)
@@ -446,13 +446,6 @@ class Hub:
         if self.gateway_fault is not None:
             self.live.count("gateway_setup_errors")
         return answer
-
-    def _recall(self, visit_id: str, now: float, wanted: Wanted) -> None:
-        if visit_id in self.core.state.visits:
-            return
-        record = self.store.visit_record(visit_id=visit_id)
-        if record is not None and wanted(record["visit"]):
-            self._do(c.Recall(record=record), now)
 
     def _snapshot(self, now: float) -> None:
         self._do(c.Rebase(), now)

@@ -30,6 +30,7 @@ from hub.parcels.commands import (
     RouteStop,
 )
 from hub.parcels.service import order_of
+from hub.parcels.stored import contact_of, keep_contact, loaded, order_record
 from hub.parcels.views import order_view, phone_orders, route_view
 from hub.service import Hub
 from hub.visits.codes import claim_code
@@ -71,6 +72,10 @@ class NewOrder(_Body):
         SecretStr | None,
         Field(min_length=8, max_length=200, description="what the customer scans at the wall"),
     ] = None
+    name: Annotated[
+        str, Field(max_length=120, description="the customer's, for staff; erased on schedule")
+    ] = ""
+    phone: Annotated[str, Field(max_length=40, pattern=r"^[0-9+() /.-]*$")] = ""
     due_minor: Annotated[int | None, Field(ge=0, le=10**12)] = None
     deadline_s: Annotated[
         float | None, Field(ge=0, le=1e11, description="hub seconds (UTC); none: no deadline")
@@ -165,9 +170,12 @@ def _reading(router: APIRouter, driver: Driver, auth: StaffAuth) -> None:
 
     @router.get("/orders/{order_id}", dependencies=[seeing])
     def order(response: Response, order_id: OrderId, who: Principal = seeing) -> dict[str, Any]:
-        """One order with its parcels."""
+        """One order with its parcels; staff see whose it is until that is forgotten."""
         response.headers["Cache-Control"] = "no-store"
-        return driver.read(lambda hub: _shown(who, _view(hub, order_id)))
+        shown = driver.read(lambda hub: _shown(who, _view(hub, order_id)))
+        if who.kind != "key":
+            shown |= driver.stored(lambda store: contact_of(store, order_id))
+        return shown
 
 
 def _changing(router: APIRouter, driver: Driver, auth: StaffAuth, keyed: Keyed) -> None:
@@ -204,6 +212,12 @@ def _changing(router: APIRouter, driver: Driver, auth: StaffAuth, keyed: Keyed) 
                 parcels=body.parcels,
             )
         )
+        if body.name or body.phone:
+            driver.read(
+                lambda hub: keep_contact(
+                    hub.store, body.order_id, body.name, body.phone, driver.now()
+                )
+            )
         return {**driver.read(lambda hub: _shown(who, _view(hub, body.order_id))), "code": made}
 
     @router.post("/orders/{order_id}/cancel", dependencies=managing)
@@ -297,7 +311,13 @@ def _shown(who: Principal, view: dict[str, Any]) -> dict[str, Any]:
 
 
 def _view(hub: Hub, order_id: str) -> dict[str, Any]:
-    return order_view(hub.core.state, order_of(hub.core.state, order_id))
+    """An order from memory, or from the database once it left that."""
+    state = hub.core.state
+    if order_id not in state.parcels.orders:
+        record = order_record(hub.store, order_id)
+        if record is not None:
+            return order_view(state, *loaded(record))
+    return order_view(state, order_of(state, order_id))
 
 
 def _route(hub: Hub, route_id: str) -> dict[str, Any]:

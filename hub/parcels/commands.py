@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -22,6 +22,7 @@ __all__ = [
     "OrderedItem",
     "OrderedParcel",
     "PlaceOrder",
+    "RecallOrder",
     "ReleaseOrder",
     "ReportMissing",
     "ReturnGoods",
@@ -196,6 +197,13 @@ class ReturnGoods(Command):
     refund: bool = True
     by: StaffName = "staff"
     reason: Reason = ""
+
+
+class RecallOrder(Command):
+    """The hub reads a closed order back from its database: something is asked of it."""
+
+    kind: Literal["recall_order"] = "recall_order"
+    record: dict[str, Any]
 
 
 class RouteStop(Command):

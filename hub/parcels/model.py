@@ -31,6 +31,7 @@ __all__ = [
     "SessionState",
     "Stop",
     "Wall",
+    "lean",
 ]
 
 ParcelState = Literal[
@@ -102,6 +103,7 @@ class Order:
     closed_s: float | None = None
     reason: str = ""
     returns: dict[str, str] = field(default_factory=dict)
+    forgotten: bool = False
 
 
 @dataclass(slots=True)
@@ -246,6 +248,10 @@ class Parcels:
     by_label: dict[str, str] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     """Walls whose marks or judgement may have changed in this step."""
+    closed: set[str] = field(default_factory=set)
+    """Orders that are over."""
+    next_s: float | None = None
+    """No order expires before; None while nobody has looked since orders changed."""
 
     def __bool__(self) -> bool:
         return bool(self.orders or self.routes or self.used or self.holders or self._known_walls())
@@ -277,8 +283,8 @@ class Parcels:
     def dump(self) -> dict[str, Any]:
         """All of it as JSON values; parts that are empty are left out."""
         rows: dict[str, Any] = {
-            "orders": [_lean(one) for one in self.orders.values()],
-            "parcels": [_lean(one) for one in self.all.values()],
+            "orders": [lean(one) for one in self.orders.values()],
+            "parcels": [lean(one) for one in self.all.values()],
             "walls": [_wall_dump(one) for one in self._known_walls()],
             "routes": [_route_dump(one) for one in self.routes.values()],
             "used": dict(self.used),
@@ -294,7 +300,9 @@ class Parcels:
         for row in dumped.get("orders", ()):
             order = Order(**row)
             found.orders[order.order_id] = order
-            if order.code_sha256 is not None and order.state == "open":
+            if order.state != "open":
+                found.closed.add(order.order_id)
+            if order.code_sha256 is not None:
                 found.by_code[order.code_sha256] = order.order_id
         for row in dumped.get("parcels", ()):
             found.all[row["key"]] = _parcel(row)
@@ -312,10 +320,12 @@ class Parcels:
         return found
 
 
-def _lean(one: Any) -> dict[str, Any]:
+def lean(one: Any) -> dict[str, Any]:
     """A value's fields, those left out that are None or empty."""
     return {
-        name: value for name, value in asdict(one).items() if value not in (None, "", [], {}, ())
+        name: value
+        for name, value in asdict(one).items()
+        if value not in (None, "", [], {}, ()) and value is not False
     }
 
 
@@ -325,10 +335,10 @@ def _wall_dump(wall: Wall) -> dict[str, Any]:
         for item in fields(wall)
         if item.name not in ("things", "marks", "sessions", "alarms")
     }
-    row["things"] = [_lean(one) for one in wall.things.values()]
+    row["things"] = [lean(one) for one in wall.things.values()]
     row["marks"] = [one.model_dump(mode="json", exclude_none=True) for one in wall.marks]
-    row["sessions"] = [_lean(one) for one in wall.sessions]
-    row["alarms"] = [_lean(one) for one in wall.alarms.values()]
+    row["sessions"] = [lean(one) for one in wall.sessions]
+    row["alarms"] = [lean(one) for one in wall.alarms.values()]
     return {name: value for name, value in row.items() if value or name == "wall_id"}
 
 

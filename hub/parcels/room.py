@@ -30,8 +30,7 @@ def busy(state: HubState) -> bool:
 
 def due(state: HubState, now_s: float) -> bool:
     """Whether an order's time is over."""
-    at_s = deadline_s(state)
-    return at_s is not None and now_s >= at_s
+    return now_s >= deadline_s(state)
 
 
 def quiet(state: HubState) -> bool:

@@ -6,6 +6,8 @@ expected any more or when staff release what there is.
 
 from __future__ import annotations
 
+import math
+
 from contracts.labels import label_key
 from hub.command import Reply
 from hub.effects import us
@@ -17,10 +19,11 @@ from hub.parcels.commands import (
     OrderedItem,
     OrderedParcel,
     PlaceOrder,
+    RecallOrder,
     ReleaseOrder,
     ReportMissing,
 )
-from hub.parcels.model import Item, Order, Parcel, ParcelState, Session, Wall
+from hub.parcels.model import Item, Order, Parcel, Parcels, ParcelState, Session, Wall
 from hub.state import HubState
 from hub.wallet.balances import payer_for
 
@@ -36,6 +39,7 @@ __all__ = [
     "parcel_of",
     "place_order",
     "ready_if_whole",
+    "recall_order",
     "release_order",
     "report_missing",
     "standing_at",
@@ -43,8 +47,6 @@ __all__ = [
 ]
 
 ORDERS_MAX = 20_000
-CLOSED_KEPT = 2_000
-"""Closed orders in memory; all of them are in the database."""
 NO_GTIN = "00000000000000"
 """Stands for the goods of a parcel that was ordered without any named."""
 WAITING: tuple[ParcelState, ...] = ("stowed", "ready", "cued")
@@ -59,7 +61,7 @@ def place_order(state: HubState, command: PlaceOrder) -> Reply:
     if known is not None:
         _same(state, known, command, payer)
         return Reply(repeated=True)
-    if sum(order.state == "open" for order in room.orders.values()) >= ORDERS_MAX:
+    if len(room.orders) - len(room.closed) >= ORDERS_MAX:
         raise RejectedError(f"expected fewer than {ORDERS_MAX} open orders; close some first")
     code = command.code_sha256
     if code is not None and (code in room.by_code or code in state.badges):
@@ -74,6 +76,7 @@ def place_order(state: HubState, command: PlaceOrder) -> Reply:
     )
     parcels = _parcels(state, order, command.parcels, command.due_minor)
     room.orders[order.order_id] = order
+    room.next_s = None
     if code is not None:
         room.by_code[code] = order.order_id
     state.event(
@@ -87,6 +90,23 @@ def place_order(state: HubState, command: PlaceOrder) -> Reply:
     for parcel in parcels:
         _expect(state, order, parcel)
     return Reply(payer=order.payer)
+
+
+def recall_order(state: HubState, command: RecallOrder) -> Reply:
+    """A closed order is in memory again, with those of its parcels that are no other order's."""
+    room = state.parcels
+    known = Parcels.load(
+        {"orders": [command.record["order"]], "parcels": command.record["parcels"]}
+    )
+    for order in known.orders.values():
+        if order.state == "open" or order.order_id in room.orders:
+            raise RejectedError(f"expected a closed order of the past, got {order.order_id}")
+        room.orders[order.order_id] = order
+        room.closed.add(order.order_id)
+    for parcel in known.all.values():
+        room.all.setdefault(parcel.key, parcel)
+        room.by_label.setdefault(digest_of(parcel.label), parcel.key)
+    return Reply()
 
 
 def add_parcel(state: HubState, command: AddParcel) -> Reply:
@@ -130,6 +150,8 @@ def release_order(state: HubState, command: ReleaseOrder) -> Reply:
         return Reply(repeated=True)
     order.released, order.deadline_s = True, deadline
     order.state, order.closed_s, order.reason = "open", None, ""
+    state.parcels.closed.discard(order.order_id)
+    state.parcels.next_s = None
     state.event(
         "order.released",
         None,
@@ -161,27 +183,34 @@ def report_missing(state: HubState, command: ReportMissing) -> Reply:
 def expire_orders(state: HubState) -> None:
     """Orders whose deadline is over; a customer who is at the wall is let finish."""
     room = state.parcels
-    for order in room.orders.values():
-        if order.state == "open" and order.deadline_s is not None:
-            busy = any(order.order_id in one.orders for one in _live(state))
-            if state.now_s >= order.deadline_s and not busy:
+    if state.now_s >= deadline_s(state):
+        room.next_s = None
+        served = {order_id for one in _live(state) for order_id in one.orders}
+        for order in list(room.orders.values()):
+            over = order.deadline_s is not None and state.now_s >= order.deadline_s
+            if order.state == "open" and over and order.order_id not in served:
                 _close(state, order, "expired", "")
                 state.event("order.expired", None, order_id=order.order_id)
-    closed = [order for order in room.orders.values() if order.state != "open"]
-    for order in closed[: max(0, len(closed) - CLOSED_KEPT)]:
-        _forget(state, order)
+    if len(room.closed) > state.rules.orders_closed_kept:
+        shown = {one for wall in room.walls.values() for s in wall.sessions for one in s.orders}
+        old = sorted(room.closed - shown, key=lambda one: (room.orders[one].closed_s or 0.0, one))
+        for order_id in old[: len(room.closed) - state.rules.orders_closed_kept]:
+            _forget(state, room.orders[order_id])
 
 
-def deadline_s(state: HubState) -> float | None:
-    """When the next order expires."""
-    return min(
-        (
-            order.deadline_s
-            for order in state.parcels.orders.values()
-            if order.state == "open" and order.deadline_s is not None
-        ),
-        default=None,
-    )
+def deadline_s(state: HubState) -> float:
+    """When the next order expires; infinity if none does."""
+    room = state.parcels
+    if room.next_s is None:
+        room.next_s = min(
+            (
+                order.deadline_s
+                for order in room.orders.values()
+                if order.state == "open" and order.deadline_s is not None
+            ),
+            default=math.inf,
+        )
+    return room.next_s
 
 
 def order_of(state: HubState, order_id: str) -> Order:
@@ -252,6 +281,7 @@ def close_if_done(state: HubState, order: Order) -> None:
         return
     if any(parcel.state == "handed_over" for parcel in parcels):
         order.state, order.closed_s = "collected", state.now_s
+        state.parcels.closed.add(order.order_id)
         state.effects.orders.add(order.order_id)
         state.event("order.collected", None, order_id=order.order_id)
 
@@ -273,6 +303,7 @@ def _close(state: HubState, order: Order, to: str, reason: str) -> None:
     """The order ends without being collected: nothing of it is shown any more."""
     order.state = "cancelled" if to == "cancelled" else "expired"
     order.closed_s, order.reason = state.now_s, reason
+    state.parcels.closed.add(order.order_id)
     state.effects.orders.add(order.order_id)
     for parcel in state.parcels.of_order(order):
         if parcel.state in ("ready", "cued"):
@@ -302,6 +333,7 @@ def _from_sessions(state: HubState, key: str) -> None:
 def _forget(state: HubState, order: Order) -> None:
     room = state.parcels
     del room.orders[order.order_id]
+    room.closed.discard(order.order_id)
     if order.code_sha256 is not None:
         room.by_code.pop(order.code_sha256, None)
     for key in order.parcels:

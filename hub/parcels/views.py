@@ -21,9 +21,11 @@ __all__ = [
 ]  # fmt: skip
 
 
-def order_view(state: HubState, order: Order) -> dict[str, Any]:
-    """One order with its parcels."""
-    parcels = state.parcels.of_order(order)
+def order_view(
+    state: HubState, order: Order, parcels: list[Parcel] | None = None
+) -> dict[str, Any]:
+    """One order with its parcels, which are not in memory any more where they are given."""
+    parcels = state.parcels.of_order(order) if parcels is None else parcels
     return {
         "order_id": order.order_id,
         "state": order.state,

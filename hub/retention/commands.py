@@ -19,4 +19,5 @@ class Forget(Command):
 
     kind: Literal["forget"] = "forget"
     visit_ids: Annotated[tuple[str, ...], Field(max_length=VISITS_MAX)]
+    order_ids: Annotated[tuple[str, ...], Field(max_length=VISITS_MAX)] = ()
     counts: Annotated[dict[str, int], Field(default_factory=dict)]

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Table, delete, false, func, select, update
 
+from hub.parcels.tables import contacts, orders
 from hub.retention.commands import VISITS_MAX
 from hub.retention.service import forget_record
 from hub.retention.settings import Retention
@@ -36,6 +37,7 @@ class Cutoffs:
 
     visits_us: int
     payers_us: int
+    orders_us: int
     inputs_us: int
     dead_letters_us: int
 
@@ -47,11 +49,12 @@ class Due:
     cutoffs: Cutoffs
     visit_ids: tuple[str, ...]
     counts: dict[str, int]
+    order_ids: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:
         """How many things in all."""
-        return len(self.visit_ids) + sum(self.counts.values())
+        return len(self.visit_ids) + len(self.order_ids) + sum(self.counts.values())
 
 
 def cutoffs(settings: Retention, now_us: int) -> Cutoffs:
@@ -63,6 +66,7 @@ def cutoffs(settings: Retention, now_us: int) -> Cutoffs:
     return Cutoffs(
         visits_us=before(settings.visits_days),
         payers_us=before(settings.payers_days),
+        orders_us=before(settings.orders_days),
         inputs_us=before(settings.inputs_days),
         dead_letters_us=before(settings.dead_letters_days),
     )
@@ -86,7 +90,18 @@ def look(store: Store, at: Cutoffs) -> Due:
     counts = {
         name: store.count(table, condition) for name, table, condition in _conditions(store, at)
     }
-    return Due(at, tuple(sorted(row["visit_id"] for row in rows)), counts)
+    closed = store.select(
+        select(orders.c.order_id)
+        .where(orders.c.forgotten == false(), orders.c.closed_us < at.orders_us)
+        .order_by(orders.c.closed_us, orders.c.order_id)
+        .limit(VISITS_MAX)
+    )
+    return Due(
+        at,
+        tuple(sorted(row["visit_id"] for row in rows)),
+        counts,
+        tuple(sorted(row["order_id"] for row in closed)),
+    )
 
 
 def erase(store: Store, due: Due) -> None:
@@ -95,6 +110,8 @@ def erase(store: Store, due: Due) -> None:
     statements: list[Any] = []
     for begin in range(0, len(due.visit_ids), CHUNK):
         statements += _blanked(store, due.visit_ids[begin : begin + CHUNK])
+    for begin in range(0, len(due.order_ids), CHUNK):
+        statements += _orders_blanked(store, due.order_ids[begin : begin + CHUNK])
     # A forgotten name leaves no saved card behind. The gateway's own copy is the gateway's.
     names = select(t.payers.c.name).where(t.payers.c.used_us < due.cutoffs.payers_us)
     statements.append(delete(gateway_payers).where(gateway_payers.c.payer.in_(names)))
@@ -136,6 +153,25 @@ def _blanked(store: Store, visit_ids: Sequence[str]) -> list[Any]:
                 token_sha256=record["visit"]["token_sha256"],
                 forgotten=True,
             )
+        )
+    return statements
+
+
+def _orders_blanked(store: Store, order_ids: Sequence[str]) -> list[Any]:
+    """The same for orders: those that left memory have no other place than their rows."""
+    statements: list[Any] = [delete(contacts).where(contacts.c.order_id.in_(order_ids))]
+    rows = store.select(
+        select(orders.c.order_id, orders.c.record).where(orders.c.order_id.in_(order_ids))
+    )
+    for row in rows:
+        record = json.loads(row["record"])
+        for name in ("code_sha256", "token_sha256", "reason"):
+            record["order"].pop(name, None)
+        record["order"]["forgotten"] = True
+        statements.append(
+            update(orders)
+            .where(orders.c.order_id == row["order_id"])
+            .values(record=json.dumps(record), forgotten=True)
         )
     return statements
 

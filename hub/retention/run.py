@@ -25,7 +25,7 @@ def retain(hub: Hub, settings: Retention, now_s: float) -> Due:
     due = look(hub.store, cutoffs(settings, us(now_s)))
     if not due.total:
         return due
-    hub.command(Forget(visit_ids=due.visit_ids, counts=due.counts), now_s)
+    hub.command(Forget(visit_ids=due.visit_ids, order_ids=due.order_ids, counts=due.counts), now_s)
     hub.compact(now_s)
     try:
         erase(hub.store, due)

@@ -35,9 +35,23 @@ def forget(state: HubState, command: Forget) -> Reply:
         visit.unclear, visit.companions, visit.taps = [], [], []
         visit.trail.clear()
         state.effects.visits.add(visit_id)
+    for order_id in command.order_ids:
+        forget_order(state, order_id)
     counts: dict[str, Any] = {name: command.counts.get(name, 0) for name in ERASED}
     state.event("retention.ran", None, visits=len(command.visit_ids), **counts)
     return Reply()
+
+
+def forget_order(state: HubState, order_id: str) -> None:
+    """What opened a wall for a closed order is kept no longer, and opens nothing."""
+    order = state.parcels.orders.get(order_id)
+    if order is None or order.state == "open":
+        return
+    if order.code_sha256 is not None:
+        state.parcels.by_code.pop(order.code_sha256, None)
+    order.code_sha256 = order.token_sha256 = None
+    order.forgotten, order.reason = True, ""
+    state.effects.orders.add(order_id)
 
 
 def forgotten_token(visit_id: str) -> str:

@@ -29,4 +29,8 @@ class Retention(BaseModel):
     inputs_days: Annotated[
         Days, Field(description="messages of nodes and commands that a snapshot made needless")
     ] = 7.0
+    orders_days: Annotated[
+        Days,
+        Field(description="of a closed order: its customer's name, telephone and codes"),
+    ] = 30.0
     dead_letters_days: Annotated[Days, Field(description="messages that were refused")] = 30.0

@@ -33,6 +33,8 @@
      "prices":        [{gtin, from_us, price_minor}],
      "stock":         [{slot_id, gtin, on_hand}],
      "inbox":         [{position, device_id, boot_id, sequence, received_us, dead}],
+     "orders":        [{order_id, state, payer, placed_us, deadline_us, closed_us, due_minor,
+                        parcels [{key, state, wall_id, due_minor, visit_id}]}],
      "fiscal":        [{number, source, kind, at_us, day, body {…}, previous_hash, hash,
                         signature}],
      "dead_letters":  {"count": …},
@@ -72,6 +74,7 @@ from hub.accounts.tables import audit_log
 from hub.errors import StoreError
 from hub.events import KINDS, VERSION_FIELD, newest
 from hub.fiscal.tables import fiscal_entries
+from hub.parcels.tables import orders
 from hub.store import tables as t
 from hub.store.database import folder_of
 from hub.store.service import Store
@@ -177,6 +180,7 @@ def export_parts(store: Store, layout: StoreFile, totals: GatewayTotals | None) 
         "prices": plain(t.prices, "gtin", "from_us"),
         "stock": plain(t.stock, "slot_id", "gtin"),
         "inbox": Part(store, t.inbox, lambda: store.stream(_without(t.inbox, "payload"))),
+        "orders": changed(orders, _order, "order_id"),
         "fiscal": changed(fiscal_entries, lambda row: _parsed(row, "body"), "number"),
         "dead_letters": {"count": store.count(t.dead_letters)},
         "audit_log": plain(audit_log, "number"),
@@ -272,6 +276,17 @@ def _visit(row: Row) -> Row:
     for name in NOT_SHOWN:
         del shown[name]
     return shown
+
+
+def _order(row: Row) -> Row:
+    """An order with its parcels, without the digests that open a wall."""
+    record = json.loads(row["record"])
+    shown = {name: row[name] for name in row if name not in ("record", "forgotten")}
+    parcels = [
+        {name: one.get(name) for name in ("key", "state", "wall_id", "due_minor", "visit_id")}
+        for one in record["parcels"]
+    ]
+    return {**shown, "parcels": parcels}
 
 
 def _status(row: Row) -> str:

@@ -11,6 +11,8 @@ from sqlalchemy import Table
 
 from hub.chain import canonical
 from hub.effects import Attempt, Effects, us
+from hub.parcels.stored_row import order_row
+from hub.parcels.tables import orders
 from hub.retention.service import forgotten_token
 from hub.state import HubState
 from hub.store import tables as t
@@ -77,6 +79,7 @@ def add_effects(rows: Rows, effects: Effects, state: HubState) -> None:
         _attempt(rows, state, key, attempt)
     _purses(rows, state, effects.purses, effects.cards)
     _chargebacks(rows, state, effects.chargebacks)
+    _orders(rows, state, effects.orders)
     _stock(rows, state, effects.stock)
     if effects.planogram:
         _planogram(rows, state, effects.planogram)
@@ -105,6 +108,7 @@ def projections(state: HubState) -> Rows:
     purses = state.wallets.purses
     _purses(rows, state, purses.all, purses.cards)
     _chargebacks(rows, state, state.chargebacks)
+    _orders(rows, state, state.parcels.orders)
     _stock(rows, state, state.stock.shelf)
     return rows
 
@@ -113,6 +117,13 @@ def _chargebacks(rows: Rows, state: HubState, disputes: Iterable[str]) -> None:
     for dispute_id in sorted(disputes):
         row = chargeback_row(state.chargebacks[dispute_id], state.store.currency)
         rows.upsert(purse_tables.chargebacks, {**row, "reason": printable(row["reason"])})
+
+
+def _orders(rows: Rows, state: HubState, order_ids: Iterable[str]) -> None:
+    for order_id in sorted(order_ids):
+        order = state.parcels.orders.get(order_id)
+        if order is not None:
+            rows.upsert(orders, order_row(state, order))
 
 
 def _purses(rows: Rows, state: HubState, payers: Iterable[str], cards: Iterable[str]) -> None:

@@ -38,6 +38,7 @@ from hub.disputes.tables import dispute_words
 from hub.errors import ChainBrokenError, StoreError, StoreWriteError
 from hub.evidence.tables import evidence
 from hub.fiscal.tables import fiscal_entries
+from hub.parcels.tables import contacts, orders
 from hub.receipts.tables import mails
 from hub.store import tables as t
 from hub.store.database import is_memory, migrate, open_engine, short, shown
@@ -81,6 +82,8 @@ _ORDER: tuple[Table, ...] = (
     gateway_payers,
     gateway_intents,
     fiscal_entries,
+    orders,
+    contacts,
 )
 READ_CHUNK = 1_000
 TOLD_EVERY = 50_000

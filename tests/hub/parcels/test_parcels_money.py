@@ -284,3 +284,20 @@ def test_one_amount_for_a_parcel_without_items(bench: Bench) -> None:
     bench.lift(1)
     bench.wait(6.0)
     assert balance(bench, "vat:0.0700") == -7
+
+
+def test_an_order_that_left_memory_takes_goods_back_all_the_same(make_bench: Make) -> None:
+    bench = make_bench(rules=Rules(orders_closed_kept=0))
+    bench.order("o1", 1, due=300)
+    bench.stand(1)
+    bench.scan(code_of("o1"))
+    bench.lift(1)
+    bench.wait(20.0)
+    bench.order("o2", 2)
+    bench.stand(2)
+    bench.scan(code_of("o2"))
+    bench.wait(1.0)
+    assert list(bench.room.orders) == ["o2"]
+    back = ReturnGoods(return_id="r1", order_id="o1", keys=(key(1),))
+    assert bench.do(back).amount_minor == 300
+    assert bench.do(back).repeated

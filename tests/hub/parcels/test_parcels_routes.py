@@ -31,7 +31,8 @@ def test_the_smallest_gap_that_fits_is_taken() -> None:
     wall = filled((0.0, 0.3, 0.5), (0.55, 1.0, 0.5), (0.5, 0.6, 0.85))
     found = space_for(LAYOUT, wall, (0.2, 0.2))
     assert found is not None
-    assert found[0] == (pytest.approx(0.32), 0.5)
+    assert found[0][0] == pytest.approx(0.32)
+    assert found[0][1] == 0.5
     wide = space_for(LAYOUT, wall, (0.35, 0.2))
     assert wide is not None
     assert wide[0][1] == 0.85

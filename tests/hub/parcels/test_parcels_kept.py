@@ -1,0 +1,72 @@
+"""How customers are reached, and that it is forgotten on schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from hub.parcels.stored import contact_of, keep_contact, order_record
+from hub.retention.run import retain
+from hub.retention.settings import Retention
+from hub.rules import Rules
+from hub.store.verify import verify
+from tests.hub.parcels.wall_kit import Bench, code_of, sha
+
+NAME, PHONE = "Ada Lovelace", "+44 20 7946 0000"
+DAY_S = 86_400.0
+Make = Callable[..., Bench]
+
+
+def fetched(bench: Bench) -> None:
+    bench.order("o1", 1, code_sha256=sha("code-of-o1"), token_sha256=sha("token"))
+    keep_contact(bench.hub.store, "o1", NAME, PHONE, bench.now_s)
+    bench.stand(1)
+    bench.scan("code-of-o1")
+    bench.lift(1)
+    bench.wait(20.0)
+    assert bench.order_of("o1").state == "collected"
+
+
+def test_names_and_codes_of_closed_orders_are_forgotten(bench: Bench, tmp_path: Path) -> None:
+    fetched(bench)
+    bench.order("o2", 2)
+    keep_contact(bench.hub.store, "o2", "Bo", "", bench.now_s)
+    bench.now_s += 29 * DAY_S
+    retain(bench.hub, Retention(orders_days=30), bench.now_s)
+    assert contact_of(bench.hub.store, "o1") == {"name": NAME, "phone": PHONE}
+    bench.now_s += 2 * DAY_S
+    due = retain(bench.hub, Retention(orders_days=30, inputs_days=0), bench.now_s)
+    assert due.order_ids == ("o1",)
+    assert contact_of(bench.hub.store, "o1") == {"name": "", "phone": ""}
+    assert contact_of(bench.hub.store, "o2")["name"] == "Bo", "an open order's customer is known"
+    assert bench.order_of("o1").token_sha256 is None
+    raw = b"".join(path.read_bytes() for path in tmp_path.glob("hub-0.sqlite*"))
+    for secret in (NAME, PHONE, sha("token"), sha("code-of-o1")):
+        assert secret.encode() not in raw, secret
+    bench.scan("code-of-o1")
+    assert bench.session().reason == "unknown"
+
+
+def test_an_order_that_left_memory_is_forgotten_too(make_bench: Make) -> None:
+    bench = make_bench(rules=Rules(orders_closed_kept=0))
+    fetched(bench)
+    bench.order("o2", 2)
+    bench.stand(2)
+    bench.scan(code_of("o2"))
+    bench.wait(1.0)
+    assert "o1" not in bench.room.orders
+    record = order_record(bench.hub.store, "o1")
+    assert record is not None
+    assert record["order"]["token_sha256"] == sha("token")
+    bench.wait(60.0)
+    bench.now_s += 31 * DAY_S
+    retain(bench.hub, Retention(orders_days=30), bench.now_s)
+    record = order_record(bench.hub.store, "o1")
+    assert record is not None
+    assert "token_sha256" not in record["order"]
+
+
+def test_the_database_tells_the_truth_about_orders(bench: Bench) -> None:
+    fetched(bench)
+    bench.hub._commit()
+    assert verify(bench.url, bench.hub.core.state.factory).findings == ()
