@@ -253,6 +253,8 @@ class Driver:
                 # A broker without persistence has forgotten what it retained.
                 self._session = bus.sessions
                 bus.publish(self._configs)
+                with self.lock:
+                    out += self.hub.cues(self.now(), anew=True)
             bus.publish(out)
             if sum(item.events for item in arrived) >= BATCH_MAX:
                 self._news.set()

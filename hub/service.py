@@ -185,9 +185,11 @@ class Hub:
         self._ask(now)
         return out + self.cues(now)
 
-    def cues(self, now_s: float) -> list[Outgoing]:
-        """What walls are to show and their nodes are not told yet, or not for two seconds. To be
-        published after commands; `ingest` and `tick` return it."""
+    def cues(self, now_s: float, *, anew: bool = False) -> list[Outgoing]:
+        """What walls are to show and their nodes are not told yet, or not for two seconds; all of
+        it `anew`. To be published after commands; `ingest` and `tick` return it."""
+        if anew:
+            self._cues.forget()
         if due := self._cues.due(self.core.state, now_s):
             self._commit()
         return [self.outgoing("cues", name, cues, qos=1) for name, cues in due]

@@ -125,7 +125,7 @@ def _add_routes(app: FastAPI, driver: Driver, settings: HubSettings, auth: Staff
     app.include_router(exit_routes(aftercare, streams, auth))
     app.include_router(report_routes(driver, auth))
     opens = Limiter(OPENS_PER_MINUTE_MAX, 60.0, time.monotonic)
-    app.include_router(order_routes(driver, auth, keyed, opens))
+    app.include_router(order_routes(driver, settings, auth, keyed, opens))
     app.include_router(parcel_routes(driver, auth))
     app.include_router(wall_routes(driver, streams, auth, settings, keyed))
     cards = Limiter(CARDS_PER_MINUTE_MAX, 60.0, time.monotonic)

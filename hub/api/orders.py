@@ -33,6 +33,7 @@ from hub.parcels.service import order_of
 from hub.parcels.stored import contact_of, keep_contact, loaded, order_record
 from hub.parcels.views import order_view, phone_orders, route_view
 from hub.service import Hub
+from hub.settings import HubSettings
 from hub.visits.codes import claim_code
 
 __all__ = ["OPENS_PER_MINUTE_MAX", "order_routes"]
@@ -127,11 +128,13 @@ class Moved(_Body):
     by: StaffName = "staff"
 
 
-def order_routes(driver: Driver, auth: StaffAuth, keyed: Keyed, limiter: Limiter) -> APIRouter:
+def order_routes(
+    driver: Driver, settings: HubSettings, auth: StaffAuth, keyed: Keyed, limiter: Limiter
+) -> APIRouter:
     """Routes under /api/v1/orders, /api/v1/routes and /api/v1/phones/me."""
     router = APIRouter(prefix="/api/v1", tags=["orders"])
     _reading(router, driver, auth)
-    _changing(router, driver, auth, keyed)
+    _changing(router, driver, settings, auth, keyed)
     _vans(router, driver, auth, keyed)
     _phones(router, driver, limiter)
     return router
@@ -178,7 +181,9 @@ def _reading(router: APIRouter, driver: Driver, auth: StaffAuth) -> None:
         return shown
 
 
-def _changing(router: APIRouter, driver: Driver, auth: StaffAuth, keyed: Keyed) -> None:
+def _changing(
+    router: APIRouter, driver: Driver, settings: HubSettings, auth: StaffAuth, keyed: Keyed
+) -> None:
     placing = Depends(auth.needs("clerk", "write:orders"))
     managing = [Depends(auth.needs("manager", "write:orders"))]
     returning = Depends(auth.needs("clerk", "refund"))
@@ -235,8 +240,12 @@ def _changing(router: APIRouter, driver: Driver, auth: StaffAuth, keyed: Keyed) 
         )
 
     @router.post("/orders/{order_id}/returns", dependencies=[returning, Depends(keyed)])
-    def back(request: Request, order_id: OrderId, body: Back) -> Reply:
-        """A customer brought parcels back; what was charged for them is refunded."""
+    def back(request: Request, order_id: OrderId, body: Back, who: Principal = returning) -> Reply:
+        """A customer brought parcels back; what was charged for them is refunded. A clerk gives
+        back up to the limit of a visit, a manager any amount."""
+        amount_minor = driver.read(lambda hub: _back_minor(hub, order_id, body))
+        if amount_minor > settings.clerk_refund_minor_max:
+            auth.demand(who, "manager", f"to give back {amount_minor} of an order")
         wish = signed(request, body)
         return driver.command(ReturnGoods(order_id=order_id, **wish.model_dump()))
 
@@ -318,6 +327,19 @@ def _view(hub: Hub, order_id: str) -> dict[str, Any]:
         if record is not None:
             return order_view(state, *loaded(record))
     return order_view(state, order_of(state, order_id))
+
+
+def _back_minor(hub: Hub, order_id: str, body: Back) -> int:
+    """What of an order will have been given back with this."""
+    if not body.refund:
+        return 0
+    shown = _view(hub, order_id)
+    return sum(
+        parcel["due_minor"]
+        for parcel in shown["parcels"]
+        if parcel["visit_id"] is not None
+        and (parcel["key"] in body.keys or parcel["state"] == "returned")
+    )
 
 
 def _route(hub: Hub, route_id: str) -> dict[str, Any]:

@@ -284,7 +284,7 @@ def _outage(
         t_us=us(message.t_s + offset_s),
         reason=message.reason,
     )
-    seen.wall_outage(state, message, offset_s)
+    seen.wall_outage(state, device.device_id, message, offset_s)
     if message.blind and message.kind == "outbox":
         for visit in state.open_visits():
             if visit.stage in ("binding", "shopping", "left"):

@@ -13,13 +13,15 @@ from hub.state import HubState
 __all__ = ["AGAIN_S", "Cues"]
 
 AGAIN_S = 2.0
+DARK_AGAIN_S = 10.0
+"""That a wall is dark, or is to be calibrated, is repeated for so long: one letter may be lost."""
 
 
 class Cues:
     """Remembers what each wall's node was told last, and when."""
 
     def __init__(self) -> None:
-        self._sent: dict[str, tuple[int, str | None, float]] = {}
+        self._sent: dict[str, tuple[int, str | None, float, float]] = {}
 
     def due(self, state: HubState, now_s: float) -> list[tuple[str, WallCues]]:
         """What is to be sent now, as (node, cues)."""
@@ -30,11 +32,14 @@ class Cues:
                 if wall is None:
                     continue
                 boot = state.devices.all[node.node_id].current
-                revision, told, sent_s = self._sent.get(wall_id, (-1, None, -math.inf))
-                again = bool(wall.marks) and now_s >= sent_s + AGAIN_S
-                if (wall.revision, boot) == (revision, told) and not again:
+                revision, told, sent_s, changed_s = self._sent.get(
+                    wall_id, (-1, None, -math.inf, -math.inf)
+                )
+                same = (wall.revision, boot) == (revision, told)
+                repeats = bool(wall.marks) or now_s < changed_s + DARK_AGAIN_S
+                if same and not (repeats and now_s >= sent_s + AGAIN_S):
                     continue
-                self._sent[wall_id] = (wall.revision, boot, now_s)
+                self._sent[wall_id] = (wall.revision, boot, now_s, changed_s if same else now_s)
                 cues = WallCues(
                     wall_id=wall_id,
                     revision=wall.revision,

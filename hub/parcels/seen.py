@@ -110,11 +110,20 @@ def _unseen(state: HubState, wall: Wall, thing_id: str) -> None:
         parcel.thing_id = None
 
 
-def wall_outage(state: HubState, message: SensorOutage, offset_s: float) -> None:
-    """A camera of a wall went blind, or sees again."""
-    if message.wall_id is None:
-        return
-    wall = state.parcels.wall(message.wall_id)
+def wall_outage(state: HubState, device_id: str, message: SensorOutage, offset_s: float) -> None:
+    """A camera of a wall went blind or sees again; a node that cannot keep what it sees is blind
+    for all its walls."""
+    if message.wall_id is not None:
+        if serves(state, device_id, message.wall_id):
+            _outage(state, message.wall_id, message, offset_s)
+    elif message.kind == "outbox":
+        for node in state.store.nodes:
+            for wall_id in node.walls if node.node_id == device_id else ():
+                _outage(state, wall_id, message, offset_s)
+
+
+def _outage(state: HubState, wall_id: str, message: SensorOutage, offset_s: float) -> None:
+    wall = state.parcels.wall(wall_id)
     if message.blind:
         wall.blind[message.sensor_id] = message.reason
     else:
