@@ -185,6 +185,8 @@ def _refused(
     if session is not None and order_id not in session.unpaid:
         session.unpaid.append(order_id)
         session.reason = "unpaid"
+        due = state.parcels.orders[order_id].parcels
+        session.keys = [key for key in session.keys if key not in due]
     state.count("pickups_unpaid")
     state.event("pickup.unpaid", visit.visit_id, order_id=order_id, reason=reason)
 

@@ -6,11 +6,14 @@ from hub.parcels import paying
 from hub.parcels.alarms import clear, raise_alarm
 from hub.parcels.marks import marks_of
 from hub.parcels.model import Wall
-from hub.parcels.service import deadline_s, expire_orders
-from hub.parcels.sessions import cue_paid, end, settle_state, watch_sessions
+from hub.parcels.paying import settle_late
+from hub.parcels.service import close_if_done, deadline_s, expire_orders, move
+from hub.parcels.sessions import cue_paid, settle_state, turn_away, watch_sessions
 from hub.state import HubState
 from hub.visits.model import Visit
 
+UNSEEN_S_MAX = 12 * 3600.0
+"""So long staff may say what became of a parcel that nobody saw go."""
 TWINS_S = 3.0
 """Two things that carry one label for longer are two things."""
 __all__ = ["busy", "due", "hold_answered", "quiet", "refresh", "tick"]
@@ -21,6 +24,22 @@ def tick(state: HubState) -> None:
     if state.parcels:
         expire_orders(state)
         watch_sessions(state)
+        _give_up(state)
+
+
+def _give_up(state: HubState) -> None:
+    """What nobody saw go, and nobody said anything of, is missing in the end, and not charged."""
+    for wall in state.parcels.walls.values():
+        for alarm in list(wall.alarms.values()):
+            parcel = state.parcels.all.get(alarm.key or "")
+            late = state.now_s >= alarm.at_s + UNSEEN_S_MAX
+            if alarm.kind != "handover_unseen" or not late or parcel is None:
+                continue
+            if parcel.state == "taken":
+                move(state, parcel, "missing", by="hub")
+                settle_late(state, parcel)
+                close_if_done(state, state.parcels.orders[parcel.order_id])
+            clear(state, wall, "handover_unseen", key=parcel.key)
 
 
 def busy(state: HubState) -> bool:
@@ -43,11 +62,8 @@ def hold_answered(state: HubState, visit: Visit, *, approved: bool, reason: str)
     for session in paying.hold_answered(state, visit, approved=approved, reason=reason):
         if session.live:
             cue_paid(state, session)
-            unpaid = {state.parcels.all[key].order_id for key in session.keys}
-            if unpaid and unpaid <= set(session.unpaid):
-                wall = state.parcels.walls[session.wall_id]
-                end(state, wall, session)
-                session.state = "refused"
+            if not session.keys and not session.taken:
+                turn_away(state, state.parcels.walls[session.wall_id], session)
 
 
 def refresh(state: HubState) -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "scan_at_wall",
     "scanned",
     "settle_state",
+    "turn_away",
     "watch_sessions",
 ]
 
@@ -142,9 +143,9 @@ def _signed_scan(
     if not orders:
         refuse(state, wall, "unknown")
         return
-    room.used[digest] = signed.until_s
-    room.holders[signed.holder] = room.holders.get(signed.holder, 0) + 1
-    open_for(state, wall, orders)
+    if open_for(state, wall, orders).live:
+        room.used[digest] = signed.until_s
+        room.holders[signed.holder] = room.holders.get(signed.holder, 0) + 1
 
 
 def _orders_of(state: HubState, holder: str, token_sha256: str | None) -> list[Order]:
@@ -178,6 +179,10 @@ def open_for(state: HubState, wall: Wall, orders: Sequence[Order]) -> Session:
     known = next(
         (one for one in wall.live() if one.who == "customer" and mine & set(one.orders)), None
     )
+    if known is not None and known.blind and not wall.blind:
+        # What went while nobody looked stays for staff to say; what stands is shown anew.
+        end(state, wall, known)
+        return open_for(state, wall, orders)
     if known is not None:
         known.moved_s = state.now_s
         return known
@@ -199,19 +204,30 @@ def open_for(state: HubState, wall: Wall, orders: Sequence[Order]) -> Session:
     session.elsewhere = len(ready) - len(here)
     _told_open(state, session)
     paying.begin(state, session)
-    if session.unpaid and len(session.unpaid) == len({p.order_id for p in here}):
-        session.state, session.reason = "refused", "unpaid"
-        _over(state, wall, session)
+    if not session.keys:
+        turn_away(state, wall, session)
         return session
     cue_paid(state, session)
     return session
 
 
+def turn_away(state: HubState, wall: Wall, session: Session) -> None:
+    """Nothing of it could be paid."""
+    session.state, session.reason = "refused", "unpaid"
+    _over(state, wall, session)
+
+
 def cue_paid(state: HubState, session: Session) -> None:
-    """Shows the parcels whose payment is sure."""
+    """Shows the parcels whose payment is sure; also those that became ready meanwhile."""
+    if session.who == "customer":
+        for order_id in session.orders:
+            for parcel in state.parcels.of_order(state.parcels.orders[order_id]):
+                late = parcel.state == "ready" and parcel.wall_id == session.wall_id
+                if late and not parcel.due_minor and parcel.key not in session.keys:
+                    session.keys.append(parcel.key)
     for key in session.keys:
         parcel = state.parcels.all[key]
-        waits = parcel.due_minor and parcel.order_id in (*session.paying, *session.unpaid)
+        waits = parcel.due_minor and parcel.order_id in session.paying
         if parcel.state == "ready" and not waits:
             move(state, parcel, "cued", session_id=session.session_id, back=False)
 
@@ -248,10 +264,7 @@ def open_route(state: HubState, wall: Wall, route_id: str, keys: list[str]) -> S
     session.holder, session.keys = route_id, keys
     session.orders = list(dict.fromkeys(state.parcels.all[key].order_id for key in keys))
     _told_open(state, session)
-    for key in keys:
-        parcel = state.parcels.all[key]
-        if parcel.state == "ready":
-            move(state, parcel, "cued", session_id=session.session_id, back=False)
+    cue_paid(state, session)
     return session
 
 
@@ -282,6 +295,7 @@ def settle_state(state: HubState, wall: Wall, session: Session) -> None:
     if not session.live or session.who == "staff":
         return
     _of_cancelled(state, wall, session)
+    cue_paid(state, session)
     states = [state.parcels.all[key].state for key in session.keys if key in state.parcels.all]
     if wall.blind and not session.blind:
         session.blind, session.reason = True, "blind"

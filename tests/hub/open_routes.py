@@ -40,5 +40,10 @@ OPEN = {
     ("GET", "/exit/{gate}"): "a page without data",
     ("GET", "/api/v1/exits/{gate}"): "the display's token",
     ("GET", "/api/v1/exits/{gate}/events"): "the display's token",
+    ("GET", "/api/v1/phones/me/parcels"): "the phone's token",
+    ("POST", "/api/v1/phones/me/walls/{wall_id}/open"): "the phone's token",
+    ("POST", "/api/v1/walls/{wall_id}/scans"): "the kiosk's token, or staff",
+    ("GET", "/api/v1/walls/{wall_id}/kiosk"): "the kiosk's token, or staff",
+    ("GET", "/api/v1/walls/{wall_id}/kiosk/live"): "the kiosk's token, or staff",
 }
 """Routes that declare no role, and what protects them instead."""

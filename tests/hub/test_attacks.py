@@ -48,7 +48,8 @@ def filled(path: str) -> str:
         "{webhook_id}": f"wh_{'0' * 16}", "{track_id}": "t-none", "{node_id}": "node-floor",
         "{sha256}": "0" * 64, "{reach}": "r-none", "{day}": "2026-01-01", "{gate}": "entry",
         "{device_id}/{word}": "node-floor/revoke", "{recall_id}": "none", "{payer}": "nobody",
-        "{dispute_id}": "dp_none",
+        "{dispute_id}": "dp_none", "{order_id}": "none", "{key:path}": "text:none",
+        "{wall_id}": "wall-none", "{number}": "1", "{route_id}": "none",
     }.items():  # fmt: skip
         path = path.replace(name, value)
     return path + QUERIES.get(path, "")

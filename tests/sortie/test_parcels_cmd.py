@@ -39,7 +39,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, Any]]:
     seen: list[tuple[str, str, Any]] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        body = json.loads(request.content) if request.content else None
+        body: Any = json.loads(request.content) if request.content else None
         path = request.url.path.removeprefix("/api/v1")
         seen.append((request.method, path, body))
         parcel = {"key": f"sscc:{SSCC}", "order_id": "o1", "state": "ready",

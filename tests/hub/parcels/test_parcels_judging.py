@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from contracts.messages import SensorOutage
-from hub.parcels.commands import ClearAlarm
+from hub.parcels.commands import AddParcel, ClearAlarm, OrderedParcel
 from hub.parcels.sessions import IDLE_S
 from hub.visits.commands import AddBadge
-from tests.hub.parcels.wall_kit import Bench, code_of, key, sha
+from tests.hub.parcels.wall_kit import Bench, code_of, key, sha, sscc
 
 
 def three(bench: Bench) -> None:
@@ -265,3 +265,24 @@ def test_a_contested_label_counts_as_unread(bench: Bench) -> None:
     assert bench.looks()["t1"] == "not_this"
     bench.stand(1, 0.05)
     assert bench.looks()["t1"] == "take_a"
+
+
+def test_who_scans_again_after_the_camera_was_blind_is_served_anew(bench: Bench) -> None:
+    three(bench)
+    bench.lift(1, gone=False)
+    outage(bench, blind=True)
+    bench.wait(2.0)
+    outage(bench, blind=False)
+    assert bench.looks() == {}
+    bench.scan(code_of("o1"))
+    assert bench.looks() == {"t2": "take_a", "t3": "not_this"}
+    assert (bench.state_of(1), bench.alarms()) == ("taken", ["handover_unseen"])
+
+
+def test_a_parcel_that_is_stowed_while_its_customer_waits_is_shown(bench: Bench) -> None:
+    bench.order("o1", 1)
+    bench.stand(1, 0.05)
+    bench.scan(code_of("o1"))
+    bench.do(AddParcel(order_id="o1", parcel=OrderedParcel(label=sscc(2))))
+    bench.stand(2, 0.4)
+    assert bench.looks() == {"t1": "take_a", "t2": "take_a"}

@@ -229,6 +229,35 @@ def test_what_nobody_saw_go_is_charged_when_staff_say_so(bench: Bench) -> None:
     assert bench.gateway.totals().captured_minor == 300
 
 
+def test_what_nobody_ever_answers_is_missing_and_free(bench: Bench) -> None:
+    paid_order(bench)
+    bench.scan(code_of("o1"))
+    bench.lift(1, gone=False)
+    bench.say(
+        SensorOutage(
+            sensor_id="eye-1", kind="camera", bay_id=None, wall_id="wall-1", blind=True,
+            t_s=bench.now_s,
+        )
+    )  # fmt: skip
+    bench.wait(IDLE_S + 20.0)
+    bench.now_s += 12 * 3600.0
+    bench.wait(1.0)
+    assert (bench.state_of(1), bench.alarms()) == ("missing", [])
+    assert bench.gateway.totals().holds_open == 0
+    assert bench.hub.core.state.open_visits() == []
+
+
+def test_a_parcel_put_back_after_the_answer_is_shown(make_bench: Make) -> None:
+    bench = make_bench(gateway=faulty("hold", "timeout", 1))
+    paid_order(bench)
+    bench.scan(code_of("o1"))
+    bench.lift(1)
+    bench.wait(5.0)
+    assert bench.looks()["t2"] == "take_a"
+    bench.stand(1, 0.05)
+    assert bench.looks() == {"t1": "take_a", "t2": "take_a"}
+
+
 def test_what_nobody_saw_go_and_was_put_back_costs_nothing(bench: Bench) -> None:
     paid_order(bench)
     bench.scan(code_of("o1"))
