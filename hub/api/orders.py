@@ -32,9 +32,11 @@ from hub.parcels.commands import (
 from hub.parcels.service import order_of
 from hub.parcels.stored import contact_of, keep_contact, loaded, order_record
 from hub.parcels.views import order_view, phone_orders, route_view
+from hub.receipts.link import receipt_path
 from hub.service import Hub
 from hub.settings import HubSettings
 from hub.visits.codes import claim_code
+from hub.visits.model import Visit
 
 __all__ = ["OPENS_PER_MINUTE_MAX", "order_routes"]
 
@@ -296,6 +298,8 @@ def _phones(router: APIRouter, driver: Driver, limiter: Limiter) -> None:
                     used=state.parcels.holders.get(holder_of(secret), 0),
                     now_s=driver.now(),
                 )
+            for order in shown["orders"]:
+                order["receipt_paths"] = _receipts(hub, order["receipts"])
             return {**shown, "now_s": driver.now(), "code": code, "code_turns_s": turns_s}
 
         return driver.read(view)
@@ -312,6 +316,19 @@ def _phones(router: APIRouter, driver: Driver, limiter: Limiter) -> None:
         secret = sha256_of(token)
         driver.command(OpenAtWall(wall_id=wall_id, token_sha256=secret))
         return driver.read(lambda hub: phone_orders(hub.core.state, secret))
+
+
+def _receipts(hub: Hub, visit_ids: list[str]) -> list[str]:
+    """The addresses of these sales' receipts, each of which opens that receipt alone."""
+    found = []
+    for visit_id in visit_ids:
+        visit = hub.core.state.visits.get(visit_id)
+        if visit is None:
+            record = hub.store.visit_record(visit_id=visit_id)
+            visit = None if record is None else Visit.load(record["visit"])
+        if visit is not None:
+            found.append(receipt_path(visit_id, visit.token_sha256))
+    return found
 
 
 def _shown(who: Principal, view: dict[str, Any]) -> dict[str, Any]:

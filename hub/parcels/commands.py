@@ -79,8 +79,8 @@ class OrderedParcel(Command):
 class PlaceOrder(Command):
     """An order is expected at the store. The same again changes nothing.
 
-    Its customer is known by a wallet (`payer`, with the SHA-256 of its secret), by a phone
-    (`token_sha256`), by a code of the order's own (`code_sha256`), or by several of them.
+    Its customer is known by a wallet (the SHA-256 of its secret), by a phone (`token_sha256`), by
+    a code of the order's own (`code_sha256`), or by several of them; `payer` pays what is due.
     """
 
     kind: Literal["place_order"] = "place_order"
@@ -95,8 +95,8 @@ class PlaceOrder(Command):
 
     @model_validator(mode="after")
     def _of_somebody(self) -> PlaceOrder:
-        if not (self.payer or self.wallet_sha256 or self.token_sha256 or self.code_sha256):
-            raise ValueError("expected a payer, a wallet, a phone or a code, got none of them")
+        if not (self.wallet_sha256 or self.token_sha256 or self.code_sha256):
+            raise ValueError("expected a wallet, a phone or a code, got none of them")
         return self
 
 

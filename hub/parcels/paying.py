@@ -41,8 +41,7 @@ def _ask(state: HubState, session: Session, order: Order, due_minor: int) -> Non
     visit = Visit(
         visit_id=f"v-{name[:20]}",
         payer=order.payer,
-        # Nobody can have the token: no address takes one with blanks.
-        token_sha256=hashlib.sha256(f"no token of {name}".encode()).hexdigest(),
+        token_sha256=_token(order, session),
         code="",
         code_expires_s=state.now_s,
         opened_s=state.now_s,
@@ -66,6 +65,13 @@ def _ask(state: HubState, session: Session, order: Order, due_minor: int) -> Non
         session.paying.append(order.order_id)
     else:
         _held(state, visit)
+
+
+def _token(order: Order, session: Session) -> str:
+    """Nobody can have the token: none has blanks. Its SHA-256 is what the receipt's address is
+    made of, so that it follows from a secret of the order and not from its name."""
+    secret = order.token_sha256 or order.code_sha256 or ""
+    return hashlib.sha256(f"sale to {secret} in {session.session_id}".encode()).hexdigest()
 
 
 def hold_answered(state: HubState, visit: Visit, *, approved: bool, reason: str) -> list[Session]:

@@ -37,6 +37,9 @@ __all__ = [
 IDLE_S = 45.0
 """A customer at whose wall nothing moved for so long has gone."""
 STAFF_IDLE_S = 180.0
+SERVED_S_MAX = 900.0
+"""And nobody is served for longer, whatever moves."""
+HOLDERS_MAX = 10_000
 LINGER_S = 10.0
 """How a session ended, or why a scan opened nothing, is shown for so long."""
 LATE_S = 20.0
@@ -145,7 +148,10 @@ def _signed_scan(
         return
     if open_for(state, wall, orders).live:
         room.used[digest] = signed.until_s
-        room.holders[signed.holder] = room.holders.get(signed.holder, 0) + 1
+        # Of a holder that is forgotten the codes of before have long run out.
+        room.holders[signed.holder] = room.holders.pop(signed.holder, 0) + 1
+        while len(room.holders) > HOLDERS_MAX:
+            del room.holders[next(iter(room.holders))]
 
 
 def _orders_of(state: HubState, holder: str, token_sha256: str | None) -> list[Order]:
@@ -344,6 +350,7 @@ def _watch(state: HubState, wall: Wall, session: Session) -> None:
         hand_over_due(state, wall, session, ending=False)
     idle_s = STAFF_IDLE_S if session.who == "staff" else IDLE_S
     idle = session.who != "route" and state.now_s >= session.moved_s + idle_s
+    idle = idle or (session.who == "customer" and state.now_s >= session.began_s + SERVED_S_MAX)
     done = session.who == "customer" and session.state == "done"
     if idle or (done and not _in_hand(state, session)):
         end(state, wall, session)

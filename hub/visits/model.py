@@ -212,7 +212,7 @@ def phone_word(visit: Visit, *, unclear: int) -> str:
         return visit.stage
     if visit.stage == "final":
         return "corrected" if visit.refunded else "final"
-    if visit.stage in ("issued", "entering"):
+    if visit.stage in ("issued", "entering", "pickup"):
         return "reserved, not charged"
     if unclear or visit.stage == "left":
         count = max(1, unclear)

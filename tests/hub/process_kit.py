@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from contracts import messages as m
+from sortie.broker import broker_command, write_broker_files
+from sortie.supervisor import free_port, wait_for_port
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 60.0
@@ -34,6 +37,20 @@ def environment_of(tmp_path: Path, store: str, **more: object) -> dict[str, str]
     }
     names = {f"SORTIE_HUB_{name.upper()}": str(value) for name, value in settings.items()}
     return {**os.environ, **names}
+
+
+@contextmanager
+def broker_of(folder: Path, *node_ids: str) -> Iterator[tuple[int, str]]:
+    """A real broker for these nodes; its port and the hub's password."""
+    port = free_port()
+    files = write_broker_files(folder, store_id="tiny", node_ids=list(node_ids), port=port)
+    child = subprocess.Popen(broker_command(files), stderr=subprocess.DEVNULL)
+    ready = wait_for_port(port)
+    while not ready():
+        assert child.poll() is None
+    yield port, files.passwords["hub"]
+    child.terminate()
+    child.wait(DEADLINE_S)
 
 
 class Wire:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,9 @@ import httpx
 import pytest
 
 from hub.main import main
-from sortie.broker import broker_command, write_broker_files
-from sortie.supervisor import free_port, wait_for_port
+from sortie.supervisor import free_port
 from tests.hub.bearing import bearing
-from tests.hub.process_kit import DEADLINE_S, Process, Wire, environment_of
+from tests.hub.process_kit import Process, Wire, broker_of, environment_of
 
 
 @pytest.fixture
@@ -100,17 +98,8 @@ def test_it_names_the_file_that_is_wrong(
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[tuple[int, str]]:
-    port = free_port()
-    files = write_broker_files(
-        tmp_path / "broker", store_id="tiny", node_ids=["node-shelf", "node-floor"], port=port
-    )
-    child = subprocess.Popen(broker_command(files), stderr=subprocess.DEVNULL)
-    ready = wait_for_port(port)
-    while not ready():
-        assert child.poll() is None
-    yield port, files.passwords["hub"]
-    child.terminate()
-    child.wait(DEADLINE_S)
+    with broker_of(tmp_path / "broker", "node-shelf", "node-floor") as found:
+        yield found
 
 
 def test_a_killed_hub_loses_nothing_that_it_acknowledged(

@@ -303,3 +303,47 @@ def test_secrets_are_kept_as_digests(scene: Scene) -> None:
     assert "secret-code-1" not in dumped
     assert sha(TOKEN) in dumped
     assert code_of("o1") not in dumped
+
+
+def test_a_phone_finds_its_receipt_and_nobody_else_does(scene: Scene) -> None:
+    body = {"label": sscc(1), "due_minor": 119, "vat_rate": "0.19"}
+    made = scene.ask(
+        "clerk", "POST", "/orders", json={"order_id": "o1", "token": TOKEN, "parcels": [body]}
+    )
+    assert made.status_code == 201
+    scene.bench.stand(1)
+    phone = scene.phone()
+    phone.post(f"{API}/phones/me/walls/wall-1/open")
+    scene.bench.lift(1)
+    scene.at(8.0)
+    (order,) = phone.get(f"{API}/phones/me/parcels").json()["orders"]
+    (path,) = order["receipt_paths"]
+    page = Browser(scene.door.app).get(path)
+    assert page.status_code == 200
+    assert "1.19" in page.text
+    other = path[:-3] + ("AAA" if path[-3:] != "AAA" else "BBB")
+    assert Browser(scene.door.app).get(other).status_code == 404
+    rows = scene.ask("clerk", "GET", "/receipts").json()["items"]
+    assert [row["total_minor"] for row in rows] == [119]
+
+
+def test_a_clerk_gives_back_up_to_a_limit(scene: Scene) -> None:
+    parcels = [{"label": sscc(number), "due_minor": 1_500, "vat_rate": "0.19"} for number in (1, 2)]
+    scene.ask("clerk", "POST", "/orders", json={"order_id": "o1", "code": "code-of-o1",
+                                                "parcels": parcels})  # fmt: skip
+    scene.bench.stand(1, 0.05)
+    scene.bench.stand(2, 0.5)
+    scene.scan("code-of-o1")
+    scene.bench.lift(1)
+    scene.bench.lift(2)
+    scene.at(8.0)
+    limit = scene.door.settings.clerk_refund_minor_max
+    assert 1_500 <= limit < 3_000
+    back = {"return_id": "r1", "keys": [key(1), key(2)]}
+    assert scene.ask("clerk", "POST", "/orders/o1/returns", json=back).status_code == 403
+    one = {"return_id": "r2", "keys": [key(1)]}
+    assert scene.ask("clerk", "POST", "/orders/o1/returns", json=one).status_code == 200
+    more = {"return_id": "r3", "keys": [key(2)]}
+    assert scene.ask("clerk", "POST", "/orders/o1/returns", json=more).status_code == 403
+    assert scene.ask("manager", "POST", "/orders/o1/returns", json=more).status_code == 200
+    scene.bench.audited()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.messages import SensorOutage
 from hub.parcels.commands import AddParcel, ClearAlarm, OrderedParcel
 from hub.parcels.sessions import IDLE_S
 from hub.visits.commands import AddBadge
@@ -150,25 +149,16 @@ def test_staff_move_what_they_like(bench: Bench) -> None:
     assert bench.alarms() == ["taken_by_nobody"]
 
 
-def outage(bench: Bench, *, blind: bool) -> None:
-    bench.say(
-        SensorOutage(
-            sensor_id="eye-1", kind="camera", bay_id=None, wall_id="wall-1", blind=blind,
-            t_s=bench.now_s, reason="covered",
-        )
-    )  # fmt: skip
-
-
 def test_a_blind_wall_hands_nothing_over_by_itself(bench: Bench) -> None:
     three(bench)
     bench.lift(1, gone=False)
-    outage(bench, blind=True)
+    bench.outage(blind=True)
     assert bench.session().reason == "blind"
     assert bench.looks() == {}, "nothing shines where nobody looks"
     bench.wait(IDLE_S + 1.0)
     assert bench.session().state == "ended"
     assert (bench.state_of(1), bench.alarms()) == ("taken", ["handover_unseen"])
-    outage(bench, blind=False)
+    bench.outage(blind=False)
     bench.wait(5.0)
     assert bench.state_of(1) == "taken", "what was not seen stays for staff to say"
     (number,) = bench.wall().alarms
@@ -180,7 +170,7 @@ def test_a_blind_wall_hands_nothing_over_by_itself(bench: Bench) -> None:
 def test_a_wall_that_is_blind_serves_nobody(bench: Bench) -> None:
     bench.order("o1", 1)
     bench.stand(1)
-    outage(bench, blind=True)
+    bench.outage(blind=True)
     bench.scan(code_of("o1"))
     assert (bench.session().state, bench.session().reason) == ("refused", "blind")
     assert bench.state_of(1) == "ready"
@@ -270,9 +260,9 @@ def test_a_contested_label_counts_as_unread(bench: Bench) -> None:
 def test_who_scans_again_after_the_camera_was_blind_is_served_anew(bench: Bench) -> None:
     three(bench)
     bench.lift(1, gone=False)
-    outage(bench, blind=True)
+    bench.outage(blind=True)
     bench.wait(2.0)
-    outage(bench, blind=False)
+    bench.outage(blind=False)
     assert bench.looks() == {}
     bench.scan(code_of("o1"))
     assert bench.looks() == {"t2": "take_a", "t3": "not_this"}
@@ -286,3 +276,12 @@ def test_a_parcel_that_is_stowed_while_its_customer_waits_is_shown(bench: Bench)
     bench.do(AddParcel(order_id="o1", parcel=OrderedParcel(label=sscc(2))))
     bench.stand(2, 0.4)
     assert bench.looks() == {"t1": "take_a", "t2": "take_a"}
+
+
+def test_nobody_is_served_for_ever(bench: Bench) -> None:
+    three(bench)
+    for _ in range(30):
+        bench.wait(31.0)
+        bench.tell(bench.thing("x", None, "stands", 0.1, 0.85))
+        bench.tell(bench.thing("x", None, "gone", 0.1, 0.85))
+    assert bench.wall().live() == []

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from contracts.messages import SensorOutage
 from contracts.wall_messages import INVITING
 from hub.errors import RejectedError
 from hub.parcels.commands import (
@@ -95,12 +94,7 @@ class WallMachine(RuleBasedStateMachine):
 
     @rule(blind=st.booleans())
     def outage(self, blind: bool) -> None:
-        self.bench.say(
-            SensorOutage(
-                sensor_id="eye-1", kind="camera", bay_id=None, wall_id="wall-1", blind=blind,
-                t_s=self.bench.now_s,
-            )
-        )  # fmt: skip
+        self.bench.outage(blind=blind)
 
     @rule()
     def node_again(self) -> None:

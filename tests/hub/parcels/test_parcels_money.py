@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from contracts.messages import SensorOutage
 from hub.errors import ConflictError, RejectedError
 from hub.parcels.commands import ClearAlarm, OrderedItem, OrderedParcel, PlaceOrder, ReturnGoods
 from hub.parcels.sessions import IDLE_S
@@ -215,12 +214,7 @@ def test_what_nobody_saw_go_is_charged_when_staff_say_so(bench: Bench) -> None:
     paid_order(bench)
     bench.scan(code_of("o1"))
     bench.lift(1, gone=False)
-    bench.say(
-        SensorOutage(
-            sensor_id="eye-1", kind="camera", bay_id=None, wall_id="wall-1", blind=True,
-            t_s=bench.now_s,
-        )
-    )  # fmt: skip
+    bench.outage(blind=True)
     bench.wait(IDLE_S + 20.0)
     assert bench.gateway.totals().captured_minor == 0
     assert bench.gateway.totals().holds_open == 1
@@ -233,12 +227,7 @@ def test_what_nobody_ever_answers_is_missing_and_free(bench: Bench) -> None:
     paid_order(bench)
     bench.scan(code_of("o1"))
     bench.lift(1, gone=False)
-    bench.say(
-        SensorOutage(
-            sensor_id="eye-1", kind="camera", bay_id=None, wall_id="wall-1", blind=True,
-            t_s=bench.now_s,
-        )
-    )  # fmt: skip
+    bench.outage(blind=True)
     bench.wait(IDLE_S + 20.0)
     bench.now_s += 12 * 3600.0
     bench.wait(1.0)
@@ -263,12 +252,7 @@ def test_what_nobody_saw_go_and_was_put_back_costs_nothing(bench: Bench) -> None
     bench.scan(code_of("o1"))
     bench.lift(1, gone=False)
     for blind in (True, False):
-        bench.say(
-            SensorOutage(
-                sensor_id="eye-1", kind="camera", bay_id=None, wall_id="wall-1", blind=blind,
-                t_s=bench.now_s,
-            )
-        )  # fmt: skip
+        bench.outage(blind=blind)
         bench.wait(IDLE_S + 20.0)
     bench.stand(1, 0.05)
     assert (bench.state_of(1), bench.alarms()) == ("ready", [])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,25 +17,15 @@ from contracts import messages as m
 from contracts.codec import encode, envelope
 from contracts.topics import topic
 from contracts.wall_messages import LabelRead, Thing, ThingsSeen, WallCues, WallScanned
-from sortie.broker import broker_command, write_broker_files
-from sortie.supervisor import free_port, wait_for_port
+from sortie.supervisor import free_port
 from tests.hub.parcels.wall_kit import sscc, store_document
-from tests.hub.process_kit import DEADLINE_S, Process, Wire, environment_of
+from tests.hub.process_kit import Process, Wire, broker_of, environment_of
 
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[tuple[int, str]]:
-    port = free_port()
-    files = write_broker_files(
-        tmp_path / "broker", store_id="tiny", node_ids=["node-1", "node-2"], port=port
-    )
-    child = subprocess.Popen(broker_command(files), stderr=subprocess.DEVNULL)
-    ready = wait_for_port(port)
-    while not ready():
-        assert child.poll() is None
-    yield port, files.passwords["hub"]
-    child.terminate()
-    child.wait(DEADLINE_S)
+    with broker_of(tmp_path / "broker", "node-1", "node-2") as found:
+        yield found
 
 
 class Node:

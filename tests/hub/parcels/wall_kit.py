@@ -169,6 +169,15 @@ class Bench:
             "node-1" if wall_id == "wall-1" else "node-2",
         )
 
+    def outage(self, *, blind: bool, sensor: str = "eye-1") -> None:
+        """The first wall's camera goes blind, or sees again."""
+        self.say(
+            m.SensorOutage(
+                sensor_id=sensor, kind="camera", bay_id=None, wall_id="wall-1", blind=blind,
+                t_s=self.now_s, reason="covered" if blind else "",
+            )
+        )  # fmt: skip
+
     # -- time and what is sent ------------------------------------------------------------
 
     def wait(self, seconds: float) -> None:
