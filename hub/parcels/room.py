@@ -8,7 +8,7 @@ from hub.parcels.marks import marks_of
 from hub.parcels.model import Wall
 from hub.parcels.paying import settle_late
 from hub.parcels.service import close_if_done, deadline_s, expire_orders, move
-from hub.parcels.sessions import cue_paid, settle_state, turn_away, watch_sessions
+from hub.parcels.sessions import cue_paid, in_hand, settle_state, turn_away, watch_sessions
 from hub.state import HubState
 from hub.visits.model import Visit
 
@@ -44,16 +44,24 @@ def _give_up(state: HubState) -> None:
 
 def busy(state: HubState) -> bool:
     """Whether time passing changes something soon."""
-    return any(wall.sessions for wall in state.parcels.walls.values())
+    return any(
+        session.who != "route" or session.over_s is not None or in_hand(state, session)
+        for wall in state.parcels.walls.values()
+        for session in wall.sessions
+    )
 
 
 def due(state: HubState, now_s: float) -> bool:
-    """Whether an order's time is over."""
-    return now_s >= deadline_s(state)
+    """Whether an order's time is over, or that of an answer to what nobody saw go."""
+    return now_s >= deadline_s(state) or any(
+        alarm.kind == "handover_unseen" and now_s >= alarm.at_s + UNSEEN_S_MAX
+        for wall in state.parcels.walls.values()
+        for alarm in wall.alarms.values()
+    )
 
 
 def quiet(state: HubState) -> bool:
-    """Whether nobody is at a wall."""
+    """Whether replay may begin here: nobody is at a wall; a van may stand at a stop all day."""
     return not busy(state)
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "IDLE_S",
     "LINGER_S",
     "end",
+    "in_hand",
     "open_at_wall",
     "open_for",
     "scan_at_wall",
@@ -352,13 +353,14 @@ def _watch(state: HubState, wall: Wall, session: Session) -> None:
     idle = session.who != "route" and state.now_s >= session.moved_s + idle_s
     idle = idle or (session.who == "customer" and state.now_s >= session.began_s + SERVED_S_MAX)
     done = session.who == "customer" and session.state == "done"
-    if idle or (done and not _in_hand(state, session)):
+    if idle or (done and not in_hand(state, session)):
         end(state, wall, session)
 
 
-def _in_hand(state: HubState, session: Session) -> bool:
+def in_hand(state: HubState, session: Session) -> bool:
     """Whether something of it is taken and not handed over yet."""
-    return any(state.parcels.all[key].state == "taken" for key in session.taken)
+    room = state.parcels
+    return any(key in room.all and room.all[key].state == "taken" for key in session.taken)
 
 
 def end(state: HubState, wall: Wall, session: Session) -> None:

@@ -179,6 +179,11 @@ def test_a_van_waits_at_its_stop(bench: Bench) -> None:
     go(bench, -1)
     bench.wait(600.0)
     assert bench.session().live
+    assert not bench.hub.core.busy, "a day at the wheel is no day of ticks"
+    assert bench.hub.compact(bench.now_s)
+    assert bench.looks() == {"t1": "take_a", "t2": "take_a"}
+    bench.lift(1)
+    assert bench.hub.core.busy
 
 
 def test_routes_with_faults_say_which_stop(bench: Bench) -> None:
