@@ -212,9 +212,7 @@ class HubSettings(BaseSettings):
     ] = 2_000_000_000
     screen_tokens: Annotated[
         dict[GateId, Annotated[SecretStr, Field(min_length=12)]],
-        Field(
-            description="what a display at a gate or a kiosk at a wall shows to be one, as JSON"
-        ),
+        Field(description="what a display at a gate or a kiosk at a wall shows to be one, as JSON"),
     ] = {}
     tick_s: Annotated[float, Field(ge=0.05, le=2.0, description="between two decisions")] = 0.2
     lease_ttl_s: Annotated[

@@ -7,7 +7,7 @@ from hub.errors import RejectedError, UnknownParcelError
 from hub.parcels.commands import CalibrateWall, ClearAlarm
 from hub.parcels.model import Alarm, AlarmKind, Outline, Wall
 from hub.parcels.paying import settle_late
-from hub.parcels.service import close_if_done, move
+from hub.parcels.service import close_if_done, move, stow_if_seen
 from hub.state import HubState
 
 __all__ = ["calibrate_wall", "clear", "clear_alarm", "mended", "raise_alarm", "wall_of"]
@@ -110,6 +110,8 @@ def clear_alarm(state: HubState, command: ClearAlarm) -> Reply:
         settle_late(state, parcel)
         close_if_done(state, state.parcels.orders[parcel.order_id])
     _clear(state, wall, alarm, command.outcome, command.by)
+    if parcel is not None:
+        stow_if_seen(state, parcel)
     return Reply()
 
 

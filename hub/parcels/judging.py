@@ -16,7 +16,7 @@ from hub.effects import us
 from hub.parcels.alarms import clear, mended, raise_alarm
 from hub.parcels.model import Outline, Parcel, Seen, Session, Wall
 from hub.parcels.paying import settle_late
-from hub.parcels.service import close_if_done, move, standing_at, stowed
+from hub.parcels.service import close_if_done, move, standing_at, stow_if_seen, stowed
 from hub.state import HubState
 
 __all__ = ["HANDOVER_S", "hand_over", "hand_over_due", "lifted", "set_down"]
@@ -74,8 +74,7 @@ def set_down(state: HubState, wall: Wall, thing: Seen) -> None:
         parcel.wall_id, parcel.thing_id = wall.wall_id, thing.thing_id
         _put_back(state, wall, parcel, thing)
     elif parcel.state in ("expected", "missing"):
-        if thing.key is not None and not thing.twins and len(standing_at(state, key)) == 1:
-            stowed(state, parcel, wall, thing.thing_id)
+        stow_if_seen(state, parcel)
     elif parcel.state in ("handed_over", "returned"):
         raise_alarm(state, wall, "stands_again", key=key, thing_id=thing.thing_id)
     else:

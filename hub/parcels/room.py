@@ -7,7 +7,7 @@ from hub.parcels.alarms import clear, raise_alarm
 from hub.parcels.marks import marks_of
 from hub.parcels.model import Wall
 from hub.parcels.paying import settle_late
-from hub.parcels.service import close_if_done, deadline_s, expire_orders, move
+from hub.parcels.service import close_if_done, deadline_s, expire_orders, move, stow_if_seen
 from hub.parcels.sessions import cue_paid, in_hand, settle_state, turn_away, watch_sessions
 from hub.state import HubState
 from hub.visits.model import Visit
@@ -119,6 +119,7 @@ def _twins(state: HubState) -> None:
         )
         for key in over:
             clear(state, wall, "duplicate_label", key=key)
+            stow_if_seen(state, state.parcels.all[key])
     for key, walls in places.items():
         if len(walls) > 1:
             for wall in walls:

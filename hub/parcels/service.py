@@ -43,6 +43,7 @@ __all__ = [
     "release_order",
     "report_missing",
     "standing_at",
+    "stow_if_seen",
     "stowed",
 ]
 
@@ -259,6 +260,17 @@ def stowed(state: HubState, parcel: Parcel, wall: Wall, thing_id: str) -> None:
     ready_if_whole(state, state.parcels.orders[parcel.order_id])
 
 
+def stow_if_seen(state: HubState, parcel: Parcel) -> None:
+    """A parcel that is waited for is stowed if one thing, and one only, stands under its label."""
+    places = standing_at(state, parcel.key)
+    if parcel.state not in ("expected", "missing") or len(places) != 1:
+        return
+    wall, thing_id = places[0]
+    thing = wall.things[thing_id]
+    if thing.key == parcel.key and not thing.twins:
+        stowed(state, parcel, wall, thing_id)
+
+
 def ready_if_whole(state: HubState, order: Order) -> None:
     """Makes what is stowed ready, if the order waits for nothing more."""
     parcels = state.parcels.of_order(order)
@@ -359,11 +371,9 @@ def _expect(state: HubState, order: Order, parcel: Parcel) -> None:
         due_minor=parcel.due_minor,
         items=items,
     )
-    places = standing_at(state, parcel.key)
-    if len(places) == 1:
-        # It was there before anybody said whose it is.
-        wall, thing_id = places[0]
-        stowed(state, parcel, wall, thing_id)
+    # It may have been there before anybody said whose it is, also twice.
+    room.touched.update(wall.wall_id for wall, _ in standing_at(state, parcel.key))
+    stow_if_seen(state, parcel)
 
 
 def _same(state: HubState, known: Order, command: PlaceOrder, payer: str | None) -> None:

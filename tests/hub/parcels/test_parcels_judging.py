@@ -285,3 +285,28 @@ def test_nobody_is_served_for_ever(bench: Bench) -> None:
         bench.tell(bench.thing("x", None, "stands", 0.1, 0.85))
         bench.tell(bench.thing("x", None, "gone", 0.1, 0.85))
     assert bench.wall().live() == []
+
+
+def test_twins_that_came_together_shine_for_nobody(bench: Bench) -> None:
+    bench.order("o1", 1)
+    bench.tell(
+        bench.thing("a", "00340123450000000017", "stands", 0.1),
+        bench.thing("b", "00340123450000000017", "stands", 0.5),
+        whole=True,
+    )
+    assert (bench.state_of(1), bench.alarms()) == ("ready", ["duplicate_label"])
+    bench.scan(code_of("o1"))
+    assert "take_a" not in bench.looks().values()
+
+
+def test_a_parcel_that_was_doubled_for_a_moment_is_stowed(bench: Bench) -> None:
+    bench.tell(
+        bench.thing("a", "00340123450000000017", "stands", 0.1),
+        bench.thing("b", "00340123450000000017", "stands", 0.5),
+        whole=True,
+    )
+    bench.order("o1", 1)
+    assert (bench.state_of(1), bench.alarms()) == ("expected", ["duplicate_label"])
+    bench.wait(0.4)
+    bench.tell(bench.thing("b", "00340123450000000017", "gone", 0.5))
+    assert (bench.state_of(1), bench.alarms()) == ("ready", [])
