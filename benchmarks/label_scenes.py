@@ -58,11 +58,11 @@ def draw_scene(view: LabelView, seed: int) -> LabelScene:
     text = _text(view.kind, rng)
     bars = _bars(view.kind, text)
     place, size = _place(view, bars.shape, rng)
-    fine = _clutter((size[1] * FINE, size[0] * FINE), rng)
+    fine: NDArray[np.float32] = _clutter((size[1] * FINE, size[0] * FINE), rng)
     label = np.full((bars.shape[0] + 2 * QUIET, bars.shape[1] + 2 * QUIET), 1.0, np.float32)
     label[QUIET:-QUIET, QUIET:-QUIET] = bars
     zoom = max(1, round(FINE * view.module_px))
-    texture = np.kron(label, np.ones((zoom, zoom), np.float32))
+    texture = np.asarray(np.repeat(np.repeat(label, zoom, axis=0), zoom, axis=1), np.float32)
     # From texture pixels to modules of the code, to the picture, to the fine picture.
     into = np.array(
         [[1 / zoom, 0, 0.5 / zoom - QUIET], [0, 1 / zoom, 0.5 / zoom - QUIET], [0, 0, 1]]
@@ -83,8 +83,8 @@ def draw_scene(view: LabelView, seed: int) -> LabelScene:
     seen = np.asarray(small, np.float32)
     if view.glare > 0:
         _dazzle(seen, polygon, view.glare, rng)
-    seen = seen * 255.0 + rng.normal(0.0, NOISE_SD, seen.shape)
-    return LabelScene(np.clip(np.rint(seen), 0, 255).astype(np.uint8), text, polygon)
+    noisy = seen * 255.0 + rng.normal(0.0, NOISE_SD, seen.shape)
+    return LabelScene(np.clip(np.rint(noisy), 0, 255).astype(np.uint8), text, polygon)
 
 
 def _text(kind: str, rng: np.random.Generator) -> str:

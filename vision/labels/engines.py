@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.labels.code import FORMATS, Gray, Points, polygon_of
+from vision.labels.code import FORMATS, LINEAR, Gray, Points, polygon_of
 
 __all__ = ["ENGINES", "Reading", "missing_engines", "moved", "read_zbar", "read_zxing"]
 
@@ -119,8 +119,16 @@ def read_zxing(
         extra = one.extra or {}
         text = _plain(one.text, name, extra)
         polygon = polygon_of([(corner.x, corner.y) for corner in corners])
+        if name in LINEAR and _left_handed(polygon):
+            # Of bars read backwards the engine takes the lower side for the upper one.
+            polygon = np.ascontiguousarray(polygon[[3, 2, 1, 0]])
         readings.append(Reading(text, name, polygon, "zxing", _modules(name, extra)))
     return tuple(readings)
+
+
+def _left_handed(polygon: Points) -> bool:
+    (a, b), (c, d) = polygon[1] - polygon[0], polygon[3] - polygon[0]
+    return bool(a * d - b * c < 0)
 
 
 def _plain(text: str, name: str, extra: dict[str, Any]) -> str:

@@ -36,8 +36,15 @@ SAMPLES = 5
 """Samples a module is compared by."""
 MARGIN = 0.5
 """Modules beyond a slot that are compared, too: its outer edges."""
-BLURS = (0.3, 0.6, 0.9)
+BLURS = (0.3, 0.6, 0.9, 1.2)
 """Standard deviations of blur tried, modules."""
+GUARD_BLURS = (0.6, 1.2)
+"""Guards are looked for in sharp and in blurred codes."""
+BOWS = np.array([0.0, *(side * 0.25 * k for k in range(1, 7) for side in (-1, 1))])
+"""How far a code's middle may lie from where an even code has it, modules: what is seen from
+aside, or round a can, is narrower at one side."""
+PAIRS_MOST = 4
+"""So many pairs of outer edges are kept for each layout."""
 SHIFTS = np.arange(-5, 6) * 0.2
 """How far a slot's border may lie from where an even code has it, modules."""
 STEPS = 2
@@ -51,6 +58,8 @@ BEND_COST = 0.01
 """What a step of shift costs, in correlation."""
 EDGE_SHARE = 0.08
 """An edge of a bar is at least so steep, beside the steepest."""
+CLEAR_SHARE = 0.25
+"""An edge that ends a quiet space is at least so steep."""
 EDGES_MIN = 18
 """Codes have more edges."""
 EDGES_TRIED = 8
@@ -82,6 +91,7 @@ class _Hope:
     layout: Layout
     begin: float
     end: float
+    bow: float
 
 
 @dataclass(frozen=True)
@@ -113,7 +123,7 @@ def convincing(one: ProfileReading) -> bool:
     if one.quiet < QUIET_MIN:
         return False
     if one.format in ("code39", "itf"):
-        return one.fit >= 0.94 and one.worst >= 0.85 and one.margin >= 0.1
+        return one.fit >= 0.94 and one.worst >= 0.8 and one.margin >= 0.1
     if one.format == "upc_e":
         # An EAN's add-on looks much like it.
         return one.fit >= 0.95 and one.worst >= 0.8 and one.margin >= 0.25
@@ -190,11 +200,12 @@ Ends = tuple[Floats, Floats, NDArray[np.intp]]
 def _outer_edges(profile: Floats, span: tuple[float, float]) -> Ends:
     """Where the first bar may begin and the last may end: light to dark, and dark to light."""
     slope = np.gradient(profile)
-    least = max(0.5, EDGE_SHARE * float(np.percentile(np.abs(slope), 95)))
+    steep = float(np.percentile(np.abs(slope), 95))
+    least, clear = max(0.5, EDGE_SHARE * steep), max(0.5, CLEAR_SHARE * steep)
     falls, rises = _edges(slope, least, -1.0), _edges(slope, least, 1.0)
     length = span[1] - span[0]
-    begins = _nearest(falls, rises, span[0], length, before=True)
-    ends = _nearest(rises, falls, span[1], length, before=False)
+    begins = _nearest(falls, _edges(slope, clear, 1.0), span[0], length, before=True)
+    ends = _nearest(rises, _edges(slope, clear, -1.0), span[1], length, before=False)
     first, last = (one.ravel() for one in np.meshgrid(begins, ends, indexing="ij"))
     every = _alternating(falls, rises)
     count = np.searchsorted(every, last, "right") - np.searchsorted(every, first, "left")
@@ -306,17 +317,25 @@ def _guarded(profile: Floats, layout: Layout, ends: Ends) -> list[_Hope]:
     first, last, module = first[fits], last[fits], module[fits]
     if not len(first):
         return []
-    score = np.zeros(len(first))
+    scores = np.zeros((len(GUARD_BLURS), len(first)))
+    bow = np.zeros(len(first))
     for k in layout.guards:
         slot = layout.slots[k]
         width = alphabet(slot.alphabet).modules
         start = first + module * slot.start
-        windows = _windows(profile, start, start + module * width, width)
-        score += _alike(windows, slot.alphabet, BLURS[1]).max(axis=-1)
-    score /= len(layout.guards)
-    order = np.argsort(-score, kind="stable")[:3]
+        shifts = BOWS if slot.alphabet == "ean-middle" else BOWS[:1]
+        begin = start[:, None] + module[:, None] * shifts
+        windows = _windows(profile, begin, begin + module[:, None] * width, width)
+        for n, blur in enumerate(GUARD_BLURS):
+            fit = _alike(windows.reshape(-1, windows.shape[-1]), slot.alphabet, blur)
+            fit = fit.max(axis=-1).reshape(len(first), len(shifts))
+            scores[n] += fit.max(axis=-1)
+            if len(shifts) > 1 and n == 0:
+                bow = shifts[fit.argmax(axis=-1)]
+    score = scores.max(axis=0) / len(layout.guards)
+    order = np.argsort(-score, kind="stable")[:PAIRS_MOST]
     return [
-        _Hope(float(score[k]), layout, float(first[k]), float(last[k]))
+        _Hope(float(score[k]), layout, float(first[k]), float(last[k]), float(bow[k]))
         for k in order
         if score[k] >= GUARD_MIN
     ]
@@ -327,7 +346,9 @@ def _places(hope: _Hope) -> tuple[Floats, float]:
     slots = hope.layout.slots
     tail = slots[-1].start + alphabet(slots[-1].alphabet).modules
     module = (hope.end - hope.begin) / hope.layout.modules
-    return hope.begin + module * np.array([*(one.start for one in slots), tail]), module
+    even = np.array([*(one.start for one in slots), tail])
+    share = even / hope.layout.modules
+    return hope.begin + module * (even + 4.0 * hope.bow * share * (1.0 - share)), module
 
 
 def _evenly(profile: Floats, hope: _Hope) -> tuple[float, float]:

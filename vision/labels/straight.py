@@ -78,15 +78,19 @@ def _lean(crop: Gray) -> float:
     high, wide = crop.shape
     rows = np.linspace(0.2 * high, 0.8 * high, min(24, high)).astype(int)
     lines = cv2.blur(crop, (3, 3))[rows].astype(np.float32)
-    at = np.arange(wide, dtype=np.float32)
-    middle = (high - 1) / 2.0
+    step = float(rows[-1] - rows[0]) / max(1, len(rows) - 1)
+    off = float(rows[0]) - (high - 1) / 2.0
     best, lean = -1.0, 0.0
     for shear in SHEARS:
-        moved = [
-            np.interp(at + shear * (row - middle), at, line)
-            for row, line in zip(rows, lines, strict=True)
-        ]
-        slope = float((np.diff(np.mean(moved, axis=0)) ** 2).sum())
+        matrix = np.array([[1.0, shear * step, shear * off], [0.0, 1.0, 0.0]])
+        moved = cv2.warpAffine(
+            lines,
+            matrix,
+            (wide, len(rows)),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        slope = float((np.diff(moved.mean(axis=0)) ** 2).sum())
         if slope > best:
             best, lean = slope, float(shear)
     return lean
