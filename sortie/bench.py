@@ -88,7 +88,7 @@ def print_bench(console: Console, result: dict[str, Any]) -> None:
 
 
 def _edge() -> list[Any]:
-    return list(_module("edge").measure())
+    return [*_module("edge").measure(), *_module("labels").figures()]
 
 
 def _hub() -> list[Any]:

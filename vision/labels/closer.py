@@ -19,12 +19,14 @@ from vision.labels.profile import (
     read_profile,
     supports,
 )
-from vision.labels.straight import Strip, bright_edges, profiles, straight_bars
+from vision.labels.straight import Strip, bright_edges, profiles, straight_bars, striped
 
 __all__ = ["BarSearch", "Look", "read_square"]
 
 SQUARE_PIXELS_MAX = 2_000_000
 """Square places are not made larger than this."""
+SQUARE_PAD = 0.5
+"""What is looked at around a place, beside its side: glare hides part of a code from locating."""
 SQUARE_SIDE_PX = 320
 """Quick looks make places about so large."""
 
@@ -67,6 +69,8 @@ class BarSearch:
 
     def closer(self, polygon: Points) -> Look:
         """What can be read at a place: (4, 2), its upper side across the bars."""
+        if not striped(self._gray, polygon):
+            return Look()
         strip = straight_bars(self._gray, polygon)
         light = list(profiles(strip))
         if max(edges_between(one, *strip.span) for one in light) < EDGES_MIN:
@@ -127,7 +131,7 @@ def read_square(
     """Square codes in an upright box (4, 2), read larger and with more contrast."""
     (x0, y0), (x1, y1) = polygon.min(axis=0), polygon.max(axis=0)
     side = float(max(x1 - x0, y1 - y0))
-    pad = 0.25 * side
+    pad = SQUARE_PAD * side
     high, wide = gray.shape
     left, top = max(0, int(x0 - pad)), max(0, int(y0 - pad))
     crop = gray[top : min(high, int(y1 + pad) + 1), left : min(wide, int(x1 + pad) + 1)]

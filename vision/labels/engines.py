@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.labels.bars import linear_modules
 from vision.labels.code import FORMATS, LINEAR, Gray, Points, polygon_of
 
 __all__ = ["ENGINES", "Reading", "missing_engines", "moved", "read_zbar", "read_zxing"]
@@ -122,7 +123,10 @@ def read_zxing(
         if name in LINEAR and _left_handed(polygon):
             # Of bars read backwards the engine takes the lower side for the upper one.
             polygon = np.ascontiguousarray(polygon[[3, 2, 1, 0]])
-        readings.append(Reading(text, name, polygon, "zxing", _modules(name, extra)))
+        # A GS1-128 begins with FNC1, which is no part of its text.
+        printed = f"\x1d{text}" if one.symbology_identifier == "]C1" else text
+        modules = _modules(name, extra) or linear_modules(name, printed)
+        readings.append(Reading(text, name, polygon, "zxing", modules))
     return tuple(readings)
 
 

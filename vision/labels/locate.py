@@ -26,6 +26,12 @@ AGREE_MIN = 0.62
 """Coherence, 0 to 1, from which a place may hold bars."""
 SLOPE_MIN = 6.0
 """Root mean square slope, levels a pixel, under which there is nothing to read."""
+SQUARE_TEXTURES = ((1.3, 0.1), (1.3, 0.04), (4.0, 0.04))
+"""Over which standard deviation, in cells, places of square codes are alike, and which squared
+slope beside squared contrast, a pixel, they have at the least: fine codes stand out from what is
+around them, even pale under glare; coarse ones and blurred ones less."""
+SQUARE_LONG_MAX = 3.5
+"""Places of square codes are at most so many times as long as wide; some DataMatrix are 3 to 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,28 +168,44 @@ def warp_bars(
 
 def find_squares(gray: Gray, *, most: int = 12) -> list[Points]:
     """Upright boxes (4, 2) around compact places rich in edges of both directions, which may hold
-    square codes, the densest first."""
+    square codes, those of the finest structure first: a marker of a few large squares comes after
+    a code, however much bolder it is."""
     xx, yy, _ = _tensor(gray)
+    mean, square = _moments(gray, xx.shape[1], xx.shape[0])
     found: list[tuple[float, Points]] = []
-    for sigma in (2.0, 5.0):
+    for sigma, least in SQUARE_TEXTURES:
         a, b = cv2.GaussianBlur(xx, (0, 0), sigma), cv2.GaussianBlur(yy, (0, 0), sigma)
+        level = cv2.GaussianBlur(mean, (0, 0), sigma)
+        spread = np.maximum(cv2.GaussianBlur(square, (0, 0), sigma) - level * level, 1.0)
         both = np.minimum(a, b)
-        least = max(SLOPE_MIN**2, 0.25 * float(np.percentile(both, 99)))
-        mask = (both > least).astype(np.uint8)
-        count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
+        # Slope beside contrast: the same for a dim code as for a bright one, and low at the edge
+        # between a label and what it sticks on.
+        texture = both / spread
+        mask = ((both > SLOPE_MIN**2) & (texture > least)).astype(np.uint8)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
         for k in range(1, count):
             x, y, wide, high, area = (int(v) for v in stats[k])
-            if area < 9 or max(wide, high) > 2.2 * min(wide, high) or area < 0.45 * wide * high:
+            if (
+                area < 9
+                or max(wide, high) > SQUARE_LONG_MAX * min(wide, high)
+                or area < 0.45 * wide * high
+            ):
                 continue
+            part = (slice(y, y + high), slice(x, x + wide))
+            inside = labels[part] == k
+            fine = float(np.percentile(texture[part][inside], 80))
             x0, y0, x1, y1 = (v * CELL_PX for v in (x, y, x + wide, y + high))
             polygon = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], np.float32)
-            density = float(both[labels_box(x, y, wide, high)].mean())
             if not any(_alike(polygon, other) for _, other in found):
-                found.append((density, polygon))
+                found.append((fine, polygon))
     found.sort(key=lambda one: -one[0])
     return [polygon for _, polygon in found[:most]]
 
 
-def labels_box(x: int, y: int, wide: int, high: int) -> tuple[slice, slice]:
-    """A box as slices."""
-    return slice(y, y + high), slice(x, x + wide)
+def _moments(gray: Gray, wide: int, high: int) -> tuple[Floats, Floats]:
+    """Mean light and mean squared light a cell."""
+    light = gray.astype(np.float32)
+    size, way = (wide, high), cv2.INTER_AREA
+    mean = cv2.resize(light, size, interpolation=way)
+    square = cv2.resize(light * light, size, interpolation=way)
+    return np.asarray(mean, np.float32), np.asarray(square, np.float32)

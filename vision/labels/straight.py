@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from vision.labels.code import Gray, Points
 from vision.labels.locate import warp_bars
 
-__all__ = ["Strip", "bright_edges", "profiles", "straight_bars"]
+__all__ = ["Strip", "bright_edges", "profiles", "straight_bars", "striped"]
 
 LENGTH_PX = 640
 """Crops are made about so long: four pixels a module of an EAN."""
 SCALE_MAX = 4.0
 BEYOND = 0.18
+STRIPED_SHARE = 0.15
+STRIPES_MIN = 14
+"""A code has more edges that are so steep beside its steepest."""
 SHEARS = np.linspace(-0.24, 0.24, 25)
 """How far bars may still lean, pixels sideways a pixel down."""
 
@@ -35,11 +38,33 @@ class Strip:
     span: tuple[float, float]
 
 
-def straight_bars(gray: Gray, polygon: Points) -> Strip:
-    """The place in a picture (H, W) cut out along its bars."""
+def striped(gray: Gray, polygon: Points) -> bool:
+    """Whether a place in a picture (H, W) has many edges side by side, at a first look."""
+    crop, _ = _cut(gray, polygon)
+    high, wide = crop.shape
+    inside = slice(
+        int(wide * BEYOND / (1 + 2 * BEYOND)), int(wide * (1 + BEYOND) / (1 + 2 * BEYOND))
+    )
+    for share in (0.3, 0.5, 0.7):
+        row = int(share * high)
+        line = crop[max(0, row - 1) : row + 2, inside].mean(axis=0, dtype=np.float64)
+        slope = np.diff(cv2.GaussianBlur(line[None], (0, 0), 1.0).ravel())
+        least = max(1.0, STRIPED_SHARE * float(np.abs(slope).max()))
+        steep = np.sign(slope[np.abs(slope) > least])
+        if np.count_nonzero(np.diff(steep)) >= STRIPES_MIN:
+            return True
+    return False
+
+
+def _cut(gray: Gray, polygon: Points) -> tuple[Gray, NDArray[np.float64]]:
     length = float(np.linalg.norm(polygon[1] - polygon[0]))
     scale = float(np.clip(LENGTH_PX / max(length, 1.0), 0.25, SCALE_MAX))
-    crop, matrix = warp_bars(gray, polygon, scale=scale, beyond=BEYOND)
+    return warp_bars(gray, polygon, scale=scale, beyond=BEYOND)
+
+
+def straight_bars(gray: Gray, polygon: Points) -> Strip:
+    """The place in a picture (H, W) cut out along its bars."""
+    crop, matrix = _cut(gray, polygon)
     high, wide = crop.shape
     left, right = _lean(crop[:, : wide // 2]), _lean(crop[:, wide // 2 :])
     if max(abs(left), abs(right)) > 0.01:
