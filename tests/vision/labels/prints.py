@@ -7,6 +7,8 @@ import numpy as np
 import zxingcpp
 from numpy.typing import NDArray
 
+from vision.labels.code import MATRIX
+
 __all__ = ["Gray", "Points", "printed", "seen"]
 
 Gray = NDArray[np.uint8]
@@ -15,6 +17,7 @@ Points = NDArray[np.float32]
 ZXING = {
     "qr": "QRCode", "datamatrix": "DataMatrix", "code128": "Code128", "code39": "Code39",
     "itf": "ITF", "ean13": "EAN13", "ean8": "EAN8", "upc_e": "UPCE", "codabar": "Codabar",
+    "code93": "Code93", "databar": "DataBarOmni", "aztec": "Aztec", "micro_qr": "MicroQRCode",
 }  # fmt: skip
 
 
@@ -22,7 +25,7 @@ def printed(kind: str, text: str, *, quiet: int = 10, high: int = 0) -> Gray:
     """A code with white around it, a pixel a module; codes of bars are `high` modules high."""
     code = zxingcpp.create_barcode(text, getattr(zxingcpp.BarcodeFormat, ZXING[kind]))
     image = np.asarray(code.to_image(scale=1, add_quiet_zones=False), np.uint8)
-    if kind not in ("qr", "datamatrix"):
+    if kind not in MATRIX:
         image = np.repeat(image[:1], high or max(24, image.shape[1] // 3), axis=0)
     image = np.where(image > 127, 235, 20).astype(np.uint8)
     return np.pad(image, quiet, constant_values=235)

@@ -80,6 +80,17 @@ def test_other_codes_are_read_blurred_and_turned(kind: str, text: str) -> None:
     assert [(code.format, code.text, code.symbology) for code in codes] == [(kind, text, None)]
 
 
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [("code93", "ABC123"), ("codabar", "A12345B"), ("databar", "0112345678901231"),
+     ("aztec", "hello"), ("micro_qr", "12345")],
+)  # fmt: skip
+def test_codes_that_only_engines_know_are_read(kind: str, text: str) -> None:
+    picture, _ = seen(printed(kind, text), module_px=3.0, turn_deg=20)
+    codes = read_codes(picture)
+    assert [(code.format, code.text) for code in codes] == [(kind, text)]
+
+
 def _sheet(labels: list[Gray], gap: int = 40) -> Gray:
     wide = max(one.shape[1] for one in labels) + 2 * gap
     rows = [np.full((gap, wide), 130, np.uint8)]
