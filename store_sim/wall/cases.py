@@ -86,7 +86,7 @@ _CASES: tuple[WallCase, ...] = (
         filling=_filling(yaw_deg_max=32.0, tilt_deg_max=24.0),
     ),
     WallCase("blurred", "a lens out of focus", dials=EyeDials(blur_px=1.1)),
-    WallCase("glare", "a lamp mirrored in glossy labels", filling=_filling(gloss=0.9)),
+    WallCase("glare", "a lamp mirrored in glossy labels", filling=_filling(gloss=1.2)),
     WallCase(
         "worn", "faded, specked and wrinkled prints",
         filling=_filling(dials=PrintDials(fade=0.45, specks=0.004, streaks=2, wrinkle_mm=0.9)),

@@ -13,9 +13,12 @@ from contracts.wall import Wall
 from store_sim.wall.frame import Optic
 from store_sim.wall.parcels import ParcelPose, SimParcel, frame_of
 from store_sim.wall.prints import marker_print
-from store_sim.wall.skins import KRAFT, front_skin, handle_skin, panel_skin, plain_skin, side_skin
+from store_sim.wall.skins import KRAFT, front_skin, handle_skin, panel_skin, plain_skin, shadow_skin, side_skin
 
-__all__ = ["FACE_COLUMNS", "PARCEL_ID", "Bank", "bounded", "parcel_faces", "wall_faces"]
+__all__ = [
+    "FACE_COLUMNS", "PARCEL_ID", "Bank", "bounded", "parcel_faces", "shadow_faces",
+    "wall_faces",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 Rgb = tuple[int, int, int]
@@ -244,6 +247,32 @@ def parcel_faces(parcel: SimParcel, pose: ParcelPose, bank: Bank, wall: Wall) ->
             _face(start, right * 0.06, -up * 0.09, row, depth_m=depth_m, key=key,
                   flags=_HOLES + _TWO_SIDED)
         )  # fmt: skip
+    return np.stack(faces)
+
+
+def shadow_faces(parcel: SimParcel, pose: ParcelPose, bank: Bank, wall: Wall) -> Floats:
+    """The soft shadows of a standing parcel on its board and on the wall's back; (F, columns)."""
+    w, h, d = parcel.size_m
+    u, v, z = pose.at_m
+    depth_m = wall.depth_m
+    row = bank.known("shadow")
+    if row is None:
+        row = bank.once("shadow", shadow_skin((126, 125, 124)))
+    flags = _HOLES + _TWO_SIDED
+    behind = min(depth_m, v + d) / depth_m
+    wide = w * (1.05 + 0.25 * (1 - behind))
+    faces = [
+        _face(np.array([u - wide / 2, depth_m - 0.001, z + 0.45 * h]), np.array([wide, 0, 0]),
+              np.array([0, 0, -1.1 * h]), row, depth_m=depth_m, flags=flags),
+    ]  # fmt: skip
+    if not parcel.hangs:
+        ground = z - h / 2 * math.cos(math.radians(pose.tilt_deg))
+        near, far = max(0.002, v - 0.03), min(depth_m - 0.002, v + d + 0.07)
+        if far > near + 0.01:
+            faces.append(
+                _face(np.array([u - 0.57 * w, far, ground + 0.0004]), np.array([1.14 * w, 0, 0]),
+                      np.array([0, near - far, 0]), row, depth_m=depth_m, flags=flags)
+            )  # fmt: skip
     return np.stack(faces)
 
 

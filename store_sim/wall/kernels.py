@@ -135,18 +135,20 @@ def fill_tile(  # type: ignore[no-untyped-def]
                     at = int(labels[m, 0]) + int(lb * labels[m, 2]) * tw + int(la * tw)
                     if bank[at, 3] >= 128:
                         texel = np.int64(at)
-            if texel < 0:
+            printed = texel >= 0
+            if not printed:
                 r = int(f[16])
                 texel = base[r, 0] + int(b * base[r, 2]) * base[r, 1] + int(a * base[r, 1])
             shade, extra = f[19], 0.0
-            if f[20] > 0.0:
-                # A lamp's picture in what is glossy: the nearer the mirrored ray to it the brighter.
+            if f[20] > 0.0 and printed:
+                # A lamp's picture in a glossy label: the nearer the mirrored ray to it the brighter.
                 dot = wx * f[9] + wy * f[10] + wz * f[11]
                 mx, my, mz = wx - 2 * dot * f[9], wy - 2 * dot * f[10], wz - 2 * dot * f[11]
                 size = np.sqrt(mx * mx + my * my + mz * mz)
                 near = (mx * f[21] + my * f[22] + mz * f[23]) / size
-                if near > 0.9:
-                    extra = f[20] * np.exp((near - 1.0) * 220.0) / max(shade, 0.05)
+                if near > 0.98:
+                    spot = np.exp((near - 1.0) * 2400.0) + 0.06 * np.exp((near - 1.0) * 160.0)
+                    extra = f[20] * spot / max(shade, 0.05)
             for c in range(3):
                 sub[row, column, c] = linear[bank[texel, c]] + extra
             sub[row, column, 3] = shade

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from store_sim.wall.parcels import Kind
 
-__all__ = ["KRAFT", "front_skin", "handle_skin", "panel_skin", "plain_skin", "side_skin"]
+__all__ = ["KRAFT", "front_skin", "handle_skin", "panel_skin", "plain_skin", "shadow_skin", "side_skin"]
 
 Pixels = NDArray[np.uint8]
 Rgb = tuple[int, int, int]
@@ -200,3 +200,21 @@ def handle_skin(rgb: Rgb) -> Pixels:
     ink = np.empty((height, width, 3))
     ink[:] = [max(20, c * 0.5) for c in rgb]
     return _finish(ink, np.where(np.asarray(picture) > 100, 255, 0).astype(np.uint8))
+
+
+def shadow_skin(rgb: Rgb) -> Pixels:
+    """The soft shadow under or behind a thing: dark, with ever more holes towards its edges.
+
+    Holes are an ordered dither (Bayer, 1973), fine enough that samples of a pixel average it.
+    """
+    width, height = 640, 384
+    cells = np.zeros((1, 1))
+    for _ in range(3):
+        cells = np.block([[4 * cells, 4 * cells + 2], [4 * cells + 3, 4 * cells + 1]])
+    limit = np.tile((cells + 0.5) / cells.size, (height // 8, width // 8))
+    x = np.clip((1 - np.abs(np.linspace(-1, 1, width))) / 0.35, 0, 1)
+    y = np.clip((1 - np.abs(np.linspace(-1, 1, height))) / 0.5, 0, 1)
+    dark = (x * x * (3 - 2 * x))[None, :] * (y * y * (3 - 2 * y))[:, None]
+    ink = np.empty((height, width, 3))
+    ink[:] = rgb
+    return _finish(ink, np.where(dark > limit, 255, 0).astype(np.uint8))

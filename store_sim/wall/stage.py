@@ -13,7 +13,7 @@ from store_sim.render.layers import Rect
 from store_sim.wall.beam import Beam
 from store_sim.wall.cases import WallCase
 from store_sim.wall.eye import Eye, Textures
-from store_sim.wall.faces import Bank, parcel_faces, wall_faces
+from store_sim.wall.faces import Bank, parcel_faces, shadow_faces, wall_faces
 from store_sim.wall.lights import Lit, lit_by
 from store_sim.wall.parcels import ParcelPose, SimParcel
 from store_sim.wall.visitor import Carried, Visitor
@@ -42,6 +42,7 @@ class Stage:
         self._parcels = {one.index: one for one in parcels}
         for one in parcels:
             parcel_faces(one, ParcelPose((0.0, 0.0, 0.0)), self._bank, wall)
+            shadow_faces(one, ParcelPose((0.0, 0.0, 0.0)), self._bank, wall)
         self._textures = Textures(*self._bank.packed())
         off = case.off
         self.beams = tuple(
@@ -145,11 +146,18 @@ class Stage:
     def _shine(self, faces: Floats, index: int, gloss: float) -> None:
         """A lamp whose mirror picture lies somewhere on the front, as the first camera sees it."""
         rng = np.random.default_rng([self._bank.seed, 900 + index])
+        if rng.random() < 0.4:
+            return
         eye = self.eyes[0].optic.cam[9:12]
         face = faces[0]
         along = face[3:6] / (face[3:6] @ face[3:6])
         down = face[6:9] / (face[6:9] @ face[6:9])
-        spot = face[0:3] + along * rng.uniform(0.2, 0.8) + down * rng.uniform(0.2, 0.8)
+        parcel = self._parcels[index]
+        w, h, _ = parcel.size_m
+        # On the label or near it, where it does harm.
+        a = 0.5 + parcel.label_at[0] / w + rng.uniform(-0.25, 0.25)
+        b = 0.5 - parcel.label_at[1] / h + rng.uniform(-0.25, 0.25)
+        spot = face[0:3] + along * a + down * b
         ray = spot - eye
         ray = ray / math.sqrt(float(ray @ ray))
         normal = face[9:12]
@@ -168,7 +176,8 @@ class Stage:
         changed = [self._drawn.pop(k)[1] for k in gone]
         for k in new:
             pose = self._standing[k]
-            self._drawn[k] = (pose, self._faces(k, pose))
+            shadow = shadow_faces(self._parcels[k], pose, self._bank, self._wall)
+            self._drawn[k] = (pose, np.concatenate([self._faces(k, pose), shadow]))
             changed.append(self._drawn[k][1])
         self._drawn = dict(sorted(self._drawn.items()))
         faces, tex = self._all_faces(), self._textures
