@@ -141,6 +141,17 @@ def _print(result: StoreCheck, console: Console) -> None:
         f"{counts['shelf_cameras']} shelf and {counts['ceiling_cameras']} ceiling cameras",
         highlight=False,
     )
+    for sight in result.walls:
+        for one in sight.labels:
+            console.print(
+                f"Wall {sight.wall.wall_id}: {one.label.symbology} of {one.label.modules} modules, "
+                f"{one.label.module_mm:g} mm each: {one.least_px:.2f} px a module at worst, median "
+                f"{one.median_px:.2f}",
+                highlight=False,
+            )
+    if not result.boards:
+        _print_findings(result, console)
+        return
     console.print(
         f"Heads are seen over {result.floor.share(1):.1%} of the floor by one ceiling camera, "
         f"over {result.floor.share(2):.1%} by two.",
@@ -156,6 +167,10 @@ def _print(result: StoreCheck, console: Console) -> None:
             f"{board.share(6.0):.0%}",
         )
     console.print(table)
+    _print_findings(result, console)
+
+
+def _print_findings(result: StoreCheck, console: Console) -> None:
     for each in (*result.errors, *result.warnings):
         _tell(each, console)
     console.print(f"{len(result.errors)} errors, {len(result.warnings)} warnings", highlight=False)

@@ -19,6 +19,7 @@ from store_sim.plan.coverage import (
 from store_sim.plan.findings import Finding
 from store_sim.plan.floor import floor_findings
 from store_sim.plan.shelves import shelf_findings
+from store_sim.plan.walls import WallSight, wall_findings, wall_sights
 
 __all__ = ["StoreCheck", "check_store"]
 
@@ -31,6 +32,7 @@ class StoreCheck:
     floor: FloorCoverage
     boards: tuple[BoardCoverage, ...]
     findings: tuple[Finding, ...]
+    walls: tuple[WallSight, ...] = ()
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -47,7 +49,10 @@ class StoreCheck:
         return tuple(board for board in self.boards if board.bay_id == bay_id)
 
     def front_px_cm(self) -> tuple[float, float, float]:
-        """Worst, median and share of at least FINE_PX_CM over all fronts where goods stand."""
+        """Worst, median and share of at least FINE_PX_CM over all fronts where goods stand; zeros
+        where none do."""
+        if not self.boards:
+            return 0.0, 0.0, 0.0
         fronts = np.concatenate([board.goods.ravel() for board in self.boards])
         fine = float((fronts >= FINE_PX_CM).mean())
         return float(fronts.min()), float(np.median(fronts)), fine
@@ -66,6 +71,7 @@ class StoreCheck:
             "ceiling_cameras": len(store.cameras) - shelf,
             "gates": len(store.gates),
             "nodes": len(store.nodes),
+            **({"walls": len(store.walls)} if store.walls else {}),
         }
 
     def document(self) -> dict[str, Any]:
@@ -99,6 +105,7 @@ class StoreCheck:
                 }
                 for board in self.boards
             ],
+            **({"walls": [sight.row() for sight in self.walls]} if self.walls else {}),
             "errors": [_row(each) for each in self.errors],
             "warnings": [_row(each) for each in self.warnings],
         }
@@ -115,6 +122,7 @@ def _row(finding: Finding) -> dict[str, str]:
 
 def check_store(store: StoreFile, *, more: tuple[Finding, ...] = ()) -> StoreCheck:
     """Checks a store that could be loaded; `more` are findings of others about it."""
-    floor, boards = floor_coverage(store), board_coverage(store)
-    findings = (*floor_findings(store, floor), *shelf_findings(store, boards), *more)
-    return StoreCheck(store, floor, boards, findings)
+    floor, boards, walls = floor_coverage(store), board_coverage(store), wall_sights(store)
+    # A store of nothing but walls has no floor that people are followed on.
+    shop = (*floor_findings(store, floor), *shelf_findings(store, boards)) if store.bays else ()
+    return StoreCheck(store, floor, boards, (*shop, *wall_findings(walls), *more), walls)

@@ -15,6 +15,7 @@ import numpy as np
 
 from contracts.geometry import Bay, Gate
 from contracts.store_file import StoreFile
+from contracts.wall import Wall, wall_to_world
 from store_sim.plan.check import StoreCheck
 from store_sim.plan.coverage import HEAD_M, Eye, Floats, from_bay
 
@@ -108,6 +109,8 @@ def draw_floor(check: StoreCheck) -> Drawing:
     shapes += _footprints(store)
     for bay in store.bays:
         shapes += _bay_from_above(store, bay, text_m)
+    for wall in store.walls:
+        shapes += _wall_from_above(wall, text_m)
     for gate in store.gates:
         shapes += _gate(gate, store, text_m)
     shapes += _cameras(store, text_m)
@@ -156,6 +159,23 @@ def _bay_from_above(store: StoreFile, bay: Bay, text_m: float) -> list[Shape]:
     # A name stays within its bay, however the bay is turned.
     size_m = min(text_m, 1.7 * float(np.ptp(box[:, 0])) / len(bay.bay_id))
     shapes.append(_text("label", (float(x), float(y) - 0.35 * size_m), bay.bay_id, size_m))
+    return shapes
+
+
+def _wall_from_above(wall: Wall, text_m: float) -> list[Shape]:
+    """A pick-up wall: its ground, its front, its cameras."""
+    w, d = wall.width_m, wall.depth_m
+    corners = [wall_to_world(wall, (u, v, 0.0)) for u, v in ((0, 0), (w, 0), (w, d), (0, d))]
+    box = np.array(corners, np.float64)
+    title = f"{wall.wall_id}: a wall for parcels, {len(wall.cameras)} cameras"
+    shapes = [_area("bay", box, title), _line("front", box[:2])]
+    for camera in wall.cameras:
+        x, y, _ = camera.pose.position_m
+        r = 0.05
+        shapes.append(_rect("camera-shelf", x - r, y - r, x + r, y + r, camera.camera_id))
+    x, y = box[:, :2].mean(axis=0)
+    size_m = min(text_m, 1.7 * float(np.ptp(box[:, 0])) / len(wall.wall_id))
+    shapes.append(_text("label", (float(x), float(y) - 0.35 * size_m), wall.wall_id, size_m))
     return shapes
 
 

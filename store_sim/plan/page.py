@@ -111,6 +111,7 @@ def html_page(check: StoreCheck) -> str:
         _scale("front", FRONT_SCALE, "shelf camera gives"),
         _findings(check),
         _table(check),
+        _walls(check),
         "</main></body></html>\n",
     ]
     return "\n".join(parts)
@@ -172,4 +173,23 @@ def _table(check: StoreCheck) -> str:
         '<thead><tr><th>bay</th><th>board</th><th class="n">height, m</th><th class="n">worst</th>'
         f'<th class="n">median</th><th class="n">≥ {FINE_PX_CM:g} px/cm</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _walls(check: StoreCheck) -> str:
+    """The pick-up walls: what their cameras resolve."""
+    if not check.walls:
+        return ""
+    rows = "".join(
+        f"<tr><td>{escape(sight.wall.wall_id)}</td><td>{escape(one.label.symbology)}</td>"
+        f'<td class="n">{one.label.module_mm:g}</td><td class="n">{one.least_px:.2f}</td>'
+        f'<td class="n">{one.median_px:.2f}</td></tr>'
+        for sight in check.walls
+        for one in sight.labels
+    )
+    return (
+        '<h2>Pick-up walls</h2><div class="wide"><table><caption>Pixels a module of upright labels '
+        "on the front plane, in the best camera.</caption><thead><tr><th>wall</th><th>label</th>"
+        '<th class="n">module, mm</th><th class="n">worst</th><th class="n">median</th>'
+        f"</tr></thead><tbody>{rows}</tbody></table></div>"
     )

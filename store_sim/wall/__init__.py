@@ -12,5 +12,13 @@ from store_sim.wall.truth import Deed, TrueParcel, WallTruth
 from store_sim.wall.world import WallScan, WallWorld
 
 __all__ = [
-    "Deed", "Lit", "SimOrder", "TrueParcel", "WallCase", "WallScan", "WallTruth", "WallWorld", "cases",
-]  # fmt: skip
+    "Deed",
+    "Lit",
+    "SimOrder",
+    "TrueParcel",
+    "WallCase",
+    "WallScan",
+    "WallTruth",
+    "WallWorld",
+    "cases",
+]

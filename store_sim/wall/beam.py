@@ -31,9 +31,13 @@ def linear_table(gamma: float = 2.2) -> NDArray[np.float32]:
 
 
 class Beam:
-    """One projector. `light` (H, W, 3) float32 is what leaves it, linear, blurred by its lens; all
-    zero when it is off; `flat` (H, W) uint8 is 1 where it is the same at a pixel and the next ones. `still` and `shadow` (H, W) float32 are the depths of the nearest thing
-    before it: of what stands, and of everything."""
+    """One projector.
+
+    `light` (H, W, 3) float32 is what leaves it, linear, blurred by its lens; all zero when it is
+    off. `flat` (H, W) uint8 is 1 where it is the same at a pixel and at the next ones. `still` and
+    `shadow` (H, W) float32 are the depths of the nearest thing before it: of what stands, and of
+    everything.
+    """
 
     def __init__(
         self, wall: Wall, projector: Projector, *, shift_m: Floats, turn_deg: Floats, zoom: float,
@@ -148,7 +152,9 @@ class Beam:
         if len(bounds) == 0:
             return None
         x0, y0 = (max(0, int(v)) for v in bounds[:, :2].min(axis=0))
-        x1, y1 = (min(most, int(v)) for most, v in zip(self.size, bounds[:, 2:].max(axis=0), strict=True))
+        x1, y1 = (
+            min(most, int(v)) for most, v in zip(self.size, bounds[:, 2:].max(axis=0), strict=True)
+        )
         return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
     def move(

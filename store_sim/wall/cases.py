@@ -130,7 +130,10 @@ _CASES: tuple[WallCase, ...] = (
         "cancelled-while-cued", "the order is cancelled while its parcel is lit",
         orders=(OrderPlan(1, "cancelled"), OrderPlan()),
     ),
-    WallCase("taken-by-nobody", "taken without an order", orders=(OrderPlan(1, "nobody"), OrderPlan())),
+    WallCase(
+        "taken-by-nobody", "taken without an order",
+        orders=(OrderPlan(1, "nobody"), OrderPlan()),
+    ),
     WallCase("left-behind", "one of two stays", orders=(OrderPlan(2, "leave_one"), OrderPlan())),
     WallCase(
         "van-stop", "stops of a round: all of a stop's parcels", van=True,

@@ -28,13 +28,15 @@ def cast_filling(case: WallCase, wall: Wall) -> tuple[Filling, int]:
             f"case {case.name}: expected a wall of kind van, got {wall.wall_id} of kind {wall.kind}"
         )
     most = most_parcels(wall, case.filling.labels)
-    spare = 2 * sum(plan.behaviour in ("elsewhere", "moved", "wrong_return") for plan in case.orders)
+    spare = 2 * sum(
+        plan.behaviour in ("elsewhere", "moved", "wrong_return") for plan in case.orders
+    )
     room = max(1, most - min(spare, 4) - 2 * (case.odd == "half_hidden"))
     parcels = min(USUAL, room) if case.parcels is None else case.parcels
     if parcels > most:
         raise WallSimError(
-            f"case {case.name}: expected a wall with room for {parcels} parcels, {wall.wall_id} has "
-            f"{most}; take a larger wall (wall-24.yaml)"
+            f"case {case.name}: expected a wall with room for {parcels} parcels, {wall.wall_id} "
+            f"has {most}; take a larger wall (wall-24.yaml)"
         )
     wanted = sum(plan.parcels for plan in case.orders)
     if wanted > parcels:
@@ -139,8 +141,14 @@ def _cover(parcel: SimParcel, pose: ParcelPose, index: int, wall: Wall) -> SimPa
     wide = max(0.05, (x1 - x0) / 1000 * 0.55)
     high = max(0.06, min(parcel.size_m[1] * 0.8, y1 / 1000))
     return SimParcel(
-        index=index, key=f"cover-{index}", text=None, symbology=parcel.symbology, kind="box",
-        size_m=(round(wide, 3), round(high, 3), 0.03), rgb=(150, 112, 76), label=None,
+        index=index,
+        key=f"cover-{index}",
+        text=None,
+        symbology=parcel.symbology,
+        kind="box",
+        size_m=(round(wide, 3), round(high, 3), 0.03),
+        rgb=(150, 112, 76),
+        label=None,
     )
 
 
@@ -150,7 +158,10 @@ def _before(parcel: SimParcel, pose: ParcelPose, cover: SimParcel) -> ParcelPose
     x0, y0, x1, y1 = parcel.label.code_mm
     at = label_spot(parcel, pose, x0 + 0.75 * (x1 - x0), (y0 + y1) / 2)
     base = pose.at_m[2] - parcel.size_m[1] / 2
-    low = base if not parcel.hangs else base
     return ParcelPose(
-        (round(float(at[0]), 4), round(float(at[1]) - 0.035, 4), round(low + cover.size_m[1] / 2, 4))
+        (
+            round(float(at[0]), 4),
+            round(float(at[1]) - 0.035, 4),
+            round(base + cover.size_m[1] / 2, 4),
+        )
     )

@@ -68,7 +68,8 @@ def _curve() -> NDArray[np.uint16]:
     knee = 0.8
     bright = knee + (1 - knee) * (1 - np.exp(-(light - knee) / (1 - knee)))
     level = np.where(light < knee, light, bright) ** (1 / 2.2) * 255.0
-    return np.rint(np.minimum(level, 255.0) * _GREYS).astype(np.uint16)
+    curve: NDArray[np.uint16] = np.rint(np.minimum(level, 255.0) * _GREYS).astype(np.uint16)
+    return curve
 
 
 def _taps(ss: int, blur_px: float) -> NDArray[np.float32]:
@@ -77,7 +78,8 @@ def _taps(ss: int, blur_px: float) -> NDArray[np.float32]:
     x = np.arange(reach) - (reach - 1) / 2
     fine = np.linspace(-0.5, 0.5, 33)[:-1] * ss + ss / 64
     taps = np.exp(-((x[:, None] - fine) ** 2) / (2 * (blur_px * ss) ** 2)).sum(axis=1)
-    return (taps / taps.sum()).astype(np.float32)
+    shares: NDArray[np.float32] = (taps / taps.sum()).astype(np.float32)
+    return shares
 
 
 class _Layers:
@@ -118,6 +120,7 @@ class Eye:
         self._clean = np.zeros((height, width, 3), np.uint16)
         self._linear, self._curve = linear_table(), _curve()
         self._still_faces = np.zeros((0, FACE_COLUMNS))
+        self._now_faces = self._still_faces
         self._dirty: list[Rect] = []
         rng = np.random.default_rng([seed, 4_001])
         self._noise_table = np.clip(rng.normal(0, 256, 2_000_003), -1023, 1023).astype(np.int16)
@@ -182,7 +185,7 @@ class Eye:
         gone = merged(self._dirty)
         for rect in gone:
             self._restore(rect)
-        self._dirty = []
+        self._dirty, self._now_faces = [], self._still_faces
         return gone
 
     def move(self, moving: list[Floats]) -> list[Rect]:
@@ -195,6 +198,7 @@ class Eye:
         for rect in areas:
             self._draw(both, rect, self._now, 2)
             self._map(self._now, both, rect, self._beam_at)
+        self._now_faces = both
         self._dirty += areas
         return areas
 
@@ -210,7 +214,7 @@ class Eye:
             area, self._people, self._keys, self._linear, now.refl, now.shade, now.face, now.ids
         )
         self._keys[y0:y1, x0:x1] = 0
-        self._map(now, self._still_faces, rect, self._beam_at)
+        self._map(now, self._now_faces, rect, self._beam_at)
         self._dirty.append(rect)
         return [rect]
 
@@ -240,8 +244,8 @@ class Eye:
             pictures = (np.zeros((2, 2, 3), np.float32),)
             flats, shadows = (np.zeros((2, 2), np.uint8),), (np.zeros((2, 2), np.float32),)
         compose(
-            tiles, self._now.refl, self._now.shade, ambient, self._beam_at, pictures, flats, shadows,
-            BIAS_M, self._curve, self._clean,
+            tiles, self._now.refl, self._now.shade, ambient, self._beam_at, pictures, flats,
+            shadows, BIAS_M, self._curve, self._clean,
         )  # fmt: skip
 
     def picture(self) -> NDArray[np.uint8]:

@@ -13,7 +13,15 @@ from contracts.wall import Wall
 from store_sim.wall.frame import Optic
 from store_sim.wall.parcels import ParcelPose, SimParcel, frame_of
 from store_sim.wall.prints import marker_print
-from store_sim.wall.skins import KRAFT, front_skin, handle_skin, panel_skin, plain_skin, shadow_skin, side_skin
+from store_sim.wall.skins import (
+    KRAFT,
+    front_skin,
+    handle_skin,
+    panel_skin,
+    plain_skin,
+    shadow_skin,
+    side_skin,
+)
 
 __all__ = [
     "FACE_COLUMNS", "PARCEL_ID", "Bank", "bounded", "parcel_faces", "shadow_faces",
@@ -122,9 +130,7 @@ def bounded(faces: Floats, optic: Optic) -> Floats:
     along = faces[:, 3:6] / (faces[:, 3:6] ** 2).sum(axis=1, keepdims=True)
     down = faces[:, 6:9] / (faces[:, 6:9] ** 2).sum(axis=1, keepdims=True)
     steps = np.linspace(0.0, 1.0, 5)
-    points = np.stack(
-        [faces[:, 0:3] + a * along + b * down for a in steps for b in steps], axis=1
-    )
+    points = np.stack([faces[:, 0:3] + a * along + b * down for a in steps for b in steps], axis=1)
     pixels, depths = optic.pixels(points.reshape(-1, 3))
     pixels, depths = pixels.reshape(len(faces), -1, 2), depths.reshape(len(faces), -1)
     for k in range(len(faces)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -56,7 +56,7 @@ class Filling:
     right_angles: float = 0.25
     yaw_deg_max: float = 8.0
     tilt_deg_max: float = 10.0
-    dials: PrintDials = PrintDials()
+    dials: PrintDials = field(default_factory=PrintDials)
     gloss: float = 0.0
 
 
@@ -152,7 +152,9 @@ def _spot(
     w = float(rng.uniform(min(need_w + 0.012, room_w), min(room_w, need_w + 0.14)))
     h = float(rng.uniform(min(need_h + 0.012, room_h), min(room_h, need_h + 0.16)))
     thin = what in ("envelope", "mailer")
-    deep = float(rng.uniform(0.012, 0.03) if thin else rng.uniform(0.08, min(0.2, wall.depth_m - 0.06)))
+    deep = float(
+        rng.uniform(0.012, 0.03) if thin else rng.uniform(0.08, min(0.2, wall.depth_m - 0.06))
+    )
     if hangs:
         deep = float(rng.uniform(0.05, 0.09))
     size = (round(w, 3), round(h, 3), round(deep, 3))
@@ -170,7 +172,10 @@ def _spot(
 
 
 def _label_angle(
-    filling: Filling, label: tuple[float, float], room: tuple[float, float], rng: np.random.Generator
+    filling: Filling,
+    label: tuple[float, float],
+    room: tuple[float, float],
+    rng: np.random.Generator,
 ) -> float:
     """Degrees clockwise: nearly upright, or a quarter turn, as far as the label still fits."""
     angle = float(rng.uniform(-filling.label_deg_max, filling.label_deg_max))
@@ -190,8 +195,12 @@ def _turned_size(width: float, height: float, deg: float) -> tuple[float, float]
 
 
 def stand_at(
-    wall: Wall, place: Place, parcel: SimParcel, rng: np.random.Generator, filling: Filling | None = None
-) -> ParcelPose:  # fmt: skip
+    wall: Wall,
+    place: Place,
+    parcel: SimParcel,
+    rng: np.random.Generator,
+    filling: Filling | None = None,
+) -> ParcelPose:
     """A pose for a parcel in a place, within it and not through board or wall."""
     filling = filling or Filling(1)
     w, h, d = parcel.size_m
@@ -199,7 +208,9 @@ def stand_at(
         yaw = float(rng.uniform(-1, 1) * min(filling.yaw_deg_max, 6.0))
         v = place.hook_v_m - d / 2 + 0.02
         middle = (place.u0_m + place.u1_m) / 2
-        return ParcelPose((round(middle, 4), round(v, 4), round(place.z_m - _HANG_M - h / 2, 4)), yaw)
+        return ParcelPose(
+            (round(middle, 4), round(v, 4), round(place.z_m - _HANG_M - h / 2, 4)), yaw
+        )
     thin = parcel.kind in ("envelope", "mailer")
     tilt = float(rng.uniform(0.25, 1.0) * filling.tilt_deg_max) if thin else 0.0
     spare = max(0.0, place.u1_m - place.u0_m - _GAP_M - w)

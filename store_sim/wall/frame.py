@@ -157,7 +157,5 @@ def turned(
         look_at_m=(float(look_at[0]), float(look_at[1]), float(look_at[2])),
         up=(float(up[0]), float(up[1]), float(up[2])),
     )
-    lens = intrinsics.model_copy(
-        update={"fx": intrinsics.fx * zoom, "fy": intrinsics.fy * zoom}
-    )
+    lens = intrinsics.model_copy(update={"fx": intrinsics.fx * zoom, "fy": intrinsics.fy * zoom})
     return _optic(lens, moved)

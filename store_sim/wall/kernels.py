@@ -141,7 +141,7 @@ def fill_tile(  # type: ignore[no-untyped-def]
                 texel = base[r, 0] + int(b * base[r, 2]) * base[r, 1] + int(a * base[r, 1])
             shade, extra = f[19], 0.0
             if f[20] > 0.0 and printed:
-                # A lamp's picture in a glossy label: the nearer the mirrored ray to it the brighter.
+                # A lamp's picture in a glossy label: the nearer the mirrored ray, the brighter.
                 dot = wx * f[9] + wy * f[10] + wz * f[11]
                 mx, my, mz = wx - 2 * dot * f[9], wy - 2 * dot * f[10], wz - 2 * dot * f[11]
                 size = np.sqrt(mx * mx + my * my + mz * mz)
@@ -292,7 +292,11 @@ def compose(  # type: ignore[no-untyped-def]
     for n in range(tiles.shape[0]):
         for y in range(tiles[n, 1], tiles[n, 3]):
             for x in range(tiles[n, 0], tiles[n, 2]):
-                r, g, b = shade[y, x] * ambient[0], shade[y, x] * ambient[1], shade[y, x] * ambient[2]
+                r, g, b = (
+                    shade[y, x] * ambient[0],
+                    shade[y, x] * ambient[1],
+                    shade[y, x] * ambient[2],
+                )
                 for p in range(beams.shape[0]):
                     gain = beams[p, y, x, 3]
                     if gain <= 0.0:
@@ -356,5 +360,7 @@ def expose(clean, table, starts, ground, slope, out):  # type: ignore[no-untyped
         for x in range(width):
             value = np.int32(source[x])
             size = ground + ((value * slope) >> np.int32(12))
-            value = (value + ((np.int32(row[x]) * size) >> np.int32(8)) + np.int32(8)) >> np.int32(4)
+            value = (value + ((np.int32(row[x]) * size) >> np.int32(8)) + np.int32(8)) >> np.int32(
+                4
+            )
             target[x] = np.uint8(min(np.int32(255), max(np.int32(0), value)))

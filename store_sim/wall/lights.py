@@ -46,9 +46,7 @@ def _rays(beam: Beam, pixels: Floats) -> Floats:
     x = np.clip(np.rint(pixels[:, 0]).astype(np.intp), 0, beam.optic.width - 1)
     y = np.clip(np.rint(pixels[:, 1]).astype(np.intp), 0, beam.optic.height - 1)
     seen = beam.optic.rays[y, x].astype(np.float64)
-    return np.asarray(
-        cam[6:9] + seen[:, :1] * cam[0:3] + seen[:, 1:] * cam[3:6], dtype=np.float64
-    )
+    return np.asarray(cam[6:9] + seen[:, :1] * cam[0:3] + seen[:, 1:] * cam[3:6], dtype=np.float64)
 
 
 def lit_by(
@@ -67,7 +65,7 @@ def lit_by(
         step = max(1, len(pixels) // 400)
         middle = (pixels.min(axis=0) + pixels.max(axis=0)) / 2
         near = np.argsort(np.nan_to_num(((middles - middle) ** 2).sum(axis=1), nan=1e18))[:NEAREST]
-        hits = [(_hit(beam, *listed[k], pixels, rays, step), int(k)) for k in near]
+        hits = [(_hit(beam, listed[int(k)], pixels, rays, step), int(k)) for k in near]
         (share, off_mm, at_m), best = max(hits, key=lambda hit: (hit[0][0], -hit[1]))
         if share < LEAST_SHARE:
             continue
@@ -79,11 +77,12 @@ def lit_by(
 
 
 def _hit(
-    beam: Beam, parcel: SimParcel, pose: ParcelPose, pixels: Floats, rays: Floats, step: int
+    beam: Beam, what: tuple[SimParcel, ParcelPose], pixels: Floats, rays: Floats, step: int
 ) -> tuple[float, float, tuple[float, float, float]]:
     """The share of a mark that reaches a parcel's front, how far its middle is from the front's,
     in millimetres on the front's plane, and where it is. A ring round the whole front counts as on
     it."""
+    parcel, pose = what
     right, up, out = frame_of(pose)
     source = beam.optic.cam[9:12]
     away = np.array(pose.at_m) - source

@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 from contracts.wall import Symbology
 from store_sim.wall.prints import Label
 
-__all__ = ["Kind", "ParcelPose", "SimParcel", "corners_of", "frame_of", "label_corners", "label_spot"]
+__all__ = [
+    "Kind",
+    "ParcelPose",
+    "SimParcel",
+    "corners_of",
+    "frame_of",
+    "label_corners",
+    "label_spot",
+]
 
 Floats = NDArray[np.float64]
 
@@ -100,7 +108,8 @@ def label_spot(parcel: SimParcel, pose: ParcelPose, x_mm: float, y_mm: float) ->
     y = (parcel.label.height_mm / 2 - y_mm) / 1000
     across = parcel.label_at[0] + x * math.cos(a) + y * math.sin(a)
     along = parcel.label_at[1] - x * math.sin(a) + y * math.cos(a)
-    return np.array(pose.at_m) + right * across + up * along + 0.0005 * out
+    spot: Floats = np.array(pose.at_m) + right * across + up * along + 0.0005 * out
+    return spot
 
 
 def label_corners(parcel: SimParcel, pose: ParcelPose, *, code: bool = True) -> Floats:
@@ -109,4 +118,6 @@ def label_corners(parcel: SimParcel, pose: ParcelPose, *, code: bool = True) -> 
     if label is None:
         raise ValueError(f"{parcel.name} has no label")
     x0, y0, x1, y1 = label.code_mm if code else (0.0, 0.0, label.width_mm, label.height_mm)
-    return np.stack([label_spot(parcel, pose, x, y) for x, y in ((x0, y0), (x1, y0), (x1, y1), (x0, y1))])
+    return np.stack(
+        [label_spot(parcel, pose, x, y) for x, y in ((x0, y0), (x1, y0), (x1, y1), (x0, y1))]
+    )

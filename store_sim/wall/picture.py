@@ -21,7 +21,9 @@ from store_sim.wall.world import WallWorld
 __all__ = ["cue_picture", "main"]
 
 
-def cue_picture(world: WallWorld, indexes: tuple[int, ...], colour: tuple[int, int, int]) -> NDArray[np.uint8]:
+def cue_picture(
+    world: WallWorld, indexes: tuple[int, ...], colour: tuple[int, int, int]
+) -> NDArray[np.uint8]:
     """What the first projector must throw to ring these parcels, were its true pose known."""
     beam = world.beams[0]
     picture = Image.new("RGB", beam.size)
@@ -74,7 +76,9 @@ def main(argv: list[str] | None = None) -> int:
         world.step(k * step)
         if args.cue and world.scans():
             order = world.orders[0]
-            world.show(wall.projectors[0].projector_id, cue_picture(world, order.indexes, (0, 255, 60)))
+            world.show(
+                wall.projectors[0].projector_id, cue_picture(world, order.indexes, (0, 255, 60))
+            )
         frames = world.frames(k * step) or frames
     for number, frame in enumerate(frames):
         out = args.out if len(frames) == 1 else args.out.with_stem(f"{args.out.stem}-{number + 1}")

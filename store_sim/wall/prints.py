@@ -136,7 +136,9 @@ def _address(
         _words(sheet, line, (2.5 * k, (7.6 + 4.6 * row) * k), size * k)
     sort = f"{chr(65 + int(key[-2]))}{key[-4:-2]}"
     _words(sheet, sort, (width - 22 * k, 8.0 * k), 9.0 * k)
-    draw.line((2 * k, 22.4 * k, width - 2 * k, 22.4 * k), fill=(40, 40, 40), width=max(1, round(k * 0.4)))
+    draw.line(
+        (2 * k, 22.4 * k, width - 2 * k, 22.4 * k), fill=(40, 40, 40), width=max(1, round(k * 0.4))
+    )
 
 
 def _worn(pixels: Pixels, per_mm: float, rng: np.random.Generator, dials: PrintDials) -> Pixels:
@@ -160,17 +162,17 @@ def _worn(pixels: Pixels, per_mm: float, rng: np.random.Generator, dials: PrintD
     return pixels
 
 
-def _wrinkled(
-    pixels: Pixels, per_mm: float, rng: np.random.Generator, wrinkle_mm: float
-) -> Pixels:
+def _wrinkled(pixels: Pixels, per_mm: float, rng: np.random.Generator, wrinkle_mm: float) -> Pixels:
     """Paper pushed together: a few waves shift what is printed and shade it."""
     height, width = pixels.shape[:2]
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float64)
     shift_x, shift_y, shine = (np.zeros((height, width)) for _ in range(3))
     for _ in range(4):
         angle, length = rng.random() * math.pi, (14 + 30 * rng.random()) * per_mm
-        phase = 2 * math.pi * (
-            (columns * math.cos(angle) + rows * math.sin(angle)) / length + rng.random()
+        phase = (
+            2
+            * math.pi
+            * ((columns * math.cos(angle) + rows * math.sin(angle)) / length + rng.random())
         )
         size = 0.5 * wrinkle_mm * per_mm * (0.5 + rng.random())
         shift_x += size * math.cos(angle) * np.sin(phase)
@@ -180,7 +182,7 @@ def _wrinkled(
     x = np.clip(np.rint(columns + shift_x), 0, width - 1).astype(np.intp)
     moved = pixels[y, x].copy()
     moved[..., :3] = np.clip(moved[..., :3] * (1 + shine[..., None]), 0, 255).astype(np.uint8)
-    return moved
+    return np.asarray(moved, np.uint8)
 
 
 def marker_print(marker: int) -> Pixels:

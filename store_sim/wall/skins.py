@@ -1,4 +1,4 @@
-"""What parcels, boards and walls look like: textures, (H, W, 4) uint8, about a millimetre a texel."""
+"""What parcels, boards and walls look like: textures (H, W, 4) uint8, 1 or 2 mm a texel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from scipy import ndimage
 
 from store_sim.wall.parcels import Kind
 
-__all__ = ["KRAFT", "front_skin", "handle_skin", "panel_skin", "plain_skin", "shadow_skin", "side_skin"]
+__all__ = [
+    "KRAFT",
+    "front_skin",
+    "handle_skin",
+    "panel_skin",
+    "plain_skin",
+    "shadow_skin",
+    "side_skin",
+]
 
 Pixels = NDArray[np.uint8]
 Rgb = tuple[int, int, int]
@@ -196,7 +204,9 @@ def handle_skin(rgb: Rgb) -> Pixels:
     """Two cords from the top's middle to the bag: holes elsewhere."""
     width, height = 60, 90
     picture = Image.new("L", (width, height), 0)
-    ImageDraw.Draw(picture).line([(6, height), (width // 2, 4), (width - 6, height)], fill=255, width=5)
+    ImageDraw.Draw(picture).line(
+        [(6, height), (width // 2, 4), (width - 6, height)], fill=255, width=5
+    )
     ink = np.empty((height, width, 3))
     ink[:] = [max(20, c * 0.5) for c in rgb]
     return _finish(ink, np.where(np.asarray(picture) > 100, 255, 0).astype(np.uint8))

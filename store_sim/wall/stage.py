@@ -66,7 +66,8 @@ class Stage:
         self._thrown: list[list[Rect]] = [[] for _ in self.beams]
         self._lights: dict[int, tuple[Lit, ...]] | None = None
         self._blocked = False
-        self._fresh = False
+        self._fresh, self._seen = False, False
+        self._changed: list[Floats] = []
 
     def at(
         self, standing: dict[int, ParcelPose], carried: list[Carried], people: list[Visitor]
@@ -92,13 +93,12 @@ class Stage:
         for k, beam in enumerate(self.beams):
             turn = BUMP_DEG * (0.6 + 0.4 * rng.random(3)) * rng.choice([-1.0, 1.0], 3)
             beam.bump(BUMP_M * rng.uniform(-1, 1, 3), turn)
-            if self._fresh:
-                beam.stand(self._all_faces(), self._textures.texels, self._textures.rows)
-                for eye in self.eyes:
-                    eye.beam_moved()
+            beam.stand(self._all_faces(), self._textures.texels, self._textures.rows)
             self._thrown[k].append((0, 0, *beam.size))
-        for eye in self.eyes:
-            eye.light([(0, 0, eye.optic.width, eye.optic.height)], [])
+        if self._seen:
+            for eye in self.eyes:
+                eye.beam_moved()
+                eye.light([(0, 0, eye.optic.width, eye.optic.height)], [])
         self._lights = None
 
     def block(self, begins: bool) -> None:
@@ -168,7 +168,7 @@ class Stage:
         return np.concatenate([self._room, *(faces for _, faces in self._drawn.values())])
 
     def _sync_standing(self) -> None:
-        """Draws what stands elsewhere than before."""
+        """What stands elsewhere than before: told to the projectors, and kept for the cameras."""
         gone = [k for k, (pose, _) in self._drawn.items() if self._standing.get(k) != pose]
         new = [k for k, pose in self._standing.items() if k not in self._drawn or k in gone]
         if not gone and not new and self._fresh:
@@ -181,24 +181,27 @@ class Stage:
             changed.append(self._drawn[k][1])
         self._drawn = dict(sorted(self._drawn.items()))
         faces, tex = self._all_faces(), self._textures
-        if not self._fresh:
-            for beam in self.beams:
-                beam.stand(faces, tex.texels, tex.rows)
-            for eye in self.eyes:
-                eye.stand(faces)
-                eye.light([(0, 0, eye.optic.width, eye.optic.height)], [])
-            self._fresh = True
-            return
         for k, beam in enumerate(self.beams):
-            for rect in filter(None, map(beam.rect_of, changed)):
-                beam.stand(faces, tex.texels, tex.rows, rect)
-                self._thrown[k].append(rect)
+            rects = filter(None, map(beam.rect_of, changed)) if self._fresh else (None,)
+            for rect in rects:
+                self._thrown[k].append(beam.stand(faces, tex.texels, tex.rows, rect))
+        self._changed += changed
+        self._fresh = True
+
+    def _see_standing(self) -> None:
+        """Draws for the cameras what stands elsewhere than when they last looked."""
+        self._sync_standing()
+        changed, self._changed = self._changed, []
+        if not changed and self._seen:
+            return
+        faces = self._all_faces()
         for eye in self.eyes:
-            rects = [rect for rect in map(eye.rect_of, changed) if rect is not None]
-            eye.light(eye.stand(faces, rects), [])
+            found = [rect for rect in map(eye.rect_of, changed) if rect is not None]
+            eye.light(eye.stand(faces, found if self._seen else None), [])
+        self._seen = True
 
     def _draw(self) -> None:
-        self._sync_standing()
+        self._see_standing()
         moving = [self._faces(one.parcel.index, one.pose) for one in self._carried]
         tex, bodies = self._textures, [who.pose() for who in self._people]
         for k, beam in enumerate(self.beams):

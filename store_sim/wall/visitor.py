@@ -183,9 +183,7 @@ class Visitor:
         for k in range(1, ticks + 1):
             share = first + (last - first) * _ease(k / ticks)
             self._weight = share
-            self._tips = {
-                hand: _mix(rest[hand], goal[hand], share) for hand in goal
-            }
+            self._tips = {hand: _mix(rest[hand], goal[hand], share) for hand in goal}
             yield
         self._tips = goal
 

@@ -236,9 +236,14 @@ class WallWorld:
         self._log("put_back", order, index, place)
 
     def free_pose(self, parcel: SimParcel, near: ParcelPose) -> tuple[str, ParcelPose] | None:
-        """An empty place that is wide enough, and how the parcel would stand there."""
+        """An empty place that is wide enough, and how the parcel would stand there; another than
+        where it was, if there is one."""
         del near
         used = set(self._place_of.values())
+        was = next(
+            (deed.place for deed in reversed(self.truth.log)
+             if deed.name == parcel.name and deed.kind == "take"), "",
+        )  # fmt: skip
         fitting = [
             place
             for name, place in sorted(self._places.items())
@@ -246,6 +251,7 @@ class WallWorld:
         ]
         if not fitting:
             return None
+        fitting = [place for place in fitting if place.name != was] or fitting
         place = fitting[int(self._rng.integers(len(fitting)))]
         return place.name, stand_at(self.wall, place, parcel, self._rng)
 
@@ -325,9 +331,7 @@ class WallWorld:
     def _tell(self) -> None:
         """Brings the truth up to now."""
         self.truth.lights = self._stage.lights()
-        carried = {
-            held.parcel.index: held.pose for run in self._runs for held in run.who.carried
-        }
+        carried = {held.parcel.index: held.pose for run in self._runs for held in run.who.carried}
         names = {run.who.index: run.order.customer for run in self._runs}
         for index, parcel in self._parcel.items():
             if index in self._standing:
@@ -346,9 +350,8 @@ class WallWorld:
 
 
 def _fits(place: Place, parcel: SimParcel) -> bool:
-    if (place.hook_v_m is not None) != parcel.hangs:
+    # A bag can stand on a board; what has no handle cannot hang.
+    if place.hook_v_m is not None and not parcel.hangs:
         return False
     w, h, _ = parcel.size_m
     return w + 0.01 <= place.u1_m - place.u0_m and h + 0.01 <= place.high_m
-
-

@@ -32,7 +32,9 @@ def _broken(folder: Path, old: str, new: str) -> Path:
 
 
 def test_a_store_has_a_name_or_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert store_names() == ("demo", "fridge", "nano", "six-bay")
+    assert store_names() == (
+        "demo", "fridge", "nano", "six-bay", "van", "wall-24", "wall-4k",
+    )  # fmt: skip
     for name in store_names():
         assert store_path(name).name == f"{name}.yaml"
         assert store_path(store_path(name)) == store_path(name)
@@ -40,7 +42,9 @@ def test_a_store_has_a_name_or_a_path(tmp_path: Path, monkeypatch: pytest.Monkey
     Path("nano").write_text("x", encoding="utf-8")
     assert store_path("nano") != Path("nano"), "a name wins"
     assert store_path("./nano") == Path("nano")
-    with pytest.raises(UsageError, match=r"demo, fridge, nano, six-bay, got 'nanno'.*no such file"):
+    with pytest.raises(
+        UsageError, match=r"nano, six-bay, van, wall-24, wall-4k, got 'nanno'.*no such file"
+    ):
         store_path("nanno")
     with pytest.raises(UsageError, match="it is a folder"):
         store_path(tmp_path)
@@ -134,3 +138,19 @@ def test_bad_arguments_are_refused_in_one_line(
     folder.mkdir()
     assert _sortie(monkeypatch, "store", "check", "demo", "--png", str(folder)) == 1
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_check_tells_what_a_walls_cameras_resolve(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out, page = tmp_path / "out.json", tmp_path / "out.html"
+    assert (
+        _sortie(monkeypatch, "store", "check", "wall-4k", "--json", str(out), "--html", str(page))
+        == 0
+    )
+    assert "px a module at worst" in capsys.readouterr().out
+    (wall,) = json.loads(out.read_text(encoding="utf-8"))["walls"]
+    assert [one["symbology"] for one in wall["labels"]] == ["code128", "qr", "datamatrix"]
+    assert all(one["px_per_module_min"] >= 2.6 for one in wall["labels"])
+    assert all(count >= 4 for count in wall["markers_seen"].values())
+    assert "Pick-up walls" in page.read_text(encoding="utf-8")
