@@ -107,7 +107,11 @@ def odd_parcels(
         index = len(spots) - 1 - step
         if index < wanted and case.odd != "none":
             break
-        parcels[index] = _odd(case, wall, parcels, index, step % max(1, wanted), rng)
+        # A copy is printed as its model is.
+        models = [
+            k for k in range(wanted) if parcels[k].symbology == parcels[index].symbology
+        ] or [0]
+        parcels[index] = _odd(case, wall, parcels, index, models[step % len(models)], rng)
     return parcels, at
 
 

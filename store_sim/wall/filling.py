@@ -73,9 +73,20 @@ def _least_width_m(kinds: list[LabelPrint]) -> float:
     return max(label_size_mm(kind)[0] for kind in kinds) / 1000 + 0.014
 
 
+def _kinds(wall: Wall, labels: tuple[str, ...] | None) -> list[LabelPrint]:
+    """The wall's labels that are wanted; WallSimError if it has none of them."""
+    kinds = [one for one in wall.labels if labels is None or one.symbology in labels]
+    if not kinds:
+        raise WallSimError(
+            f"wall {wall.wall_id}: expected a wall with labels {labels}, got "
+            f"{[one.symbology for one in wall.labels]}; take another wall or another case"
+        )
+    return kinds
+
+
 def most_parcels(wall: Wall, labels: tuple[str, ...] | None = None) -> int:
     """How many parcels a wall has room for."""
-    kinds = [one for one in wall.labels if labels is None or one.symbology in labels]
+    kinds = _kinds(wall, labels)
     most = int((wall.width_m - 2 * _EDGE_M) / (_least_width_m(kinds) + _GAP_M) + 1e-6)
     return most * len(wall.boards) + len(wall.hooks)
 
@@ -117,14 +128,7 @@ def places_of(wall: Wall, kinds: list[LabelPrint], wanted: int) -> list[Place]:
 def fill(wall: Wall, filling: Filling, seed: int) -> tuple[tuple[Spot, ...], tuple[Place, ...]]:
     """A wall's parcels and where they stand, and all places; every seed another filling."""
     rng = np.random.default_rng([seed, 9_001])
-    kinds = [
-        one for one in wall.labels if filling.labels is None or one.symbology in filling.labels
-    ]
-    if not kinds:
-        raise WallSimError(
-            f"wall {wall.wall_id}: expected a wall with labels {filling.labels}, got "
-            f"{[one.symbology for one in wall.labels]}; take another wall or another case"
-        )
+    kinds = _kinds(wall, filling.labels)
     places = places_of(wall, kinds, filling.parcels + filling.spare)
     base = int(rng.integers(1_000_000, 900_000_000))
     order = rng.permutation(len(places))

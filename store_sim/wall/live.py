@@ -1,0 +1,232 @@
+"""The simulated wall in real time: `python -m store_sim.wall.live`, settings from SORTIE_WALL_*.
+
+Cameras write into shared-memory rings (the names in their URIs), scans into a gate ring whose gate
+is the scanner; what projectors shall throw is read from the rings that their drivers write. All is
+stamped with the machine's monotonic clock. The orders that customers come for lie in the truth
+folder as orders.json for whoever posts them to the hub; the codes that come back are appended
+there to codes.jsonl as {"order_id", "code"} lines, or handed to `LiveWall.give_code`. The truth is
+written there too, deed by deed, as deeds.jsonl; nothing else leaves this process.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.errors import ContractError
+from contracts.store_file import load_store_file
+from hardware.cameras.shm import FrameRingWriter, ShmCamera, ShmCameraSettings
+from hardware.errors import HardwareError
+from hardware.gates import GateRingWriter
+from hardware.ports import GateScan
+from store_sim.errors import SimulatorError
+from store_sim.wall.errors import WallSimError
+from store_sim.wall.world import WallWorld
+
+__all__ = ["LiveWall", "WallLiveSettings", "main"]
+
+SCHEME = "shm://"
+STEP_S = 1 / 30
+STANDSTILL_S = 3.0
+"""After so long a standstill the world's time is set off anew, so that nobody runs."""
+ATTACH_S = 0.5
+"""So often a projector's ring is looked for that is not there yet."""
+PICTURE_AGE_S = 3_600.0
+"""A projector goes on throwing the last picture it got."""
+
+
+class WallLiveSettings(BaseSettings):
+    """What is simulated, and where it goes."""
+
+    model_config = SettingsConfigDict(env_prefix="SORTIE_WALL_", frozen=True, extra="forbid")
+
+    store_file: Annotated[Path, Field(description="the store")]
+    truth_dir: Annotated[Path, Field(description="orders, codes and deeds; no node reads them")]
+    wall_id: Annotated[str | None, Field(description="which wall; none: the store's first")] = None
+    case: Annotated[str, Field(min_length=1, max_length=60)] = "labels-12"
+    seed: Annotated[int, Field(ge=0, le=2**31)] = 1
+    first_s: Annotated[
+        float, Field(ge=0, le=86_400, description="when the first customer comes")
+    ] = 20.0
+    shm_root: Annotated[Path | None, Field(description="folder of rings; none: /dev/shm")] = None
+    gate_ring: Annotated[str, Field(max_length=120)] = "wall-scans"
+
+
+def ring_name(uri: str) -> str | None:
+    """The ring that a URI names, None if it names another kind of device."""
+    return uri.removeprefix(SCHEME) if uri.startswith(SCHEME) else None
+
+
+class _Watched:
+    """A projector's ring, looked for until it is there."""
+
+    def __init__(
+        self, projector_id: str, name: str, root: Path | None, clock: Callable[[], float]
+    ) -> None:
+        self.projector_id, self._name, self._root = projector_id, name, root
+        self._clock = clock
+        self._ring: ShmCamera | None = None
+        self._tried_s = -1e9
+
+    def picture(self, now_s: float) -> Any:
+        """The newest picture not given before, None if there is none."""
+        if self._ring is None:
+            if now_s - self._tried_s < ATTACH_S:
+                return None
+            self._tried_s = now_s
+            try:
+                settings = ShmCameraSettings(name=self._name, root=self._root)
+                self._ring = ShmCamera(self.projector_id, settings, clock=self._clock)
+            except HardwareError:
+                return None
+        frame = self._ring.read_latest(max_age_s=PICTURE_AGE_S)
+        return None if frame is None else frame.rgb.copy()
+
+    def close(self) -> None:
+        if self._ring is not None:
+            self._ring.close()
+
+
+class LiveWall:
+    """A wall's world along a clock. `step` does what is due and says how long to wait."""
+
+    def __init__(
+        self,
+        world: WallWorld,
+        *,
+        truth_dir: Path,
+        shm_root: Path | None = None,
+        gate_ring: str = "wall-scans",
+        clock: Callable[[], float] = time.monotonic,
+        stream_id: int | None = None,
+    ) -> None:
+        """WallSimError if a camera's URI names no ring. A projector without a ring stays dark."""
+        self.world, self._clock = world, clock
+        self._truth = truth_dir
+        truth_dir.mkdir(parents=True, exist_ok=True)
+        stream = time.time_ns() if stream_id is None else stream_id
+        self._rings: dict[str, FrameRingWriter] = {}
+        for camera in world.wall.cameras:
+            name = ring_name(camera.uri)
+            if name is None:
+                self.close()
+                raise WallSimError(
+                    f"camera {camera.camera_id}: expected a uri {SCHEME}NAME, got {camera.uri!r}"
+                )
+            lens = camera.intrinsics
+            self._rings[camera.camera_id] = FrameRingWriter(
+                name, width=lens.width, height=lens.height, stream_id=stream, root=shm_root
+            )
+        self._gate = GateRingWriter(gate_ring, stream_id=stream, root=shm_root)
+        self._watched = [
+            _Watched(one.projector_id, name, shm_root, clock)
+            for one in world.wall.projectors
+            if (name := ring_name(one.uri)) is not None
+        ]
+        orders = [asdict(order) for order in world.orders]
+        (truth_dir / "orders.json").write_text(json.dumps(orders, indent=1), encoding="utf-8")
+        self._codes_read, self._deeds_written = 0, 0
+        world.frames(0.0)  # What stands is drawn before the clock runs.
+        self._start_s = clock()
+
+    def give_code(self, order_id: str, code: str) -> None:
+        """The code that the hub gave for an order."""
+        self.world.give_code(order_id, code)
+
+    def step(self) -> float:
+        """Lets the world catch up with the clock; seconds until it wants to be called again."""
+        now_s = self._clock()
+        t_s = now_s - self._start_s
+        if t_s - self.world.t_s > STANDSTILL_S:
+            self._start_s = now_s - self.world.t_s - STEP_S
+            t_s = now_s - self._start_s
+        self._read_codes()
+        for one in self._watched:
+            rgb = one.picture(now_s)
+            if rgb is not None:
+                self.world.show(one.projector_id, rgb)
+        self.world.step(max(t_s, self.world.t_s))
+        for scan in self.world.scans():
+            self._gate.write(GateScan(scan.scanner_id, self._start_s + scan.t_s, scan.code))
+        for frame in self.world.frames(self.world.t_s):
+            self._rings[frame.camera_id].write(frame.rgb, t_s=self._start_s + frame.t_s)
+        self._write_deeds()
+        return max(0.0, STEP_S - (self._clock() - now_s))
+
+    def _read_codes(self) -> None:
+        path = self._truth / "codes.jsonl"
+        if not path.exists():
+            return
+        # The last line may be half written yet.
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        for line in lines[self._codes_read :]:
+            row = json.loads(line)
+            self.world.give_code(row["order_id"], row["code"])
+        self._codes_read = len(lines)
+
+    def _write_deeds(self) -> None:
+        new = self.world.truth.log[self._deeds_written :]
+        if new:
+            with (self._truth / "deeds.jsonl").open("a", encoding="utf-8") as out:
+                out.writelines(json.dumps(asdict(deed)) + "\n" for deed in new)
+            self._deeds_written += len(new)
+
+    def close(self) -> None:
+        """Takes the rings away; closing twice is fine."""
+        for ring in self._rings.values():
+            ring.close()
+        if hasattr(self, "_gate"):
+            self._gate.close()
+            for one in self._watched:
+                one.close()
+
+
+def main() -> int:
+    """Runs until SIGTERM or SIGINT; 2 if it cannot begin."""
+    try:
+        settings = WallLiveSettings()  # type: ignore[call-arg]
+        store = load_store_file(settings.store_file)
+        walls = {wall.wall_id: wall for wall in store.walls}
+        name = settings.wall_id or next(iter(walls), "")
+        if name not in walls:
+            raise WallSimError(f"expected a wall of {sorted(walls)}, got {name!r}")
+        world = WallWorld(
+            store, walls[name], settings.case, settings.seed, first_s=settings.first_s
+        )
+        live = LiveWall(
+            world, truth_dir=settings.truth_dir, shm_root=settings.shm_root,
+            gate_ring=settings.gate_ring,
+        )  # fmt: skip
+    except (ValidationError, ContractError, SimulatorError, HardwareError) as error:
+        print(f"store_sim.wall.live: {error}", file=sys.stderr)
+        return 2
+    stopped = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopped
+        del number, frame
+        stopped = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    print(f"ready {name} {settings.case} {settings.seed}", flush=True)
+    try:
+        while not stopped:
+            time.sleep(live.step())
+    finally:
+        live.close()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
