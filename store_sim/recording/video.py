@@ -36,7 +36,7 @@ class CameraFile:
     with its index in front, as browsers like it, when it is closed.
     """
 
-    def __init__(self, folder: Path, camera: Camera) -> None:
+    def __init__(self, folder: Path, camera: Camera, *, crf: int = CRF) -> None:
         size = camera.intrinsics
         if size.width % 2 or size.height % 2:
             raise RecordingError(
@@ -46,7 +46,7 @@ class CameraFile:
         self._camera = camera
         self._name = f"cameras/{camera.camera_id}.mp4"
         self._path = folder / self._name
-        self._container, self._stream = _encoder(self._path, camera)
+        self._container, self._stream = _encoder(self._path, camera, crf)
         self._digest = hashlib.sha256()
         self._last_pts = 0
         self._last_s = 0.0
@@ -125,7 +125,7 @@ class CameraFile:
 
 
 def _encoder(
-    path: Path, camera: Camera
+    path: Path, camera: Camera, crf: int
 ) -> tuple[av.container.OutputContainer, av.video.stream.VideoStream]:
     import av
 
@@ -142,7 +142,7 @@ def _encoder(
     stream = container.add_stream(
         "libx264",
         rate=Fraction(camera.fps).limit_denominator(1001),
-        options={"crf": str(CRF), "preset": PRESET, "bf": "0", "threads": "1"},
+        options={"crf": str(crf), "preset": PRESET, "bf": "0", "threads": "1"},
     )
     size = camera.intrinsics
     stream.width, stream.height, stream.pix_fmt = size.width, size.height, "yuv420p"

@@ -108,9 +108,9 @@ def odd_parcels(
         if index < wanted and case.odd != "none":
             break
         # A copy is printed as its model is.
-        models = [
-            k for k in range(wanted) if parcels[k].symbology == parcels[index].symbology
-        ] or [0]
+        models = [k for k in range(wanted) if parcels[k].symbology == parcels[index].symbology] or [
+            0
+        ]
         parcels[index] = _odd(case, wall, parcels, index, models[step % len(models)], rng)
     return parcels, at
 

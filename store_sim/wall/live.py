@@ -194,7 +194,7 @@ class LiveWall:
 def main() -> int:
     """Runs until SIGTERM or SIGINT; 2 if it cannot begin."""
     try:
-        settings = WallLiveSettings()  # type: ignore[call-arg]
+        settings = WallLiveSettings()
         store = load_store_file(settings.store_file)
         walls = {wall.wall_id: wall for wall in store.walls}
         name = settings.wall_id or next(iter(walls), "")

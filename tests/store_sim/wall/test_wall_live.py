@@ -9,6 +9,7 @@ import numpy as np
 
 from hardware.cameras.shm import FrameRingWriter, ShmCamera, ShmCameraSettings
 from hardware.gates import ShmGate, ShmGateSettings
+from hardware.ports import Frame, GateScan
 from store_sim.wall import WallWorld
 from store_sim.wall.live import LiveWall
 from store_sim.wall.picture import cue_picture
@@ -39,7 +40,8 @@ def test_a_live_wall_speaks_through_rings(tmp_path: Path) -> None:
     gate = ShmGate(ShmGateSettings(name="wall-scans", root=rings), clock=clock)
     width, height = world.beams[0].size
     beam = FrameRingWriter("wall-1-beam", width=width, height=height, stream_id=2, root=rings)
-    frames, scans = [], []
+    frames: list[Frame] = []
+    scans: list[GateScan] = []
     try:
         while clock.now_s < 112.0 and not world.truth.takings():
             clock.now_s += 0.1

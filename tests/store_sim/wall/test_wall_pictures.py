@@ -179,7 +179,7 @@ def test_light_does_not_pass_through_a_person_or_a_box() -> None:
         + eye.optic.cam[6:9]
     )  # fmt: skip
     at, ahead = beam.optic.pixels(points.reshape(-1, 3))
-    inside = (at > 2).all(axis=1) & (at < (width - 3, height - 3)).all(axis=1)
+    inside: Any = (at > 2).all(axis=1) & (at < (width - 3, height - 3)).all(axis=1)
     columns, rows = np.rint(np.where(inside[:, None], at, 0)).astype(int).T
     gap = (ahead - beam.shadow[rows, columns]).reshape(eye.depth.shape)
     wall: Any = np.asarray(eye.ids == 0) & inside.reshape(eye.depth.shape)
