@@ -10,7 +10,7 @@ from contracts.wall_messages import MarkLook
 from store_sim.render.layers import Rect, merged
 from store_sim.scene import BodyPose
 from store_sim.wall.faces import FACE_COLUMNS, bounded
-from store_sim.wall.figures import draw_people
+from store_sim.wall.figures import draw_people, touched_parts
 from store_sim.wall.frame import Optic, turned
 from store_sim.wall.kernels import FAR_M, depth_faces
 from store_sim.wall.marks import marks_in
@@ -161,7 +161,7 @@ class Beam:
         self, moving: list[Floats], bodies: list[BodyPose], texels: Picture, rows: NDArray[np.int64]
     ) -> list[Rect]:
         """What moves before it now, in place of what did; where shadows changed, in its pixels."""
-        changed = merged(self._dirty)
+        changed = self._dirty
         for rect in changed:
             self._restore(rect)
         rects = [rect for rect in map(self.rect_of, moving) if rect is not None]
@@ -172,7 +172,9 @@ class Beam:
                 self._look(both, texels, rows, rect, self.shadow)
         body = draw_people(bodies, self.optic, self._scratch, self._keys, self.shadow)
         if body is not None:
-            self._dirty = [*self._dirty, body]
+            parts = touched_parts(self._keys, body)
+            self._keys[body[1] : body[3], body[0] : body[2]] = 0
+            self._dirty = self._dirty + parts
         return changed + self._dirty
 
     def _look(

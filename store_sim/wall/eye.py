@@ -20,7 +20,7 @@ from store_sim.render.layers import Rect, merged
 from store_sim.scene import BodyPose
 from store_sim.wall.beam import NEAR_M, Beam, linear_table
 from store_sim.wall.faces import FACE_COLUMNS, bounded
-from store_sim.wall.figures import draw_people
+from store_sim.wall.figures import draw_people, touched_parts
 from store_sim.wall.frame import optic
 from store_sim.wall.kernels import (
     FAR_M,
@@ -182,7 +182,7 @@ class Eye:
 
     def clear_moving(self) -> list[Rect]:
         """Takes away what `move` and `people` drew; the parts where it was."""
-        gone = merged(self._dirty)
+        gone = self._dirty
         for rect in gone:
             self._restore(rect)
         self._dirty, self._now_faces = [], self._still_faces
@@ -203,20 +203,22 @@ class Eye:
         return areas
 
     def people(self, bodies: list[BodyPose]) -> list[Rect]:
-        """Draws people over what is there; the part drawn."""
+        """Draws people over what is there; the parts drawn."""
         now = self._now
         rect = draw_people(bodies, self.optic, self._people, self._keys, now.depth)
         if rect is None:
             return []
-        x0, y0, x1, y1 = rect
-        area = np.array(rect, np.int64)
-        lay_people(
-            area, self._people, self._keys, self._linear, now.refl, now.shade, now.face, now.ids
-        )
-        self._keys[y0:y1, x0:x1] = 0
-        self._map(now, self._now_faces, rect, self._beam_at)
-        self._dirty.append(rect)
-        return [rect]
+        parts = touched_parts(self._keys, rect)
+        for part in parts:
+            x0, y0, x1, y1 = part
+            lay_people(
+                np.array(part, np.int64), self._people, self._keys, self._linear, now.refl,
+                now.shade, now.face, now.ids,
+            )  # fmt: skip
+            self._keys[y0:y1, x0:x1] = 0
+            self._map(now, self._now_faces, part, self._beam_at)
+        self._dirty += parts
+        return parts
 
     def light(self, rects: list[Rect], lit: list[list[Rect]]) -> None:
         """Lights the tiles in `rects`, and those on which parts of a projector's picture (`lit`,

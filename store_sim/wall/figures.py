@@ -14,7 +14,7 @@ from store_sim.render.looks import Light
 from store_sim.scene import PART_STRIDE, BodyPose
 from store_sim.wall.frame import Optic
 
-__all__ = ["PERSON_ID", "draw_people"]
+__all__ = ["PERSON_ID", "draw_people", "touched_parts"]
 
 PERSON_ID = 10_000
 """People carry PERSON_ID + 16 * person_index + part in the id mask."""
@@ -51,3 +51,21 @@ def draw_people(
             rect = (x0, y0, x1, y1)
             found = rect if found is None else union(found, rect)
     return found
+
+
+def touched_parts(ids: NDArray[np.int32], rect: Rect, tile: int = 32) -> list[Rect]:
+    """The part of `rect` where somebody was drawn (`ids` is not 0), as rows of tiles."""
+    height, width = ids.shape
+    x0, y0 = rect[0] // tile * tile, rect[1] // tile * tile
+    x1, y1 = min(width, -(-rect[2] // tile) * tile), min(height, -(-rect[3] // tile) * tile)
+    across = np.add.reduceat(ids[y0:y1, x0:x1] != 0, np.arange(0, x1 - x0, tile), axis=1)
+    there = np.add.reduceat(across, np.arange(0, y1 - y0, tile), axis=0) > 0
+    parts: list[Rect] = []
+    for row, line in enumerate(there):
+        top = y0 + row * tile
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], line.astype(np.int8), [0]])))
+        for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            parts.append(
+                (x0 + first * tile, top, min(width, x0 + last * tile), min(height, top + tile))
+            )
+    return parts
