@@ -18,8 +18,11 @@ from vision.projection.shapes import Shape
 
 __all__ = ["Raster", "add_light", "on_plane", "raster"]
 
+FINE = 4
+"""Forms are drawn so many times as large and then made small: OpenCV's own smoothing of polygons
+makes them a pixel wider all around."""
 FINE_BITS = 4
-"""Corners are given to OpenCV in sixteenths of a pixel."""
+"""Corners are given to OpenCV in sixteenths of such a pixel."""
 SIDE_MAX_PX = 16_000.0
 EDGE_PX = 2
 
@@ -27,7 +30,7 @@ EDGE_PX = 2
 @dataclass(frozen=True, slots=True)
 class Raster:
     """A form in a picture: `cover` (h, w) uint8 is how much of each pixel it covers, its top left
-    pixel at (x, y); `share` of it is left of what it would be without clipping."""
+    pixel at (x, y); `share` of it is left by what is in its way."""
 
     x: int
     y: int
@@ -53,25 +56,23 @@ def raster(
     high = np.minimum(np.ceil(clip.max(axis=0)).astype(int) + EDGE_PX + 1, (width, height))
     if (high - low < 2).any():
         return None
-    size = (int(high[1] - low[1]), int(high[0] - low[0]))
-    cover = np.zeros(size, np.uint8)
+    fine = (FINE * int(high[1] - low[1]), FINE * int(high[0] - low[0]))
+    cover = np.zeros(fine, np.uint8)
     for part in form.parts:
-        lines = [optics.project(on_plane(line, v_m)) - low for line in part]
-        if len(form.parts) == 1:
-            _fill(cover, lines)
-        else:
-            one = np.zeros(size, np.uint8)
-            _fill(one, lines)
-            cover = np.maximum(cover, one)
-    whole = float(cover.sum())
-    if whole <= 0:
+        one = np.zeros(fine, np.uint8) if len(form.parts) > 1 else cover
+        _fill(one, [optics.project(on_plane(line, v_m)) - low for line in part], 255)
+        np.maximum(cover, one, out=cover)
+    mask = np.zeros(fine, np.uint8)
+    _fill(mask, [clip - low], 255)
+    cv2.bitwise_and(cover, mask, cover)
+    whole = cv2.countNonZero(cover)
+    if whole == 0:
         return None
-    mask = np.zeros(size, np.uint8)
-    _fill(mask, [clip - low])
-    cover = np.minimum(cover, mask)
     for polygon in without:
-        cv2.fillPoly(cover, [_fine(polygon - low)], (0,), cv2.LINE_8, FINE_BITS)
-    return Raster(int(low[0]), int(low[1]), cover, float(cover.sum()) / whole)
+        _fill(cover, [polygon - low], 0)
+    share = cv2.countNonZero(cover) / whole
+    small = cv2.resize(cover, (fine[1] // FINE, fine[0] // FINE), interpolation=cv2.INTER_AREA)
+    return Raster(int(low[0]), int(low[1]), np.asarray(small, np.uint8), share)
 
 
 def add_light(picture: NDArray[np.uint8], form: Raster, colour: tuple[int, int, int]) -> None:
@@ -82,9 +83,9 @@ def add_light(picture: NDArray[np.uint8], form: Raster, colour: tuple[int, int, 
     np.maximum(part, lit.astype(np.uint8), out=part)
 
 
-def _fill(mask: NDArray[np.uint8], lines: Sequence[Floats]) -> None:
-    cv2.fillPoly(mask, [_fine(line) for line in lines], (255,), cv2.LINE_AA, FINE_BITS)
-
-
-def _fine(line: Floats) -> NDArray[np.int32]:
-    return np.rint(line * (1 << FINE_BITS)).astype(np.int32)
+def _fill(mask: NDArray[np.uint8], lines: Sequence[Floats], level: int) -> None:
+    """Fills closed lines, every second one a hole; their corners in pixels before enlarging."""
+    corners = [
+        np.rint(((line + 0.5) * FINE - 0.5) * (1 << FINE_BITS)).astype(np.int32) for line in lines
+    ]
+    cv2.fillPoly(mask, corners, (level,), cv2.LINE_8, FINE_BITS)
