@@ -26,6 +26,7 @@ REDRAW_MM = 3.0
 """Outlines that differ less are the same."""
 STEER = 0.8
 STEER_MM_MIN = 0.8
+CLEAR_SHARE = 0.85
 SD_MARGIN_MM_MAX = 10.0
 
 
@@ -36,7 +37,8 @@ class Aim:
     `off_mm`: how far beside it was last seen, None if not yet. `misses`: captures in a row without
     it. `dipped_s`: since when it is dark so that its place can be seen without light, None if it is
     not; `dips` counts. `astray`: it is farther off than it may be steered; `held_s`: since when
-    it is dark because of that.
+    it is dark because of that. `jumped`: in the last capture it was as clear as ever, and not where
+    it had been. `alike`: how clear it was at best.
     """
 
     mark: Mark
@@ -53,6 +55,8 @@ class Aim:
     dipped_s: float | None = None
     dips: int = 0
     astray: bool = False
+    jumped: bool = False
+    alike: float = 0.0
     held_s: float | None = None
 
     @property
@@ -95,12 +99,19 @@ class Aim:
             )
             if found is not None and found.alike > best:
                 best, seen_by, best_off = found.alike, name, found.off_px
+        self.jumped = False
         if not seen_by:
             self.misses += 1
             return
         self.misses = 0
         beside = _beside(cameras[seen_by], self.form.centre, self.v_m, best_off)
-        self.off_mm = 1000 * float(np.linalg.norm(beside))
+        off_mm = 1000 * float(np.linalg.norm(beside))
+        # A hand before the face shifts what is left of the form, but then it is less like it.
+        clear = best >= CLEAR_SHARE * self.alike
+        was_there = self.off_mm is not None and self.off_mm <= settings.bumped_mm / 2
+        self.jumped = was_there and clear and off_mm > settings.bumped_mm
+        self.alike = max(self.alike, best)
+        self.off_mm = off_mm
         steered = self.steer - STEER * beside
         far = 1000 * float(np.linalg.norm(steered))
         self.astray = far > settings.correction_mm_max

@@ -120,7 +120,7 @@ class Beam:
         }
         if self._run is None:
             found = self._marks.look(now_s, captures)
-            if found.astray:
+            if found.astray or found.jumped:
                 self._dots_due_s = min(self._dots_due_s, now_s)
             # What stood where it should and now does not was moved, or the projector was.
             self._doubt |= found.jumped
@@ -237,6 +237,9 @@ class Beam:
 
     def _check(self, now_s: float, marks: Sequence[Mark], fresh: Sequence[SeesWall]) -> None:
         """Dots, when they are due; the verdict of those that were shown."""
+        if marks:
+            served_s = self._dots_dark_s + self._settings.served_check_s
+            self._dots_due_s = min(self._dots_due_s, max(served_s, now_s))
         if now_s >= self._dots_due_s and not self._dots.busy:
             self._dots.start(now_s, dark_since_s=self._dots_dark_s)
         lit = self._dots.showing
@@ -245,8 +248,7 @@ class Beam:
             self._dots_dark_s = now_s
         if verdict is None:
             return
-        every_s = self._settings.served_check_s if marks else self._settings.idle_check_s
-        self._dots_due_s = now_s + every_s
+        self._dots_due_s = now_s + self._settings.idle_check_s
         if self._verified:
             self._judge_bump(now_s, verdict)
         else:

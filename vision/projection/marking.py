@@ -89,11 +89,10 @@ class Marking:
             }
             if not settled or aim.held_s is not None:
                 continue
-            was_there = aim.off_mm is not None and aim.off_mm <= self._settings.seen_mm
             aim.look_at(settled, self._cameras, self._settings, now_s=now_s)
             off = aim.off_mm_now > self._settings.mark_off_mm
             astray |= off or aim.misses == MISSES_DIP
-            jumped |= was_there and off
+            jumped |= aim.jumped
             if aim.misses == MISSES_DIP and aim.dips < DIPS_MAX:
                 aim.dipped_s, aim.dips = now_s, aim.dips + 1
         return Looked(astray, jumped)
