@@ -25,10 +25,11 @@ from vision.projection.dots import DotCheck, DotVerdict
 from vision.projection.draw import Raster, add_light
 from vision.projection.marking import Marking, MarkState
 from vision.projection.model import Optics
-from vision.projection.records import BeamOut, LitRegion, SeesWall
+from vision.projection.records import BeamOut, SeesWall
 from vision.projection.rules import why_withheld
 from vision.projection.settings import BeamSettings
 from vision.projection.shapes import COLOURS
+from vision.wall.records import LitRegion
 
 __all__ = ["Beam"]
 

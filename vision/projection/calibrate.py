@@ -22,9 +22,10 @@ from scipy.optimize import least_squares
 
 from contracts.wall import Wall
 from vision.errors import CalibrationError
-from vision.projection.markers import camera_from_markers, find_markers, marker_corners
+from vision.projection.markers import camera_from_markers, find_markers
 from vision.projection.model import Floats, Optics
 from vision.projection.patterns import CodeReading
+from vision.wall.geometry import marker_corners_m
 
 __all__ = ["Calibration", "Patch", "Sighting", "calibrate", "calibrate_in_steps", "see_markers"]
 
@@ -88,7 +89,7 @@ def see_markers(
     for marker in wall.markers:
         if marker.marker not in found:
             continue
-        outline = camera.project(marker_corners(marker))
+        outline = camera.project(marker_corners_m(marker))
         pixels = _spread(_inside(outline, trusted), PATCH_POINTS_MAX)
         if len(pixels) < PATCH_POINTS_MIN:
             continue

@@ -9,27 +9,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.wall import Marker, Wall
+from contracts.wall import Wall
 from vision.errors import CalibrationError
 from vision.projection.model import Floats, Optics
+from vision.wall.geometry import marker_corners_m
 
-__all__ = ["MARKER_DICTIONARY", "camera_from_markers", "find_markers", "marker_corners"]
+__all__ = ["MARKER_DICTIONARY", "camera_from_markers", "find_markers"]
 
 MARKER_DICTIONARY = cv2.aruco.DICT_4X4_50
 NOMINAL_PX_MAX = 1.0
 """Markers nearer (root mean square) to where the wall's file says: the camera is left as it is."""
 FOUND_PX_MAX = 3.0
 """Markers farther off than this after the fit: one of them is not where the file says."""
-
-
-def marker_corners(marker: Marker) -> Floats:
-    """(4, 3): top left, top right, bottom right, bottom left of a marker glued upright."""
-    half = marker.size_m / 2
-    u, v, z = marker.centre_m
-    return np.array([(u + x * half, v, z + y * half) for x, y in _TURN])
-
-
-_TURN = ((-1, 1), (1, 1), (1, -1), (-1, -1))
 
 
 def find_markers(grey: NDArray[np.uint8]) -> dict[int, Floats]:
@@ -65,7 +56,7 @@ def camera_from_markers(
             f"markers in the picture, got {len(known)}; not seen: "
             f"{', '.join(str(one) for one in lacking)}; uncover them and light the wall evenly"
         )
-    points = np.concatenate([marker_corners(one) for one in known])
+    points = np.concatenate([marker_corners_m(one) for one in known])
     pixels = np.concatenate([found[one.marker] for one in known])
     off = _rms(camera.project(points) - pixels)
     if off <= NOMINAL_PX_MAX:
@@ -74,7 +65,7 @@ def camera_from_markers(
     off = _rms(refined.project(points) - pixels)
     if off > FOUND_PX_MAX:
         each = {
-            one.marker: _rms(refined.project(marker_corners(one)) - found[one.marker])
+            one.marker: _rms(refined.project(marker_corners_m(one)) - found[one.marker])
             for one in known
         }
         worst = max(each, key=lambda number: each[number])

@@ -13,8 +13,8 @@ from contracts.wall_messages import INVITING, Mark, Thing
 from vision.projection.aim import Aim, make_aim
 from vision.projection.draw import Raster, on_plane, raster
 from vision.projection.model import Floats, Optics
-from vision.projection.records import LitRegion
 from vision.projection.settings import BeamSettings
+from vision.wall.records import LitRegion
 
 __all__ = ["Captures", "MarkState", "Marking"]
 

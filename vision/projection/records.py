@@ -9,9 +9,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.wall_messages import MarkLook, MarkSeen, ProjectionJudged
+from contracts.wall_messages import MarkSeen, ProjectionJudged
+from vision.wall.records import LitRegion
 
-__all__ = ["BeamOut", "LitRegion", "SeesWall"]
+__all__ = ["BeamOut", "SeesWall"]
 
 
 class SeesWall(Protocol):
@@ -34,21 +35,13 @@ class SeesWall(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LitRegion:
-    """Where light of ours falls in a camera's picture: `polygon_px` (N, 2), and how it looks."""
-
-    polygon_px: NDArray[np.float32]
-    look: MarkLook
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class BeamOut:
     """What a step of a beam asks for and says.
 
     `picture` (H, W, 3) to throw from now on, None: what is thrown stays. `shown`: how every mark
     stands; `changed`: those of them that stand otherwise than after the step before. `judged`: news
     of the projection, if any. `want_capture`: observations shall carry captures. `lit`: by camera,
-    where light of ours falls in its picture.
+    where light of ours falls in its picture; all of it while stripes are thrown.
     """
 
     picture: NDArray[np.uint8] | None

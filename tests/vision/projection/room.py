@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from contracts.geometry import Board, Camera, Intrinsics, Pose
 from contracts.wall import LabelPrint, Marker, Projector, Wall
 from contracts.wall_messages import LabelRead, Thing
-from vision.projection.markers import MARKER_DICTIONARY, marker_corners
+from vision.projection.markers import MARKER_DICTIONARY
 from vision.projection.model import Floats, Optics
 
 GAMMA = 2.2
@@ -279,4 +279,4 @@ def _meet(start: Floats, ways: Floats, corners: Floats) -> tuple[Floats, Floats,
     return np.where(good, hit, np.inf), np.nan_to_num(s), np.nan_to_num(t)
 
 
-__all__ = ["Box", "Room", "a_wall", "boxes", "bumped", "marker_corners"]
+__all__ = ["Box", "Room", "a_wall", "boxes", "bumped"]

@@ -12,9 +12,10 @@ from contracts.wall import Marker, Wall
 from tests.vision.projection.room import MARKERS, Room, a_wall, boxes, bumped
 from vision.errors import CalibrationError, FrameError
 from vision.projection.calibrate import Calibration, calibrate, see_markers
-from vision.projection.markers import camera_from_markers, marker_corners
+from vision.projection.markers import camera_from_markers
 from vision.projection.model import Optics
 from vision.projection.patterns import CodeReading, PatternDecoder, draw_pattern, sequence
+from vision.wall.geometry import marker_corners_m
 
 
 def nominal_of(wall: Wall) -> Optics:
@@ -141,7 +142,7 @@ def test_a_marker_that_was_moved_is_named() -> None:
     moved = tuple(Marker(marker=n, size_m=0.08, centre_m=at) for n, at in places.items())
     really = a_wall(markers=moved)
     camera = Optics.of(wall, wall.cameras[0].intrinsics, wall.cameras[0].pose)
-    found = {one.marker: camera.project(marker_corners(one)) for one in really.markers}
+    found = {one.marker: camera.project(marker_corners_m(one)) for one in really.markers}
     with pytest.raises(CalibrationError, match="marker 3 most"):
         camera_from_markers(wall, camera, found)
 
@@ -150,7 +151,7 @@ def test_a_camera_that_hangs_elsewhere_is_put_right_by_the_markers() -> None:
     wall = a_wall()
     camera = Optics.of(wall, wall.cameras[0].intrinsics, wall.cameras[0].pose)
     hung = bumped(camera, np.random.default_rng(2), m=0.01, deg=0.5)
-    found = {one.marker: hung.project(marker_corners(one)) for one in wall.markers}
+    found = {one.marker: hung.project(marker_corners_m(one)) for one in wall.markers}
     put_right, off_px = camera_from_markers(wall, camera, found)
     assert off_px < 0.01
     assert np.allclose(put_right.position, hung.position, atol=1e-4)

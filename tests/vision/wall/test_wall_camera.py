@@ -305,6 +305,8 @@ def test_a_camera_that_was_pushed_says_so() -> None:
 def test_nothing_is_judged_while_patterns_are_thrown() -> None:
     watch = Watch(filled(6))
     watch.eye.capture(True)
+    whole = np.array([[0, 0], [1920, 0], [1920, 1080], [0, 1080]], np.float32)
+    watch.eye.shine([LitRegion(whole, "look")])
     watch.stage.gain = 1.5
     assert watch.run(3.0) == []
     assert watch.last is not None
@@ -312,8 +314,20 @@ def test_nothing_is_judged_while_patterns_are_thrown() -> None:
     assert watch.last.capture.shape == (1080, 1920)
     watch.stage.gain = 1.0
     watch.eye.capture(False)
+    watch.eye.shine([])
     assert watch.run(3.0) == []
     assert watch.last.capture is None
+
+
+def test_captures_go_along_with_judging() -> None:
+    watch = Watch(filled(6))
+    watch.eye.capture(True)
+    told = watch.run(3.0)
+    assert {one.label.text for one in told if one.label} == {
+        box.text for box in watch.stage.boxes.values()
+    }
+    assert watch.last is not None
+    assert watch.last.capture is not None
 
 
 @pytest.mark.parametrize(
