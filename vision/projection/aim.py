@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from contracts.wall_messages import Mark, Thing
 from vision.projection.check import ALIKE_MIN, Spot, cut_out, expected_spot, find_light
-from vision.projection.draw import on_plane
+from vision.projection.draw import Raster, on_plane
 from vision.projection.model import Floats, Optics
 from vision.projection.settings import BeamSettings
 from vision.projection.shapes import Shape, shape
 
-__all__ = ["Aim", "make_aim"]
+__all__ = ["Aim", "Drawing", "make_aim"]
 
 REDRAW_MM = 3.0
 """Outlines that differ less are the same."""
@@ -28,6 +28,15 @@ STEER = 0.8
 STEER_MM_MIN = 0.8
 CLEAR_SHARE = 0.85
 SD_MARGIN_MM_MAX = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A mark as it is thrown, None if the projector does not reach it, and what it was drawn
+    for: the same `key` needs no new one."""
+
+    key: object
+    form: Raster | None
 
 
 @dataclass(slots=True)
@@ -38,7 +47,8 @@ class Aim:
     it. `dipped_s`: since when it is dark so that its place can be seen without light, None if it is
     not; `dips` counts. `astray`: it is farther off than it may be steered; `held_s`: since when
     it is dark because of that. `jumped`: in the last capture it was as clear as ever, and not where
-    it had been. `alike`: how clear it was at best.
+    it had been. `alike`: how clear it was at best. `in_cameras`: where cameras see the face,
+    (N, 2) px.
     """
 
     mark: Mark
@@ -57,6 +67,8 @@ class Aim:
     astray: bool = False
     jumped: bool = False
     alike: float = 0.0
+    in_cameras: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    drawing: Drawing | None = None
     held_s: float | None = None
 
     @property
@@ -147,9 +159,12 @@ def make_aim(
         spot = expected_spot(form, v_m, camera, reach_mm=settings.correction_mm_max + 10)
         if spot is not None:
             spots[name] = spot
-    return Aim(
-        mark, np.array(corners, np.float64), form, v_m, now_s, spots, before, drawn_s=now_s
-    )  # fmt: skip
+    aim = Aim(mark, np.array(corners, np.float64), form, v_m, now_s, spots, before, drawn_s=now_s)
+    for name, camera in cameras.items():
+        polygon = camera.project(on_plane(form.clip, v_m))
+        if np.isfinite(polygon).all():
+            aim.in_cameras[name] = polygon.astype(np.float32)
+    return aim
 
 
 def _beside(camera: Optics, centre: Floats, v_m: float, off_px: Floats) -> Floats:

@@ -130,7 +130,7 @@ class Beam:
         states = self._marks.follow(
             now_s, by_id, marks, self._model, lambda mark: self._why_dark(mark, by_id, now_s)
         )
-        picture = self._picture(now_s, by_id)
+        picture = self._picture(now_s)
         changed = self._mark_states(now_s, states)
         return BeamOut(
             picture,
@@ -311,7 +311,7 @@ class Beam:
 
     # What goes out.
 
-    def _picture(self, now_s: float, things: Mapping[str, Thing]) -> NDArray[np.uint8] | None:
+    def _picture(self, now_s: float) -> NDArray[np.uint8] | None:
         """The picture to throw; None if it is the one that is thrown."""
         width, height = self._model.size
         if self._state == "unplugged":
@@ -324,7 +324,7 @@ class Beam:
             self._drawn, self._picture_s = key, now_s
             stripes = self._run.picture
             return np.zeros((height, width, 3), np.uint8) if stripes is None else stripes
-        lit = self._marks.lit(now_s, things, self._model)
+        lit = self._marks.lit(now_s, self._model)
         dots = self._dots.light() if self._dots.showing else ()
         key = (self._marks.key(now_s), _digest(lit), self._dots.showing, id(self._dots))
         if key == self._drawn:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.wall_messages import INVITING, Mark, Thing
-from vision.projection.aim import Aim, make_aim
+from vision.projection.aim import Aim, Drawing, make_aim
 from vision.projection.draw import Raster, on_plane, raster
 from vision.projection.model import Floats, Optics
 from vision.projection.settings import BeamSettings
@@ -62,6 +62,7 @@ class Marking:
         self._aims: dict[str, Aim] = {}
         self._before: dict[str, _Before] = {}
         self._turn = 0
+        self._scene = _Scene(None, (), next(iter(cameras.values())))
 
     def __len__(self) -> int:
         return len(self._aims)
@@ -114,6 +115,10 @@ class Marking:
         why_dark: Callable[[Mark], str | None],
     ) -> dict[str, MarkState]:
         """Aims at what may shine and drops what may not; how every mark stands."""
+        there = [one for one in things.values() if one.state != "gone"]
+        scene_key = (id(model), *((one.thing_id, one.outline_m, one.v_m) for one in there))
+        if scene_key != self._scene.key:
+            self._scene = _Scene(scene_key, there, model)
         states: dict[str, MarkState] = {}
         kept: dict[str, Aim] = {}
         for mark in marks:
@@ -121,7 +126,7 @@ class Marking:
             aim = None
             if why is None:
                 aim = self._aimed(mark, things, now_s)
-                why = self._why_not_there(aim, things, model)
+                why = self._why_not_there(aim, model)
             if aim is None or why is not None:
                 states[mark.mark_id] = ("withheld", why or "")
                 continue
@@ -135,14 +140,12 @@ class Marking:
         self._aims = kept
         return states
 
-    def lit(
-        self, now_s: float, things: Mapping[str, Thing], model: Optics
-    ) -> list[tuple[Aim, Raster]]:
+    def lit(self, now_s: float, model: Optics) -> list[tuple[Aim, Raster]]:
         """What is thrown now: every mark that does not blink dark, clipped by what is in its
         way."""
         found = []
         for aim in self._aims.values():
-            form = self._raster(aim, things, model) if self.on(aim, now_s) else None
+            form = self._raster(aim, model) if self.on(aim, now_s) else None
             if form is not None:
                 found.append((aim, form))
         return found
@@ -163,13 +166,11 @@ class Marking:
 
     def regions(self, camera_id: str) -> list[LitRegion]:
         """Where marks fall in a camera's picture."""
-        camera = self._cameras[camera_id]
-        found = []
-        for aim in self._aims.values():
-            polygon = camera.project(on_plane(aim.form.clip, aim.v_m))
-            if np.isfinite(polygon).all():
-                found.append(LitRegion(polygon.astype(np.float32), aim.mark.look))
-        return found
+        return [
+            LitRegion(aim.in_cameras[camera_id], aim.mark.look)
+            for aim in self._aims.values()
+            if camera_id in aim.in_cameras
+        ]
 
     def _aimed(self, mark: Mark, things: Mapping[str, Thing], now_s: float) -> Aim:
         """The aim there was, if thing and mark are the same; else a new one."""
@@ -205,18 +206,27 @@ class Marking:
             aim.held_s = now_s
         return aim.held_s is not None
 
-    def _why_not_there(self, aim: Aim, things: Mapping[str, Thing], model: Optics) -> str | None:
+    def _why_not_there(self, aim: Aim, model: Optics) -> str | None:
         """Why a mark cannot be thrown where it belongs."""
-        form = self._raster(aim, things, model)
-        whole = model.project(on_plane(aim.thrown.clip, aim.v_m))
-        if form is None or not model.reaches(whole):
+        form = self._raster(aim, model)
+        if form is None:
             return "outside of the projector's picture"
         if aim.mark.look in INVITING and form.share < SHARE_MIN:
             return "another thing is in the way of the light"
         return None
 
-    def _raster(self, aim: Aim, things: Mapping[str, Thing], model: Optics) -> Raster | None:
-        return raster(aim.thrown, aim.v_m, model, without=_in_the_way(aim, things, model))
+    def _raster(self, aim: Aim, model: Optics) -> Raster | None:
+        """The mark as it is thrown, None if the projector does not wholly reach it; drawn anew
+        only when the mark or a thing has moved."""
+        key = (self._scene.key, id(model), *aim.steer.tolist())
+        if aim.drawing is None or aim.drawing.key != key:
+            form = None
+            clip = model.project(on_plane(aim.thrown.clip, aim.v_m))
+            if model.reaches(clip):
+                blocks = self._scene.in_the_way(aim, clip)
+                form = raster(aim.thrown, aim.v_m, model, without=blocks)
+            aim.drawing = Drawing(key, form)
+        return aim.drawing.form
 
     def _shows(self, aim: Aim, t_s: float) -> bool:
         """Whether a capture taken then shows the mark as it is thrown now."""
@@ -242,19 +252,25 @@ def _place(mark: Mark) -> str:
     return mark.thing_id or str(mark.area_m)
 
 
-def _in_the_way(aim: Aim, things: Mapping[str, Thing], model: Optics) -> list[Floats]:
-    """Outlines (K, 2) px of other things that the mark's light would fall on."""
-    clip = model.project(on_plane(aim.thrown.clip, aim.v_m))
-    low, high = clip.min(axis=0), clip.max(axis=0)
-    found = []
-    for thing in things.values():
-        if thing.thing_id == aim.mark.thing_id or thing.state == "gone":
-            continue
-        if thing.v_m > aim.v_m + BEHIND_M:
-            continue
-        outline = model.project(on_plane(np.array(thing.outline_m, np.float64), thing.v_m))
-        if not np.isfinite(outline).all():
-            continue
-        if (outline.min(axis=0) < high).all() and (outline.max(axis=0) > low).all():
-            found.append(outline)
-    return found
+class _Scene:
+    """What stands at the wall as the projector has it before it; `key` tells scenes apart."""
+
+    def __init__(self, key: object, things: Sequence[Thing], model: Optics) -> None:
+        self.key = key
+        self._things = things
+        self._outlines = [
+            model.project(on_plane(np.array(one.outline_m, np.float64), one.v_m)) for one in things
+        ]
+
+    def in_the_way(self, aim: Aim, clip: Floats) -> list[Floats]:
+        """Outlines (K, 2) px of other things that a mark's light within `clip` would fall on."""
+        low, high = clip.min(axis=0), clip.max(axis=0)
+        return [
+            outline
+            for thing, outline in zip(self._things, self._outlines, strict=True)
+            if thing.thing_id != aim.mark.thing_id
+            and thing.v_m <= aim.v_m + BEHIND_M
+            and np.isfinite(outline).all()
+            and (outline.min(axis=0) < high).all()
+            and (outline.max(axis=0) > low).all()
+        ]

@@ -8,12 +8,18 @@ thing has to be there.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from contracts.labels import label_key
 from contracts.wall_messages import INVITING, Mark, Thing
 from vision.projection.settings import BeamSettings
 
 __all__ = ["why_withheld"]
+
+
+KEYS_MAX = 1024
+"""Labels are looked at in every step; so many keys are remembered."""
+_key = lru_cache(maxsize=KEYS_MAX)(label_key)
 
 
 def why_withheld(
@@ -43,12 +49,12 @@ def _why_not_inviting(mark: Mark, thing: Thing, things: Mapping[str, Thing]) -> 
         return "readings of the thing's label disagree"
     if thing.label.text != mark.label_text:
         return "the thing carries another label"
-    key = label_key(thing.label.text)
+    key = _key(thing.label.text)
     twin = any(
         other.label is not None
         and other.thing_id != thing.thing_id
         and other.state != "gone"
-        and label_key(other.label.text) == key
+        and _key(other.label.text) == key
         for other in things.values()
     )
     if thing.twins or twin:
