@@ -192,6 +192,7 @@ def _add_parts() -> None:
     from sortie.torture.cli import register as register_torture
     from sortie.train import train_app
     from sortie.view_cmd import register as register_view
+    from sortie.wall_cmd import register as register_wall
     from sortie.watch_cmd import register
 
     app.add_typer(models_app, name="models", help="List and verify the shipped weights.")
@@ -202,6 +203,7 @@ def _add_parts() -> None:
     register_library(app)
     register_view(app)
     register_parcels(app)
+    register_wall(app)
     register_plates(app)
     register_labels(app)
     register_hub(app)
