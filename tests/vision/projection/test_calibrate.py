@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from contracts.wall import Marker, Wall
-from tests.vision.projection.room import MARKERS, Room, a_wall, boxes, bumped
+from tests.vision.projection.room import MARKERS, Box, Room, a_wall, boxes, bumped
 from vision.errors import CalibrationError, FrameError
+from vision.projection.board import BoardPrint, see_board
 from vision.projection.calibrate import Calibration, calibrate, see_markers
 from vision.projection.markers import camera_from_markers
 from vision.projection.model import Optics
@@ -155,3 +156,29 @@ def test_a_camera_that_hangs_elsewhere_is_put_right_by_the_markers() -> None:
     put_right, off_px = camera_from_markers(wall, camera, found)
     assert off_px < 0.01
     assert np.allclose(put_right.position, hung.position, atol=1e-4)
+
+
+def test_a_board_at_several_places_is_the_other_way() -> None:
+    wall = a_wall()
+    truth = off_by_much(wall, 8)
+    board = BoardPrint(square_m=0.06, marker_m=0.045)
+    look = board.drawn.generateImage((700, 500), marginSize=0)
+    places = (
+        (0.25, 0.75, -0.1, 20.0), (0.9, 0.9, 0.1, -25.0), (0.6, 1.4, 0.25, 10.0),
+        (0.5, 1.1, -0.2, 0.0),
+    )  # fmt: skip
+    sightings = []
+    for k, (u, z, v, yaw) in enumerate(places):
+        propped = Box("board", u, z, v, 0.42, 0.30, yaw_deg=yaw, look=look)
+        room = Room(wall, [propped], truth, seed=k)
+        sightings.append(see_board(board, room.camera, read(room), f"board {k + 1}"))
+    found = calibrate(nominal_of(wall), sightings)
+    faces = np.array([[u, 0.05, z] for u in (0.2, 0.6, 1.0) for z in (0.7, 1.1, 1.5)])
+    off_px = np.linalg.norm(found.model.project(faces) - truth.project(faces), axis=1)
+    assert np.percentile(off_px, 95) * truth.mm_per_px(faces[0]) < 5.0
+    bare = Room(wall, [], truth)
+    bare.lit = np.full((540, 960, 3), 255, np.uint8)
+    grey = bare.grey()
+    nowhere = CodeReading(np.zeros((540, 960, 2), np.float32), grey > 255, grey, grey)
+    with pytest.raises(CalibrationError, match=r"board not found: board 1: .*got 0; turn it"):
+        see_board(board, bare.camera, nowhere, "board 1")
