@@ -21,8 +21,9 @@ from hardware.cameras.file import FileCamera, FileCameraSettings
 from hardware.cameras.rtsp import RtspCamera, RtspCameraSettings, without_password
 from hardware.cameras.shm import ShmCamera, ShmCameraSettings
 from hardware.cameras.usb import UsbCamera, UsbCameraSettings
-from hardware.errors import DeviceOpenError, UnknownDriverError
+from hardware.errors import UnknownDriverError
 from hardware.ports import Camera
+from hardware.uris import unusable_uri
 
 __all__ = ["CameraSettings", "camera_settings", "open_camera"]
 
@@ -48,12 +49,8 @@ def camera_settings(camera: geometry.Camera, *, shm_root: Path | None = None) ->
         if scheme in ("rtsp", "rtsps"):
             return RtspCameraSettings(url=uri)
     except ValidationError as error:
-        fault = error.errors()[0]
-        field = ".".join(str(part) for part in fault["loc"])
         shown = without_password(uri) if scheme.startswith("rtsp") else uri
-        raise DeviceOpenError(
-            f"camera {camera.camera_id}: {shown!r}: {field}: {fault['msg']}; correct the uri"
-        ) from error
+        raise unusable_uri(f"camera {camera.camera_id}", shown, error) from error
     raise UnknownDriverError(
         f"camera {camera.camera_id}: expected a uri that begins with shm://, file:, usb: or "
         f"rtsp://, got {uri!r}; correct the store file"

@@ -13,10 +13,11 @@ from urllib.parse import parse_qsl
 from pydantic import ValidationError
 
 from contracts.wall import LightStrip
-from hardware.errors import DeviceOpenError, UnknownDriverError
+from hardware.errors import UnknownDriverError
 from hardware.lights.serial import AdalightSettings, AdalightStrip
 from hardware.lights.shm import ShmLight, ShmLightSettings
 from hardware.ports import Light
+from hardware.uris import unusable_uri
 
 __all__ = ["light_settings", "open_light"]
 
@@ -38,11 +39,7 @@ def light_settings(
                 {**options, "path": path.removeprefix("//"), "lamps": light.lamps}
             )
     except ValidationError as error:
-        fault = error.errors()[0]
-        field = ".".join(str(part) for part in fault["loc"])
-        raise DeviceOpenError(
-            f"light {light.light_id}: {light.uri!r}: {field}: {fault['msg']}; correct the uri"
-        ) from error
+        raise unusable_uri(f"light {light.light_id}", light.uri, error) from error
     raise UnknownDriverError(
         f"light {light.light_id}: expected a uri that begins with serial: or shm://, got "
         f"{light.uri!r}; correct the wall's file"

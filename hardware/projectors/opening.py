@@ -13,10 +13,11 @@ from urllib.parse import parse_qsl
 from pydantic import ValidationError
 
 from contracts import wall
-from hardware.errors import DeviceOpenError, UnknownDriverError
+from hardware.errors import UnknownDriverError
 from hardware.ports import Projector
 from hardware.projectors.shm import ShmProjector, ShmProjectorSettings
 from hardware.projectors.window import WindowProjector, WindowProjectorSettings
+from hardware.uris import unusable_uri
 
 __all__ = ["open_projector", "projector_settings"]
 
@@ -36,11 +37,7 @@ def projector_settings(
             options = dict(parse_qsl(query))
             return WindowProjectorSettings.model_validate({**options, "screen": screen, **values})
     except ValidationError as error:
-        fault = error.errors()[0]
-        field = ".".join(str(part) for part in fault["loc"])
-        raise DeviceOpenError(
-            f"projector {projector.projector_id}: {uri!r}: {field}: {fault['msg']}; correct the uri"
-        ) from error
+        raise unusable_uri(f"projector {projector.projector_id}", uri, error) from error
     raise UnknownDriverError(
         f"projector {projector.projector_id}: expected a uri that begins with window: or shm://, "
         f"got {uri!r}; correct the wall's file"

@@ -41,7 +41,7 @@ class BeamSettings(BaseModel):
     ] = 4.0
     retry_s: Annotated[
         float, Field(gt=0, le=3600, description="a refused calibration is tried again after")
-    ] = 60.0
+    ] = 20.0
     quiet_s: Annotated[
         float, Field(ge=0, le=60, description="nothing moves for so long: nobody is in front")
     ] = 1.5
