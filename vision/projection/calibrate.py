@@ -158,22 +158,22 @@ def _fit(
     sightings: Sequence[Sighting],
     near: Optics | None = None,
 ) -> Optics:
-    """Robust least squares, twice: the second time without what the first found to be off."""
+    """Robust least squares, twice: the second time without what the first found to be off. `near`
+    is a fit of nearly the same points, which says at once what is off."""
     points = np.concatenate([one.points for one in patches])
     lit_by = np.concatenate([one.lit_by for one in patches])
     starts = np.concatenate([np.tile(one.start, (len(one.ways), 1)) for one in sightings])
     ways = np.concatenate([one.ways for one in sightings])
     ray_lit_by = np.concatenate([one.lit_by for one in sightings])
-    model = _first_pose(start, points, lit_by) if near is None else near
-    for _ in range(2):
-        fit = _Fit(start, points, lit_by, starts, ways, ray_lit_by)
-        model = fit.run(model)
-        good = np.linalg.norm(model.project(points) - lit_by, axis=1) < OUTLIER_PX
-        fits = np.abs(_off_lines(model, starts, ways, ray_lit_by)) < OUTLIER_PX
-        if good.sum() >= PATCH_POINTS_MIN:
-            points, lit_by = points[good], lit_by[good]
-        starts, ways, ray_lit_by = starts[fits], ways[fits], ray_lit_by[fits]
-    return model
+    model = near
+    if model is None:
+        model = _first_pose(start, points, lit_by)
+        model = _Fit(start, points, lit_by, starts, ways, ray_lit_by).run(model)
+    good = np.linalg.norm(model.project(points) - lit_by, axis=1) < OUTLIER_PX
+    fits = np.abs(_off_lines(model, starts, ways, ray_lit_by)) < OUTLIER_PX
+    if good.sum() >= PATCH_POINTS_MIN:
+        points, lit_by = points[good], lit_by[good]
+    return _Fit(start, points, lit_by, starts[fits], ways[fits], ray_lit_by[fits]).run(model)
 
 
 def _first_pose(start: Optics, points: Floats, lit_by: Floats) -> Optics:
