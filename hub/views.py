@@ -145,6 +145,14 @@ def layout_view(hub: Hub) -> dict[str, Any]:
             }
             for camera in store.cameras
         ],
+        "walls": [
+            {
+                "wall_id": wall.wall_id,
+                "kind": wall.kind,
+                "cameras": [camera.camera_id for camera in wall.cameras],
+            }
+            for wall in store.walls
+        ],
         "slots": [{"slot_id": slot.slot_id, "bay_id": slot.bay_id} for slot in store.slots],
         "products": {product.gtin: product.name for product in store.products},
     }

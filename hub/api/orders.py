@@ -13,6 +13,7 @@ from hub.api.auth import Limiter, StaffAuth, check_origin, client_of, note, sign
 from hub.api.idempotent import Keyed
 from hub.api.paging import Cursor, Limit
 from hub.api.parcels import Listed, sliced
+from hub.api.phones import SVG, qr_picture
 from hub.api.reading import Token, sha256_of
 from hub.commands import Reply
 from hub.driver import Driver
@@ -303,6 +304,14 @@ def _phones(router: APIRouter, driver: Driver, limiter: Limiter) -> None:
             return {**shown, "now_s": driver.now(), "code": code, "code_turns_s": turns_s}
 
         return driver.read(view)
+
+    @router.get("/phones/me/parcels/qr.svg", response_class=Response, responses=SVG)
+    def qr(token: Token) -> Response:
+        """The code that opens a wall now, as a picture; 409 while nothing waits for this phone."""
+        code = mine(token, Response())["code"]
+        if code is None:
+            raise HTTPException(409, "expected a phone with parcels to fetch, nothing is ready")
+        return qr_picture(code)
 
     @router.post("/phones/me/walls/{wall_id}/open")
     def open_wall(

@@ -21,10 +21,10 @@ from hub.driver import Driver
 from hub.receipts.link import receipt_path
 from hub.visits.commands import ENTRIES_MAX
 
-__all__ = ["phone_routes"]
+__all__ = ["SVG", "phone_routes", "qr_picture"]
 
 VISITS_PER_MINUTE_MAX = 240
-_SVG: dict[int | str, dict[str, Any]] = {
+SVG: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/svg+xml": {"schema": {"type": "string"}}}}
 }
 
@@ -120,20 +120,25 @@ def phone_routes(driver: Driver, streams: Streams, limiter: Limiter) -> APIRoute
         """The same, as server-sent events named `visit`, whenever it changes."""
         return _live(driver, streams, token)
 
-    @router.get("/me/qr.svg", response_class=Response, responses=_SVG)
+    @router.get("/me/qr.svg", response_class=Response, responses=SVG)
     def qr(token: Token) -> Response:
         """The entry code as a picture; 409 once it was used."""
         code = driver.phone(token)["code"]
         if code is None:
             raise HTTPException(409, "expected a visit before its gate; the code is used")
-        picture = io.BytesIO()
-        made = segno.make(code, error="m", micro=False)
-        made.save(picture, kind="svg", scale=8, border=4, xmldecl=False)
-        return Response(
-            picture.getvalue(), media_type="image/svg+xml", headers={"Cache-Control": "no-store"}
-        )
+        return qr_picture(code)
 
     return router
+
+
+def qr_picture(code: str) -> Response:
+    """A code as a QR picture that nobody keeps."""
+    picture = io.BytesIO()
+    made = segno.make(code, error="m", micro=False)
+    made.save(picture, kind="svg", scale=8, border=4, xmldecl=False)
+    return Response(
+        picture.getvalue(), media_type="image/svg+xml", headers={"Cache-Control": "no-store"}
+    )
 
 
 def _check_payer(wish: NewVisit | None) -> None:

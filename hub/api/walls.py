@@ -135,7 +135,7 @@ def _kiosk(
     settings: HubSettings,
 ) -> None:
     scans = Limiter(SCANS_PER_MINUTE_MAX, 60.0, time.monotonic)
-    viewer, clerk = auth.needs("viewer"), auth.needs("clerk", "write:orders")
+    viewer, clerk = auth.needs("viewer", "read:orders"), auth.needs("clerk", "write:orders")
 
     def checked(request: Request, wall_id: str, needs: Needs) -> None:
         expected = settings.screen_tokens.get(wall_id)
@@ -152,14 +152,14 @@ def _kiosk(
         scans.count(client_of(request))
         driver.read(lambda hub: kiosk_view(hub.core.state, wall_id))
         driver.command(driver.read(lambda hub: _scan(hub, wall_id, body)))
-        return driver.read(lambda hub: kiosk_view(hub.core.state, wall_id))
+        return driver.read(lambda hub: _bystander(hub, wall_id))
 
     @router.get("/walls/{wall_id}/kiosk")
     def kiosk(request: Request, response: Response, wall_id: WallPath) -> dict[str, Any]:
         """A wall as a bystander may see it."""
         checked(request, wall_id, viewer)
         response.headers["Cache-Control"] = "no-store"
-        return driver.read(lambda hub: kiosk_view(hub.core.state, wall_id))
+        return driver.read(lambda hub: _bystander(hub, wall_id))
 
     @router.get("/walls/{wall_id}/kiosk/live", response_class=EventStream)
     def kiosk_live(request: Request, wall_id: WallPath) -> StreamingResponse:
@@ -167,7 +167,7 @@ def _kiosk(
         checked(request, wall_id, viewer)
         driver.read(lambda hub: kiosk_view(hub.core.state, wall_id))
         return streams.states(
-            lambda: driver.read(lambda hub: kiosk_view(hub.core.state, wall_id)),
+            lambda: driver.read(lambda hub: _bystander(hub, wall_id)),
             event="kiosk",
             version=lambda: driver.wall_version(wall_id),
         )
@@ -195,6 +195,11 @@ def _wall(hub: Hub, wall_id: str, now_s: float | None) -> dict[str, Any]:
     if now_s is None:
         del view["now_s"]
     return view
+
+
+def _bystander(hub: Hub, wall_id: str) -> dict[str, Any]:
+    """A wall for a kiosk: what is known of it says nothing while its node is away."""
+    return {**kiosk_view(hub.core.state, wall_id), **_alive(hub, wall_id)}
 
 
 def _alive(hub: Hub, wall_id: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from contracts.wall import Wall as Layout
+from contracts.wall_messages import INVITING
 from hub.errors import UnknownParcelError
 from hub.parcels.model import Order, Parcel, Route, Seen, Session, Wall
 from hub.parcels.sessions import IDLE_S, STAFF_IDLE_S
@@ -167,7 +168,12 @@ def phone_orders(state: HubState, token_sha256: str) -> dict[str, Any]:
     mine = [one for one in state.parcels.orders.values() if one.token_sha256 == token_sha256]
     names = {order.order_id for order in mine}
     sessions = [
-        {"wall_id": wall.wall_id, **_session(state, one, whole=False)}
+        {
+            "wall_id": wall.wall_id,
+            "light": _light(_layout(state, wall.wall_id), wall),
+            **_session(state, one, whole=False),
+            "blind": one.blind or bool(wall.blind),
+        }
         for wall in state.parcels.walls.values()
         for one in wall.sessions
         if names & set(one.orders) and one.who == "customer"
@@ -253,6 +259,8 @@ def _session(state: HubState, session: Session, *, whole: bool) -> dict[str, Any
         "elsewhere": session.elsewhere,
         "unpaid": len(session.unpaid),
         "blind": session.blind,
+        "stowing": session.placing is not None,
+        "lit": _lit(state, session),
         "moved_s": session.moved_s,
         "ends_s": None if session.who == "route" else session.moved_s + idle_s,
     }
@@ -272,6 +280,14 @@ def _session(state: HubState, session: Session, *, whole: bool) -> dict[str, Any
             "over_s": session.over_s,
         }
     return shown
+
+
+def _lit(state: HubState, session: Session) -> int:
+    """How many of its parcels are lit to be taken, as far as the node has said."""
+    wall = _wall(state, session.wall_id)
+    mine = {thing.thing_id for thing in wall.things.values() if thing.key in session.keys}
+    marks = [one for one in wall.marks if one.thing_id in mine and one.look in INVITING]
+    return sum(_shown(wall, one.mark_id)["state"] != "withheld" for one in marks)
 
 
 def _just_right(sessions: list[dict[str, Any]]) -> bool:

@@ -10,6 +10,7 @@ OPEN = {
     ("POST", "/api/v1/phones/me/group"): "the visit's token",
     ("GET", "/api/v1/phones/me/events"): "the visit's token",
     ("GET", "/api/v1/phones/me/qr.svg"): "the visit's token",
+    ("GET", "/api/v1/phones/me/parcels/qr.svg"): "the token of the phone or the wallet",
     ("PUT", "/api/v1/nodes/{device}/tiles/{camera}"): "the node's token",
     ("POST", "/api/v1/terminals/{node_id}/taps"): "the node's token",
     ("GET", "/healthz"): "liveness",
