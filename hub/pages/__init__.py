@@ -6,16 +6,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.responses import RedirectResponse
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 __all__ = [
     "ASSET_FILES",
     "EXIT_FILES",
+    "KIOSK_FILES",
     "MIRROR_FILES",
     "PHONE_FILES",
     "POLICY",
@@ -27,6 +30,7 @@ __all__ = [
 PHONE_FILES = Path(__file__).parent / "phone"
 ASSET_FILES = Path(__file__).parent / "assets"
 EXIT_FILES = Path(__file__).parent / "exit"
+KIOSK_FILES = Path(__file__).parent / "kiosk"
 RECEIPT_FILES = Path(__file__).parent / "receipt"
 MIRROR_FILES = Path(__file__).parent / "mirror"
 POLICY = (
@@ -56,12 +60,24 @@ class PlainFiles(StaticFiles):
 
 
 def mount(app: Starlette) -> None:
-    """Adds the phone's pages to the hub's application, at /phone, and the files of receipts and
-    of displays; / leads to the phone."""
+    """Adds the phone's pages to the hub's application, at /phone, the kiosk of each wall and the
+    page of each van's route, and the files of receipts and displays; / leads to the phone."""
 
     async def to_phone(_request: object) -> RedirectResponse:
         return RedirectResponse("/phone/")
 
+    def page(name: str) -> Callable[[Request], Awaitable[FileResponse]]:
+        """A page that is the same at every address; what it shows it asks for by itself."""
+        headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
+
+        async def show(_request: Request) -> FileResponse:
+            return FileResponse(KIOSK_FILES / name, headers=headers)
+
+        return show
+
+    app.router.add_route("/kiosk/{wall_id}", page("index.html"), include_in_schema=False)
+    app.router.add_route("/van/{route_id}", page("van.html"), include_in_schema=False)
+    app.mount("/kiosk-files", PlainFiles(directory=KIOSK_FILES), name="kiosk-files")
     app.router.add_route("/", to_phone, include_in_schema=False)
     app.mount("/receipt-files", PlainFiles(directory=RECEIPT_FILES), name="receipt-files")
     app.mount("/exit-files", PlainFiles(directory=EXIT_FILES), name="exit-files")
