@@ -49,6 +49,8 @@ export function startView({ begin, busy, error, wallet }) {
       busy ? "Getting your code…" : "Start a visit"),
     wallet ? h("a", { class: "wallet", id: "wallet", href: wallet },
       "Your wallet: balance, gift cards, what pays first") : null,
+    wallet ? h("a", { class: "wallet", id: "parcels", href: "parcels.html" },
+      "Your parcels: what waits for you, and its code") : null,
     h("div", { class: "foot" }, privacyNote()),
   ];
 }
