@@ -223,6 +223,12 @@ class StoreProcesses:
             for gate in self.store.gates
             if gate.kind == "exit"
         ]
+        if self.store.walls:
+            found.append(("Parcels", f"{self.hub_url}/phone/parcels.html"))
+        found += [
+            (f"Kiosk at {wall.wall_id}", f"{self.hub_url}/kiosk/{wall.wall_id}")
+            for wall in self.store.walls
+        ]
         return found
 
     def open_doors(self) -> None:

@@ -240,9 +240,10 @@ class HubFeed:
     def knows_camera(self, camera_id: str) -> bool:
         """Whether the store has this camera."""
         layout = self.shot.layout
-        return layout is not None and any(
-            camera["camera_id"] == camera_id for camera in layout["cameras"]
-        )
+        if layout is None:
+            return False
+        known = {camera["camera_id"] for camera in layout["cameras"]}
+        return camera_id in known.union(*(wall["cameras"] for wall in layout.get("walls", ())))
 
     async def report(
         self, path: str, *, token: str = "", **params: str

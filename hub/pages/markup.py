@@ -26,11 +26,15 @@ __all__ = [
 CM = 100.0
 
 
-def ways_html(hub_url: str, exits: Sequence[str]) -> str:
-    """Links to every page there is: staff's, a phone's, and the display of each exit."""
+def ways_html(hub_url: str, exits: Sequence[str], walls: Sequence[str] = ()) -> str:
+    """Links to every page there is: staff's, a phone's, the display of each exit and the kiosk of
+    each wall."""
     ways = [(name, path) for name, path in DESK_PAGES if path != "/"]
     ways += [("Phone", f"{hub_url}/phone/"), ("Wallet", f"{hub_url}/phone/wallet.html")]
     ways += [(f"Display at {gate}", f"{hub_url}/exit/{gate}") for gate in exits]
+    if walls:
+        ways.append(("Parcels", f"{hub_url}/phone/parcels.html"))
+    ways += [(f"Kiosk at {wall}", f"{hub_url}/kiosk/{wall}") for wall in walls]
     return "".join(
         f'<a href="{escape(path, quote=True)}">{escape(name)}</a>' for name, path in ways
     )

@@ -212,7 +212,7 @@ class Tile:
     def __init__(self, camera_id: str = "") -> None:
         self._number = 0
         self._camera_id = camera_id
-        with ui.element("figure").classes("tile"):
+        with ui.element("figure").classes("tile") as self.element:
             self._image: Any = ui.interactive_image("", sanitize=False)
             self._caption = Pane(tag="figcaption")
         self.caption(camera_id)

@@ -79,6 +79,12 @@ class Snapshot:
         return [gate["gate_id"] for gate in gates if gate["kind"] == "exit"]
 
     @property
+    def walls(self) -> Sequence[str]:
+        """Pick-up walls; a kiosk stands at each."""
+        walls = () if self.layout is None else self.layout.get("walls", ())
+        return [str(wall["wall_id"]) for wall in walls]
+
+    @property
     def visits(self) -> Sequence[Json]:
         """All visits the hub shows, closed ones first."""
         return () if self.state is None else self.state["visits"]

@@ -24,6 +24,7 @@ from hub.pages.staff import build_staff
 from hub.pages.start import build_start
 from hub.pages.stock import build_stock
 from hub.pages.wallets import build_wallets
+from hub.pages.walls import build_walls
 from hub.pages.words import Palette
 from hub.settings import LOOPBACK_NAMES
 
@@ -68,6 +69,7 @@ def create_site(settings: PagesSettings, stopping: Callable[[], bool]) -> FastAP
     _page("/staff/review", "Sortie: review", build_review, feed, palette, settings, sessions)
     _page("/staff/disputes", "Sortie: disputes", build_disputes, feed, palette, settings, sessions)
     _page("/staff/wallets", "Sortie: wallets", build_wallets, feed, palette, settings, sessions)
+    _page("/staff/walls", "Sortie: pick-up", build_walls, feed, palette, settings, sessions)
     _page("/stock", "Sortie: stock", build_stock, feed, palette, settings, sessions)
     ui.run_with(
         app,

@@ -101,7 +101,7 @@ class StartPage:
         before = self._following
         self._following = follow(before, shot, now_s, pinned=self._pinned)
         self._light.show(_light(shot))
-        self._ways.show(ways_html(self._settings.phones, shot.exits))
+        self._ways.show(ways_html(self._settings.phones, shot.exits, shot.walls))
         self._floor.show(shot, self._palette, self._following.visit_id)
         self._show_belief(shot)
         self._show_crowd(shot)

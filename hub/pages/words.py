@@ -44,6 +44,7 @@ DESK_PAGES = (
     ("Start page", "/"),
     ("Store", "/staff"),
     ("Stock", "/stock"),
+    ("Pick-up", "/staff/walls"),
     ("Review", "/staff/review"),
     ("Disputes", "/staff/disputes"),
     ("Wallets", "/staff/wallets"),

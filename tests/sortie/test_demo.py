@@ -18,9 +18,11 @@ from typing import Any
 import psutil
 import pytest
 
+from contracts.store_file import load_store_file
 from sortie.demo import audit_run
 from sortie.errors import ProcessFailedError
 from sortie.serve import MARK, RINGS_FILE
+from sortie.stores import store_path
 from sortie.supervisor import Child, Supervisor, free_port, wait_for_port
 
 ROOT = Path(__file__).parents[2]
@@ -123,9 +125,13 @@ def test_it_opens_one_address_and_ends_on_sigterm(demo: Demo) -> None:
         with urllib.request.urlopen(url, timeout=DEADLINE_S) as answer:
             assert answer.headers.get_content_type() == "text/html", url
     paths = [urllib.parse.urlsplit(url).path for url in addresses[1:]]
+    walls = [wall.wall_id for wall in load_store_file(store_path("demo")).walls]
     assert paths == [
-        "/staff", "/stock", "/staff/review", "/staff/disputes", "/staff/wallets", "/money",
+        "/staff", "/stock", "/staff/walls", "/staff/review", "/staff/disputes", "/staff/wallets",
+        "/money",
         "/phone/", "/phone/wallet.html", "/exit/gate-out",
+        *(["/phone/parcels.html"] if walls else []),
+        *(f"/kiosk/{one}" for one in walls),
     ]  # fmt: skip
     with urllib.request.urlopen(addresses[0], timeout=DEADLINE_S) as answer:
         page = answer.read().decode()

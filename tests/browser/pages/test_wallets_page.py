@@ -108,12 +108,15 @@ def _captured(store: Any) -> bool:
     return captured > 0
 
 
-@pytest.mark.parametrize("path", ["/", "/staff", "/stock", "/staff/review", "/money"])
+@pytest.mark.parametrize(
+    "path", ["/", "/staff", "/stock", "/staff/walls", "/staff/review", "/money"]
+)
 def test_every_page_leads_to_all_others(desk: Any, store: Any, path: str) -> None:
     desk.goto(f"{store.pages_url}{path}")
     for there in (
         "/staff",
         "/stock",
+        "/staff/walls",
         "/staff/review",
         "/staff/disputes",
         "/staff/wallets",
