@@ -71,7 +71,7 @@ class ScriptedNode:
         client.username_pw_set(node_id, files.passwords[node_id])
         client.on_message = self._heard
         client.on_connect = lambda c, *_: c.subscribe(
-            [(self._topic(n), 1) for n in ("ping", "tiles", "ack")]
+            [(self._topic(n), 1) for n in ("ping", "tiles", "ack", "cues")]
         )
         client.connect("127.0.0.1", files.port)
         client.loop_start()
@@ -362,10 +362,10 @@ class Story:
 class Store:
     """The processes of one store in one folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store_file: Path = STORE) -> None:
         self.folder = folder
         self.told_until_s = time.monotonic() - PAST_S
-        self.layout = load_store_file(STORE)
+        self.store_file, self.layout = store_file, load_store_file(store_file)
         self.hub_port, self.pages_port = free_port(), free_port()
         self.hub_url = f"http://127.0.0.1:{self.hub_port}"
         self.pages_url = f"http://127.0.0.1:{self.pages_port}"
@@ -395,7 +395,7 @@ class Store:
     def start_hub(self, **settings: str) -> None:
         """The hub, on the same database every time."""
         env = {
-            "STORE_FILE": str(STORE),
+            "STORE_FILE": str(self.store_file),
             "DATABASE_URL": f"sqlite:///{self.folder / 'hub.sqlite'}",
             "GATEWAY_FILE": str(self.folder / "gateway.sqlite"),
             "PORT": str(self.hub_port),
