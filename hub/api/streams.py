@@ -39,11 +39,12 @@ Still = Callable[[], bool]
 @dataclass(slots=True)
 class _Turn:
     """In how many seconds a stream's state changes by itself; how long ago it was read, and what
-    had happened in the whole hub by then."""
+    had happened in the whole hub by then; how long ago anything was sent."""
 
     in_s: float = math.inf
     read_s: float = 0.0
     whole: int = -1
+    quiet_s: float = 0.0
 
     def read(self, whole: int) -> None:
         """It is about to be read."""
@@ -57,6 +58,7 @@ class _Turn:
         """Time went by."""
         self.in_s -= seconds
         self.read_s += seconds
+        self.quiet_s += seconds
 
 
 class EventStream(StreamingResponse):
@@ -160,18 +162,19 @@ class Streams:
             turn.in_s = turns_s(state)
             text = json.dumps(state)
             if text != sent:
-                sent = text
+                sent, turn.quiet_s = text, 0.0
                 yield f"event: {event}\ndata: {text}\n\n"
 
     async def _feed(
         self, read: Callable[[int], list[dict[str, Any]]], after: int, still: Still
     ) -> AsyncIterator[str]:
-        async for changed in self._changes(still, self._version, _Turn()):
+        turn = _Turn()
+        async for changed in self._changes(still, self._version, turn):
             if not changed:
                 yield ": still here\n\n"
                 continue
             for row in await run_in_threadpool(read, after):
-                after = row["number"]
+                after, turn.quiet_s = row["number"], 0.0
                 yield f"id: {after}\nevent: log\ndata: {json.dumps(row)}\n\n"
 
     async def _changes(
@@ -180,7 +183,6 @@ class Streams:
         """True when something may have changed, False when a sign of life is due."""
         own = watched is not self._version
         seen = -1
-        quiet_s = 0.0
         asked_s = 0.0
         while not self.ended():
             if asked_s >= STILL_S:
@@ -192,10 +194,10 @@ class Streams:
             if told:
                 seen = version
                 turn.read(whole)
-                quiet_s = 0.0
                 yield True
-            elif quiet_s >= HEARTBEAT_S:
-                quiet_s = 0.0
+            # What was looked at and found as it was is no sign of life to whoever waits.
+            if turn.quiet_s >= HEARTBEAT_S:
+                turn.quiet_s = 0.0
                 yield False
             if own and not told:
                 most_s = min(POLL_OWN_S, max(turn.in_s, PAUSE_OWN_S))
@@ -203,7 +205,6 @@ class Streams:
             else:
                 passed_s = PAUSE_OWN_S if own else POLL_S
                 await asyncio.sleep(passed_s)
-            quiet_s += passed_s
             turn.passed(passed_s)
             asked_s += passed_s
 

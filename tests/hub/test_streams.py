@@ -131,10 +131,12 @@ async def _run(
     clock: list[int],
     each: Callable[[int], None],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    *,
+    same: bool = False,
+) -> list[str]:
     def read() -> dict[str, Any]:
         reads.append(clock[0])
-        return {"n": len(reads)}
+        return {"n": 0 if same else len(reads)}
 
     async def pause(_seconds: float) -> None:
         clock[0] += 1
@@ -149,8 +151,7 @@ async def _run(
     monkeypatch.setattr(asyncio, "sleep", pause)
     monkeypatch.setattr(Streams, "_pause", wait)
     response = streams.states(read, event="visit", version=version)
-    async for _chunk in response.body_iterator:
-        pass
+    return [str(chunk) async for chunk in response.body_iterator]
 
 
 def test_a_stream_reads_when_its_own_version_rises(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,6 +183,23 @@ def test_it_looks_again_now_and_then_while_the_hub_lives(monkeypatch: pytest.Mon
     streams.ended = lambda: False
     asyncio.run(_run(streams, still, lambda: 0, 2 * looks, [0], lambda _l: None, monkeypatch))
     assert still == [0], "where nothing happens at all there is nothing to look at"
+
+
+def test_a_look_that_finds_nothing_new_is_no_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = [0]
+    streams = Streams(lambda: whole[0])
+    looks = 2 * math.ceil(module.HEARTBEAT_S / module.POLL_OWN_S) + 5
+
+    def each(_look: int) -> None:
+        whole[0] += 1
+
+    reads: list[int] = []
+    run = _run(streams, reads, lambda: 0, looks, [0], each, monkeypatch, same=True)
+    chunks = asyncio.run(run)
+    assert len(reads) > 3
+    assert [chunk.split("\n")[0] for chunk in chunks] == [
+        "event: visit", ": still here", ": still here",
+    ]  # fmt: skip
 
 
 def test_who_watches_one_thing_is_woken_when_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:

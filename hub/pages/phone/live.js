@@ -5,6 +5,8 @@ import { bearing } from "./mine.js";
 
 const WAIT_MS = [500, 1000, 2000, 4000, 8000];
 const UNKNOWN = [401, 404, 422];
+/** The hub sends a sign of life every ten seconds: a stream that is silent for longer is none. */
+const SILENT_MS = 30_000;
 
 /** Follows a stream of JSON states, sent as `event`, until `close` is called; with a token where
  *  one is needed. `state` gets every state, `link` whether the stream stands, `gone` that there is
@@ -54,7 +56,9 @@ async function read(body, event, heard) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
+    const silent = setTimeout(() => reader.cancel().catch(() => undefined), SILENT_MS);
     const { value, done } = await reader.read();
+    clearTimeout(silent);
     if (done) return;
     const parts = (rest + value).split("\n\n");
     rest = parts.pop();
