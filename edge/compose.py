@@ -25,8 +25,7 @@ from models.detector import Detector
 from models.embedding import Embedder, Gallery
 from models.manifest import load_manifest
 from vision.ceiling import CeilingCamera
-from vision.projection import Beam
-from vision.projection.lamps import Lamps
+from vision.projection import Beam, Lamps
 from vision.reaches import ReachBuilder
 from vision.shelf import ShelfCamera
 from vision.wall import WallCamera, WallMap

@@ -129,10 +129,13 @@ class Beam(Protocol):
 class LampStrip(Protocol):
     """Marks as colours of one strip's lamps: vision.projection.Lamps."""
 
-    def step(
-        self, now_s: float, things: Sequence[Thing], marks: Sequence[Mark]
-    ) -> tuple[Picture, tuple[MarkSeen, ...]]:
-        """Colours, (N, 3) uint8 RGB, one row a lamp, and what became of the marks of its board."""
+    @property
+    def shown(self) -> tuple[MarkSeen, ...]:
+        """How the marks of the strip's board stand since the last step."""
+        ...
+
+    def step(self, now_s: float, things: Sequence[Thing], marks: Sequence[Mark]) -> Picture:
+        """Colours, (N, 3) uint8 RGB, one row a lamp."""
         ...
 
 
@@ -250,8 +253,8 @@ class WallDesk:
             eye.shine(tuple(lit[camera_id]))
         lamps: dict[str, Picture] = {}
         for name, strip in self._strips.items():
-            colours, lamps_shown = strip.step(now_s, things, marks)
-            shown += lamps_shown
+            colours = strip.step(now_s, things, marks)
+            shown += strip.shown
             if name not in self._lamps or not np.array_equal(colours, self._lamps[name]):
                 self._lamps[name] = lamps[name] = colours
         events += self._marks_judged(shown, now_s)

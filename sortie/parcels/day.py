@@ -185,11 +185,16 @@ def _ticks(world: WallWorld, hub: Hub, witness: Witness, look: Look) -> Iterator
 
 
 def _tell_looks(world: WallWorld, hub: Hub) -> None:
-    """The kiosk says which light is whose."""
+    """The kiosk says which light is whose; who is let in by none has no light."""
     known = hub.core.state.parcels.walls.get(world.wall.wall_id)
-    for session in () if known is None else known.live():
-        for order_id in session.orders if session.look in INVITING else ():
-            world.tell_look(order_id, session.look)
+    looks = {
+        order_id: session.look
+        for session in (() if known is None else known.live())
+        for order_id in session.orders
+        if session.look in INVITING
+    }
+    for order in world.orders:
+        world.tell_look(order.order_id, looks.get(order.order_id, "look"))
 
 
 def _meant(hub: Hub, world: WallWorld) -> dict[str, tuple[float, float]]:

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from contracts.geometry import Camera
 from contracts.wall import Wall
 from vision.errors import CalibrationError, FrameError
-from vision.labels import CodeReader
+from vision.labels import CodeReader, CodeReaderSettings
 from vision.shelf_gate import ShelfGate
-from vision.wall.follow import NAMELESS_DEPTH, Follower
+from vision.wall.follow import Follower
 from vision.wall.geometry import MarkerFit, WallLens, find_markers
 from vision.wall.lights import light_spots
 from vision.wall.naming import Naming
@@ -39,6 +39,8 @@ Gray = NDArray[np.uint8]
 FULL_HD_PX = 1920
 START_FRAMES = 3
 """The whole picture is read in so many frames at the start."""
+ALL_LIT_SHARE = 0.9
+"""Light of ours that may fall on so much of the picture may fall anywhere."""
 CHECK_S_MIN = 0.5
 MISSED_MAX = 3
 """So many markers in turn not seen where they should be: the whole picture is searched."""
@@ -75,7 +77,8 @@ class WallCamera:
                 f"expected camera {camera.camera_id} to look at wall {wall.wall_id}, got a pose "
                 "that has it behind the camera; check position_m and look_at_m"
             )
-        self._reader: Reader = reader or CodeReader()
+        kinds = tuple(sorted({one.symbology for one in wall.labels}))
+        self._reader: Reader = reader or CodeReader(CodeReaderSettings(formats=kinds))
         self._gate = ShelfGate(self.settings.gate)
         self._scene = Scene(self._lens.width, self._lens.height, self.settings.scene)
         self._follow = Follower(wall, self._lens, self._scene, self.settings.follow)
@@ -101,10 +104,7 @@ class WallCamera:
         self._scene.shine(self._lit)
 
     def _all_of_it(self, polygon_px: NDArray[np.float32]) -> bool:
-        low, high = polygon_px.min(axis=0), polygon_px.max(axis=0)
-        return bool(
-            low.max() <= 1 and high[0] >= self._lens.width - 1 and high[1] >= self._lens.height - 1
-        )
+        return cv2.contourArea(polygon_px) >= ALL_LIT_SHARE * self._lens.width * self._lens.height
 
     def capture(self, on: bool) -> None:
         """Whether observations carry the picture, for calibration and for checks of marks."""
@@ -149,18 +149,19 @@ class WallCamera:
             gray = self._gray(rgb)
             self._follow.step(t_s, gray, seen)
             for face in self._follow.arrivals(t_s, rgb, seen):
-                track = self._follow.new_track(
-                    t_s, face.outline_px, NAMELESS_DEPTH, face.sd_m, self._naming.votes()
-                )
-                self._follow.stand(track, t_s, gray, seen)
+                self._naming.arrived(face, t_s, gray, seen)
             self._scene_wakes(t_s)
         if self._started < START_FRAMES:
             self._started += 1
+            self._follow.started_s = t_s
             gray = self._gray(rgb) if gray is None else gray
             self._naming.take(self._reader.read(gray), t_s, rgb, gray, None)
         elif rois := self._naming.requests(t_s, seen):
             gray = self._gray(rgb) if gray is None else gray
             self._naming.take(self._reader.read(gray, rois), t_s, rgb, gray, seen)
+        if self._naming.faceless():
+            gray = self._gray(rgb) if gray is None else gray
+            self._naming.faces(t_s, rgb, gray, seen)
         self._tell_nameless(t_s)
 
     def _scene_wakes(self, t_s: float) -> None:

@@ -59,22 +59,22 @@ def _laid(gray: Gray, quad: Quad, n: int) -> Quad | None:
     ideal[MARGIN:-MARGIN, MARGIN:-MARGIN] = bits
     ideal = np.kron(ideal, np.ones((STEP, STEP), np.uint8))
     soft = cv2.GaussianBlur(ideal, (0, 0), max(0.8, BLUR_PX * STEP * n / min(across, along)))
-    start = np.eye(2, 3, dtype=np.float32)
+    start = np.eye(3, dtype=np.float32)
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 25, 1e-4)
     try:
         alike, found = cv2.findTransformECC(
-            soft.astype(np.float32), flat.astype(np.float32), start, cv2.MOTION_AFFINE, stop
+            soft.astype(np.float32), flat.astype(np.float32), start, cv2.MOTION_HOMOGRAPHY, stop
         )
     except cv2.error:
         return None
     if alike < ALIKE_MIN:
         return None
     warp = np.asarray(found, np.float32)
-    moved = drawn @ warp[:, :2].T + warp[:, 2]
+    moved = np.asarray(cv2.perspectiveTransform(drawn.reshape(-1, 1, 2), warp)[:, 0], np.float32)
     if float(np.abs(moved - drawn).max()) > MOVED_MODULES_MAX * STEP:
         return None
     return np.asarray(
-        cv2.perspectiveTransform(moved.reshape(-1, 1, 2).astype(np.float32), to_px)[:, 0],
+        cv2.perspectiveTransform(moved.reshape(-1, 1, 2), to_px)[:, 0],
         np.float32,
     )
 

@@ -31,6 +31,7 @@ Floats = NDArray[np.float64]
 NAMELESS_DEPTH = Depth(0.03, 0.08)
 """Where the face of a thing without label is taken to be: near the board's front edge."""
 TRACKS_MAX = 256
+FRESH_S = 3.0
 LEFT_S = 5.0
 """A place that was left is looked at for so long until all of it was seen."""
 TOUCHED_SHARE = 0.03
@@ -53,6 +54,8 @@ class Follower:
         self._wall, self._lens, self._scene, self._set = wall, lens, scene, settings
         self.tracks: list[Track] = []
         self._next = 1
+        self.started_s = math.inf
+        """Until then what is seen was there before."""
         self._left: list[tuple[Mask, float]] = []
         self._markers = np.zeros((scene.size[1], scene.size[0]), np.bool_)
         for marker in wall.markers:
@@ -75,9 +78,10 @@ class Follower:
 
     def step(self, t_s: float, gray: Gray, seen: Seen) -> None:
         """What became of every thing that is known."""
+        taken = self._taken_up(seen)
         for track in self.tracks:
             if track.state == "stands":
-                self._judge(track, t_s, gray, seen)
+                self._judge(track, t_s, gray, seen, taken)
             elif track.state == "moves":
                 self._carried(track, t_s, gray, seen)
         self._forget(t_s)
@@ -104,26 +108,40 @@ class Follower:
 
     # ------------------------------------------------------------------ things that stand
 
-    def _judge(self, track: Track, t_s: float, gray: Gray, seen: Seen) -> None:
-        view = track.place.view(self._scene, seen)
+    def _taken_up(self, seen: Seen) -> Mask:
+        """Where the wall itself is not seen: what stands there, and what is in front of it."""
+        taken = seen.changed | seen.moving
+        for track in self.tracks:
+            if track.state != "gone":
+                taken[track.place.rows] |= track.place.mask[track.place.rows]
+        return taken
+
+    def _judge(self, track: Track, t_s: float, gray: Gray, seen: Seen, taken: Mask) -> None:
+        view = track.place.view(self._scene, seen, taken)
         if view.seen(self._set):
             track.gone_votes = 0
             track.unsure |= view.changed > TOUCHED_SHARE
             if view.stirred < TOUCHED_SHARE:
                 # What was out of sight counts as seen once it was looked at.
-                track.hidden = False
                 if track.unsure:
                     self._still_the_same(track, view, t_s, gray, seen)
+                track.hidden = False
             if not track.hidden:
                 track.seen_s = t_s
             return
         track.unsure = True
-        track.hidden = view.changed > 0.75
+        track.hidden |= view.changed > 0.75
+        if track.hidden and view.changed <= 0.75 and view.label <= LABEL_CLEAR:
+            self._still_the_same(track, view, t_s, gray, seen)
+            track.hidden = False
         if not track.hidden:
             track.seen_s = t_s
         if view.label > 0.5 and self._found_elsewhere(track, t_s, gray, seen):
             return
-        track.gone_votes = track.gone_votes + 1 if view.gone(self._set) else 0
+        if view.gone(self._set):
+            track.gone_votes += 2 if view.certain else 1
+        else:
+            track.gone_votes = 0
         if track.gone_votes >= self._set.gone_frames:
             self.leave(track, seen, t_s)
             track.enter("gone", t_s)
@@ -132,15 +150,15 @@ class Follower:
     def _still_the_same(
         self, track: Track, view: PlaceView, t_s: float, gray: Gray, seen: Seen
     ) -> None:
-        """The label is looked at again after something was in front of it."""
+        """The label is looked at again after something was in front of it. One that is partly
+        covered is taken for the same, unless nothing of the thing was seen in between."""
         if track.patch is None:
             track.unsure = view.changed > TOUCHED_SHARE
             return
-        if view.label > LABEL_CLEAR:
-            return
         alike, shift = track.patch.find(gray, np.zeros(2))
         if alike < self._set.alike_ncc:
-            track.doubted = track.votes.label is not None
+            if view.label <= LABEL_CLEAR or track.hidden:
+                track.doubted = track.votes.label is not None
             return
         track.unsure = view.changed > TOUCHED_SHARE
         track.doubted = False
@@ -249,12 +267,23 @@ class Follower:
         if not lasting.any():
             return []
         waiting = seen.changed & ~lasting
-        for track in self.tracks:
-            if track.state != "gone":
-                lasting &= ~track.place.grown(2)
+        people = self._people(seen)
+        known = self._markers | people
         for mask, _ in self._left:
-            lasting &= ~mask
-        lasting &= ~self._markers
+            known |= mask
+        fresh: list[Track] = []
+        for track in self.tracks:
+            if track.state == "gone":
+                continue
+            known |= track.place.grown(2)
+            young = track.outer_px is None and t_s - track.since_s < FRESH_S
+            if track.state == "stands" and young and track.since_s > self.started_s:
+                fresh.append(track)
+        for track in fresh:
+            # Of what came only the label is known yet: the rest of it goes with it.
+            known &= ~track.place.grown(2)
+            lasting = lasting | track.place.mask
+        lasting = lasting & ~known
         joined = cv2.morphologyEx(lasting.astype(np.uint8), cv2.MORPH_CLOSE, CLOSING)
         contours, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         faces = []
@@ -263,10 +292,28 @@ class Follower:
             cv2.drawContours(region, [contour], -1, 1, thickness=cv2.FILLED)
             if (waiting & cv2.dilate(region, BESIDE).astype(np.bool_)).any():
                 continue
-            face = self._arrival(contour[:, 0].astype(np.float64), region > 0, rgb, seen)
+            whole = (region > 0) & ~known
+            face = self._arrival(contour[:, 0].astype(np.float64), whole, rgb, seen)
             if face is not None:
                 faces.append(face)
         return faces
+
+    def _people(self, seen: Seen) -> Mask:
+        """Who stands in front: stretches of change that reach the picture's edge, or are larger
+        than a thing can be. Parts of them that hold still are no things."""
+        joined = cv2.morphologyEx(
+            (seen.changed | seen.moving).astype(np.uint8), cv2.MORPH_CLOSE, CLOSING
+        )
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+        wide, high = self._scene.size
+        large = self._reach_small()
+        body = np.zeros(count, np.bool_)
+        for k in range(1, count):
+            x, y, w, h = (int(c) for c in stats[k, :4])
+            edge = x <= 1 or y <= 1 or x + w >= wide - 1 or y + h >= high - 1
+            body[k] = edge or max(w, h) > large
+        people: Mask = body[labels]
+        return people
 
     def _arrival(
         self, contour: Floats, region: Mask, rgb: NDArray[np.uint8], seen: Seen
@@ -290,6 +337,8 @@ class Follower:
         if self._removed(contour, seen.image):
             self._scene.accept(region, seen.image, empty=True)
             return None
+        # Its sides and its shadow came with it.
+        self._scene.accept(region, seen.image, empty=False)
         return face
 
     def _reach_small(self) -> float:

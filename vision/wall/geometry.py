@@ -101,6 +101,17 @@ class WallLens:
             np.array([[0.0, 0.0, one.z_m], [wall.width_m, 0.0, one.z_m]]) for one in wall.boards
         )
         """Ends (2, 3) of the upper front edges of the boards."""
+        self._hooks = bool(wall.hooks)
+        self._tops = tuple(one.z_m + one.clearance_m for one in wall.boards)
+
+    def hangs(self, z_m: float) -> bool:
+        """Whether what is at this height hangs from a hook: no board has it in its clearance."""
+        return self._hooks and all(z_m > top for top in self._tops)
+
+    def board_under(self, z_m: float) -> float | None:
+        """The height of the board that what is at this height stands on; None if it hangs."""
+        under = [float(one[0, 2]) for one in self.boards_m if one[0, 2] < z_m]
+        return max(under) if under and not self.hangs(z_m) else None
 
     def pixels(self, points_m: Floats) -> Floats:
         """(N, 2) pixels of wall points (N, 3); NaN behind the camera."""

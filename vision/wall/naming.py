@@ -16,9 +16,9 @@ from contracts.labels import LABEL_CHARS_MAX, label_key
 from contracts.wall import Wall
 from vision.labels import Code
 from vision.wall.corners import refined
-from vision.wall.follow import Follower
+from vision.wall.follow import NAMELESS_DEPTH, Follower
 from vision.wall.geometry import Depth, WallLens, label_print
-from vision.wall.outline import face_of_label
+from vision.wall.outline import Face, face_of_label
 from vision.wall.scene import Scene, Seen
 from vision.wall.settings import WallSettings
 from vision.wall.tracks import Patch, Track
@@ -32,6 +32,7 @@ Roi = tuple[int, int, int, int]
 
 UNKNOWN_DEPTH = Depth(0.0, 0.1)
 """Of a label whose size nobody knows: near the front plane."""
+FACES_A_FRAME, QUIET_PX = 4, 8
 ROUGH_FACE_M, FACE_TRIES = 0.03, 2
 """Of an outline that is made of the label only; its face is looked for so often."""
 SURE_FACE_M = 0.02
@@ -134,8 +135,11 @@ class Naming:
             self._carry(track, code, t_s, rgb, gray, seen)
         elif track.quad_px is None or track.patch is None:
             self._attach(track, code, t_s, rgb, gray, seen, turned=False)
-        elif self._has_moved(track, gray) or _is_rough(track):
-            track.face_tries += 1
+        elif self._has_moved(track, gray) and seen is not None and self._stirs(code, seen):
+            self._follow.leave(track, seen, t_s)
+            track.enter("moves", t_s)
+            self._carry(track, code, t_s, rgb, gray, seen)
+        elif self._has_moved(track, gray):
             self._attach(track, code, t_s, rgb, gray, seen, turned=True)
 
     def _has_moved(self, track: Track, gray: Gray) -> bool:
@@ -174,9 +178,13 @@ class Naming:
         *, turned: bool,
     ) -> None:  # fmt: skip
         """The label is where it was read; a face that was turned or pushed is looked for anew."""
+        before = track.quad_px
         self._measured(track, code, gray)
-        if turned:
-            self._face(track, rgb)
+        if turned and track.quad_px is not None:
+            self._follow_label(track, before, track.quad_px)
+        else:
+            track.outer_px = track.outline_px
+            track.face_sd_m, track.face_tries = ROUGH_FACE_M, 0
         if seen is not None and turned:
             self._follow.leave(track, seen, t_s)
             self._follow.stand(track, t_s, gray, seen)
@@ -188,12 +196,47 @@ class Naming:
         if image is not None:
             track.settle(self._scene, gray, t_s, image)
 
-    def _face(self, track: Track, rgb: Rgb) -> None:
-        if track.quad_px is None:
+    def _stand(self, track: Track, t_s: float, gray: Gray, seen: Seen | None) -> None:
+        if seen is not None:
+            self._follow.stand(track, t_s, gray, seen)
+        else:
+            self._ground(track, gray, t_s)
+
+    def arrived(self, face: Face, t_s: float, gray: Gray, seen: Seen) -> None:
+        """Something came and stays: a thing that is known by its label, or one without."""
+        outline = face.outline_px.astype(np.float32)
+        for track in self._follow.tracks:
+            x, y = (float(c) for c in track.centre_px)
+            if track.state != "stands" or cv2.pointPolygonTest(outline, (x, y), False) < 0:
+                continue
+            if track.quad_px is not None and track.outer_px is None:
+                track.outline_px, track.outer_px = face.outline_px, face.outline_px
+                track.face_sd_m, track.face_tries = ROUGH_FACE_M, 0
+                self._follow.stand(track, t_s, gray, seen)
             return
-        face = face_of_label(rgb, self._lens, track.quad_px, track.depth.v_m)
-        if face is not None:
-            track.outline_px, track.face_sd_m = face.outline_px, face.sd_m
+        outline_px = face.outline_px
+        track = self._follow.new_track(t_s, outline_px, NAMELESS_DEPTH, face.sd_m, self.votes())
+        self._follow.stand(track, t_s, gray, seen)
+
+    def faceless(self) -> bool:
+        """Whether there are things of which only the label is known."""
+        return any(_is_rough(one) and not one.hidden for one in self._follow.tracks)
+
+    def faces(self, t_s: float, rgb: Rgb, gray: Gray, seen: Seen | None) -> None:
+        """Looks for the faces of a few things of which only the label is known, where nobody is
+        near them."""
+        left = FACES_A_FRAME
+        for track in self._follow.tracks:
+            if not _is_rough(track) or track.quad_px is None or track.hidden or not left:
+                continue
+            if seen is not None and seen.moving[track.place.grown(QUIET_PX)].any():
+                continue
+            left -= 1
+            track.face_tries += 1
+            face = face_of_label(rgb, self._lens, track.quad_px, track.depth.v_m, track.outer_px)
+            if face is not None:
+                track.outline_px, track.face_sd_m = face.outline_px, face.sd_m
+                self._stand(track, t_s, gray, seen)
 
     def _carry(
         self, track: Track, code: Code, t_s: float, rgb: Rgb, gray: Gray, seen: Seen | None
@@ -209,11 +252,7 @@ class Naming:
         track.still_frames = track.still_frames + 1 if still else 0
         if track.still_frames >= 2:
             self._measured(track, code, gray)
-            self._face(track, rgb)
-            if seen is not None:
-                self._follow.stand(track, t_s, gray, seen)
-            else:
-                self._ground(track, gray, t_s)
+            self._stand(track, t_s, gray, seen)
 
     def _follow_label(
         self, track: Track, before: NDArray[np.float32] | None, now: NDArray[np.float32]
@@ -226,7 +265,7 @@ class Naming:
             return
         centre = now.mean(axis=0)
         track.outline_px = (centre + (now - centre) * 1.5).astype(np.float64)
-        track.face_sd_m, track.face_tries = ROUGH_FACE_M, 0
+        track.face_sd_m, track.face_tries, track.outer_px = ROUGH_FACE_M, 0, None
 
     def _missing(self, key: str, t_s: float) -> Track | None:
         """The thing with this label that is not seen where it was, the one seen last."""
@@ -256,11 +295,7 @@ class Naming:
             track.patch = Patch.of(gray, code.polygon)
             return
         self._measured(track, code, gray)
-        self._face(track, rgb)
-        if seen is not None:
-            self._follow.stand(track, t_s, gray, seen)
-        else:
-            self._ground(track, gray, t_s)
+        self._stand(track, t_s, gray, seen)
 
     def _stirs(self, code: Code, seen: Seen) -> bool:
         label = self._scene.polygon_mask(code.polygon)
@@ -280,8 +315,9 @@ class Naming:
         self._vote(track, code, t_s)
         self._carry(track, code, t_s, rgb, gray, seen)
         if found is not None:
-            track.outline_px, track.face_sd_m = found.outline_px, found.face_sd_m
+            track.outline_px, track.outer_px = found.outline_px, found.outline_px
             if found.state == "stands":
+                self._measured(track, code, gray)
                 self._ground(track, gray, t_s)
 
     def _replaced(
@@ -329,7 +365,7 @@ class Naming:
             )
             if track.state == "gone" or (track.hidden and track.state == "stands"):
                 continue
-            due = track.doubted or track.votes.odd > 0 or nameless or _is_rough(track)
+            due = track.doubted or track.votes.odd > 0 or nameless
             if due or track.state == "moves":
                 if nameless and track.tries >= read.tries:
                     track.read_s = t_s

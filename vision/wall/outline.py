@@ -7,12 +7,14 @@ smallest rectangle around it; then each side moves to the strongest edge near it
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.wall.borders import border_from
 from vision.wall.geometry import WallLens
 
 __all__ = ["Face", "face_of_change", "face_of_label"]
@@ -24,12 +26,21 @@ SHEET_M = 0.0025
 """Metres of a sheet's pixel."""
 REACH_M = 0.42
 """Half a sheet: no face reaches farther from its label."""
-FLOOD_LEVELS = 14
-PAPER_AREA, PAPER_SD_M = 1.9, 0.02
-PAPER = 1.15
-"""Paper around a label, at least."""
-FILL_MIN = 0.72
-"""A face fills its rectangle so well."""
+FLOOD_LEVELS = (6, 10, 15)
+"""Levels of colour that a face may differ by within: plain faces first."""
+PAPER_LEVEL = 18
+PAPER_AREA_MAX, PAPER_SD_M = 4.0, 0.02
+"""Of the label's area; and how far the middle of a face may be from that of its label."""
+WHITE_OFF = 22
+LARGER = 1.12
+"""A face is so much larger than the paper on it."""
+BORDER_SD_M = (0.02, 0.019, 0.016, 0.013, 0.01)
+"""Of a face's middle, by how many of its sides lie on a line: measured on simulated walls, where
+the fronts and tops of boxes are much alike."""
+TURN_STEP, UPRIGHT = 0.01, 0.06
+FACE_M_MAX = 0.75
+FILL_MIN, FILL_POWER = 0.78, 8
+"""A face fills its rectangle so well; what takes in a side of the box as well does not."""
 FLOOD_REACH_PX, CHANGE_REACH_PX = 2.5, 6.0
 """How far off the sides of a first shape may be: colour ends within a pixel or two, what changed
 is as blurred as the small picture."""
@@ -85,6 +96,10 @@ class _Sheet:
         self.boards = boards > 0
         self.inside = cv2.warpPerspective(inside, self._to_px, (side, side), flags=flags) > 127
 
+    def row(self, at_z_m: float, z_m: float) -> float:
+        """The row of a height on the sheet, whose middle is at `at_z_m`."""
+        return self.side / 2 + (at_z_m - z_m) / SHEET_M
+
     def on(self, pixels: NDArray[np.float64] | NDArray[np.float32]) -> Floats:
         """Sheet places (N, 2) of full pixels."""
         points = np.asarray(pixels, np.float64).reshape(-1, 1, 2)
@@ -98,11 +113,16 @@ class _Sheet:
 
 
 def face_of_label(
-    rgb: Rgb, lens: WallLens, quad_px: NDArray[np.float32], v_m: float
+    rgb: Rgb,
+    lens: WallLens,
+    quad_px: NDArray[np.float32],
+    v_m: float,
+    outer_px: Floats | None = None,
 ) -> Face | None:
-    """The face around a label: the largest stretch of one colour around it that fills a rectangle
-    well, else the paper it is printed on, else half as much again as the label. None if it lies
-    outside of the picture."""
+    """The face around a label. It is no larger than what has one colour around the label's paper,
+    or than `outer_px` (N, 2), what changed when the thing came, and ends at the first lines that
+    run along all of it (vision.wall.borders); else it is the paper; else half as much again as the
+    label. None if it lies outside of the picture."""
     middle = lens.on_plane(np.asarray(quad_px, np.float64).mean(axis=0)[None], v_m)[0]
     if not np.isfinite(middle).all():
         return None
@@ -111,26 +131,153 @@ def face_of_label(
         return None
     quad = sheet.on(quad_px)
     centre = quad.mean(axis=0)
-    soft = np.asarray(cv2.medianBlur(sheet.rgb, 5), np.uint8)
-    best: Face | None = None
-    for grow in (1.25, 1.5, 1.8, 2.2):
-        for seed in centre + (quad - centre) * grow:
-            rect = _flooded(soft, sheet, seed, quad)
-            if rect is None:
+    soft = np.asarray(cv2.bilateralFilter(cv2.medianBlur(sheet.rgb, 5), 5, 12, 3), np.uint8)
+    paper = _paper(soft, sheet, quad)
+    outer = _outer(soft, sheet, paper) if outer_px is None else _rect_of(sheet.on(outer_px))
+    lined = cv2.GaussianBlur(sheet.rgb, (0, 0), 0.8).astype(np.float32)
+    face_rgb = None
+    if outer is not None:
+        about = _inside(soft, outer) & ~_inside(soft, centre + (paper - centre) * 1.15)
+        if about.any():
+            face_rgb = np.asarray(np.median(lined[about], axis=0), np.float64)
+    z_m = float(middle[2])
+    board_m = lens.board_under(z_m)
+    floor = None if board_m is None else sheet.row(z_m, board_m)
+    borders = [
+        border_from(
+            lined, paper, turn, outer, face_rgb=face_rgb, hangs=lens.hangs(z_m),
+            floor=floor if abs(turn) < UPRIGHT else None,
+        )
+        for turn in _turns([] if outer is None else [outer], paper)
+    ]  # fmt: skip
+    border = max(borders, key=lambda one: (sum(one.found), one.strength))
+    found = sum(border.found)
+    size = np.linalg.norm(border.corners[2] - border.corners[0]) * SHEET_M
+    if (outer is not None or found >= 3) and size < FACE_M_MAX:
+        return Face(sheet.off(border.corners), found, BORDER_SD_M[found], "border")
+    if paper is not quad:
+        return Face(sheet.off(paper), 0, PAPER_SD_M, "label")
+    return Face(sheet.off(centre + (quad - centre) * 1.5), 0, PAPER_SD_M, "label")
+
+
+def _rect_of(points: Floats) -> Floats:
+    return _ordered(np.asarray(cv2.boxPoints(cv2.minAreaRect(points.astype(np.float32)))))
+
+
+def _outer(soft: Rgb, sheet: _Sheet, paper: Floats) -> Floats | None:
+    """The rectangle around what has one colour about the paper: the face, and perhaps more of the
+    box; None if there is none."""
+    shapes: list[tuple[Floats, float]] = []
+    for level in FLOOD_LEVELS:
+        shapes += _around(soft, sheet, paper, level)
+    # A strip of tape fills a small rectangle, front and side together fill theirs badly.
+    return max(shapes, key=lambda one: _area(one[0]) * one[1] ** FILL_POWER)[0] if shapes else None
+
+
+def _turns(rects: list[Floats], paper: Floats) -> list[float]:
+    """By how much a face may be turned: upright, as what has its colour, as its label."""
+    turns = [0.0]
+    for rect in [*rects, paper]:
+        side = rect[1] - rect[0]
+        turn = math.remainder(float(np.arctan2(side[1], side[0])), math.pi / 2)
+        if all(abs(turn - one) > TURN_STEP for one in turns):
+            turns.append(turn)
+    return turns
+
+
+def _paper(soft: Rgb, sheet: _Sheet, quad: Floats) -> Floats:
+    """The corners of the paper that a label is printed on; the label's if none is found."""
+    centre = quad.mean(axis=0)
+    sides = (quad + np.roll(quad, -1, axis=0)) / 2
+    found: Floats | None = None
+    for grow in (1.12, 1.3):
+        for seed in centre + (np.concatenate([quad, sides]) - centre) * grow:
+            stretch = _stretch(soft, sheet, seed, PAPER_LEVEL)
+            if stretch is None:
                 continue
-            corners, sides = _on_edges(sheet.rgb, rect, FLOOD_REACH_PX)
-            if best is None or (sides, _area(corners)) > (
-                best.sides,
-                1.05 * _area(sheet.on(best.outline_px)),
-            ):
-                best = Face(sheet.off(corners), sides, 0.003 + 0.004 * (4 - sides), "colour")
-        if best is not None and best.sides == 4 and not _is_paper(sheet.on(best.outline_px), quad):
+            cv2.fillPoly(stretch, [np.round(quad).astype(np.int32)], 1)
+            rect, fill = _rect_around(stretch, centre)
+            if rect is None or fill < 0.85 or _area(rect) > PAPER_AREA_MAX * _area(quad):
+                continue
+            if found is None or _area(rect) > _area(found):
+                found = rect
+        if found is not None:
             break
-    if best is not None and best.sides >= 2:
-        if _is_paper(sheet.on(best.outline_px), quad):
-            return replace(best, sd_m=PAPER_SD_M, by="label")
-        return best
-    return Face(sheet.off(centre + (quad - centre) * 1.5), 0, 0.03, "label")
+    if found is None:
+        return quad
+    # A paper's coloured head parts it: what is as white about it is more of the same paper.
+    white = np.quantile(soft[_inside(soft, quad)], 0.85, axis=0)
+    for rect, _ in _around(soft, sheet, found, PAPER_LEVEL):
+        if _area(rect) > PAPER_AREA_MAX * _area(quad):
+            continue
+        about = _inside(soft, rect) & ~_inside(soft, found)
+        if about.any() and float(np.abs(np.median(soft[about], axis=0) - white).max()) < WHITE_OFF:
+            found = rect
+    return found
+
+
+def _inside(soft: Rgb, corners: Floats) -> NDArray[np.bool_]:
+    mask = np.zeros(soft.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], 1)
+    return mask > 0
+
+
+def _around(soft: Rgb, sheet: _Sheet, paper: Floats, level: int) -> list[tuple[Floats, float]]:
+    """Rectangles around stretches of one colour that lie about the paper, and how well they fill
+    them."""
+    centre = paper.mean(axis=0)
+    sides = (paper + np.roll(paper, -1, axis=0)) / 2
+    done: NDArray[np.bool_] = np.zeros((sheet.side, sheet.side), np.bool_)
+    found = []
+    for point in np.concatenate([sides, paper]):
+        away = (point - centre) / max(float(np.linalg.norm(point - centre)), 1e-6)
+        for far in (4.0, 9.0):
+            x, y = (round(float(c)) for c in point + away * far)
+            if not (0 <= x < sheet.side and 0 <= y < sheet.side) or done[y, x]:
+                continue
+            stretch = _stretch(soft, sheet, np.array([x, y]), level)
+            if stretch is None:
+                continue
+            done |= stretch > 0
+            inner = paper + (centre - paper) * 0.02
+            cv2.fillPoly(stretch, [np.round(inner).astype(np.int32)], 1)
+            closed = cv2.morphologyEx(stretch, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+            rect, fill = _rect_around(np.asarray(closed, np.uint8), centre)
+            if rect is not None and fill >= FILL_MIN and _area(rect) > LARGER * _area(paper):
+                found.append((rect, fill))
+    return found
+
+
+def _stretch(soft: Rgb, sheet: _Sheet, seed: Floats, level: int) -> NDArray[np.uint8] | None:
+    """What has the colour at the seed and hangs together with it, 1 in (side, side)."""
+    side = soft.shape[0]
+    x, y = round(float(seed[0])), round(float(seed[1]))
+    if not (0 <= x < side and 0 <= y < side) or not sheet.inside[y, x]:
+        return None
+    mask = np.zeros((side + 2, side + 2), np.uint8)
+    # Nothing that stands on a board reaches below its edge, however alike their colours are.
+    mask[1:-1, 1:-1][sheet.boards] = 2
+    flags = 4 | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE | (1 << 8)
+    cv2.floodFill(soft, mask, (x, y), (0, 0, 0), (level,) * 3, (level,) * 3, flags)
+    stretch = (mask[1:-1, 1:-1] == 1).astype(np.uint8)
+    return np.asarray(cv2.morphologyEx(stretch, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)))
+
+
+def _rect_around(stretch: NDArray[np.uint8], centre: Floats) -> tuple[Floats | None, float]:
+    """The smallest rectangle around the part of a stretch that surrounds a point, and which share
+    of it is filled; None if it reaches the sheet's edge."""
+    side = stretch.shape[0]
+    contours, _ = cv2.findContours(stretch, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    for contour in contours:
+        if cv2.pointPolygonTest(contour, (float(centre[0]), float(centre[1])), False) < 0:
+            continue
+        x0, y0, w, h = cv2.boundingRect(contour)
+        if x0 <= 1 or y0 <= 1 or x0 + w >= side - 1 or y0 + h >= side - 1:
+            return None, 0.0
+        rect = cv2.minAreaRect(contour)
+        fill = cv2.contourArea(contour) / max(rect[1][0] * rect[1][1], 1.0)
+        return _ordered(np.asarray(cv2.boxPoints(rect), np.float32)), fill
+    return None, 0.0
 
 
 def face_of_change(
@@ -156,44 +303,6 @@ def face_of_change(
     rect = _ordered(np.asarray(cv2.boxPoints(cv2.minAreaRect(places)), np.float32))
     corners, sides = _on_edges(sheet.rgb, rect, CHANGE_REACH_PX)
     return Face(sheet.off(corners), sides, 0.004 + 0.004 * (4 - sides), "change")
-
-
-def _is_paper(corners: Floats, quad: Floats) -> bool:
-    """Whether an outline is so tight that it may be that of the label's paper only."""
-    return _area(corners) < PAPER_AREA * _area(quad)
-
-
-def _flooded(soft: Rgb, sheet: _Sheet, seed: Floats, quad: Floats) -> Floats | None:
-    """The rectangle (4, 2) around the stretch of one colour at the seed; None if there is none
-    that goes around the label and fills its rectangle."""
-    side = soft.shape[0]
-    x, y = round(float(seed[0])), round(float(seed[1]))
-    if not (0 <= x < side and 0 <= y < side) or not sheet.inside[y, x]:
-        return None
-    mask = np.zeros((side + 2, side + 2), np.uint8)
-    # Nothing that stands on a board reaches below its edge, however alike their colours are.
-    mask[1:-1, 1:-1][sheet.boards] = 2
-    level = (FLOOD_LEVELS,) * 3
-    flags = 4 | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE | (1 << 8)
-    cv2.floodFill(soft, mask, (x, y), (0, 0, 0), level, level, flags)
-    stretch = cv2.morphologyEx(
-        (mask[1:-1, 1:-1] == 1).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)
-    )
-    # The paper belongs to the face, though it may reach to its edge.
-    paper = quad.mean(axis=0) + (quad - quad.mean(axis=0)) * PAPER
-    cv2.fillPoly(stretch, [np.round(paper).astype(np.int32)], 1)
-    contours, _ = cv2.findContours(stretch, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    for contour in contours:
-        if any(cv2.pointPolygonTest(contour, tuple(map(float, one)), False) < 0 for one in quad):
-            continue
-        x0, y0, w, h = cv2.boundingRect(contour)
-        if x0 <= 1 or y0 <= 1 or x0 + w >= side - 1 or y0 + h >= side - 1:
-            return None
-        rect = cv2.minAreaRect(contour)
-        if cv2.contourArea(contour) < FILL_MIN * max(rect[1][0] * rect[1][1], 1.0):
-            return None
-        return _ordered(np.asarray(cv2.boxPoints(rect), np.float32))
-    return None
 
 
 def _on_edges(rgb: Rgb, rect: Floats, reach_px: float) -> tuple[Floats, int]:

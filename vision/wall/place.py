@@ -19,6 +19,12 @@ from vision.wall.settings import FollowSettings
 __all__ = ["Place", "PlaceView"]
 
 SAMPLES = 48
+NEAR_PX, FAR_PX = 4, 18
+FREE_PX_MIN = 40
+ROW_STEP, COLUMN_STEP = 2, 2
+ROW_PX_MIN, JUDGED_MIN = 4, 12
+ALIKE = 0.03
+"""Colours that differ less are the same."""
 INSIDE_PX, OUTSIDE_PX = 2.5, 4.5
 """Small pixels from the border; the comparison's window reaches less far than the latter."""
 
@@ -27,7 +33,9 @@ INSIDE_PX, OUTSIDE_PX = 2.5, 4.5
 class PlaceView:
     """How a place looks, in shares: `changed` of its area, `label` of its label's area, `stirred`
     (moving) of its area, `clear` of the border's outside that is as ever, `border` of the inside
-    along that which changed and stands still, `empty` of its area that looks as the empty wall."""
+    along that which changed and stands still, `empty` of its area that looks as the empty wall did,
+    `bare` of its label's area that has the colours of the wall around it, `still` of its
+    label's area that does not move."""
 
     changed: float
     label: float
@@ -35,16 +43,25 @@ class PlaceView:
     clear: float
     border: float
     empty: float
+    bare: float
+    still: float
 
     def seen(self, settings: FollowSettings) -> bool:
         """Whether the thing is there and can be seen."""
         return self.changed < settings.seen_share
 
+    @property
+    def certain(self) -> bool:
+        """Whether the bare wall was seen in the frame before as well: nothing there moves."""
+        return self.bare >= 0.95 and self.still >= 0.8 and self.label >= 0.9
+
     def gone(self, settings: FollowSettings) -> bool:
         """Whether the place is seen and the thing is not on it."""
-        if self.seen(settings) or self.stirred > 0.3:
-            return False
         if self.label < settings.gone_share:
+            return False
+        if self.bare >= settings.bare_share and self.still > 0.5:
+            return True
+        if self.seen(settings) or self.stirred > 0.3:
             return False
         if self.clear >= settings.clear_share and self.border >= settings.gone_share:
             return True
@@ -79,30 +96,62 @@ class Place:
             self._label = spot if spot.sum() >= 4 else self._area
         small = scene.to_small(outline_px)
         self._inside, self._outside = _bands(small, high, wide)
+        self.rows = slice(y0, y1)
+        wider = (slice(max(0, y0 - FAR_PX), y1 + FAR_PX), slice(max(0, x0 - FAR_PX), x1 + FAR_PX))
+        self._wider = wider
+        cut = mask[wider].astype(np.uint8)
+        far = cv2.dilate(cut, np.ones((2 * FAR_PX + 1,) * 2, np.uint8))
+        near = cv2.dilate(cut, np.ones((2 * NEAR_PX + 1,) * 2, np.uint8))
+        self._around = (far > 0) & (near == 0)
 
-    def view(self, scene: Scene, seen: Seen) -> PlaceView:
-        """How the place looks now."""
+    def view(self, scene: Scene, seen: Seen, taken: Mask) -> PlaceView:
+        """How the place looks now; `taken` (h, w) is where the wall itself is not seen."""
         if not self.usable:
-            return PlaceView(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+            return PlaceView(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
         changed, moving = seen.changed[self._cut], seen.moving[self._cut]
         area, label = self._area, self._label
         share = float(changed[area].mean())
         if share == 0.0:
-            return PlaceView(0.0, 0.0, float(moving[area].mean()), 1.0, 0.0, 0.0)
+            return PlaceView(0.0, 0.0, float(moving[area].mean()), 1.0, 0.0, 0.0, 0.0, 1.0)
         (iy, ix), (oy, ox) = self._inside, self._outside
         clear = ~seen.changed[oy, ox] & ~seen.moving[oy, ox]
         border = 0.0
         if clear.any():
             gone = seen.changed[iy, ix] & ~seen.moving[iy, ix]
             border = float(gone[clear].mean())
+        unlike = float(changed[label].mean())
         return PlaceView(
             share,
-            float(changed[label].mean()),
+            unlike,
             float(moving[area].mean()),
             float(clear.mean()) if len(clear) else 0.0,
             border,
             scene.looks_empty(self.mask, seen.image),
+            self._bare(seen, taken) if unlike > 0.5 else 0.0,
+            1.0 - float(moving[label].mean()),
         )
+
+    def _bare(self, seen: Seen, taken: Mask) -> float:
+        """Share of the label's area that has a colour that the bare wall near it has: what is in
+        front of the wall, a hand or a sleeve, is seldom of its colour, and what stood there and
+        went shows it."""
+        free = self._around & ~taken[self._wider]
+        if free.sum() < FREE_PX_MIN:
+            return 0.0
+        wall, here = seen.image[self._wider], seen.image[self._cut]
+        first = self.rows.start - self._wider[0].start
+        alike = judged = 0
+        # A wall looks the same along a row: its back, its boards, their shadows.
+        for row in range(0, self._label.shape[0], ROW_STEP):
+            spots = here[row][self._label[row]][::COLUMN_STEP]
+            near = slice(max(0, first + row - 1), first + row + 2)
+            colours = wall[near][free[near]]
+            if not len(spots) or len(colours) < ROW_PX_MIN:
+                continue
+            apart = np.abs(spots[:, None] - colours[None]).max(axis=2).min(axis=1)
+            alike += int((apart < ALIKE).sum())
+            judged += len(spots)
+        return alike / judged if judged >= JUDGED_MIN else 0.0
 
     def grown(self, by_px: int) -> Mask:
         """The place and so many small pixels around it."""

@@ -44,8 +44,8 @@ class LitRegion:
 @dataclass(frozen=True, slots=True)
 class LightSpot:
     """A spot of coloured light. `look` is a guess by colour and form; `centre_px` half way
-    between the ends of the light that is there more than in the reference; `area_px` how many pixels it covers, and
-    `box_px` (x0, y0, x1, y1) around them."""
+    between the ends of the light that is there more than in the reference; `area_px` how many
+    pixels it covers, and `box_px` (x0, y0, x1, y1) around them."""
 
     look: MarkLook
     centre_px: tuple[float, float]

@@ -41,6 +41,9 @@ class FollowSettings(Contract):
     gone_share: Annotated[
         float, Field(gt=0, le=1, description="and where it is, so much of its border changed")
     ] = 0.7
+    bare_share: Annotated[
+        float, Field(gt=0, le=1, description="or so much of it has the colours of the wall")
+    ] = 0.85
     gone_frames: Annotated[int, Field(ge=1, le=50, description="so many frames agree")] = 2
     settled_frames: Annotated[int, Field(ge=1, le=50, description="a change that lasts")] = 3
     nameless_s: Annotated[
@@ -49,8 +52,10 @@ class FollowSettings(Contract):
     lost_s: Annotated[
         float, Field(ge=0.2, le=60, description="a moving thing not found for so long is gone")
     ] = 0.8
-    alike_ncc: Annotated[float, Field(gt=0, le=1, description="correlation of a label found")] = 0.7
-    moved_ncc: Annotated[float, Field(gt=0, le=1, description="of a thing found elsewhere")] = 0.8
+    alike_ncc: Annotated[
+        float, Field(gt=0, le=1, description="correlation of the same label; others reach 0.77")
+    ] = 0.85
+    moved_ncc: Annotated[float, Field(gt=0, le=1, description="of a thing found elsewhere")] = 0.85
     search_m: Annotated[float, Field(gt=0, le=1, description="how far it is looked for")] = 0.2
     thing_m_min: Annotated[float, Field(gt=0, le=1, description="smaller is nothing")] = 0.04
     thing_m_max: Annotated[float, Field(gt=0, le=3, description="larger is a person")] = 0.75

@@ -113,10 +113,10 @@ class Look:
 @dataclass(slots=True, eq=False)
 class Track:
     """A thing followed. `outline_px` (N, 2) full pixels; `quad_px` (4, 2) of its label, None while
-    none was read. `unsure`: it was out of sight or touched, so whether it is still the same must be
-    looked at; `doubted`: looked at, and it did not look the same, so its label does not count until
-    it is read again. `told`: whether it is news yet. `shift` (2,) full pixels from where `patch`
-    and `look` were taken to where it is now."""
+    none was read; `outer_px`: what changed when it came, if that was seen. `unsure`: it was out of
+    sight or touched, so whether it is still the same must be looked at; `doubted`: looked at, and
+    it did not look the same, so its label does not count until it is read again. `told`: whether
+    it is news yet."""
 
     sight_id: int
     votes: Votes
@@ -141,6 +141,7 @@ class Track:
     tried_s: float = -math.inf
     tries: int = 0
     face_tries: int = 0
+    outer_px: Floats | None = None
     _metres: tuple[tuple[int, int, Depth], _Metres] | None = None
 
     @property

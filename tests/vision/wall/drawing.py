@@ -235,7 +235,9 @@ class Stage:
         if self._still is None or self._still[0] != now:
             self._still = (now, self._drawn())
         grain = self._grain[int(self._rng.integers(len(self._grain)))]
-        return Picture(self.t_s, np.asarray(cv2.add(self._still[1], grain, dtype=cv2.CV_8U), np.uint8))
+        return Picture(
+            self.t_s, np.asarray(cv2.add(self._still[1], grain, dtype=cv2.CV_8U), np.uint8)
+        )
 
     def _drawn(self) -> NDArray[np.float32]:
         picture = self._back.copy()

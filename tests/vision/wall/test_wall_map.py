@@ -1,0 +1,125 @@
+"""Several cameras' sights put together, what of it is news, and what outlives a restart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from contracts.labels import digital_link
+from tests.vision.wall.drawing import sscc, wall
+from vision.errors import VisionError
+from vision.wall import Sight, WallMap, WallObservation
+
+ONE, OTHER = digital_link(sscc(1)), digital_link(sscc(2))
+
+
+def sight(n: int, u: float, text: str | None = ONE, **more: Any) -> Sight:
+    """A box 0.2 m by 0.16 m at (u, 1.0), seen from (0.9, -1.7, 1.3)."""
+    values: dict[str, Any] = {
+        "sight_id": n, "state": "stands", "hidden": False,
+        "symbology": None if text is None else "qr", "text": text, "reads": 3,
+        "contested": False,
+        "outline_m": ((u - 0.1, 1.08), (u + 0.1, 1.08), (u + 0.1, 0.92), (u - 0.1, 0.92)),
+        "v_m": 0.02, "sd_m": 0.004, "centre_m": (u, 0.02, 1.0), "eye_m": (0.9, -1.7, 1.3),
+        "since_s": 0.0, "seen_s": 1.0,
+    }  # fmt: skip
+    return Sight(**{**values, **more})
+
+
+def seen(
+    t_s: float, *sights: Sight, camera: str = "a", blind: str | None = None
+) -> WallObservation:
+    return WallObservation(camera, "wall-1", t_s, blind is None, blind, sights=sights)
+
+
+def test_a_thing_is_told_once_and_again_when_it_moved() -> None:
+    things = WallMap(wall(), "w")
+    assert [one.thing_id for one in things.step(1.0, [seen(1.0, sight(1, 0.5))])] == ["w:1"]
+    assert things.step(1.2, [seen(1.2, sight(1, 0.505, seen_s=1.2))]) == ()
+    moved = things.step(1.4, [seen(1.4, sight(1, 0.52))])
+    assert [one.thing_id for one in moved] == ["w:1"]
+    gone = things.step(1.6, [seen(1.6, sight(1, 0.52, state="gone", since_s=1.6))])
+    assert [(one.state, one.since_s) for one in gone] == [("gone", 1.6)]
+    assert things.things() == ()
+
+
+def test_two_cameras_see_one_thing_and_the_rays_tell_its_depth() -> None:
+    things = WallMap(wall(cameras=2), "w")
+    # Truly at v 0.06, u 0.5: each camera took it to be at another depth.
+    left = sight(1, 0.4882, v_m=0.02, centre_m=(0.4882, 0.02, 1.0068), eye_m=(0.0, -1.7, 1.3))
+    right = sight(7, 0.5227, v_m=0.02, centre_m=(0.5227, 0.02, 1.0068), eye_m=(1.5, -1.7, 1.3))
+    told = things.step(1.0, [seen(1.0, left), seen(1.0, right, camera="b")])
+    assert len(told) == 1
+    assert told[0].v_m == pytest.approx(0.06, abs=0.01)
+    middle = sum(u for u, _ in told[0].outline_m) / 4
+    assert middle == pytest.approx(0.5, abs=0.004)
+    assert told[0].label is not None
+    assert told[0].label.reads == 6
+
+
+def test_who_sees_the_place_decides_whether_a_thing_is_gone() -> None:
+    things = WallMap(wall(cameras=2), "w")
+    things.step(1.0, [seen(1.0, sight(1, 0.5)), seen(1.0, sight(4, 0.5), camera="b")])
+    hidden = sight(1, 0.5, hidden=True)
+    news = things.step(2.0, [seen(2.0, hidden), seen(2.0, sight(4, 0.5), camera="b")])
+    assert news == ()
+    gone = sight(4, 0.5, state="gone", since_s=3.0)
+    news = things.step(3.0, [seen(3.0, hidden), seen(3.0, gone, camera="b")])
+    assert [one.state for one in news] == ["gone"]
+
+
+def test_a_blind_camera_hides_and_takes_nothing() -> None:
+    things = WallMap(wall(), "w")
+    things.step(1.0, [seen(1.0, sight(1, 0.5))])
+    for k in range(40):
+        news = things.step(2.0 + k, [seen(2.0 + k, blind="black: no light reaches it")])
+        assert [one.hidden for one in news] == ([True] if k == 0 else [])
+    assert [one.state for one in things.things()] == ["stands"]
+    assert things.blind == {"a": "black: no light reaches it"}
+
+
+def test_one_label_on_two_things_makes_both_twins() -> None:
+    things = WallMap(wall(), "w")
+    told = things.step(1.0, [seen(1.0, sight(1, 0.4), sight(2, 1.2))])
+    assert [(one.thing_id, one.twins) for one in told] == [("w:1", ("w:2",)), ("w:2", ("w:1",))]
+    news = things.step(2.0, [seen(2.0, sight(1, 0.4), sight(2, 1.2, state="gone"))])
+    assert {(one.thing_id, one.state, one.twins) for one in news} == {
+        ("w:1", "stands", ()),
+        ("w:2", "gone", ()),
+    }
+
+
+def test_one_number_printed_in_two_ways_is_one_label() -> None:
+    things = WallMap(wall(), "w")
+    bars = sight(2, 1.2, text=f"00{sscc(1)}", symbology="code128")
+    told = things.step(1.0, [seen(1.0, sight(1, 0.4), bars)])
+    assert all(one.twins for one in told)
+
+
+def test_cameras_that_read_different_labels_see_different_things() -> None:
+    things = WallMap(wall(cameras=2), "w")
+    things.step(1.0, [seen(1.0, sight(1, 0.5, None)), seen(1.0, sight(1, 0.51), camera="b")])
+    assert len(things.things()) == 1
+    things.step(1.2, [seen(1.2, sight(1, 0.5, OTHER)), seen(1.2, sight(1, 0.51), camera="b")])
+    assert {one.label.text for one in things.things() if one.label} == {ONE, OTHER}
+
+
+def test_after_a_restart_things_keep_their_ids_if_they_still_stand() -> None:
+    before = WallMap(wall(), "w")
+    before.step(1.0, [seen(1.0, sight(1, 0.4), sight(2, 0.8, OTHER), sight(3, 1.3, None))])
+    state = before.snapshot()
+    after = WallMap(wall(), "w")
+    after.restore(state, now_s=100.0)
+    assert all(one.hidden for one in after.things())
+    news = after.step(101.0, [seen(101.0, sight(9, 0.41), sight(8, 1.3, None))])
+    assert {one.thing_id for one in news} >= {"w:1", "w:3"}
+    late = after.step(
+        130.0, [seen(130.0, sight(9, 0.41), sight(8, 1.3, None), sight(11, 0.6, None))]
+    )
+    assert {(one.thing_id, one.state) for one in late} == {("w:2", "gone"), ("w:4", "stands")}
+
+
+def test_a_snapshot_of_something_else_is_refused() -> None:
+    with pytest.raises(VisionError, match="expected a snapshot of wall wall-1"):
+        WallMap(wall(), "w").restore({"things": [{"no": "thing"}], "next": 1}, now_s=0.0)

@@ -1,0 +1,183 @@
+"""The border of a face, found from its label outwards: the first lines that run along all of it.
+
+A face ends where its box has an edge: a line as long as the face, be it a step of colour or the
+dark crease between front and top. Print on it is shorter. So in each of the four directions from
+the label's paper the first line counts that the median of many samples across the face agrees on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Border", "border_from"]
+
+Floats = NDArray[np.float64]
+Rgb = NDArray[np.uint8]
+
+SAMPLES = 28
+AGREED_MIN = 2.5
+"""Levels in two pixels, summed over the channels, that most samples agree on."""
+DISAGREE = 0.3
+"""So many may differ: a strip of tape, a neighbour's corner."""
+PAIR_PX = 4
+"""A crease is dark between two slopes so near to each other."""
+MARGIN_PX = 2.0
+FAR_PX = 130
+BEYOND_PX = 3.0
+FOLD_PX = 15
+"""A bag is folded so far below its top: the next line counts."""
+BESIDE_MIN = 6
+SAME_LEVELS = 5.0
+"""The same colour, in the light that the same face has."""
+ROUNDS = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Border:
+    """A rectangle on a sheet (4, 2), which of its sides (top, right, bottom, left) lie on a line,
+    and how strong these are together."""
+
+    corners: Floats
+    found: tuple[bool, bool, bool, bool]
+    strength: float
+
+
+def border_from(
+    soft: NDArray[np.float32],
+    paper: Floats,
+    turn: float,
+    outer: Floats | None,
+    *,
+    face_rgb: Floats | None,
+    hangs: bool,
+    floor: float | None,
+) -> Border:
+    """The border around a paper (4, 2) on a sheet (side, side, 3) float32, its sides turned by
+    `turn` radians, no farther out than `outer` (4, 2), where it ends if there is no line before.
+    Where the colour `face_rgb` (3,) of the face goes on beyond a line, it is print, tape or a fold.
+    What stands ends at `floor`, a row of the sheet."""
+    along = np.array([np.cos(turn), np.sin(turn)])
+    down = np.array([-along[1], along[0]])
+    places = np.stack([paper @ along, paper @ down], axis=1)
+    (x0, y0), (x1, y1) = places.min(axis=0), places.max(axis=0)
+    starts = (y0, x1, y1, x0)
+    ends = list(starts)
+    limits = [starts[0] - FAR_PX, starts[1] + FAR_PX, starts[2] + FAR_PX, starts[3] - FAR_PX]
+    if outer is not None:
+        (ox0, oy0), (ox1, oy1) = (
+            np.stack([outer @ along, outer @ down], axis=1).min(axis=0),
+            np.stack([outer @ along, outer @ down], axis=1).max(axis=0),
+        )
+        limits = [min(y0, oy0), max(x1, ox1), max(y1, oy1), min(x0, ox0)]
+        ends = list(limits)
+    found = [False] * 4
+    strength = 0.0
+    if floor is not None:
+        floor = max(floor * float(down[1]) + float(paper.mean(axis=0)[0] * down[0]), y1)
+        ends[2], found[2] = floor, True
+    for _ in range(ROUNDS):
+        strength = 0.0
+        # Left and right first: with the width known, lines across it can be told from print.
+        for k in (3, 1, 0, 2):
+            across = k in (0, 2)
+            skip = (x0, x1) if across else (y0, y1)
+            if k == 2 and floor is not None:
+                continue
+            span = (ends[3], ends[1]) if across else (ends[0], ends[2])
+            axis, other = (down, along) if across else (along, down)
+            sign = -1.0 if k in (0, 3) else 1.0
+            hit = _first_line(
+                soft,
+                axis,
+                other,
+                starts[k],
+                sign,
+                span,
+                abs(limits[k] - starts[k]) + BEYOND_PX,
+                face_rgb,
+                fold=hangs and k == 0,
+                skip=skip,
+            )
+            found[k] = hit is not None
+            if hit is None:
+                ends[k] = limits[k] if outer is not None else starts[k]
+            else:
+                ends[k] = hit[0]
+                strength += min(hit[1], 40.0)
+    top, right, bottom, left = ends
+    corners = np.array(
+        [
+            along * x + down * y
+            for x, y in ((left, top), (right, top), (right, bottom), (left, bottom))
+        ]
+    )
+    return Border(corners, (found[0], found[1], found[2], found[3]), strength)
+
+
+def _first_line(
+    soft: NDArray[np.float32], axis: Floats, other: Floats, start: float, sign: float,
+    span: tuple[float, float], far: float,
+    face_rgb: Floats | None, *, fold: bool, skip: tuple[float, float] | None,
+) -> tuple[float, float] | None:  # fmt: skip
+    """The place along `axis` of the first line beyond `start`, and its strength."""
+    steps = np.arange(MARGIN_PX, max(far, MARGIN_PX + 1), 1.0)
+    at = start + sign * steps
+    shares = np.linspace(0.06, 0.94, SAMPLES)
+    across = span[0] + (span[1] - span[0]) * shares
+    if skip is not None:
+        # What runs along the paper only is print on it, where the face is wider than that.
+        beside = (across < skip[0] - 2) | (across > skip[1] + 2)
+        if beside.sum() >= BESIDE_MIN:
+            across = across[beside]
+    points = at[None, :, None] * axis + across[:, None, None] * other
+    side = soft.shape[0]
+    inside = ((points >= 0) & (points <= side - 1)).all(axis=(0, 2))
+    count = int(inside.argmin()) if not inside.all() else len(steps)
+    if count < 6:
+        return None
+    points = points[:, :count].astype(np.float32)
+    seen = cv2.remap(soft, points[..., 0], points[..., 1], cv2.INTER_LINEAR)
+    slope = (seen[:, 2:] - seen[:, :-2]).sum(axis=2)
+    up, fall = np.quantile(slope, DISAGREE, axis=0), -np.quantile(slope, 1 - DISAGREE, axis=0)
+    lines = _lines(np.maximum(up, fall), np.where(up > fall, 1.0, -1.0))
+    for index, (place, strength, crease) in enumerate(lines):
+        beyond = seen[:, round(place) + 3 : round(place) + 9]
+        if not crease and face_rgb is not None and beyond.shape[1] >= 2:
+            apart = np.median(beyond.reshape(-1, 3), axis=0) - face_rgb
+            if float(np.abs(apart).max()) <= SAME_LEVELS:
+                continue
+        if fold and index + 1 < len(lines) and lines[index + 1][0] - place <= FOLD_PX:
+            place, strength, _ = lines[index + 1]
+        return float(at[0] + sign * (1.0 + place)), strength
+    return None
+
+
+def _lines(agreed: Floats, signs: Floats) -> list[tuple[float, float, bool]]:
+    """Places and strengths of the lines in a profile of slopes, nearest first, and whether they are
+    creases: dark between two flanks, and one line half way between them."""
+    tops = [
+        k
+        for k in range(1, len(agreed) - 1)
+        if agreed[k] >= AGREED_MIN and agreed[k] >= agreed[k - 1] and agreed[k] > agreed[k + 1]
+    ]
+    lines: list[tuple[float, float, bool]] = []
+    k = 0
+    while k < len(tops):
+        top = tops[k]
+        if (
+            k + 1 < len(tops)
+            and tops[k + 1] - top <= PAIR_PX
+            and signs[top] * signs[tops[k + 1]] < 0
+        ):
+            pair = tops[k + 1]
+            dark = signs[top] < 0
+            lines.append(((top + pair) / 2, float(max(agreed[top], agreed[pair])), bool(dark)))
+            k += 2
+            continue
+        lines.append((float(top), float(agreed[top]), False))
+        k += 1
+    return lines
