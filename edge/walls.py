@@ -129,13 +129,10 @@ class Beam(Protocol):
 class LampStrip(Protocol):
     """Marks as colours of one strip's lamps: vision.projection.Lamps."""
 
-    @property
-    def shown(self) -> tuple[MarkSeen, ...]:
-        """How the marks of the strip's board stand since the last step."""
-        ...
-
-    def step(self, now_s: float, things: Sequence[Thing], marks: Sequence[Mark]) -> Picture:
-        """Colours, (N, 3) uint8 RGB, one row a lamp."""
+    def step(
+        self, now_s: float, things: Sequence[Thing], marks: Sequence[Mark]
+    ) -> tuple[Picture, tuple[MarkSeen, ...]]:
+        """Colours, (N, 3) uint8 RGB, one row a lamp, and how the marks of its board stand."""
         ...
 
 
@@ -253,8 +250,8 @@ class WallDesk:
             eye.shine(tuple(lit[camera_id]))
         lamps: dict[str, Picture] = {}
         for name, strip in self._strips.items():
-            colours = strip.step(now_s, things, marks)
-            shown += strip.shown
+            colours, states = strip.step(now_s, things, marks)
+            shown += states
             if name not in self._lamps or not np.array_equal(colours, self._lamps[name]):
                 self._lamps[name] = lamps[name] = colours
         events += self._marks_judged(shown, now_s)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -32,6 +32,7 @@ from sortie.day import demo_store_path, model_hashes
 from sortie.demo_scene import REVIEW_WAIT_S, set_scene
 from sortie.errors import ProcessFailedError, UsageError
 from sortie.lockstep import Sensors
+from sortie.parcels.shop import WallShop
 from sortie.serve import StorePlan, StoreProcesses, content_type, get_json, serves
 from sortie.supervisor import Supervisor, check_port_free
 from store_sim.scenarios import build
@@ -183,6 +184,8 @@ def _start(
                 if node_id not in late:
                     supervisor.launch(processes.node(node_id))
             supervisor.launch(processes.simulator())
+            if (wall := processes.wall_simulator()) is not None:
+                supervisor.launch(wall)
             if not supervisor.wait_ready("broker", "hub", "pages", progress=tell):
                 return False
         page_s = time.monotonic() - began_s
@@ -327,6 +330,7 @@ def _attend(processes: StoreProcesses, supervisor: Supervisor, console: Console)
     line = console.status("") if console.is_terminal else None
     said_s = looked_s = time.monotonic() - PLAIN_STATUS_S
     over = False
+    shop = WallShop(processes.hub_url, processes.wall_truth)
     if line is not None:
         line.start()
     try:
@@ -338,6 +342,9 @@ def _attend(processes: StoreProcesses, supervisor: Supervisor, console: Console)
             if now_s - looked_s >= STATUS_S:
                 looked_s = now_s
                 _look(processes, figures)
+                # What the hub does not take now it takes later.
+                with suppress(OSError):
+                    shop.step()
                 _show(line, figures)
             if line is None and now_s - said_s >= PLAIN_STATUS_S:
                 said_s = now_s

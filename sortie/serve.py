@@ -43,7 +43,12 @@ DOORS_FILE = "doors-open"
 RINGS_FILE = "rings"
 RINGS_PREFIX = "sortie-run-"
 KILL_FILE = "kill-the-broker"
-PREFIXES = ("SORTIE_HUB_", "SORTIE_NODE_", "SORTIE_PAGES_", "SORTIE_PLAY_", "SORTIE_SIM_")
+PREFIXES = (
+    "SORTIE_HUB_", "SORTIE_NODE_", "SORTIE_PAGES_", "SORTIE_PLAY_", "SORTIE_SIM_", "SORTIE_WALL_",
+)  # fmt: skip
+WALL_SCANS = "wall-scans"
+WALL_FIRST_S = 25.0
+"""The first customer comes when the projector has been calibrated."""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Several processes share few cores: none of them may take all for one product of matrices."""
 FRESH_S = 2.5
@@ -56,7 +61,8 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 @dataclass(frozen=True, slots=True)
 class StorePlan:
     """What to run. Without `pages_port` there are no pages; `stand_in_allowed` is for the demo;
-    with `wallets` some simulated shoppers have one, share one, and tip."""
+    with `wallets` some simulated shoppers have one, share one, and tip. `wall_case` is what goes on
+    at the store's first wall, if it has any."""
 
     store_path: Path
     folder: Path
@@ -67,6 +73,7 @@ class StorePlan:
     pages_port: int | None = None
     stand_in_allowed: bool = False
     wallets: bool = False
+    wall_case: str = "demo"
 
 
 class StoreProcesses:
@@ -155,6 +162,10 @@ class StoreProcesses:
         }
         if gallery is not None:
             settings["GALLERY"] = str(gallery)
+        if any(
+            node.walls and not node.gates for node in self.store.nodes if node.node_id == node_id
+        ):
+            settings["GATE_RING"] = WALL_SCANS
         return _child(node_id, "edge.main", "SORTIE_NODE_", settings)
 
     def pages(self) -> Child:
@@ -210,6 +221,29 @@ class StoreProcesses:
         return _child(
             "simulator", "store_sim.live", "SORTIE_SIM_", settings, rings.exists, restart=False
         )
+
+    def wall_simulator(self) -> Child | None:
+        """The parcels, people and light at the store's first wall; None if it has none."""
+        if not self.store.walls:
+            return None
+        wall = self.store.walls[0]
+        settings = {
+            "STORE_FILE": str(self.plan.store_path.resolve()),
+            "TRUTH_DIR": str(self.wall_truth),
+            "WALL_ID": wall.wall_id,
+            "CASE": self.plan.wall_case,
+            "SEED": str(self.plan.seed),
+            "FIRST_S": str(WALL_FIRST_S),
+            "SHM_ROOT": str(self.rings),
+            "GATE_RING": WALL_SCANS,
+        }
+        ready = (self.wall_truth / "orders.json").exists
+        return _child("wall", "store_sim.wall.live", "SORTIE_WALL_", settings, ready, restart=False)
+
+    @property
+    def wall_truth(self) -> Path:
+        """What really happens at the wall, and the orders of who comes."""
+        return self.truth / "wall"
 
     def addresses(self) -> list[tuple[str, str]]:
         """Every page by name: staff's from the pages' process, phones and displays from the hub."""
@@ -314,12 +348,16 @@ def get_json(url: str) -> Any:
             raise OSError(f"{url}: expected JSON, got none") from error
 
 
-def post_json(url: str, body: Mapping[str, Any]) -> None:
-    """Sends a JSON document to an address of this machine; OSError if it is not taken."""
+def post_json(url: str, body: Mapping[str, Any], *, key: str | None = None) -> Any:
+    """Sends a JSON document to an address of this machine, under an idempotency key if one is
+    given; what it answers. OSError if it is not taken."""
     headers = {"content-type": "application/json"}
+    if key is not None:
+        headers["idempotency-key"] = key
     request = urllib.request.Request(url, data=json.dumps(body).encode(), headers=headers)
     with _OPENER.open(request, timeout=ANSWER_TIMEOUT_S) as answer:
-        answer.read()
+        text = answer.read()
+    return json.loads(text) if text else None
 
 
 def take_folder(folder: Path) -> int:

@@ -72,6 +72,13 @@ def _filling(**more: object) -> Filling:
 
 _TAKE = (OrderPlan(), OrderPlan(), OrderPlan())
 _CASES: tuple[WallCase, ...] = (
+    WallCase(
+        "demo", "some of everything, one after another",
+        orders=(
+            OrderPlan(), OrderPlan(2), OrderPlan(1, "wrong_return"), OrderPlan(),
+            OrderPlan(together=True), OrderPlan(1, "elsewhere"),
+        ),
+    ),
     WallCase("labels-12", "twelve labels in one view", parcels=12),
     WallCase("labels-24", "twenty-four labels in one view", parcels=24),
     WallCase("qr", "QR codes alone", filling=_filling(labels=("qr",))),

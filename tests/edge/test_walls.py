@@ -113,13 +113,11 @@ class Eye:
 
 
 class Lamps:
-    shown: tuple[MarkSeen, ...] = ()
-
     def step(
         self, now_s: float, things: Sequence[Thing], marks: Sequence[Mark]
-    ) -> NDArray[np.uint8]:
-        self.shown = tuple(MarkSeen(mark_id=m.mark_id, state="withheld", since_s=1) for m in marks)
-        return np.full((4, 3), 10 * len(marks), np.uint8)
+    ) -> tuple[NDArray[np.uint8], tuple[MarkSeen, ...]]:
+        shown = tuple(MarkSeen(mark_id=m.mark_id, state="withheld", since_s=1) for m in marks)
+        return np.full((4, 3), 10 * len(marks), np.uint8), shown
 
 
 def desk(*things: Thing) -> tuple[WallDesk, Projects, Eye]:

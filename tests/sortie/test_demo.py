@@ -142,8 +142,8 @@ def test_it_opens_one_address_and_ends_on_sigterm(demo: Demo) -> None:
     assert (demo.folder / MARK).exists()
     names = {path.stem for path in (demo.folder / "logs").glob("*.log")}
     assert names == {
-        "broker", "hub", "pages", "play", "node-shelf",
-            "node-wall", "node-floor", "simulator",
+        "broker", "hub", "pages", "play", "node-shelf", "node-wall", "node-floor", "simulator",
+        "wall",
     }  # fmt: skip
     secrets = [p for p in (demo.folder / "broker").iterdir() if p.stat().st_mode & 0o077]
     assert secrets == [], "passwords are for this user alone"

@@ -9,15 +9,10 @@ import numpy as np
 import pytest
 import yaml
 
+from edge.exchange import Observation
 from sortie.day import DayPlan, _kept_pass, demo_store_path, simulate_day
 from sortie.stores import store_digest
-from sortie.vision_cache import (
-    PART_AGE_S_MAX,
-    Observation,
-    ObservationCache,
-    code_digest,
-    keep_newest,
-)
+from sortie.vision_cache import PART_AGE_S_MAX, ObservationCache, code_digest, keep_newest
 from store_sim.dials import Dials
 from store_sim.scenarios import registry, script_text
 from vision.observations import CeilingObservation
