@@ -42,15 +42,10 @@ class Lamps:
         self._at = light.u0_m + pitch * (np.arange(light.lamps) + 0.5)
         self._shown: dict[str, MarkSeen] = {}
 
-    @property
-    def shown(self) -> tuple[MarkSeen, ...]:
-        """How the marks of this board stand since the last step."""
-        return tuple(self._shown.values())
-
     def step(
         self, now_s: float, things: Sequence[Thing], marks: Sequence[Mark]
-    ) -> NDArray[np.uint8]:
-        """Colours (lamps, 3) for now."""
+    ) -> tuple[NDArray[np.uint8], tuple[MarkSeen, ...]]:
+        """Colours (lamps, 3) for now, and how the marks of this board stand."""
         by_id = {one.thing_id: one for one in things}
         colours = np.zeros((self._light.lamps, 3), np.uint8)
         shown: dict[str, MarkSeen] = {}
@@ -75,7 +70,7 @@ class Lamps:
                 )  # fmt: skip
             shown[mark.mark_id] = old
         self._shown = shown
-        return colours
+        return colours, tuple(shown.values())
 
     def _below(self, corners: Sequence[OutlinePoint]) -> NDArray[np.int64]:
         """Lamps under an outline, its margin left out; the nearest one if it is that narrow."""

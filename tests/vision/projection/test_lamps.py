@@ -22,7 +22,7 @@ def lamps() -> Lamps:
 
 def lit(marks: list[Mark], now_s: float = 10.0, boxes: tuple[Box, ...] = (LEFT, RIGHT, LOW)) -> str:
     """A letter for each lamp: what colour it has most of, "." if it is dark."""
-    colours = lamps().step(now_s, [box.thing(now_s) for box in boxes], marks)
+    colours, _ = lamps().step(now_s, [box.thing(now_s) for box in boxes], marks)
     return "".join("." if not one.any() else "rgb"[int(np.argmax(one))] for one in colours)
 
 
@@ -59,17 +59,17 @@ def test_looks_are_told_apart_by_rhythm_and_place() -> None:
 def test_a_mark_is_withheld_with_its_reason() -> None:
     strip = lamps()
     things = [box.thing(10.0) for box in (LEFT, RIGHT)]
-    colours = strip.step(10.0, things, [take("left", "WRONG LABEL")])
+    colours, shown = strip.step(10.0, things, [take("left", "WRONG LABEL")])
     assert not colours.any()
-    assert (strip.shown[0].state, strip.shown[0].reason) == (
+    assert (shown[0].state, shown[0].reason) == (
         "withheld",
         "the thing carries another label",
     )
-    colours = strip.step(11.0, things, [take("left", "L")])
+    colours, shown = strip.step(11.0, things, [take("left", "L")])
     assert colours.any()
-    assert (strip.shown[0].state, strip.shown[0].since_s) == ("shown", 11.0)
-    strip.step(12.0, things, [take("left", "L")])
-    assert strip.shown[0].since_s == 11.0
+    assert (shown[0].state, shown[0].since_s) == ("shown", 11.0)
+    _, shown = strip.step(12.0, things, [take("left", "L")])
+    assert shown[0].since_s == 11.0
 
 
 def test_two_things_at_the_same_lamps_do_not_invite() -> None:
@@ -81,6 +81,5 @@ def test_two_things_at_the_same_lamps_do_not_invite() -> None:
 
 def test_what_is_beyond_the_strip_is_not_lit() -> None:
     aside = Box("aside", 1.4, 1.25, 0.1, 0.2, 0.3, label="A")
-    strip = lamps()
-    strip.step(10.0, [aside.thing(10.0)], [take("aside", "A")])
-    assert strip.shown[0].reason == "beyond the strip's ends"
+    _, shown = lamps().step(10.0, [aside.thing(10.0)], [take("aside", "A")])
+    assert shown[0].reason == "beyond the strip's ends"
