@@ -42,36 +42,72 @@ class SimOrder:
 
 
 class WallScene(Protocol):
-    """What a customer can see and do at the wall."""
+    """What a customer can see and do at the wall; the world is one."""
 
     t_s: float
     width_m: float
 
-    def code_of(self, order_id: str) -> str | None: ...
-    def scan(self, order: SimOrder, code: str) -> None: ...
-    def look_of(self, order_id: str) -> MarkLook | None: ...
-    def lights(self) -> dict[int, tuple[Lit, ...]]: ...
-    def standing(self) -> dict[int, tuple[SimParcel, ParcelPose]]: ...
-    def taken(self, who: Visitor, order: SimOrder, index: int) -> None: ...
+    def code_of(self, order_id: str) -> str | None:
+        """The code of an order, once it is known."""
+        ...
+
+    def scan(self, order: SimOrder, code: str) -> None:
+        """Holds a code before the scanner."""
+        ...
+
+    def look_of(self, order_id: str) -> MarkLook | None:
+        """Which light the kiosk said is theirs, None if it said nothing."""
+        ...
+
+    def alone(self) -> bool:
+        """Whether nobody else is at the wall."""
+        ...
+
+    def lights(self) -> dict[int, tuple[Lit, ...]]:
+        """The light that falls on parcels, by index."""
+        ...
+
+    def standing(self) -> dict[int, tuple[SimParcel, ParcelPose]]:
+        """The parcels at the wall, by index."""
+        ...
+
+    def taken(self, who: Visitor, order: SimOrder, index: int) -> None:
+        """A parcel leaves its place."""
+        ...
+
     def placed(
         self, who: Visitor, order: SimOrder, index: int, place: str, pose: ParcelPose
-    ) -> None: ...
-    def free_pose(self, parcel: SimParcel, near: ParcelPose) -> tuple[str, ParcelPose] | None: ...
-    def place_name(self, index: int) -> str: ...
-    def left(self, who: Visitor, order: SimOrder) -> None: ...
+    ) -> None:
+        """A parcel stands again."""
+        ...
+
+    def free_pose(self, parcel: SimParcel, near: ParcelPose) -> tuple[str, ParcelPose] | None:
+        """An empty place for a parcel, and how it would stand there."""
+        ...
+
+    def place_name(self, index: int) -> str:
+        """Where a parcel stands."""
+        ...
+
+    def left(self, who: Visitor, order: SimOrder) -> None:
+        """Goes out of sight."""
+        ...
 
 
 def _seen(scene: WallScene, order: SimOrder) -> list[int]:
-    """Parcels that are lit for this customer, the nearest to the middle first."""
+    """Parcels that are lit for this customer. Who was not told which light is theirs follows any
+    that invites; with somebody else there, only if their own name is on the label."""
     told = scene.look_of(order.order_id)
     looks: frozenset[str] = INVITING if told is None else frozenset({told})
     standing = scene.standing()
-    lit = [
+    names = told is None and not scene.alone()
+    return sorted(
         index
         for index, marks in scene.lights().items()
-        if index in standing and any(mark.look in looks for mark in marks)
-    ]
-    return sorted(lit)
+        if index in standing
+        and any(mark.look in looks for mark in marks)
+        and (not names or index in order.indexes)
+    )
 
 
 def plan(scene: WallScene, who: Visitor, order: SimOrder, side: float) -> Steps:

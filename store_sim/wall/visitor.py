@@ -135,7 +135,6 @@ class Visitor:
     def grab(self, parcel: SimParcel, pose: ParcelPose, taken: Callable[[], None]) -> Steps:
         """Reaches for a parcel, calls `taken` when it moves, and draws it to the chest."""
         self._prepare(parcel, pose)
-        base = tuple(self._tips)
         yield from self._swing(0.45, 0.0, 1.0)
         for _ in range(max(1, round(0.1 / self.quick / TICK_S))):
             yield
@@ -143,7 +142,6 @@ class Visitor:
         held = Carried(parcel, pose)
         self.carried.append(held)
         yield from self._carry(held, pose, self._chest_pose(pose), 0.75, 1.0, 0.0)
-        del base
 
     def put(self, held: Carried, pose: ParcelPose, placed: Callable[[], None]) -> Steps:
         """Sets a carried parcel down at a pose, calls `placed` when it stands."""

@@ -206,6 +206,10 @@ class WallWorld:
         """What a customer was told is theirs."""
         return self._looks.get(order_id)
 
+    def alone(self) -> bool:
+        """Whether one customer at most is at the wall."""
+        return len(self._runs) <= 1
+
     def lights(self) -> dict[int, tuple[Lit, ...]]:
         """What light falls on which parcel."""
         return self._stage.lights()

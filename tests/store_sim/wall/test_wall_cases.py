@@ -195,3 +195,13 @@ def test_wrong_calls_are_refused_with_what_was_expected() -> None:
     world.step(1.0)
     with pytest.raises(ValueError, match="expected a time from"):
         world.step(0.5)
+
+
+def test_two_who_were_told_nothing_go_by_the_names_on_their_parcels() -> None:
+    world = world_of("demo", "two-customers", 4)
+    driver = TrueDriver(world)
+    world.tell_look = lambda order_id, look: None  # type: ignore[method-assign]
+    driver.run(120.0)
+    assert world.over
+    assert world.truth.takings()
+    assert all(deed.right for deed in world.truth.log)
