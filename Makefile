@@ -34,6 +34,7 @@ check: install
 bench: install
 	@$(BIN)/sortie bench edge
 	@$(BIN)/sortie bench hub
+	@$(BIN)/sortie bench parcels
 	@$(BIN)/sortie bench sim
 	@$(BIN)/sortie bench torture
 

@@ -1,4 +1,4 @@
-"""`sortie bench edge|hub|sim|torture|year`: what the store costs, each figure beside its limit.
+"""`sortie bench edge|hub|parcels|sim|torture|year`: what the store costs, beside its limits.
 
 The measuring itself lies in the checkout's folder benchmarks/.
 """
@@ -34,6 +34,8 @@ RASTER_WORDS = {
 }
 LOAD_S = 8.0
 """The load on the hub's process is kept up for so long, once in each way of sending."""
+WALL_SEEDS = (5_001, 5_002)
+"""Kept for reporting, as all from 5000 on: nothing may be tuned on them."""
 TORTURE_SEEDS = 3_000
 TORTURE_ROUNDS = 200
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -244,6 +246,51 @@ def _torture() -> list[Any]:
     return rows
 
 
+def _parcels() -> list[Any]:
+    """Pick-up walls: labels read, what seeing costs, and retrievals against the truth."""
+    from auditor.wall import joined
+    from sortie.parcels.scoring import WallRequest, chosen_wall_cases, score_walls
+    from sortie.stores import WALL_STORES, store_path
+
+    figure = _module("figures").Figure
+    cost = _module("wall_seeing").measure()
+    request = WallRequest(
+        tuple(store_path(name) for name in WALL_STORES), chosen_wall_cases(()), WALL_SEEDS
+    )
+    outcomes = score_walls(request, jobs=os.cpu_count() or 1)
+    score = joined(one.score for one in outcomes)
+    found = score.document()
+    count, wrong = found["retrievals"], found["wrong_takings"]
+    failed = sum(one.error is not None for one in outcomes)
+    rows = [
+        *_module("labels").figures(),
+        figure("wall seeing: 24 parcels, full HD, 5 a second", cost.core_share, "core",
+               cost.busy_frames, limit=0.5, ratio=cost.busy_mean_ms / cost.bare_ms,
+               ratio_to="bare zxing-cpp"),
+        figure("wall seeing: an unchanged wall's frame", cost.idle_ms, "ms", cost.idle_frames,
+               ratio=cost.idle_ms / cost.bare_ms, ratio_to="bare zxing-cpp"),
+        figure("runs that failed", float(failed), "", len(outcomes), limit=0.0),
+        figure("green on a wrong parcel", float(found["green_wrong"]), "", count, limit=0.0),
+        figure("green on an unknown parcel", float(found["green_unknown"]), "", count, limit=0.0),
+        figure("right parcel never green", float(found["green_missing"]), "", count),
+    ]  # fmt: skip
+    for name, values, unit, limit in (
+        ("green after the scan, p95", found["green_latency_s"]["p95"], "s", 0.3),
+        ("aim at the wall, p95", found["projection_error_mm"]["p95"], "mm", 5.0),
+        ("mark off the face's middle, p95", found["off_centre_mm"]["p95"], "mm", None),
+    ):
+        if values is not None:
+            rows.append(figure(name, values, unit, count, limit=limit))
+    if wrong["happened"]:
+        share = wrong["noticed"] / wrong["happened"]
+        rows.append(figure("wrong takings noticed within 1 s", share, "share", wrong["happened"],
+                           limit=0.99, at_least=True))  # fmt: skip
+    if found["takings"]:
+        share = wrong["false_alarms"] / found["takings"]
+        rows.append(figure("false alarms a taking", share, "share", found["takings"], limit=0.005))
+    return rows
+
+
 def _year() -> list[Any]:
     return list(_module("year").figures())
 
@@ -256,6 +303,7 @@ def _children_cpu_s() -> float:
 PARTS: dict[str, Callable[[], list[Any]]] = {
     "edge": _edge,
     "hub": _hub,
+    "parcels": _parcels,
     "sim": _sim,
     "torture": _torture,
     "year": _year,

@@ -45,6 +45,7 @@ class PartChoice(StrEnum):
 
     edge = "edge"
     hub = "hub"
+    parcels = "parcels"
     sim = "sim"
     torture = "torture"
     year = "year"
@@ -162,7 +163,7 @@ def bench(
     *,
     json_file: JsonFile = None,
 ) -> None:
-    """Measure edge, hub, simulator or a year in the hub, beside limits; or torture the hub."""
+    """Measure edge, hub, pick-up walls, simulator or a year, beside limits; or torture the hub."""
     from sortie.bench import run_bench
 
     run_bench(part.value, json_file=json_file)

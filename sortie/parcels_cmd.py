@@ -42,6 +42,46 @@ def register(app: typer.Typer) -> None:
     app.add_typer(parcels_app, name="parcels")
 
 
+@parcels_app.command("score")
+def score_command(
+    *,
+    cases: Annotated[
+        list[str] | None, typer.Option("--cases", help="cases by name or pattern, like 'wrong-*'")
+    ] = None,
+    seeds: Annotated[str, typer.Option("--seeds", help="A-B, or one seed")] = "1",
+    store: Annotated[
+        list[Path] | None,
+        typer.Option("--store", help="store files with walls; each case takes the first that fits"),
+    ] = None,
+    json_file: JsonFile = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="processes (default: one for each core)")
+    ] = None,
+) -> None:
+    """Score the cases of a pick-up wall: what shone and what was noticed, against the truth."""
+    from sortie.parcels.scoring import (
+        WallRequest,
+        chosen_wall_cases,
+        document_of,
+        score_walls,
+    )
+    from sortie.parcels.table import print_walls, wall_progress
+    from sortie.scoring.plan import chosen_seeds
+    from sortie.scoring.runner import jobs_of
+    from sortie.stores import WALL_STORES, store_path
+
+    check_output("--json", json_file)
+    paths = tuple(store or ()) or tuple(store_path(name) for name in WALL_STORES)
+    request = WallRequest(paths, chosen_wall_cases(cases or ()), chosen_seeds(seeds))
+    with wall_progress(len(request.tasks()), Console(stderr=True)) as told:
+        outcomes = score_walls(request, jobs=jobs_of(jobs), told=told)
+    document = document_of(outcomes)
+    print_walls(Console(), document)
+    if json_file is not None:
+        write_json(json_file, document)
+    raise typer.Exit(1 if document["failed"] else 0)
+
+
 @parcels_app.command("stow")
 def stow_command(
     label: Annotated[str, typer.Argument(help="a parcel's label, or its key")],

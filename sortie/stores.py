@@ -17,9 +17,18 @@ import typer
 from contracts.store_file import load_store_file
 from sortie.errors import UsageError
 
-__all__ = ["StoreOption", "store_digest", "store_names", "store_path", "stores_folder"]
+__all__ = [
+    "WALL_STORES",
+    "StoreOption",
+    "store_digest",
+    "store_names",
+    "store_path",
+    "stores_folder",
+]
 
 DEMO = "demo"
+WALL_STORES = ("demo", "wall-24", "wall-4k", "van")
+"""Shipped stores with pick-up walls; each case is played at the first that has room for it."""
 
 
 def stores_folder() -> Path:
