@@ -19,7 +19,7 @@ from vision.labels.profile import (
     read_profile,
     supports,
 )
-from vision.labels.straight import Strip, bright_edges, profiles, straight_bars, striped
+from vision.labels.straight import Strip, bright_edges, profiles, sharper, straight_bars, striped
 
 __all__ = ["BarSearch", "Look", "read_square"]
 
@@ -146,8 +146,13 @@ def read_square(
         # Pixel centres: the crop's pixel k lies at scale * (k + 0.5) - 0.5.
         off = 0.5 / scale - 0.5
         matrix = np.array([[1 / scale, 0, left + off], [0, 1 / scale, top + off], [0, 0, 1]])
-        for way in ("large", "bright"):
-            ready = large if way == "large" else bright_edges(large)
+        for way in ("large", "sharp", "bright"):
+            ready = large
+            if way == "sharp":
+                # Blur is about a pixel of the picture, whatever the crop was made to.
+                ready = sharper(large, scale)
+            elif way == "bright":
+                ready = bright_edges(large)
             read = read_zxing(ready, formats, hard=not quick)
             if read:
                 return [moved(one, matrix, f"{way}-{scale:.0f}") for one in read]

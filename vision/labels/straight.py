@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vision.labels.code import Gray, Points
 from vision.labels.locate import warp_bars
 
-__all__ = ["Strip", "bright_edges", "profiles", "straight_bars", "striped"]
+__all__ = ["Strip", "bright_edges", "profiles", "sharper", "straight_bars", "striped"]
 
 LENGTH_PX = 640
 """Crops are made about so long: four pixels a module of an EAN."""
@@ -136,3 +136,9 @@ def bright_edges(gray: Gray) -> Gray:
     even = cv2.createCLAHE(clipLimit=3.0, tileGridSize=(4, 4)).apply(gray)
     soft = cv2.GaussianBlur(even, (0, 0), 2.0)
     return np.asarray(cv2.addWeighted(even, 2.0, soft, -1.0, 0.0), np.uint8)
+
+
+def sharper(gray: Gray, blur_px: float) -> Gray:
+    """A crop whose edges are raised against a blur of about this standard deviation."""
+    soft = cv2.GaussianBlur(gray, (0, 0), blur_px)
+    return np.asarray(cv2.addWeighted(gray, 3.0, soft, -2.0, 0.0), np.uint8)
