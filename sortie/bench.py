@@ -90,7 +90,7 @@ def print_bench(console: Console, result: dict[str, Any]) -> None:
 
 
 def _edge() -> list[Any]:
-    return [*_module("edge").measure(), *_module("labels").figures()]
+    return list(_module("edge").measure())
 
 
 def _hub() -> list[Any]:
