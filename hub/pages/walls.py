@@ -46,7 +46,7 @@ class WallsPage:
 
     def build(self, *, login: bool) -> None:
         """The page's elements."""
-        top_bar("pick-up wall", "/staff/walls", login=login)
+        top_bar("pick-up", "/staff/walls", login=login)
         Pane("forms").show(forms_svg())
         self._banner = Pane("banner", role="alert")
         with ui.element("section").classes("alerts").props('data-pane="alarms"'):

@@ -27,7 +27,7 @@ export function cardsOf(state, { words, linked, unlit = new Set(), notice = null
   if (warned && !cards.some((one) => one.state === "wrong")) cards.push(card("wrong", "stop", words.nobody));
   if (notice) cards.push(card("refused", "stop", notice.words));
   if (dark && !cards.length) return [card("out", "stop", words.out)];
-  return cards.length ? cards : [card("idle", "scan", words.idle)];
+  return cards.length ? cards : [card("idle", "scan", state.kind === "van" ? words.van : words.idle)];
 }
 
 function card(state, icon, [head, text]) {

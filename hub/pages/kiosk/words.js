@@ -6,6 +6,7 @@ export const LANGUAGES = { en: "English", fr: "Français", de: "Deutsch" };
 const en = {
   title: "Pick-up wall",
   idle: ["Scan your code", "Hold the code on your phone or on paper under the scanner. Your parcel lights up."],
+  van: ["Ready for the next stop", "What belongs to it lights up."],
   reading: ["One moment", "We are looking for your parcel."],
   looks: { take_a: "green ring", take_b: "blue double diamond" },
   show: (look, left) => left === 1
@@ -62,6 +63,7 @@ const en = {
 const fr = {
   title: "Mur de retrait",
   idle: ["Scannez votre code", "Placez le code de votre téléphone ou du papier sous le lecteur. Votre colis s'éclaire."],
+  van: ["Prêt pour l'arrêt suivant", "Ce qui est pour lui s'éclaire."],
   reading: ["Un instant", "Nous cherchons votre colis."],
   looks: { take_a: "cercle vert", take_b: "double losange bleu" },
   show: (look, left) => left === 1
@@ -118,6 +120,7 @@ const fr = {
 const de = {
   title: "Abholwand",
   idle: ["Code scannen", "Halten Sie den Code auf dem Telefon oder auf Papier unter den Scanner. Ihr Paket leuchtet auf."],
+  van: ["Bereit für den nächsten Halt", "Was dorthin gehört, leuchtet auf."],
   reading: ["Einen Moment", "Wir suchen Ihr Paket."],
   looks: { take_a: "grüner Ring", take_b: "blaue Doppelraute" },
   with: { take_a: "dem grünen Ring", take_b: "der blauen Doppelraute" },

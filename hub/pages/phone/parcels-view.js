@@ -51,7 +51,8 @@ export function parcelsView(state, { now_s, qr, turns_s, unlit, act }) {
     open.length ? null : h("p", { class: "card empty", id: "none" }, "No parcel waits for you."),
     open.map((order) => orderCard(order, state.currency, now_s)),
     closed.length ? h("details", { class: "card" }, h("summary", {}, "Earlier orders"),
-      closed.map((order) => h("p", { class: "soft" }, `${order.order_id}: ${ORDER[order.state] ?? order.state}`))) : null,
+      closed.map((order) => h("p", { class: "soft" }, `${order.order_id}: ${ORDER[order.state] ?? order.state} `,
+        receipts(order)))) : null,
   ];
 }
 
@@ -98,7 +99,7 @@ function codeCard({ now_s, qr, turns_s, walls, act }) {
 }
 
 function orderCard(order, currency, now_s) {
-  return h("section", { class: "card order", "data-order": order.order_id },
+  return h("section", { class: "card ordered", "data-order": order.order_id },
     h("div", { class: "sum" }, h("h2", {}, order.order_id),
       order.due_minor ? h("strong", { class: "due" }, `${money(order.due_minor, currency)} to pay`) : null),
     h("p", { class: "soft" }, [where(order), deadline(order, now_s)].filter(Boolean).join(" · ")),
@@ -108,8 +109,13 @@ function orderCard(order, currency, now_s) {
       const goods = parcel.items.map((item) => `${item.quantity} × ${item.name}`).join(", ");
       return h("li", {}, h("span", {}, `Parcel …${parcel.label.slice(-4)}`, goods ? h("small", {}, goods) : null),
         h("span", { class: `word ${tone}`, "data-tone": tone === "amber" ? "amber" : null }, words));
-    })));
+    })),
+    receipts(order));
 }
+
+/** What was paid at pick-up, as receipts to open or print. */
+const receipts = (order) => (order.receipt_paths ?? []).map((path) =>
+  h("a", { class: "receipt", href: path, target: "_blank", rel: "noreferrer" }, "Receipt"));
 
 const where = (order) => order.walls.length ? `at ${order.walls.join(" and ")}` : "";
 

@@ -17,22 +17,18 @@ from tests.browser.pages.wall_rig import (
     key,
     sscc,
     type_code,
-    wall_store_file,
+    wall_store,
 )
 
+SETTINGS = {"SCREEN_TOKENS": json.dumps({WALL: SCREEN})}
 INVITING = "document.querySelector('.look.take_a, .look.take_b')"
 CARD = "#stage .card"
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    folder = tmp_path_factory.mktemp("kiosk")
-    made = Store(folder, wall_store_file(folder))
-    try:
-        made.start_hub(SCREEN_TOKENS=json.dumps({WALL: SCREEN}))
+    with wall_store(tmp_path_factory.mktemp("kiosk"), **SETTINGS) as made:
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +58,16 @@ def card(kiosk: Any, state: str, text: str = "") -> None:
     """Waits for a card in this state that says this."""
     where = f'.card[data-state="{state}"]'
     kiosk.until_text(text, where)
+
+
+def shown(kiosk: Any, shop: Shop, node: WallNode, order_id: str, number: int) -> None:
+    """An order of one parcel, which stands there and is shown for its code."""
+    code = shop.order(order_id, number)
+    node.stand(number, 0.1)
+    shop.ready(number)
+    card(kiosk, "idle")
+    type_code(kiosk, code)
+    card(kiosk, "showing", "green ring")
 
 
 def test_from_the_scan_to_the_last_parcel(kiosk: Any, shop: Shop, node: WallNode) -> None:
@@ -147,12 +153,7 @@ def test_what_opens_nothing_says_why_and_what_to_do(kiosk: Any, shop: Shop, node
 def test_an_order_that_is_cancelled_while_it_shines_invites_nobody(
     kiosk: Any, shop: Shop, node: WallNode
 ) -> None:
-    code = shop.order("web-6", 61)
-    node.stand(61, 0.1)
-    shop.ready(61)
-    card(kiosk, "idle")
-    type_code(kiosk, code)
-    card(kiosk, "showing")
+    shown(kiosk, shop, node, "web-6", 61)
     shop.post("orders/web-6/cancel", reason="")
     card(kiosk, "refused", "This order was cancelled")
     assert kiosk.eval(f"{INVITING} === null")
@@ -164,12 +165,7 @@ def test_without_light_nothing_is_invited(
     kiosk: Any, shop: Shop, node: WallNode, state: str
 ) -> None:
     number = {"off": 71, "unplugged": 72, "calibrating": 73}[state]
-    code = shop.order(f"web-7-{state}", number)
-    node.stand(number, 0.1)
-    shop.ready(number)
-    card(kiosk, "idle")
-    type_code(kiosk, code)
-    card(kiosk, "showing", "green ring")
+    shown(kiosk, shop, node, f"web-7-{state}", number)
     node.project(state, reason="bumped")
     card(kiosk, "out", "This wall is out of order")
     assert kiosk.eval(f"{INVITING} === null")
@@ -197,17 +193,13 @@ def test_a_blocked_camera_and_a_dead_node_put_the_wall_out_of_order(
     node.die()
     card(kiosk, "out")
     assert kiosk.eval(f"{INVITING} === null")
+    shop.post("orders/web-8/cancel")
 
 
 def test_a_label_that_is_there_twice_is_shown_to_nobody(
     kiosk: Any, shop: Shop, node: WallNode
 ) -> None:
-    code = shop.order("web-12", 121)
-    node.stand(121, 0.1)
-    shop.ready(121)
-    card(kiosk, "idle")
-    type_code(kiosk, code)
-    card(kiosk, "showing", "green ring")
+    shown(kiosk, shop, node, "web-12", 121)
     node.see(node.thing(122, "stands", 0.5, 0.52, text=f"00{sscc(121)}"))
     card(kiosk, "refused", "We cannot show your parcel")
     assert kiosk.eval(f"{INVITING} === null")
@@ -223,17 +215,13 @@ def test_a_label_that_is_there_twice_is_shown_to_nobody(
 def test_without_the_hub_nothing_old_is_shown(
     kiosk: Any, store: Store, shop: Shop, node: WallNode
 ) -> None:
-    code = shop.order("web-9", 91)
-    node.stand(91, 0.1)
-    shop.ready(91)
-    card(kiosk, "idle")
-    type_code(kiosk, code)
-    card(kiosk, "showing")
+    shown(kiosk, shop, node, "web-9", 91)
     store.end("hub")
     card(kiosk, "out", "No connection to the store")
     assert kiosk.eval(f"{INVITING} === null")
-    store.start_hub(SCREEN_TOKENS=json.dumps({WALL: SCREEN}))
+    store.start_hub(**SETTINGS)
     kiosk.until("!document.querySelector('.card.out')")
+    shop.post("orders/web-9/cancel")
 
 
 def test_it_speaks_three_languages_and_can_be_still(kiosk: Any, node: WallNode) -> None:
@@ -297,6 +285,7 @@ def test_the_browsers_camera_reads_codes_where_it_can(
     shop.ready(131)
     kiosk.send("Page.addScriptToEvaluateOnNewDocument", source=CAMERA)
     kiosk.goto(f"{store.hub_url}/kiosk/{WALL}?lang=en&camera#{SCREEN}")
+    card(kiosk, "idle")
     kiosk.click("#camera")
     kiosk.until("document.querySelector('#view')?.srcObject")
     kiosk.until_text("Stop the camera", "#ways")
@@ -313,12 +302,7 @@ def test_the_browsers_camera_reads_codes_where_it_can(
 def test_it_is_read_from_two_metres_without_colours_and_without_motion(
     kiosk: Any, shop: Shop, node: WallNode
 ) -> None:
-    code = shop.order("web-11", 111)
-    node.stand(111, 0.1)
-    shop.ready(111)
-    card(kiosk, "idle")
-    type_code(kiosk, code)
-    card(kiosk, "showing")
+    shown(kiosk, shop, node, "web-11", 111)
     pairs = "ink/ground ink/card soft/ground soft/card look-a/card look-b/card warn/card amber/card"
     assert [pair for pair, ratio in kiosk.contrasts(pairs) if ratio < 4.5] == []
     sizes = "parseFloat(getComputedStyle(document.querySelector('.card h1')).fontSize)"

@@ -13,22 +13,18 @@ from typing import Any
 import pytest
 
 from tests.browser.pages.conftest import Store, until
-from tests.browser.pages.wall_rig import EYE, WALL, Shop, WallNode, key, sscc, wall_store_file
+from tests.browser.pages.wall_rig import EYE, WALL, Shop, WallNode, key, sscc, wall_store
 
 THING = "document.querySelector('[data-thing=\"t{}\"] .mark')?.dataset"
+SETTINGS = {"NODE_TOKENS": json.dumps({"node-wall": "a-node-of-the-tests"})}
 TOKEN = "a-phone-of-the-tests-0001"
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    folder = tmp_path_factory.mktemp("walls")
-    made = Store(folder, wall_store_file(folder))
-    try:
-        made.start_hub(NODE_TOKENS=json.dumps({"node-wall": "a-node-of-the-tests"}))
+    with wall_store(tmp_path_factory.mktemp("walls"), **SETTINGS) as made:
         made.start_pages()
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +167,7 @@ def test_the_wall_is_not_shown_as_live_while_the_hub_is_away(
     store.end("hub")
     tab.until("document.querySelector('.drawing.stale')")
     tab.until_text("The hub does not answer", ".banner")
-    store.start_hub(NODE_TOKENS=json.dumps({"node-wall": "a-node-of-the-tests"}))
+    store.start_hub(**SETTINGS)
     tab.until("!document.querySelector('.drawing.stale')")
 
 
@@ -193,9 +189,10 @@ def test_a_phone_sees_its_parcels_and_opens_the_wall(
     phone.goto(f"{store.hub_url}/phone/parcels.html")
     phone.until_text("Orders belong to the wallet", "#nobody")
     until_s = time.time() + 7200
-    shop.order("web-2026-4F2K", 51, 52, token=TOKEN, deadline_s=until_s)
+    shop.order("web-2026-4F2K", 51, 52, due_minor=250, token=TOKEN, deadline_s=until_s)
     phone.goto(f"{store.hub_url}/phone/parcels.html#{TOKEN}")
     phone.until_text("on its way to the store", '[data-order="web-2026-4F2K"]')
+    assert "€5.00 to pay" in phone.text('[data-order="web-2026-4F2K"]')
     assert phone.eval("document.querySelector('#qr') === null")
     node.stand(51, 0.1)
     node.stand(52, 0.4)
@@ -217,6 +214,9 @@ def test_a_phone_sees_its_parcels_and_opens_the_wall(
     node.lift(52, 0.4)
     phone.until_text("Done, thank you", ".at-wall")
     phone.until_text("No parcel waits for you", "#none")
+    phone.until("document.querySelector('details a.receipt')")
+    phone.goto(phone.eval("document.querySelector('a.receipt').href"))
+    phone.until_text("EUR 5.00", "#total")
     assert phone.faults == []
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -160,6 +162,17 @@ class WallNode(ScriptedNode):
             self._judge()
 
 
+@contextmanager
+def wall_store(folder: Path, **settings: str) -> Iterator[Store]:
+    """Broker and hub of the demo store with a wall, and whatever a test starts besides."""
+    made = Store(folder, wall_store_file(folder))
+    try:
+        made.start_hub(**settings)
+        yield made
+    finally:
+        made.close()
+
+
 class Shop:
     """What staff and the web shop ask of the hub."""
 
@@ -179,9 +192,11 @@ class Shop:
         found: dict[str, Any] = answer.raise_for_status().json()
         return found
 
-    def order(self, order_id: str, *numbers: int, **more: Any) -> str:
-        """An order of these parcels; the code that opens the wall for it."""
-        parcels = [{"label": sscc(number)} for number in numbers]
+    def order(self, order_id: str, *numbers: int, due_minor: int = 0, **more: Any) -> str:
+        """An order of these parcels, for each of which so much is due; the code that opens the wall
+        for it."""
+        due = {"due_minor": due_minor, "vat_rate": "0.19"} if due_minor else {}
+        parcels = [{"label": sscc(number), **due} for number in numbers]
         made = self.post("orders", order_id=order_id, parcels=parcels, **more)
         return str(made["code"] or "")
 
