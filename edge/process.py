@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from hardware.lights import open_light
-from hardware.projectors import open_projector
 from pydantic import ValidationError
 
 from contracts.codec import encode
@@ -43,6 +41,8 @@ from edge.shows import Shows
 from edge.tiles import TileUploader, http_put
 from edge.worker import CameraWorker
 from hardware.cameras import open_camera
+from hardware.lights import open_light
+from hardware.projectors import open_projector
 
 __all__ = ["NodeProcess", "new_boot_id"]
 
