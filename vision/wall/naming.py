@@ -40,6 +40,8 @@ SURE_FACE_M = 0.02
 ROUGH = 6.0
 """Corners as readers give them are so much less sure."""
 MOVED_PX, STILL_PX = 3.0, 2.0
+OFF_SHARE = 0.08
+"""A label read so much of its size beside where it was has been moved."""
 ODD_MAX = 3
 """So many readings in a row that differ: it is another thing."""
 TILE_PX, STEP_PX = 512, 352
@@ -135,12 +137,20 @@ class Naming:
             self._carry(track, code, t_s, rgb, gray, seen)
         elif track.quad_px is None or track.patch is None:
             self._attach(track, code, t_s, rgb, gray, seen, turned=False)
-        elif self._has_moved(track, gray) and seen is not None and self._stirs(code, seen):
+        elif seen is not None and self._is_off(track, code) and self._stirs(code, seen):
             self._follow.leave(track, seen, t_s)
             track.enter("moves", t_s)
             self._carry(track, code, t_s, rgb, gray, seen)
         elif self._has_moved(track, gray):
             self._attach(track, code, t_s, rgb, gray, seen, turned=True)
+
+    def _is_off(self, track: Track, code: Code) -> bool:
+        """Whether a label was read beside where it was. How it looks does not tell: light of ours
+        may cross it, or a hand."""
+        assert track.quad_px is not None
+        size = float(np.linalg.norm(code.polygon[0] - code.polygon[2]))
+        off = float(np.linalg.norm(code.polygon.mean(axis=0) - track.quad_px.mean(axis=0)))
+        return off > max(MOVED_PX, OFF_SHARE * size)
 
     def _has_moved(self, track: Track, gray: Gray) -> bool:
         """Whether the label that was read looks other than it did, or lies elsewhere."""

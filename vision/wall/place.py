@@ -59,7 +59,9 @@ class PlaceView:
         """Whether the place is seen and the thing is not on it."""
         if self.label < settings.gone_share:
             return False
-        if self.bare >= settings.bare_share and self.still > 0.5:
+        # Grey clothes look as a grey wall does, but who wears them hides what is around as well.
+        beside = self.clear >= settings.bare_clear
+        if self.bare >= settings.bare_share and self.still > 0.5 and beside:
             return True
         if self.seen(settings) or self.stirred > 0.3:
             return False

@@ -37,13 +37,16 @@ class FollowSettings(Contract):
     seen_share: Annotated[float, Field(gt=0, le=1, description="less of it changed: seen")] = 0.3
     clear_share: Annotated[
         float, Field(gt=0, le=1, description="so much of the place around it must be clear")
-    ] = 0.25
+    ] = 0.4
     gone_share: Annotated[
         float, Field(gt=0, le=1, description="and where it is, so much of its border changed")
     ] = 0.7
     bare_share: Annotated[
         float, Field(gt=0, le=1, description="or so much of it has the colours of the wall")
     ] = 0.85
+    bare_clear: Annotated[
+        float, Field(ge=0, le=1, description="so much around it must be clear to believe a colour")
+    ] = 0.25
     gone_frames: Annotated[int, Field(ge=1, le=50, description="so many frames agree")] = 2
     settled_frames: Annotated[int, Field(ge=1, le=50, description="a change that lasts")] = 3
     nameless_s: Annotated[
