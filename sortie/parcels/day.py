@@ -22,7 +22,14 @@ from edge.settings import NodeSettings
 from hardware.ports import Frame, GateScan, ScaleBatch
 from hub.attribution.engine import Engine
 from hub.parcels.codes import digest_of
-from hub.parcels.commands import CancelOrder, OrderedParcel, PlaceOrder
+from hub.parcels.commands import (
+    CancelOrder,
+    LoadRoute,
+    MoveRoute,
+    OrderedParcel,
+    PlaceOrder,
+    RouteStop,
+)
 from hub.service import Hub
 from sortie.errors import UsageError
 from sortie.lockstep import EPOCH_S, DirectLine, Lockstep
@@ -37,6 +44,7 @@ STEP_S = 0.05
 SETTLE_S = 12.0
 """Nobody has a code before: the wall is read and its projector calibrated."""
 AFTER_S = 3.0
+ROUTE = "round"
 RUN_S_MAX = 300.0
 
 Look = Callable[[WallWorld, Hub, float], None]
@@ -109,6 +117,8 @@ def run_case(
             line=lambda nodes, made: _ShownLine(nodes, made, world),
         )
         _place(hub, world)
+        if world.case.van:
+            _load_route(hub, world)
         end_s = lockstep.run(_ticks(world, hub, witness, look), progress=progress)
         witness.close(end_s)
         events = [row for row in hub.export_json()["events"] if _of_walls(row)]
@@ -174,6 +184,8 @@ def _ticks(world: WallWorld, hub: Hub, witness: Witness, look: Look) -> Iterator
                 if order.needs_code and world.code_of(order.order_id) is None:
                     world.give_code(order.order_id, _code(world, order))
         _tell_looks(world, hub)
+        if world.case.van and t_s >= SETTLE_S:
+            _drive(world, hub, witness, t_s)
         _cancel(world, hub, witness, t_s)
         scans = tuple(GateScan(one.scanner_id, one.t_s, one.code) for one in world.scans())
         yield _Tick(t_s, world.frames(t_s), scans)
@@ -182,6 +194,28 @@ def _ticks(world: WallWorld, hub: Hub, witness: Witness, look: Look) -> Iterator
         if t_s >= RUN_S_MAX or (over_s is not None and t_s >= over_s + AFTER_S):
             return
         step += 1
+
+
+def _load_route(hub: Hub, world: WallWorld) -> None:
+    """Each order is a stop of the van's round."""
+    stops = tuple(
+        RouteStop(name=f"stop {number + 1}", orders=(order.order_id,))
+        for number, order in enumerate(world.orders)
+    )
+    command = LoadRoute(route_id=ROUTE, wall_id=world.wall.wall_id, stops=stops)
+    hub.command(command, EPOCH_S)
+
+
+def _drive(world: WallWorld, hub: Hub, witness: Witness, t_s: float) -> None:
+    """The van is at its next stop when whoever unloads at it has come."""
+    at = hub.core.state.parcels.routes[ROUTE].at
+    if at + 1 >= len(world.orders):
+        return
+    coming = world.orders[at + 1]
+    done = at < 0 or world.orders[at].order_id in world.departed
+    if done and coming.customer in world.visitors:
+        hub.command(MoveRoute(route_id=ROUTE, at=at), EPOCH_S + t_s)
+        witness.serve(coming.order_id, t_s)
 
 
 def _tell_looks(world: WallWorld, hub: Hub) -> None:
@@ -193,7 +227,7 @@ def _tell_looks(world: WallWorld, hub: Hub) -> None:
         for order_id in session.orders
         if session.look in INVITING
     }
-    for order in world.orders:
+    for order in world.orders if not world.case.van else ():
         world.tell_look(order.order_id, looks.get(order.order_id, "look"))
 
 

@@ -17,6 +17,10 @@ from sortie.parcels.scoring import Outcome
 __all__ = ["print_walls", "wall_progress"]
 
 FAULTS_SHOWN = 20
+WORDS = (
+    "n parcels fetched; green on wrong, on unknown, missing, and how long after the scan; wrong "
+    "takings, noted within 1 s, false alarms; aim at the wall in mm, median and p95"
+)
 
 
 @contextmanager
@@ -46,10 +50,9 @@ def wall_progress(runs: int, console: Console) -> Iterator[Callable[[Outcome], N
 
 def print_walls(console: Console, document: dict[str, Any]) -> None:
     """The table, a line a case, and the first faults."""
-    table = Table(box=box.SIMPLE_HEAD, title="pick-up walls, against the truth")
+    table = Table(box=box.SIMPLE_HEAD, title="pick-up walls, against the truth", caption=WORDS)
     for name in (
-        "case", "fetched", "green wrong", "unknown", "missing", "green after p95", "wrong takings",
-        "noticed", "false", "aim p50", "p95 mm",
+        "case", "n", "wrong", "unkn", "miss", "p95 s", "takes", "noted", "false", "mm", "p95",
     ):  # fmt: skip
         table.add_column(name, justify="left" if name == "case" else "right")
     for name, row in document["cases"].items():
@@ -73,14 +76,14 @@ def _cells(row: dict[str, Any]) -> list[str]:
         str(row["green_wrong"]),
         str(row["green_unknown"]),
         str(row["green_missing"]),
-        _shown(row["green_latency_s"]["p95"], " s"),
+        _shown(row["green_latency_s"]["p95"]),
         str(wrong["happened"]),
         str(wrong["noticed"]),
         str(wrong["false_alarms"]),
-        _shown(aim["p50"], ""),
-        _shown(aim["p95"], ""),
+        _shown(aim["p50"]),
+        _shown(aim["p95"]),
     ]
 
 
-def _shown(value: float | None, unit: str) -> str:
-    return "–" if value is None else f"{value:.2f}{unit}"
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"

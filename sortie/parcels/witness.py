@@ -56,11 +56,16 @@ class Witness:
                 shining.aim_mm.append(1000.0 * math.hypot(u - place[0], z - place[1]))
         for at_s, words in world.truth.notes:
             order_id = words.removeprefix("scan ")
-            if words.startswith("scan ") and order_id not in self._scans:
-                self._scans[order_id] = at_s
-                self._due[order_id] = self._ready(order_id)
+            if words.startswith("scan "):
+                self.serve(order_id, at_s)
         for order_id in world.departed:
             self.end(order_id, world.t_s)
+
+    def serve(self, order_id: str, t_s: float) -> None:
+        """An order's customer has scanned, or the van is at their stop."""
+        if order_id not in self._scans:
+            self._scans[order_id] = t_s
+            self._due[order_id] = self._ready(order_id)
 
     def scanned(self, order_id: str) -> float | None:
         """When an order's code was scanned, None if it was not."""
