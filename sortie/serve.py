@@ -282,16 +282,23 @@ class StoreProcesses:
         return found
 
     def blind(self) -> list[str]:
-        """Nodes that do not see and feel all of their zone yet, or not any more."""
+        """Nodes that do not see and feel all of their zone yet, or not any more. A node of nothing
+        but walls is left out: nobody who shops waits for it."""
+        of_walls = {
+            node.node_id
+            for node in self.store.nodes
+            if node.walls and not (node.bays or node.gates or node.floor)
+        }
         try:
             state = self.state()
         except OSError:
-            return list(self.node_ids)
+            return [name for name in self.node_ids if name not in of_walls]
         dark = {row["device_id"] for row in state["blind"]}
         return [
             row["device_id"]
             for row in state["devices"]
-            if row["device_id"] in dark or not self._sees(row)
+            if row["device_id"] not in of_walls
+            and (row["device_id"] in dark or not self._sees(row))
         ]
 
     def _sees(self, device: dict[str, Any]) -> bool:

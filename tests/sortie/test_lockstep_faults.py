@@ -68,7 +68,8 @@ class HeadsEye:
 
 
 def make_core(config: NodeConfig, boot_id: str) -> NodeCore:
-    """A node of production but for its eyes."""
+    """A node of production but for its eyes; of walls nothing is tried here."""
+    config = config.model_copy(update={"walls": ()})
     eyes = {one.camera_id: HeadsEye(one) for one in config.cameras if one.role == "ceiling"}
     return NodeCore(
         config,
