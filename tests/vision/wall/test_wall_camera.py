@@ -307,7 +307,9 @@ def test_a_camera_that_was_pushed_says_so() -> None:
 
 def test_nothing_is_judged_while_patterns_are_thrown() -> None:
     watch = Watch(filled(6))
+    whole = np.array([[0, 0], [1920, 0], [1920, 1080], [0, 1080]], np.float32)
     watch.eye.capture(True)
+    watch.eye.shine((LitRegion(whole, "look"),))
     watch.stage.gain = 1.5
     assert watch.run(3.0) == []
     assert watch.last is not None
@@ -315,8 +317,19 @@ def test_nothing_is_judged_while_patterns_are_thrown() -> None:
     assert watch.last.capture.shape == (1080, 1920)
     watch.stage.gain = 1.0
     watch.eye.capture(False)
+    watch.eye.shine(())
     assert watch.run(3.0) == []
     assert watch.last.capture is None
+
+
+def test_captures_go_along_with_judging() -> None:
+    watch = Watch(filled(6))
+    thing = watch.thing("p2")
+    watch.eye.capture(True)
+    del watch.stage.boxes["p2"]
+    watch.until(lambda one: one.state == "gone" and one.thing_id == thing.thing_id, 2.0)
+    assert watch.last is not None
+    assert watch.last.capture is not None
 
 
 @pytest.mark.parametrize(
