@@ -28,9 +28,11 @@ __all__ = [
     "Route",
     "Seen",
     "Session",
+    "SessionLook",
     "SessionState",
     "Stop",
     "Wall",
+    "Who",
     "lean",
 ]
 
@@ -40,6 +42,8 @@ ParcelState = Literal[
 PARCEL_STATES: tuple[ParcelState, ...] = get_args(ParcelState)
 OrderState = Literal["open", "collected", "expired", "cancelled"]
 SessionState = Literal["reading", "showing", "taken", "wrong", "done", "refused", "ended"]
+Who = Literal["customer", "staff", "route", "nobody"]
+SessionLook = Literal["take_a", "take_b", "place"]
 AlarmKind = Literal[
     "wrong_taken", "taken_by_nobody", "duplicate_label", "unknown_taken", "unpaid_taken",
     "handover_unseen", "guessed_at", "stands_again", "projector",
@@ -155,8 +159,8 @@ class Session:
 
     session_id: str
     wall_id: str
-    who: Literal["customer", "staff", "route", "nobody"]
-    look: Literal["take_a", "take_b", "place"]
+    who: Who
+    look: SessionLook
     began_s: float
     moved_s: float
     state: SessionState = "reading"

@@ -7,6 +7,7 @@ expected any more or when staff release what there is.
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from contracts.labels import label_key
 from hub.command import Reply
@@ -23,7 +24,7 @@ from hub.parcels.commands import (
     ReleaseOrder,
     ReportMissing,
 )
-from hub.parcels.model import Item, Order, Parcel, Parcels, ParcelState, Session, Wall
+from hub.parcels.model import Item, Order, Parcel, Parcels, ParcelState, Refusal, Session, Wall
 from hub.state import HubState
 from hub.wallet.balances import payer_for
 
@@ -32,6 +33,7 @@ __all__ = [
     "add_parcel",
     "cancel_order",
     "close_if_done",
+    "closed_word",
     "deadline_s",
     "expire_orders",
     "move",
@@ -298,6 +300,13 @@ def close_if_done(state: HubState, order: Order) -> None:
         state.event("order.collected", None, order_id=order.order_id)
 
 
+def closed_word(order: Order) -> Refusal:
+    """Why nothing of a closed order is shown."""
+    if order.state == "cancelled":
+        return "cancelled"
+    return "collected" if order.state == "collected" else "order_expired"
+
+
 def standing_at(state: HubState, key: str) -> list[tuple[Wall, str]]:
     """Where things stand under this label: wall and thing."""
     return [
@@ -311,10 +320,9 @@ def _live(state: HubState) -> list[Session]:
     return [one for wall in state.parcels.walls.values() for one in wall.live()]
 
 
-def _close(state: HubState, order: Order, to: str, reason: str) -> None:
+def _close(state: HubState, order: Order, to: Literal["cancelled", "expired"], reason: str) -> None:
     """The order ends without being collected: nothing of it is shown any more."""
-    order.state = "cancelled" if to == "cancelled" else "expired"
-    order.closed_s, order.reason = state.now_s, reason
+    order.state, order.closed_s, order.reason = to, state.now_s, reason
     state.parcels.closed.add(order.order_id)
     state.effects.orders.add(order.order_id)
     for parcel in state.parcels.of_order(order):
@@ -326,7 +334,7 @@ def _close(state: HubState, order: Order, to: str, reason: str) -> None:
         for session in wall.live():
             if order.order_id in session.orders:
                 state.parcels.touched.add(wall.wall_id)
-                session.reason = "cancelled" if to == "cancelled" else "order_expired"
+                session.reason = closed_word(order)
                 session.keys = [
                     key for key in session.keys
                     if key not in order.parcels or key in session.taken

@@ -12,11 +12,12 @@ from hub.command import Reply
 from hub.errors import RejectedError
 from hub.parcels import paying
 from hub.parcels.alarms import raise_alarm, wall_of
-from hub.parcels.codes import holder_of
+from hub.parcels.codes import PickupJudged, holder_of
 from hub.parcels.commands import OpenAtWall, ScanAtWall
 from hub.parcels.judging import hand_over_due
-from hub.parcels.model import Order, Refusal, Session, Wall
-from hub.parcels.service import move
+from hub.parcels.model import Order, Refusal, Session, SessionLook, Wall
+from hub.parcels.opening import new_session, over, told_open
+from hub.parcels.service import closed_word, move
 from hub.parcels.stowing import place_scanned, staff_came
 from hub.state import HubState
 from hub.visits.commands import CodeJudged
@@ -46,6 +47,8 @@ LINGER_S = 10.0
 LATE_S = 20.0
 """A scan that is told later than this opens nothing: whoever scanned is not there any more."""
 GUESS_WINDOW_S = 60.0
+LOOKS: tuple[SessionLook, ...] = ("take_a", "take_b")
+"""One for each customer at a wall."""
 REFUSED_KEPT = 4
 """Refusals shown at one wall at once."""
 
@@ -55,7 +58,7 @@ def scan_at_wall(state: HubState, command: ScanAtWall) -> Reply:
     wall = wall_of(state, command.wall_id)
     judged = None
     if command.verdict is not None:
-        judged = _Signed(command.verdict, command.holder, command.entry, command.until_s)
+        judged = PickupJudged(command.verdict, command.holder, command.entry, command.until_s)
     _scanned(state, wall, command.code_sha256, judged, state.now_s, 0.0)
     return Reply()
 
@@ -67,7 +70,7 @@ def scanned(
     signed = None
     if judged is not None:
         holder = (judged.visit_id or "").removeprefix("v-")
-        signed = _Signed(judged.verdict, holder, judged.entry, judged.until_s)
+        signed = PickupJudged(judged.verdict, holder, judged.entry, judged.until_s)
     _scanned(state, state.parcels.wall(wall_id), digest, signed, t_s, sd_s)
 
 
@@ -77,24 +80,15 @@ def open_at_wall(state: HubState, command: OpenAtWall) -> Reply:
     orders = _orders_of(state, holder_of(command.token_sha256), command.token_sha256)
     if not orders:
         raise RejectedError("expected a phone with orders here, this one has none")
-    session = open_for(state, wall, orders)
-    if session.state == "refused":
-        return Reply(payer=None, visit_id=None)
+    open_for(state, wall, orders)
     return Reply()
-
-
-class _Signed:
-    """What a signed pick-up code says."""
-
-    def __init__(self, verdict: str, holder: str, entry: int, until_s: float) -> None:
-        self.verdict, self.holder, self.entry, self.until_s = verdict, holder, entry, until_s
 
 
 def _scanned(
     state: HubState,
     wall: Wall,
     digest: str,
-    signed: _Signed | None,
+    signed: PickupJudged | None,
     t_s: float,
     sd_s: float,
 ) -> None:
@@ -127,7 +121,7 @@ def _scanned(
 
 
 def _signed_scan(
-    state: HubState, wall: Wall, digest: str, signed: _Signed, earliest_s: float
+    state: HubState, wall: Wall, digest: str, signed: PickupJudged, earliest_s: float
 ) -> None:
     room = state.parcels
     reason: Refusal = ""
@@ -181,7 +175,7 @@ def open_for(state: HubState, wall: Wall, orders: Sequence[Order]) -> Session:
     state.parcels.touched.add(wall.wall_id)
     open_ones = [order for order in orders if order.state == "open"]
     if not open_ones:
-        return refuse(state, wall, _closed_word(orders[0]))
+        return refuse(state, wall, closed_word(orders[0]))
     mine = {order.order_id for order in open_ones}
     known = next(
         (one for one in wall.live() if one.who == "customer" and mine & set(one.orders)), None
@@ -201,15 +195,14 @@ def open_for(state: HubState, wall: Wall, orders: Sequence[Order]) -> Session:
     if wall.blind:
         return refuse(state, wall, "blind")
     looks = {one.look for one in wall.live()}
-    free = next((look for look in ("take_a", "take_b") if look not in looks), None)
+    free = next((look for look in LOOKS if look not in looks), None)
     if free is None:
         return refuse(state, wall, "busy")
-    session = _new(state, wall, "customer")
-    session.look = "take_a" if free == "take_a" else "take_b"
+    session = new_session(state, wall, "customer", free)
     session.orders = [order.order_id for order in open_ones]
     session.keys = [parcel.key for parcel in here]
     session.elsewhere = len(ready) - len(here)
-    _told_open(state, session)
+    told_open(state, session)
     paying.begin(state, session)
     if not session.keys:
         turn_away(state, wall, session)
@@ -221,7 +214,7 @@ def open_for(state: HubState, wall: Wall, orders: Sequence[Order]) -> Session:
 def turn_away(state: HubState, wall: Wall, session: Session) -> None:
     """Nothing of it could be paid."""
     session.state, session.reason = "refused", "unpaid"
-    _over(state, wall, session)
+    over(state, wall, session)
 
 
 def cue_paid(state: HubState, session: Session) -> None:
@@ -241,7 +234,7 @@ def cue_paid(state: HubState, session: Session) -> None:
 
 def refuse(state: HubState, wall: Wall, reason: Refusal) -> Session:
     """A scan opened nothing; what was scanned stays out of the log."""
-    session = _new(state, wall, "nobody")
+    session = new_session(state, wall, "nobody")
     session.state, session.reason, session.over_s = "refused", reason, state.now_s
     refused = [one for one in wall.sessions if one.state == "refused"]
     for one in refused[:-REFUSED_KEPT]:
@@ -251,47 +244,14 @@ def refuse(state: HubState, wall: Wall, reason: Refusal) -> Session:
     return session
 
 
-def _new(state: HubState, wall: Wall, who: str) -> Session:
-    wall.numbered += 1
-    session = Session(
-        session_id=f"{wall.wall_id}:{wall.numbered}",
-        wall_id=wall.wall_id,
-        who="customer" if who == "customer" else "route" if who == "route" else "nobody",
-        look="take_a",
-        began_s=state.now_s,
-        moved_s=state.now_s,
-    )
-    wall.sessions.append(session)
-    return session
-
-
 def open_route(state: HubState, wall: Wall, route_id: str, keys: list[str]) -> Session:
     """A stop of a route: all its parcels, and the rest stays dark."""
-    session = _new(state, wall, "route")
+    session = new_session(state, wall, "route")
     session.holder, session.keys = route_id, keys
     session.orders = list(dict.fromkeys(state.parcels.all[key].order_id for key in keys))
-    _told_open(state, session)
+    told_open(state, session)
     cue_paid(state, session)
     return session
-
-
-def _told_open(state: HubState, session: Session) -> None:
-    state.event(
-        "pickup.opened",
-        None,
-        session_id=session.session_id,
-        wall_id=session.wall_id,
-        who=session.who,
-        look=session.look,
-        orders=list(session.orders),
-        parcels=len(session.keys),
-    )
-
-
-def _closed_word(order: Order) -> Refusal:
-    if order.state == "cancelled":
-        return "cancelled"
-    return "collected" if order.state == "collected" else "order_expired"
 
 
 # -- while it is on -----------------------------------------------------------------------
@@ -375,21 +335,4 @@ def end(state: HubState, wall: Wall, session: Session) -> None:
     paying.settle(state, session)
     whole = session.keys and not session.left and not session.wrong
     session.state = "done" if whole else "ended"
-    _over(state, wall, session)
-
-
-def _over(state: HubState, wall: Wall, session: Session) -> None:
-    """It is shown for a while how it ended."""
-    session.over_s = state.now_s
-    state.parcels.touched.add(wall.wall_id)
-    state.event(
-        "pickup.ended",
-        None,
-        session_id=session.session_id,
-        wall_id=wall.wall_id,
-        state=session.state,
-        reason=session.reason,
-        taken=len(session.taken),
-        left=list(session.left),
-        wrong=len(session.wrong),
-    )
+    over(state, wall, session)

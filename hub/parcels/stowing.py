@@ -11,6 +11,7 @@ from hub.errors import RejectedError
 from hub.parcels.alarms import wall_of
 from hub.parcels.commands import StowParcel
 from hub.parcels.model import Outline, Session, Wall
+from hub.parcels.opening import new_session, over, told_open
 from hub.parcels.service import parcel_of
 from hub.state import HubState
 
@@ -43,18 +44,8 @@ def staff_came(state: HubState, wall: Wall, holder: str) -> None:
     """A badge was scanned: what moves now is moved by staff; scanned again, they are done."""
     known = next((one for one in wall.live() if one.who == "staff"), None)
     if known is not None and known.holder == holder:
-        known.state, known.over_s = "ended", state.now_s
-        state.event(
-            "pickup.ended",
-            None,
-            session_id=known.session_id,
-            wall_id=wall.wall_id,
-            state="ended",
-            reason="",
-            taken=0,
-            left=[],
-            wrong=0,
-        )
+        known.state = "ended"
+        over(state, wall, known)
         return
     _session(state, wall, holder)
 
@@ -143,27 +134,8 @@ def _session(state: HubState, wall: Wall, holder: str) -> Session:
     if known is not None:
         known.holder, known.moved_s = holder, state.now_s
         return known
-    wall.numbered += 1
-    session = Session(
-        session_id=f"{wall.wall_id}:{wall.numbered}",
-        wall_id=wall.wall_id,
-        who="staff",
-        look="place",
-        began_s=state.now_s,
-        moved_s=state.now_s,
-        state="showing",
-        holder=holder,
-    )
-    wall.sessions.append(session)
+    session = new_session(state, wall, "staff", "place")
+    session.state, session.holder = "showing", holder
     state.parcels.touched.add(wall.wall_id)
-    state.event(
-        "pickup.opened",
-        None,
-        session_id=session.session_id,
-        wall_id=wall.wall_id,
-        who="staff",
-        look="place",
-        orders=[],
-        parcels=0,
-    )
+    told_open(state, session)
     return session
