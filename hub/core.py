@@ -235,7 +235,7 @@ class HubCore:
             or state.asks
             or state.reaches
             or state.open_visits()
-            or not room.quiet(state)
+            or room.busy(state)
             or any(boot.waiting for d in state.devices.all.values() for boot in d.boots.values())
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contracts.wall import Wall as Layout
 from hub.command import Reply
 from hub.errors import RejectedError, UnknownParcelError
 from hub.parcels.commands import CalibrateWall, ClearAlarm
@@ -10,7 +11,15 @@ from hub.parcels.paying import settle_late
 from hub.parcels.service import close_if_done, move, stow_if_seen
 from hub.state import HubState
 
-__all__ = ["calibrate_wall", "clear", "clear_alarm", "mended", "raise_alarm", "wall_of"]
+__all__ = [
+    "calibrate_wall",
+    "clear",
+    "clear_alarm",
+    "layout_of",
+    "mended",
+    "raise_alarm",
+    "wall_of",
+]
 
 ALARMS_MAX = 200
 """Open ones at one wall; beyond that the oldest is forgotten."""
@@ -26,11 +35,11 @@ def raise_alarm(
     thing_id: str | None = None,
     session_id: str | None = None,
     area_m: Outline | None = None,
-) -> Alarm:
-    """One more alarm, or the one there is about the same."""
+) -> None:
+    """One more alarm, if there is none about the same."""
     for one in wall.alarms.values():
         if (one.kind, one.key) == (kind, key) and (key is not None or one.thing_id == thing_id):
-            return one
+            return
     wall.alarmed += 1
     alarm = Alarm(wall.alarmed, kind, state.now_s, key, thing_id, session_id, area_m)
     wall.alarms[alarm.number] = alarm
@@ -48,7 +57,6 @@ def raise_alarm(
         thing_id=thing_id,
         session_id=session_id,
     )
-    return alarm
 
 
 def clear(
@@ -57,25 +65,18 @@ def clear(
     *kinds: AlarmKind,
     key: str | None = None,
     thing_id: str | None = None,
-) -> list[Alarm]:
+) -> None:
     """Alarms that are over by what happened since."""
-    over = [
-        one
-        for one in wall.alarms.values()
-        if one.kind in kinds
-        and (one.key == key if key is not None else one.key is None and one.thing_id == thing_id)
-    ]
-    for one in over:
-        _clear(state, wall, one, "mended", "")
-    return over
+    for one in list(wall.alarms.values()):
+        mine = one.key == key if key is not None else one.key is None and one.thing_id == thing_id
+        if one.kind in kinds and mine:
+            _clear(state, wall, one, "mended", "")
 
 
-def mended(state: HubState, key: str) -> bool:
-    """A parcel that was taken stands again, whatever wall told of it; whether any did."""
-    over = 0
+def mended(state: HubState, key: str) -> None:
+    """A parcel that was taken stands again, whatever wall told of it."""
     for wall in state.parcels.walls.values():
-        over += len(clear(state, wall, *TAKEN, "handover_unseen", key=key))
-    return over > 0
+        clear(state, wall, *TAKEN, "handover_unseen", key=key)
 
 
 def clear_alarm(state: HubState, command: ClearAlarm) -> Reply:
@@ -97,10 +98,13 @@ def clear_alarm(state: HubState, command: ClearAlarm) -> Reply:
             raise RejectedError(
                 f"expected an alarm about a parcel that was taken, to call it {command.outcome}"
             )
-        proof = {"session_id": parcel.proof.get("session_id"), "by": command.by}
         if command.outcome == "handed_over":
             parcel.handed_s = state.now_s
-            move(state, parcel, "handed_over", wall_id=wall.wall_id, **_staff_proof(proof))
+            move(
+                state, parcel, "handed_over", wall_id=wall.wall_id,
+                session_id=parcel.proof.get("session_id"), thing_id=None, reads=0, taken_us=None,
+                how="staff", by=command.by,
+            )  # fmt: skip
         else:
             move(state, parcel, "missing", by=command.by)
         for session in wall.sessions:
@@ -118,8 +122,7 @@ def clear_alarm(state: HubState, command: ClearAlarm) -> Reply:
 def calibrate_wall(state: HubState, command: CalibrateWall) -> Reply:
     """The node is asked for one more calibration."""
     wall = wall_of(state, command.wall_id)
-    layout = next(one for one in state.store.walls if one.wall_id == command.wall_id)
-    if not layout.projectors:
+    if not layout_of(state, wall.wall_id).projectors:
         raise RejectedError(f"expected a wall with a projector, {command.wall_id} has none")
     wall.calibrate += 1
     wall.revision += 1
@@ -130,17 +133,16 @@ def calibrate_wall(state: HubState, command: CalibrateWall) -> Reply:
 
 def wall_of(state: HubState, wall_id: str) -> Wall:
     """The wall of this id; RejectedError if the store has none."""
-    if not any(wall.wall_id == wall_id for wall in state.store.walls):
-        known = ", ".join(wall.wall_id for wall in state.store.walls) or "none"
-        raise UnknownParcelError(f"expected a wall of the store ({known}), got {wall_id}")
-    return state.parcels.wall(wall_id)
+    return state.parcels.wall(layout_of(state, wall_id).wall_id)
 
 
-def _staff_proof(proof: dict[str, object]) -> dict[str, object]:
-    return {
-        "session_id": proof["session_id"], "thing_id": None, "reads": 0, "taken_us": None,
-        "how": "staff", "by": proof["by"],
-    }  # fmt: skip
+def layout_of(state: HubState, wall_id: str) -> Layout:
+    """The wall as the store file has it; RejectedError if the store has none of this id."""
+    for one in state.store.walls:
+        if one.wall_id == wall_id:
+            return one
+    known = ", ".join(one.wall_id for one in state.store.walls) or "none"
+    raise UnknownParcelError(f"expected a wall of the store ({known}), got {wall_id}")
 
 
 def _clear(state: HubState, wall: Wall, alarm: Alarm, outcome: str, by: str) -> None:

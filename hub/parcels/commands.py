@@ -46,7 +46,6 @@ Key = Annotated[str, Field(pattern=r"^(sscc|text):.+$", max_length=LABEL_CHARS_M
 StaffName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}$")]
 Reason = Annotated[str, Field(max_length=200)]
 ActId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$")]
-OnceKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Amount = Annotated[int, Field(ge=0, le=AMOUNT_MINOR_MAX)]
 Metre = Annotated[float, Field(gt=0, le=5)]
 PARCELS_MAX = 100

@@ -16,7 +16,14 @@ from hub.effects import us
 from hub.parcels.alarms import clear, mended, raise_alarm
 from hub.parcels.model import Outline, Parcel, Seen, Session, Wall
 from hub.parcels.paying import settle_late
-from hub.parcels.service import close_if_done, move, standing_at, stow_if_seen, stowed
+from hub.parcels.service import (
+    WAITING,
+    close_if_done,
+    move,
+    standing_at,
+    stow_if_seen,
+    stowed,
+)
 from hub.state import HubState
 
 __all__ = ["HANDOVER_S", "hand_over", "hand_over_due", "lifted", "set_down"]
@@ -37,8 +44,7 @@ def lifted(state: HubState, wall: Wall, thing: Seen, t_s: float) -> None:
         parcel.thing_id = None
     live = [one for one in wall.live() if one.who in ("customer", "route")]
     owner = next((one for one in live if key in one.keys and key not in one.taken), None)
-    alone = key is None or len(standing_at(state, key)) == 0
-    alone = alone and not thing.twins
+    alone = not thing.twins and (key is None or not standing_at(state, key))
     if parcel is not None and owner is not None and parcel.state == "cued" and alone:
         _taken_right(state, wall, parcel, owner, thing, t_s)
         return
@@ -47,7 +53,7 @@ def lifted(state: HubState, wall: Wall, thing: Seen, t_s: float) -> None:
         return
     if parcel is None and t_s - thing.since_s < UNKNOWN_STOOD_S:
         return
-    if parcel is not None and parcel.state not in ("stowed", "ready", "cued"):
+    if parcel is not None and parcel.state not in WAITING:
         return
     if not alone:
         # Another one stands here under the same label: nobody knows which of them it is.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
-from contracts.wall_messages import Mark, MarkLook
+from contracts.wall_messages import INVITING, Mark, MarkLook
 from hub.parcels.model import Outline, Seen, Session, Wall
 from hub.parcels.service import standing_at
 from hub.state import HubState
@@ -29,8 +29,8 @@ def marks_of(state: HubState, wall: Wall) -> tuple[Mark, ...]:
             _for_staff(state, wall, session, found)
         else:
             inviting += _inviting(state, wall, session, found)
-    for alarm in wall.alarms.values():
-        if alarm.kind == "wrong_taken" and alarm.area_m is not None and _on(wall):
+    for alarm in wall.alarms.values() if wall.live() else ():
+        if alarm.kind == "wrong_taken" and alarm.area_m is not None:
             _area(found, "wrong", alarm.area_m)
     shown = {thing.thing_id for _, thing in inviting}
     for session, thing in inviting:
@@ -50,10 +50,6 @@ _RANK: dict[str, int] = {
 }  # fmt: skip
 
 
-def _on(wall: Wall) -> bool:
-    return bool(wall.live())
-
-
 def _inviting(
     state: HubState, wall: Wall, session: Session, found: dict[str, Mark]
 ) -> list[tuple[Session, Seen]]:
@@ -71,9 +67,7 @@ def _inviting(
         if parcel is None or parcel.state != "cued":
             continue
         places = standing_at(state, key)
-        if key in doubtful:
-            continue
-        if len(places) != 1 or places[0][0] is not wall:
+        if key in doubtful or len(places) != 1 or places[0][0] is not wall:
             continue
         thing = wall.things[places[0][1]]
         if thing.key == key and thing.text is not None and not thing.contested and not thing.twins:
@@ -97,7 +91,7 @@ def _for_staff(state: HubState, wall: Wall, session: Session, found: dict[str, M
 
 
 def _thing(found: dict[str, Mark], look: MarkLook, thing: Seen) -> None:
-    label = thing.text if look in ("take_a", "take_b") else None
+    label = thing.text if look in INVITING else None
     name = _name(look, thing.thing_id)
     found.setdefault(name, Mark(mark_id=name, look=look, thing_id=thing.thing_id, label_text=label))
 

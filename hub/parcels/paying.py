@@ -74,8 +74,8 @@ def _token(order: Order, session: Session) -> str:
     return hashlib.sha256(f"sale to {secret} in {session.session_id}".encode()).hexdigest()
 
 
-def hold_answered(state: HubState, visit: Visit, *, approved: bool, reason: str) -> list[Session]:
-    """The gateway's word on what is due; returns the session that waited for it, if it is on."""
+def hold_answered(state: HubState, visit: Visit, *, approved: bool, reason: str) -> Session | None:
+    """The gateway's word on what is due; returns the session that waited for it, if it is known."""
     session, order_id = _session_of(state, visit)
     if session is not None and order_id in session.paying:
         session.paying.remove(order_id)
@@ -90,10 +90,9 @@ def hold_answered(state: HubState, visit: Visit, *, approved: bool, reason: str)
         _held(state, visit)
         if session is None or not session.live or not _shown(state, session, order_id):
             _let_go(state, visit)
-    if session is None:
-        return []
-    state.parcels.touched.add(session.wall_id)
-    return [session]
+    if session is not None:
+        state.parcels.touched.add(session.wall_id)
+    return session
 
 
 def settle(state: HubState, session: Session) -> None:

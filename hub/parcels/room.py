@@ -16,7 +16,7 @@ UNSEEN_S_MAX = 12 * 3600.0
 """So long staff may say what became of a parcel that nobody saw go."""
 TWINS_S = 3.0
 """Two things that carry one label for longer are two things."""
-__all__ = ["busy", "due", "hold_answered", "quiet", "refresh", "tick"]
+__all__ = ["busy", "due", "hold_answered", "refresh", "tick"]
 
 
 def tick(state: HubState) -> None:
@@ -43,7 +43,8 @@ def _give_up(state: HubState) -> None:
 
 
 def busy(state: HubState) -> bool:
-    """Whether time passing changes something soon."""
+    """Whether time passing changes something soon: somebody is at a wall. A van may stand at a stop
+    all day."""
     return any(
         session.who != "route" or session.over_s is not None or in_hand(state, session)
         for wall in state.parcels.walls.values()
@@ -60,18 +61,14 @@ def due(state: HubState, now_s: float) -> bool:
     )
 
 
-def quiet(state: HubState) -> bool:
-    """Whether replay may begin here: nobody is at a wall; a van may stand at a stop all day."""
-    return not busy(state)
-
-
 def hold_answered(state: HubState, visit: Visit, *, approved: bool, reason: str) -> None:
     """The gateway's word on a pick-up: what is paid is shown, what is not is for the desk."""
-    for session in paying.hold_answered(state, visit, approved=approved, reason=reason):
-        if session.live:
-            cue_paid(state, session)
-            if not session.keys and not session.taken:
-                turn_away(state, state.parcels.walls[session.wall_id], session)
+    session = paying.hold_answered(state, visit, approved=approved, reason=reason)
+    if session is None or not session.live:
+        return
+    cue_paid(state, session)
+    if not session.keys and not session.taken:
+        turn_away(state, state.parcels.walls[session.wall_id], session)
 
 
 def refresh(state: HubState) -> None:

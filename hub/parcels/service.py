@@ -30,6 +30,7 @@ from hub.wallet.balances import payer_for
 
 __all__ = [
     "NO_GTIN",
+    "WAITING",
     "add_parcel",
     "cancel_order",
     "close_if_done",

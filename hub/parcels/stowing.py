@@ -8,9 +8,9 @@ from __future__ import annotations
 from contracts.wall import Wall as Layout
 from hub.command import Reply
 from hub.errors import RejectedError
-from hub.parcels.alarms import wall_of
+from hub.parcels.alarms import layout_of, wall_of
 from hub.parcels.commands import StowParcel
-from hub.parcels.model import Outline, Session, Wall
+from hub.parcels.model import Outline, Parcel, Session, Wall
 from hub.parcels.opening import new_session, over, told_open
 from hub.parcels.service import parcel_of
 from hub.state import HubState
@@ -31,18 +31,19 @@ def stow_parcel(state: HubState, command: StowParcel) -> Reply:
         raise RejectedError(f"expected a parcel to be stowed, {parcel.key} is {parcel.state}")
     if parcel.wall_id is not None and wall.standing(parcel.key):
         raise RejectedError(f"expected a parcel that stands nowhere, {parcel.key} stands here")
-    if _space(state, wall, parcel.key) is None:
+    space = _space(state, wall, parcel)
+    if space is None:
         raise RejectedError(
             f"expected space for a parcel on {wall.wall_id}, there is none; make room or take "
             "another wall"
         )
-    place(state, wall, _session(state, wall, command.by), parcel.key)
+    _place(state, wall, _session(state, wall, command.by), parcel, space)
     return Reply()
 
 
 def staff_came(state: HubState, wall: Wall, holder: str) -> None:
     """A badge was scanned: what moves now is moved by staff; scanned again, they are done."""
-    known = next((one for one in wall.live() if one.who == "staff"), None)
+    known = _staff_at(wall)
     if known is not None and known.holder == holder:
         known.state = "ended"
         over(state, wall, known)
@@ -52,30 +53,29 @@ def staff_came(state: HubState, wall: Wall, holder: str) -> None:
 
 def place_scanned(state: HubState, wall: Wall, key: str) -> bool:
     """A parcel's label was scanned: while staff are there, where to put it is shown."""
-    session = next((one for one in wall.live() if one.who == "staff"), None)
+    session = _staff_at(wall)
     parcel = state.parcels.all.get(key)
     if session is None or parcel is None:
         return False
     session.moved_s = state.now_s
     session.reason = ""
     if parcel.state in ("expected", "missing", "stowed", "ready") and not wall.standing(key):
-        place(state, wall, session, key)
+        _place(state, wall, session, parcel, _space(state, wall, parcel))
     return True
 
 
-def place(state: HubState, wall: Wall, session: Session, key: str) -> bool:
-    """Gives a parcel a place; whether there is one."""
-    found = _space(state, wall, key)
-    session.placing = key if found is not None else None
-    session.place_m = found
+def _place(
+    state: HubState, wall: Wall, session: Session, parcel: Parcel, space: Outline | None
+) -> None:
+    """Shows a parcel's place, or none where there is no space for it."""
+    session.placing = None if space is None else parcel.key
+    session.place_m = space
     session.moved_s = state.now_s
     state.parcels.touched.add(wall.wall_id)
-    return found is not None
 
 
-def _space(state: HubState, wall: Wall, key: str) -> Outline | None:
-    layout = next(one for one in state.store.walls if one.wall_id == wall.wall_id)
-    return space_for(layout, wall, state.parcels.all[key].size_m or SIZE_M)
+def _space(state: HubState, wall: Wall, parcel: Parcel) -> Outline | None:
+    return space_for(layout_of(state, wall.wall_id), wall, parcel.size_m or SIZE_M)
 
 
 def space_for(layout: Layout, wall: Wall, size_m: tuple[float, float]) -> Outline | None:
@@ -128,9 +128,13 @@ def _away(outline: Outline, u: float, z: float) -> bool:
     )
 
 
+def _staff_at(wall: Wall) -> Session | None:
+    return next((one for one in wall.live() if one.who == "staff"), None)
+
+
 def _session(state: HubState, wall: Wall, holder: str) -> Session:
     """The staff's session at a wall, one at a time."""
-    known = next((one for one in wall.live() if one.who == "staff"), None)
+    known = _staff_at(wall)
     if known is not None:
         known.holder, known.moved_s = holder, state.now_s
         return known

@@ -10,8 +10,9 @@ from typing import Any
 
 from contracts.wall import Wall as Layout
 from contracts.wall_messages import INVITING
-from hub.errors import UnknownParcelError
+from hub.parcels.alarms import layout_of
 from hub.parcels.model import Order, Parcel, Route, Seen, Session, Wall
+from hub.parcels.service import WAITING
 from hub.parcels.sessions import IDLE_S, STAFF_IDLE_S
 from hub.parcels.words import ALARM_WORDS, colour_of, session_words
 from hub.state import HubState
@@ -77,7 +78,7 @@ def parcel_view(state: HubState, parcel: Parcel) -> dict[str, Any]:
 
 def wall_row(state: HubState, layout: Layout) -> dict[str, Any]:
     """A wall in a list."""
-    wall = state.parcels.walls.get(layout.wall_id) or Wall(layout.wall_id)
+    wall = _wall(state, layout.wall_id)
     return {
         "wall_id": layout.wall_id,
         "kind": layout.kind,
@@ -87,7 +88,7 @@ def wall_row(state: HubState, layout: Layout) -> dict[str, Any]:
         "things": len(wall.things),
         "parcels": sum(
             1 for one in state.parcels.all.values()
-            if one.wall_id == layout.wall_id and one.state in ("stowed", "ready", "cued")
+            if one.wall_id == layout.wall_id and one.state in WAITING
         ),
         "sessions": len(wall.live()),
         "alarms": len(wall.alarms),
@@ -97,8 +98,8 @@ def wall_row(state: HubState, layout: Layout) -> dict[str, Any]:
 
 def wall_view(state: HubState, wall_id: str, now_s: float) -> dict[str, Any]:
     """A wall as staff see it, with marks as they shine."""
+    layout = layout_of(state, wall_id)
     wall = _wall(state, wall_id)
-    layout = _layout(state, wall_id)
     by_thing = {mark.thing_id: mark for mark in wall.marks if mark.thing_id is not None}
     return {
         **wall_row(state, layout),
@@ -144,14 +145,15 @@ def wall_view(state: HubState, wall_id: str, now_s: float) -> dict[str, Any]:
 
 def kiosk_view(state: HubState, wall_id: str) -> dict[str, Any]:
     """A wall as a bystander may see it: no order, no label, no name."""
+    layout = layout_of(state, wall_id)
     wall = _wall(state, wall_id)
     sessions = [_session(state, one, whole=False) for one in wall.sessions]
     wrong = any(one["state"] == "wrong" for one in sessions)
     return {
         "wall_id": wall_id,
-        "kind": _layout(state, wall_id).kind,
+        "kind": layout.kind,
         "store": state.store.name,
-        "light": _light(_layout(state, wall_id), wall),
+        "light": _light(layout, wall),
         "blind": bool(wall.blind),
         "alarm": wrong or any(
             one.kind in ("wrong_taken", "taken_by_nobody", "unpaid_taken")
@@ -170,7 +172,7 @@ def phone_orders(state: HubState, token_sha256: str) -> dict[str, Any]:
     sessions = [
         {
             "wall_id": wall.wall_id,
-            "light": _light(_layout(state, wall.wall_id), wall),
+            "light": _light(layout_of(state, wall.wall_id), wall),
             **_session(state, one, whole=False),
             "blind": one.blind or bool(wall.blind),
         }
@@ -359,18 +361,9 @@ def _drawn(layout: Layout) -> dict[str, Any]:
     }
 
 
-def _layout(state: HubState, wall_id: str) -> Layout:
-    for one in state.store.walls:
-        if one.wall_id == wall_id:
-            return one
-    known = ", ".join(one.wall_id for one in state.store.walls) or "none"
-    raise UnknownParcelError(f"expected a wall of the store ({known}), got {wall_id}")
-
-
 def _wall(state: HubState, wall_id: str) -> Wall:
     """What is known of a wall; looking changes nothing."""
-    layout = _layout(state, wall_id)
-    return state.parcels.walls.get(layout.wall_id) or Wall(layout.wall_id)
+    return state.parcels.walls.get(wall_id) or Wall(wall_id)
 
 
 def _node_of(state: HubState, wall_id: str) -> str:
