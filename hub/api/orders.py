@@ -14,21 +14,28 @@ from hub.api.idempotent import Keyed
 from hub.api.paging import Cursor, Limit
 from hub.api.parcels import Listed, sliced
 from hub.api.phones import SVG, qr_picture
-from hub.api.reading import Token, sha256_of
+from hub.api.reading import Token, WallPath, sha256_of
 from hub.commands import Reply
 from hub.driver import Driver
 from hub.errors import UnknownParcelError
 from hub.parcels.codes import digest_of, holder_of, pickup_code
 from hub.parcels.commands import (
+    PARCELS_MAX,
+    STOPS_MAX,
+    ActId,
     CancelOrder,
+    Key,
     LoadRoute,
     MoveRoute,
     OpenAtWall,
     OrderedParcel,
+    OrderId,
     PlaceOrder,
+    Reason,
     ReleaseOrder,
     ReturnGoods,
     RouteStop,
+    StaffName,
 )
 from hub.parcels.service import order_of
 from hub.parcels.stored import contact_of, keep_contact, loaded, order_record
@@ -41,10 +48,7 @@ from hub.visits.model import Visit
 
 __all__ = ["OPENS_PER_MINUTE_MAX", "order_routes"]
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
-OrderId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
-StaffName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}$")]
-Reason = Annotated[str, Field(max_length=200)]
+OrderPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 OPENS_PER_MINUTE_MAX = 60
 
 
@@ -55,7 +59,7 @@ class _Body(BaseModel):
 class NewOrder(_Body):
     """An order and whose it is. Without a token and a code the hub makes a code, and tells it."""
 
-    order_id: Name
+    order_id: OrderId
     payer: Annotated[
         str | None,
         Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$", description="who pays what is due"),
@@ -84,7 +88,7 @@ class NewOrder(_Body):
     deadline_s: Annotated[
         float | None, Field(ge=0, le=1e11, description="hub seconds (UTC); none: no deadline")
     ] = None
-    parcels: Annotated[tuple[OrderedParcel, ...], Field(max_length=100)] = ()
+    parcels: Annotated[tuple[OrderedParcel, ...], Field(max_length=PARCELS_MAX)] = ()
 
 
 class Off(_Body):
@@ -104,11 +108,8 @@ class Released(_Body):
 class Back(_Body):
     """Parcels that a customer brought back, and whether they are refunded."""
 
-    return_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$")]
-    keys: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^(sscc|text):.+$", max_length=261)], ...],
-        Field(min_length=1, max_length=100),
-    ]
+    return_id: ActId
+    keys: Annotated[tuple[Key, ...], Field(min_length=1, max_length=PARCELS_MAX)]
     refund: bool = True
     by: StaffName = "staff"
     reason: Reason = ""
@@ -117,16 +118,16 @@ class Back(_Body):
 class NewRoute(_Body):
     """A van's stops in order."""
 
-    route_id: Name
+    route_id: OrderId
     wall_id: WallId
-    stops: Annotated[tuple[RouteStop, ...], Field(min_length=1, max_length=500)]
+    stops: Annotated[tuple[RouteStop, ...], Field(min_length=1, max_length=STOPS_MAX)]
     by: StaffName = "staff"
 
 
 class Moved(_Body):
     """Where the van is thought to stand (0 is the first stop, -1 before it), and which way."""
 
-    at: Annotated[int, Field(ge=-1, le=500)]
+    at: Annotated[int, Field(ge=-1, le=STOPS_MAX)]
     back: bool = False
     by: StaffName = "staff"
 
@@ -175,7 +176,7 @@ def _reading(router: APIRouter, driver: Driver, auth: StaffAuth) -> None:
         return driver.read(rows)
 
     @router.get("/orders/{order_id}", dependencies=[seeing])
-    def order(response: Response, order_id: OrderId, who: Principal = seeing) -> dict[str, Any]:
+    def order(response: Response, order_id: OrderPath, who: Principal = seeing) -> dict[str, Any]:
         """One order with its parcels; staff see whose it is until that is forgotten."""
         response.headers["Cache-Control"] = "no-store"
         shown = driver.read(lambda hub: _shown(who, _view(hub, order_id)))
@@ -229,13 +230,13 @@ def _changing(
         return {**driver.read(lambda hub: _shown(who, _view(hub, body.order_id))), "code": made}
 
     @router.post("/orders/{order_id}/cancel", dependencies=managing)
-    def cancel(request: Request, order_id: OrderId, body: Off | None = None) -> Reply:
+    def cancel(request: Request, order_id: OrderPath, body: Off | None = None) -> Reply:
         """An order is off; what shines for it goes dark at once."""
         wish = signed(request, body or Off())
         return driver.command(CancelOrder(order_id=order_id, by=wish.by, reason=wish.reason))
 
     @router.post("/orders/{order_id}/release", dependencies=managing)
-    def release(request: Request, order_id: OrderId, body: Released | None = None) -> Reply:
+    def release(request: Request, order_id: OrderPath, body: Released | None = None) -> Reply:
         """What has been stowed of an order may be fetched, whatever is still expected."""
         wish = signed(request, body or Released())
         return driver.command(
@@ -243,7 +244,9 @@ def _changing(
         )
 
     @router.post("/orders/{order_id}/returns", dependencies=[returning, Depends(keyed)])
-    def back(request: Request, order_id: OrderId, body: Back, who: Principal = returning) -> Reply:
+    def back(
+        request: Request, order_id: OrderPath, body: Back, who: Principal = returning
+    ) -> Reply:
         """A customer brought parcels back; what was charged for them is refunded. A clerk gives
         back up to the limit of a visit, a manager any amount."""
         amount_minor = driver.read(lambda hub: _back_minor(hub, order_id, body))
@@ -264,13 +267,13 @@ def _vans(router: APIRouter, driver: Driver, auth: StaffAuth, keyed: Keyed) -> N
         return driver.read(lambda hub: _route(hub, body.route_id))
 
     @router.get("/routes/{route_id}", dependencies=[Depends(auth.needs("viewer", "read:orders"))])
-    def route(response: Response, route_id: OrderId) -> dict[str, Any]:
+    def route(response: Response, route_id: OrderPath) -> dict[str, Any]:
         """A route, where the van stands, and what was left behind."""
         response.headers["Cache-Control"] = "no-store"
         return driver.read(lambda hub: _route(hub, route_id))
 
     @router.post("/routes/{route_id}/next", dependencies=[*driving, Depends(keyed)])
-    def move(request: Request, route_id: OrderId, body: Moved) -> dict[str, Any]:
+    def move(request: Request, route_id: OrderPath, body: Moved) -> dict[str, Any]:
         """The van is at its next stop, or back at the one before."""
         wish = signed(request, body)
         driver.command(MoveRoute(route_id=route_id, **wish.model_dump()))
@@ -314,10 +317,7 @@ def _phones(router: APIRouter, driver: Driver, limiter: Limiter) -> None:
         return qr_picture(code)
 
     @router.post("/phones/me/walls/{wall_id}/open")
-    def open_wall(
-        request: Request, wall_id: Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")],
-        token: Token,
-    ) -> dict[str, Any]:  # fmt: skip
+    def open_wall(request: Request, wall_id: WallPath, token: Token) -> dict[str, Any]:
         """Shows the phone's parcels at a wall."""
         check_origin(request)
         limiter.check(request, "too many tries from here; wait a minute")

@@ -6,24 +6,30 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from contracts.ids import WallId
 from hub.api.auth import StaffAuth, note, signed
 from hub.api.paging import Cursor, Limit, read_cursor, write_cursor
 from hub.commands import Reply
 from hub.driver import Driver
-from hub.parcels.commands import AddParcel, OrderedParcel, ReportMissing, StowParcel
+from hub.parcels.commands import (
+    AddParcel,
+    OrderedParcel,
+    OrderId,
+    ReportMissing,
+    StaffName,
+    StowParcel,
+)
 from hub.parcels.model import ParcelState
 from hub.parcels.service import parcel_of
 from hub.parcels.views import parcel_view
 from hub.service import Hub
 
-__all__ = ["Listed", "parcel_routes", "sliced"]
+__all__ = ["By", "Listed", "parcel_routes", "sliced"]
 
 T = TypeVar("T")
 Key = Annotated[str, Path(pattern=r"^(sscc|text):.+$", max_length=261)]
-StaffName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}$")]
 
 
 class Listed(BaseModel):
@@ -40,7 +46,7 @@ class Expected(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    order_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+    order_id: OrderId
     parcel: OrderedParcel
 
 

@@ -10,10 +10,20 @@ from fastapi import Depends, HTTPException, Path, Request
 
 from hub.accounts.audit import Entry, network_of
 
-__all__ = ["VISIT_PATTERN", "Token", "VisitId", "bearer_of", "body_of", "sha256_of", "token_of"]
+__all__ = [
+    "VISIT_PATTERN",
+    "Token",
+    "VisitId",
+    "WallPath",
+    "bearer_of",
+    "body_of",
+    "sha256_of",
+    "token_of",
+]
 
 VISIT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$"
 VisitId = Annotated[str, Path(pattern=VISIT_PATTERN)]
+WallPath = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,100}")
 
 

@@ -17,6 +17,8 @@ from contracts.ids import ScannerId
 from hub.accounts.model import Principal
 from hub.api.auth import Limiter, Needs, StaffAuth, check_origin, client_of, has_token, signed
 from hub.api.idempotent import Keyed
+from hub.api.parcels import By
+from hub.api.reading import WallPath
 from hub.api.streams import EventStream, Streams
 from hub.commands import Reply
 from hub.driver import Driver
@@ -28,8 +30,6 @@ from hub.settings import HubSettings
 
 __all__ = ["wall_routes"]
 
-WallPath = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
-StaffName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}$")]
 SCANS_PER_MINUTE_MAX = 120
 
 
@@ -40,14 +40,6 @@ class Scan(BaseModel):
 
     code: Annotated[str, Field(min_length=1, max_length=512)]
     scanner_id: ScannerId | None = None
-
-
-class By(BaseModel):
-    """Who of the staff says so."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    by: StaffName = "staff"
 
 
 class Cleared(By):
@@ -150,7 +142,6 @@ def _kiosk(
         response.headers["Cache-Control"] = "no-store"
         scans.check(request, "too many scans from here; wait a minute")
         scans.count(client_of(request))
-        driver.read(lambda hub: kiosk_view(hub.core.state, wall_id))
         driver.command(driver.read(lambda hub: _scan(hub, wall_id, body)))
         return driver.read(lambda hub: _bystander(hub, wall_id))
 
