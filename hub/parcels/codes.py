@@ -11,12 +11,11 @@ the token has the code, and nobody learns the token from it. See docs/decisions/
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import dataclass
 
 from contracts.labels import LABEL_CHARS_MAX, sscc_of
 from hub.rules import Rules
-from hub.visits.codes import CODE_PREFIX, EntryPass, KeyRing, judge, make_code
+from hub.visits.codes import CODE_PREFIX, EntryPass, KeyRing, code_times, judge, make_code
 from hub.visits.commands import Verdict
 
 __all__ = ["PICKUP_PREFIX", "PickupJudged", "digest_of", "holder_of", "judge_pickup", "pickup_code"]
@@ -47,8 +46,7 @@ def pickup_code(
 ) -> tuple[str, float]:
     """The code that a phone shows now, and when it turns. `used`: how many of the holder's codes
     have opened something, so that the next one is another code."""
-    turns_s = (math.floor(now_s / rules.code_rotate_s) + 1) * rules.code_rotate_s
-    until_s = math.ceil(turns_s + rules.code_overlap_s)
+    turns_s, until_s = code_times(rules, now_s)
     signed = make_code(ring, store_id + _PURPOSE, EntryPass(f"v-{holder}", used % 256, until_s))
     return PICKUP_PREFIX + signed.removeprefix(CODE_PREFIX), turns_s
 

@@ -13,7 +13,7 @@ from hub.effects import us
 from hub.parcels.model import Order, Parcel, Session
 from hub.state import HubState
 from hub.visits.model import Visit
-from hub.visits.settlement import forget_finals
+from hub.visits.settlement import charge_lines, forget_finals
 from hub.wallet import funding
 from hub.wallet.service import ChargeLine
 
@@ -64,7 +64,7 @@ def _ask(state: HubState, session: Session, order: Order, due_minor: int) -> Non
     elif answer == "asked":
         session.paying.append(order.order_id)
     else:
-        _held(state, visit)
+        funding.told_held(state, visit)
 
 
 def _token(order: Order, session: Session) -> str:
@@ -87,7 +87,7 @@ def hold_answered(state: HubState, visit: Visit, *, approved: bool, reason: str)
         state.effects.transactions.append(
             state.wallets.place_hold(visit.visit_id, at_us=us(state.now_s))
         )
-        _held(state, visit)
+        funding.told_held(state, visit)
         if session is None or not session.live or not _shown(state, session, order_id):
             _let_go(state, visit)
     if session is not None:
@@ -143,41 +143,10 @@ def _charge(state: HubState, visit: Visit, parcels: list[Parcel]) -> None:
             )
         parcel.visit_id = visit.visit_id
         state.effects.orders.add(parcel.order_id)
-    visit_id = visit.visit_id
-    transaction = state.wallets.charge(visit_id, lines, at_us=us(state.now_s))
-    if transaction is not None:
-        state.effects.transactions.append(transaction)
-    account = state.wallets.account(visit_id)
-    visit.lines = lines
-    visit.stage = "final"
-    visit.settled_s = visit.exited_s = state.now_s
+    visit.exited_s = state.now_s
     visit.exit_kind = PICKUP
-    state.event(
-        "visit.settled",
-        visit_id,
-        total_minor=account.total_minor,
-        charged_minor=account.charged_minor,
-        debt_minor=account.debt_minor,
-        currency=state.store.currency,
-        needs_review=False,
-        reasons=[],
-        lines=[
-            [line.gtin, line.quantity, line.unit_price_minor, line.vat_rate, list(line.reaches)]
-            for line in lines
-        ],
-        unclear=[],
-    )
-    state.effects.receipts.append(visit_id)
-    funding.resolve(state, visit)
+    charge_lines(state, visit, lines)
     forget_finals(state)
-
-
-def _held(state: HubState, visit: Visit) -> None:
-    account = state.wallets.account(visit.visit_id)
-    state.event("hold.placed", visit.visit_id, amount_minor=account.hold_minor)
-    if not account.classic:
-        parts = [[leg.account, leg.amount_minor] for leg in account.legs]
-        state.event("hold.split", visit.visit_id, parts=parts)
 
 
 def _refused(

@@ -19,6 +19,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import math
 import os
 import secrets
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ from pathlib import Path
 
 from hub.errors import SettingsError
 from hub.keyfile import beside
+from hub.rules import Rules
 from hub.visits.commands import Verdict
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "KeyRing",
     "claim_code",
     "code_digest",
+    "code_times",
     "is_signed",
     "judge",
     "load_keys",
@@ -187,6 +190,12 @@ def judge(ring: KeyRing, store_id: str, code: str) -> Judged:
         return Judged("forged")
     visit_id = "v-" + body[3:13].hex()
     return Judged("good", EntryPass(visit_id, body[13], int.from_bytes(body[14:18], "big")))
+
+
+def code_times(rules: Rules, now_s: float) -> tuple[float, int]:
+    """When a code that a phone shows now turns into another, and when it ends."""
+    turns_s = (math.floor(now_s / rules.code_rotate_s) + 1) * rules.code_rotate_s
+    return turns_s, math.ceil(turns_s + rules.code_overlap_s)
 
 
 def code_digest(code: str) -> str:

@@ -186,12 +186,8 @@ def hold_answered(state: HubState, visit: Visit, *, approved: bool, reason: str)
 
 
 def _held(state: HubState, visit: Visit) -> None:
-    account = state.wallets.account(visit.visit_id)
     visit.stage = "binding"
-    state.event("hold.placed", visit.visit_id, amount_minor=account.hold_minor)
-    if not account.classic:
-        parts = [[leg.account, leg.amount_minor] for leg in account.legs]
-        state.event("hold.split", visit.visit_id, parts=parts)
+    funding.told_held(state, visit)
 
 
 def _turn_away(state: HubState, visit: Visit, reason: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 
 from contracts.codec import encode, message_of
 from contracts.envelope import Envelope
@@ -17,6 +16,7 @@ from hub.visits.codes import (
     KeyRing,
     claim_code,
     code_digest,
+    code_times,
     is_signed,
     judge,
     make_code,
@@ -96,8 +96,7 @@ def entry_code(
     more = visit.stage in ("entering", "binding", "shopping") and visit.entered < visit.entries
     if not more and (visit.stage != "issued" or now_s > visit.code_expires_s):
         return None
-    turns_s = (math.floor(now_s / rules.code_rotate_s) + 1) * rules.code_rotate_s
-    until_s = math.ceil(turns_s + rules.code_overlap_s)
+    turns_s, until_s = code_times(rules, now_s)
     entry_pass = EntryPass(visit.visit_id, visit.entered, until_s)
     return make_code(ring, store_id, entry_pass), turns_s
 

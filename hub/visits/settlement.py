@@ -8,7 +8,10 @@ seen away from its bays: what moves there later is somebody else's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from contracts.geometry import Bay
+from hub.attribution.model import Decision
 from hub.catalog.goods import withhold
 from hub.commands import RefundVisit, Reply
 from hub.effects import us
@@ -23,7 +26,15 @@ from hub.visits.model import Body, Visit
 from hub.wallet import funding, refunds
 from hub.wallet.service import ChargeLine
 
-__all__ = ["could_be", "forget_finals", "refund", "set_settling", "settle_ready", "waits_for"]
+__all__ = [
+    "charge_lines",
+    "could_be",
+    "forget_finals",
+    "refund",
+    "set_settling",
+    "settle_ready",
+    "waits_for",
+]
 
 TRAIL_SLACK_S = 2.0
 UNSEEN_S_MAX = 1.0
@@ -215,8 +226,20 @@ def _settle(state: HubState, visit: Visit) -> None:
     quantities = owed(state, visit_id)
     withhold(state, visit, quantities)
     lines = state.carts.lines(visit_id, quantities, state.catalog, final=True)
-    at_us = us(state.now_s)
-    transaction = state.wallets.charge(visit_id, lines, at_us=at_us)
+    charge_lines(state, visit, lines, unclear)
+    state.attributor.forget(visit_id=visit_id)
+    state.stock.settle(visit_id, lines)
+    state.effects.stock.update(state.stock.shelf)
+    state.carts.settle(visit_id)
+    _let_go(state, visit)
+
+
+def charge_lines(
+    state: HubState, visit: Visit, lines: list[ChargeLine], unclear: Sequence[Decision] = ()
+) -> None:
+    """A visit is final: it is charged for these lines, and its receipt is made."""
+    visit_id = visit.visit_id
+    transaction = state.wallets.charge(visit_id, lines, at_us=us(state.now_s))
     if transaction is not None:
         state.effects.transactions.append(transaction)
     account = state.wallets.account(visit_id)
@@ -237,11 +260,6 @@ def _settle(state: HubState, visit: Visit) -> None:
     )
     state.effects.receipts.append(visit_id)
     funding.resolve(state, visit)
-    state.attributor.forget(visit_id=visit_id)
-    state.stock.settle(visit_id, lines)
-    state.effects.stock.update(state.stock.shelf)
-    state.carts.settle(visit_id)
-    _let_go(state, visit)
 
 
 def _end_staff(state: HubState, visit: Visit) -> None:

@@ -27,6 +27,7 @@ __all__ = [
     "resolve",
     "settle_debt",
     "sources_of",
+    "told_held",
     "watch",
 ]
 
@@ -118,6 +119,15 @@ def release(state: HubState, visit: Visit) -> None:
     for leg in account.legs:
         if leg.state == "held":
             _void(state, visit, leg)
+
+
+def told_held(state: HubState, visit: Visit) -> None:
+    """It is told that all is held that was asked for, and where."""
+    account = state.wallets.account(visit.visit_id)
+    state.event("hold.placed", visit.visit_id, amount_minor=account.hold_minor)
+    if not account.classic:
+        parts = [[leg.account, leg.amount_minor] for leg in account.legs]
+        state.event("hold.split", visit.visit_id, parts=parts)
 
 
 def let_go(state: HubState, visit: Visit) -> None:
