@@ -50,7 +50,7 @@ class Served:
     """A customer with a good code was at the wall from the scan to when they went (None: never).
 
     `parcels` are the names of theirs that stood there, with one whole label each and ready, when
-    they scanned, and so should shine; `known` says the same of what had been in sight long enough.
+    they scanned, and so should shine.
     """
 
     customer: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-__all__ = ["NEVER", "boxed", "clip", "log_sum", "log_sum_2", "normal", "with_floor"]
+__all__ = ["NEVER", "boxed", "clip", "log_sum", "normal", "with_floor"]
 
 NEVER = -1e9
 """The logarithm of what cannot be; finite, so that sums of it stay comparable."""
@@ -40,7 +40,7 @@ def log_sum(values: Iterable[float]) -> float:
     """Log of the sum of exponentials; NEVER for nothing."""
     terms = list(values)
     if len(terms) == 2:
-        return log_sum_2(*terms)
+        return _of_two(*terms)
     if not terms:
         return NEVER
     top = max(terms)
@@ -49,7 +49,7 @@ def log_sum(values: Iterable[float]) -> float:
     return top + math.log(sum([math.exp(term - top) for term in terms]))
 
 
-def log_sum_2(a: float, b: float) -> float:
+def _of_two(a: float, b: float) -> float:
     """`log_sum` of two, which most reaches have: one hand that was seen, one that was not."""
     top, other = (a, b) if a >= b else (b, a)
     return top + math.log(1.0 + math.exp(other - top)) if top > NEVER else NEVER

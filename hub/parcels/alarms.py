@@ -91,8 +91,7 @@ def clear_alarm(state: HubState, command: ClearAlarm) -> Reply:
         )
     parcel = state.parcels.all.get(alarm.key or "")
     for session in wall.sessions:
-        if alarm.thing_id in session.wrong:
-            session.wrong.remove(str(alarm.thing_id))
+        session.forgive(alarm.thing_id)
     if command.outcome != "seen":
         if parcel is None or parcel.state != "taken":
             raise RejectedError(
@@ -109,8 +108,7 @@ def clear_alarm(state: HubState, command: ClearAlarm) -> Reply:
             move(state, parcel, "missing", by=command.by)
         for session in wall.sessions:
             session.taken.pop(parcel.key, None)
-            if parcel.key in session.wrong:
-                session.wrong.remove(parcel.key)
+            session.forgive(parcel.key)
         settle_late(state, parcel)
         close_if_done(state, state.parcels.orders[parcel.order_id])
     _clear(state, wall, alarm, command.outcome, command.by)

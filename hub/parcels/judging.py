@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from hub.effects import us
 from hub.parcels.alarms import clear, mended, raise_alarm
-from hub.parcels.model import Outline, Parcel, Seen, Session, Wall
+from hub.parcels.model import Parcel, Seen, Session, Wall
 from hub.parcels.paying import settle_late
 from hub.parcels.service import (
     WAITING,
@@ -157,7 +157,6 @@ def _taken_right(
 def _taken_wrong(
     state: HubState, wall: Wall, thing: Seen, parcel: Parcel | None, live: list[Session]
 ) -> None:
-    area: Outline | None = thing.stood_m
     name = thing.thing_id if parcel is None else parcel.key
     unpaid = parcel is not None and any(parcel.order_id in one.orders for one in live)
     for session in live:
@@ -184,7 +183,7 @@ def _taken_wrong(
         key=None if parcel is None else parcel.key,
         thing_id=thing.thing_id,
         session_id=live[0].session_id if len(live) == 1 else None,
-        area_m=area,
+        area_m=thing.stood_m,
     )  # fmt: skip
 
 
@@ -197,8 +196,7 @@ def _put_back(state: HubState, wall: Wall, parcel: Parcel, thing: Seen) -> None:
                 move(state, parcel, "cued", session_id=session.session_id, back=True)
                 clear(state, place, "handover_unseen", key=parcel.key)
                 return
-            if parcel.key in session.wrong:
-                session.wrong.remove(parcel.key)
+            if session.forgive(parcel.key):
                 state.parcels.touched.add(place.wall_id)
     mended(state, parcel.key)
     sold = parcel.proof.get("sale") is not None
@@ -227,8 +225,7 @@ def _unknown_back(state: HubState, wall: Wall, thing: Seen) -> None:
 
 def _forget_unknown(state: HubState, wall: Wall, thing_id: str) -> None:
     for session in wall.sessions:
-        if thing_id in session.wrong:
-            session.wrong.remove(thing_id)
+        session.forgive(thing_id)
     clear(state, wall, "wrong_taken", "unknown_taken", thing_id=thing_id)
 
 

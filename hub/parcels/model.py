@@ -185,6 +185,13 @@ class Session:
         """Whether it still shows or judges anything."""
         return self.over_s is None and self.state not in ("refused", "ended")
 
+    def forgive(self, name: str | None) -> bool:
+        """What they took wrongly is back, or known of; whether it was theirs to answer for."""
+        if name is None or name not in self.wrong:
+            return False
+        self.wrong.remove(name)
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class Stop:
@@ -275,6 +282,11 @@ class Parcels:
         """The parcels of an order."""
         return [self.all[key] for key in order.parcels]
 
+    def forget_code(self, order: Order) -> None:
+        """An order's own code opens nothing any more, unless it is another order's by now."""
+        if order.code_sha256 in self.by_code:
+            del self.by_code[order.code_sha256]
+
     def name_of(self, gtin: str, reaches: Sequence[str]) -> str:
         """What an order called a product of its parcel; the GTIN where nobody knows better."""
         for reach in reaches:
@@ -306,8 +318,9 @@ class Parcels:
             found.orders[order.order_id] = order
             if order.state != "open":
                 found.closed.add(order.order_id)
-            if order.code_sha256 is not None:
-                found.by_code[order.code_sha256] = order.order_id
+            code = order.code_sha256
+            if code is not None and (order.state == "open" or code not in found.by_code):
+                found.by_code[code] = order.order_id
         for row in dumped.get("parcels", ()):
             found.all[row["key"]] = _parcel(row)
         found.by_label = dict(dumped.get("labels", {}))

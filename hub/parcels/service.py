@@ -355,8 +355,7 @@ def _forget(state: HubState, order: Order) -> None:
     room = state.parcels
     del room.orders[order.order_id]
     room.closed.discard(order.order_id)
-    if order.code_sha256 is not None:
-        room.by_code.pop(order.code_sha256, None)
+    room.forget_code(order)
     for key in order.parcels:
         parcel = room.all.get(key)
         if parcel is not None and parcel.order_id == order.order_id:

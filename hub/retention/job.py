@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Table, delete, false, func, select, update
 
 from hub.parcels.tables import contacts, orders
 from hub.retention.commands import VISITS_MAX
-from hub.retention.service import forget_record
+from hub.retention.service import forget_order_record, forget_record
 from hub.retention.settings import Retention
 from hub.store import tables as t
 from hub.store.service import Store
@@ -165,9 +165,7 @@ def _orders_blanked(store: Store, order_ids: Sequence[str]) -> list[Any]:
     )
     for row in rows:
         record = json.loads(row["record"])
-        for name in ("code_sha256", "token_sha256", "reason"):
-            record["order"].pop(name, None)
-        record["order"]["forgotten"] = True
+        forget_order_record(record)
         statements.append(
             update(orders)
             .where(orders.c.order_id == row["order_id"])

@@ -17,7 +17,7 @@ from hub.state import HubState
 from hub.visits.codes import code_digest
 
 ERASED = ("payers", "messages", "commands", "dead_letters")
-__all__ = ["forget", "forget_record", "forgotten_token"]
+__all__ = ["forget", "forget_order_record", "forget_record", "forgotten_token"]
 
 
 def forget(state: HubState, command: Forget) -> Reply:
@@ -47,8 +47,7 @@ def forget_order(state: HubState, order_id: str) -> None:
     order = state.parcels.orders.get(order_id)
     if order is None or order.state == "open":
         return
-    if order.code_sha256 is not None:
-        state.parcels.by_code.pop(order.code_sha256, None)
+    state.parcels.forget_code(order)
     order.code_sha256 = order.token_sha256 = None
     order.forgotten, order.reason = True, ""
     state.effects.orders.add(order_id)
@@ -66,3 +65,11 @@ def forget_record(record: MutableMapping[str, Any]) -> None:
     visit.update(code="", tracks=[], track_id=None, unclear=[])
     for name in ("companions", "taps"):
         visit.pop(name, None)
+
+
+def forget_order_record(record: MutableMapping[str, Any]) -> None:
+    """The same as `forget_order`, for the stored record of an order."""
+    order = record["order"]
+    for name in ("code_sha256", "token_sha256", "reason"):
+        order.pop(name, None)
+    order["forgotten"] = True

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from hub.parcels.commands import ReturnGoods
+from hub.parcels.model import Parcels
 from hub.parcels.stored import contact_of, keep_contact, order_record
 from hub.retention.run import retain
 from hub.retention.settings import Retention
 from hub.rules import Rules
 from hub.store.verify import verify
-from tests.hub.parcels.wall_kit import Bench, code_of, sha
+from tests.hub.parcels.wall_kit import Bench, code_of, key, sha
 
 NAME, PHONE = "Ada Lovelace", "+44 20 7946 0000"
 DAY_S = 86_400.0
@@ -70,3 +72,22 @@ def test_the_database_tells_the_truth_about_orders(bench: Bench) -> None:
     fetched(bench)
     bench.hub._commit()
     assert verify(bench.url, bench.hub.core.state.factory).findings == ()
+
+
+def test_a_code_that_is_used_again_is_the_new_orders(make_bench: Make) -> None:
+    bench = make_bench(rules=Rules(orders_closed_kept=0))
+    fetched(bench)
+    bench.order("o2", 2)
+    bench.stand(2)
+    bench.scan(code_of("o2"))
+    bench.wait(1.0)
+    assert "o1" not in bench.room.orders
+    bench.order("o3", 3, code_sha256=sha("code-of-o1"))
+    bench.do(ReturnGoods(return_id="r1", order_id="o1", keys=(key(1),)))
+    assert "o1" in bench.room.orders
+    assert Parcels.load(bench.room.dump()).by_code == bench.room.by_code
+    bench.wait(1.0)
+    assert "o1" not in bench.room.orders
+    bench.stand(3)
+    bench.scan("code-of-o1")
+    assert bench.session().orders == ["o3"]
