@@ -110,6 +110,13 @@ class WallCamera:
         """Whether observations carry the picture, for calibration and for checks of marks."""
         self._captures = on
 
+    def lights(self) -> tuple[LightSpot, ...]:
+        """Spots of projected light in the last frame that was looked at. Nothing in a store needs
+        them in every frame, so they are looked for when they are asked for."""
+        if self._scene.small is None or self._scene.image is None:
+            return ()
+        return light_spots(self._scene.small, self._scene.image, self._scene.scale)
+
     def perceive(self, frame: Picture) -> WallObservation:
         """What is seen in the frame; FrameError if it is not the camera's size."""
         size = (self._lens.height, self._lens.width, 3)
@@ -136,10 +143,7 @@ class WallCamera:
         if flooded:
             return self._told(frame.t_s, active=True)
         self._step(frame.t_s, frame.rgb, seen)
-        lights: tuple[LightSpot, ...] = ()
-        if self._lit and self._scene.small is not None and self._scene.image is not None:
-            lights = light_spots(self._scene.small, self._scene.image, self._scene.scale)
-        return self._told(frame.t_s, active=seen is not None, lights=lights)
+        return self._told(frame.t_s, active=seen is not None)
 
     def _step(self, t_s: float, rgb: Rgb, seen: Seen | None) -> None:
         gray: Gray | None = None
@@ -234,14 +238,7 @@ class WallCamera:
 
     # ------------------------------------------------------------------ telling
 
-    def _told(
-        self,
-        t_s: float,
-        *,
-        active: bool,
-        blind: str | None = None,
-        lights: tuple[LightSpot, ...] = (),
-    ) -> WallObservation:
+    def _told(self, t_s: float, *, active: bool, blind: str | None = None) -> WallObservation:
         return WallObservation(
             camera_id=self.camera_id,
             wall_id=self.wall_id,
@@ -249,7 +246,6 @@ class WallCamera:
             active=active,
             blind=blind,
             sights=tuple(one.sight(self._lens) for one in self._follow.tracks if one.told),
-            lights=lights,
             capture=self._capture,
             residual_px=self._residual_px,
         )

@@ -83,10 +83,9 @@ class WallObservation:
     """One picture of one camera of a wall.
 
     `blind`: why it cannot be judged, None if it can; `sights` are then what was known before.
-    `active`: something changes in it. `lights`: spots of projected light, looked for while
-    `WallCamera.shine` says that there is some. `capture`: the picture in grey while
-    `WallCamera.capture` asks for it. `residual_px`: how far markers were from where the camera's
-    pose has them when they were last looked at; None if none was seen.
+    `active`: something changes in it. `capture`: the picture in grey while `WallCamera.capture`
+    asks for it. `residual_px`: how far markers were from where the camera's pose has them when they
+    were last looked at; None if none was seen.
     """
 
     camera_id: str
@@ -96,6 +95,5 @@ class WallObservation:
     blind: str | None = None
     detections: Detections = field(default_factory=Detections.empty)
     sights: tuple[Sight, ...] = ()
-    lights: tuple[LightSpot, ...] = ()
     capture: NDArray[np.uint8] | None = None
     residual_px: float | None = None

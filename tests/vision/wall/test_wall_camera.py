@@ -256,7 +256,7 @@ def test_light_of_ours_is_no_change_and_its_centre_is_seen(
     watch.eye.shine([LitRegion(ring.astype(np.float32), look)])  # type: ignore[arg-type]
     assert watch.run(3.0) == []
     assert watch.last is not None
-    spots = [one for one in watch.last.lights if one.area_px > 400]
+    spots = [one for one in watch.eye.lights() if one.area_px > 400]
     assert len(spots) == 1
     wrong = "wrong" if look == "not_this" else look
     assert spots[0].look == wrong
