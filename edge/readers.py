@@ -7,9 +7,10 @@ reader tries again now and then. Why it is not there is said once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from contracts.messages import NodeConfig
+from edge.kept import Closes, Kept
 from edge.process_settings import NodeProcessSettings
 from hardware.errors import HardwareError
 from hardware.gates import ShmGate, ShmGateSettings
@@ -22,18 +23,16 @@ __all__ = ["GateReader", "ScaleReader"]
 RETRY_S = 0.5
 
 
-class _Device(Protocol):
+class _Device(Closes, Protocol):
     @property
     def cursor(self) -> Cursor: ...
-
-    def close(self) -> None: ...
 
 
 D = TypeVar("D", bound=_Device)
 
 
-class _Reader(Generic[D]):
-    """Keeps a device open as well as it can."""
+class _Reader(Kept[D]):
+    """Keeps a device open, if it is wanted, and remembers how far it was read."""
 
     def __init__(
         self,
@@ -44,43 +43,23 @@ class _Reader(Generic[D]):
         clock: Callable[[], float],
         say: Callable[[str], None],
     ) -> None:
+        super().__init__(lambda: open_device(self._cursor), every_s=RETRY_S, clock=clock, say=say)
         self._wanted = wanted
-        self._open = open_device
         self._cursor = cursor
-        self._clock = clock
-        self._say = say
-        self._device: D | None = None
-        self._retry_s = -1e18
-        self.fault: str | None = None
 
     @property
     def cursor(self) -> Cursor | None:
         """How far the device was read; survives its closing."""
-        return self._cursor if self._device is None else self._device.cursor
+        return self._cursor if self.device is None else self.device.cursor
+
+    def ready(self) -> D | None:
+        """See Kept; None if it is not wanted."""
+        return super().ready() if self._wanted else None
 
     def close(self) -> None:
         """Closes the device; closing twice is fine."""
-        if self._device is not None:
-            self._cursor = self._device.cursor
-            self._device.close()
-            self._device = None
-
-    def _ready(self) -> D | None:
-        now_s = self._clock()
-        if self._device is None and self._wanted and now_s >= self._retry_s:
-            try:
-                self._device = self._open(self._cursor)
-                self.fault = None
-            except HardwareError as error:
-                self._failed(error)
-        return self._device
-
-    def _failed(self, error: HardwareError) -> None:
-        if str(error) != self.fault:
-            self._say(str(error))
-        self.fault = str(error)
-        self._retry_s = self._clock() + RETRY_S
-        self.close()
+        self._cursor = self.cursor
+        super().close()
 
 
 class ScaleReader(_Reader[ShmScale]):
@@ -114,13 +93,13 @@ class ScaleReader(_Reader[ShmScale]):
 
     def read(self) -> ScaleBatch | None:
         """All rows since the last call; None if none."""
-        device = self._ready()
+        device = self.ready()
         if device is None:
             return None
         try:
             return device.read()
         except HardwareError as error:
-            self._failed(error)
+            self.failed(error)
             return None
 
 
@@ -149,11 +128,11 @@ class GateReader(_Reader[ShmGate]):
 
     def read(self) -> tuple[GateScan, ...]:
         """All scans since the last call."""
-        device = self._ready()
+        device = self.ready()
         if device is None:
             return ()
         try:
             return device.read()
         except HardwareError as error:
-            self._failed(error)
+            self.failed(error)
             return ()

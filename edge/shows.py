@@ -4,12 +4,13 @@ they go, shown the newest picture. One that is not there does not stop the node;
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Generic, Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contracts.messages import NodeConfig
+from edge.kept import Closes, Kept
 from hardware.errors import HardwareError
 from hardware.ports import Light, Projector
 
@@ -19,28 +20,27 @@ RETRY_S = 1.0
 Picture = NDArray[np.uint8]
 
 
-class _Shows(Protocol):
-    def close(self) -> None: ...
+D = TypeVar("D", bound=Closes)
 
 
-D = TypeVar("D", bound=_Shows)
+class _Shown(Kept[D]):
+    """One device, and the picture it should show."""
 
+    wanted: Picture | None = None
+    stale = False
 
-class _Kept(Generic[D]):
-    """One device that is kept open as well as it can, and the picture it should show."""
-
-    def __init__(self, open_device: Callable[[], D]) -> None:
-        self.open_device = open_device
-        self.device: D | None = None
-        self.retry_s = -1e18
-        self.wanted: Picture | None = None
-        self.stale = False
-        self.fault: str | None = None
-
-    def close(self) -> None:
-        if self.device is not None:
-            device, self.device = self.device, None
-            device.close()
+    def try_to(self, show: Callable[[D, Picture], None]) -> None:
+        """Shows what is wanted if that is not shown yet, or the device is a new one."""
+        before = self.device
+        device = self.ready()
+        if device is None or self.wanted is None:
+            return
+        if self.stale or device is not before:
+            try:
+                show(device, self.wanted)
+                self.stale = False
+            except HardwareError as error:
+                self.failed(error)
 
 
 class Shows:
@@ -58,12 +58,12 @@ class Shows:
         self._clock = clock
         self._say = say
         self._projectors = {
-            one.projector_id: _Kept(_opening(open_projector, one.projector_id))
+            one.projector_id: self._kept(open_projector, one.projector_id)
             for wall in config.walls
             for one in wall.projectors
         }
         self._lights = {
-            one.light_id: _Kept(_opening(open_light, one.light_id))
+            one.light_id: self._kept(open_light, one.light_id)
             for wall in config.walls
             for one in wall.lights
         }
@@ -84,10 +84,10 @@ class Shows:
             for name, picture in news.items():
                 if name in devices:
                     devices[name].wanted, devices[name].stale = picture, True
-        for name, kept in self._projectors.items():
-            self._try(name, kept, lambda one, picture: one.show(picture, now_s=now_s))
-        for name, strip in self._lights.items():
-            self._try(name, strip, lambda one, colours: one.show(colours, now_s=now_s))
+        for projector in self._projectors.values():
+            projector.try_to(lambda one, picture: one.show(picture, now_s=now_s))
+        for strip in self._lights.values():
+            strip.try_to(lambda one, colours: one.show(colours, now_s=now_s))
 
     def close(self) -> None:
         """Goes dark and releases all; closing twice is fine."""
@@ -96,23 +96,10 @@ class Shows:
         for light in self._lights.values():
             light.close()
 
-    def _try(self, name: str, kept: _Kept[D], show: Callable[[D, Picture], None]) -> None:
-        try:
-            if kept.device is None:
-                if self._clock() < kept.retry_s:
-                    return
-                kept.device = kept.open_device()
-                kept.fault, kept.stale = None, kept.wanted is not None
-            if kept.stale and kept.wanted is not None:
-                show(kept.device, kept.wanted)
-                kept.stale = False
-        except HardwareError as error:
-            if str(error) != kept.fault:
-                self._say(f"{name}: {error}")
-            kept.fault = str(error)
-            kept.retry_s = self._clock() + RETRY_S
-            kept.close()
-
-
-def _opening(opens: Callable[[str], D], name: str) -> Callable[[], D]:
-    return lambda: opens(name)
+    def _kept(self, opens: Callable[[str], D], name: str) -> _Shown[D]:
+        return _Shown(
+            lambda: opens(name),
+            every_s=RETRY_S,
+            clock=self._clock,
+            say=lambda words: self._say(f"{name}: {words}"),
+        )
