@@ -28,14 +28,15 @@ class _Shown(Kept[D]):
 
     wanted: Picture | None = None
     stale = False
+    helped_s = -1e18
 
-    def try_to(self, show: Callable[[D, Picture], None]) -> None:
-        """Shows what is wanted if that is not shown yet, or the device is a new one."""
+    def try_to(self, show: Callable[[D, Picture], None], *, again: bool = False) -> None:
+        """Shows what is wanted if that is not shown yet, the device is a new one, or `again`."""
         before = self.device
         device = self.ready()
         if device is None or self.wanted is None:
             return
-        if self.stale or device is not before:
+        if self.stale or again or device is not before:
             try:
                 show(device, self.wanted)
                 self.stale = False
@@ -85,9 +86,11 @@ class Shows:
                 if name in devices:
                     devices[name].wanted, devices[name].stale = picture, True
         for projector in self._projectors.values():
+            self._help(projector, now_s)
             projector.try_to(lambda one, picture: one.show(picture, now_s=now_s))
         for strip in self._lights.values():
-            strip.try_to(lambda one, colours: one.show(colours, now_s=now_s))
+            # The driver repeats them as often as firmware needs it, and what did not go out whole.
+            strip.try_to(lambda one, colours: one.show(colours, now_s=now_s), again=True)
 
     def close(self) -> None:
         """Goes dark and releases all; closing twice is fine."""
@@ -95,6 +98,15 @@ class Shows:
             projector.close()
         for light in self._lights.values():
             light.close()
+
+    def _help(self, kept: _Shown[Projector], now_s: float) -> None:
+        """A window that has gone is opened again as pictures come, and a beam draws none while its
+        projector is unplugged: it is given darkness now and then."""
+        one = kept.device
+        if one is not None and not one.plugged and now_s - kept.helped_s >= RETRY_S:
+            width, height = one.size
+            kept.wanted, kept.stale = np.zeros((height, width, 3), np.uint8), True
+            kept.helped_s = now_s
 
     def _kept(self, opens: Callable[[str], D], name: str) -> _Shown[D]:
         return _Shown(
