@@ -42,6 +42,7 @@ from edge.walls import WallDesk, WallNews
 from hardware.ports import Frame
 from vision.floor import FloorTracker
 from vision.observations import CeilingObservation, ShelfObservation
+from vision.wall import WallObservation
 
 __all__ = ["SNAPSHOT_SCHEMA", "NodeCore", "ReachJoiner"]
 
@@ -330,8 +331,7 @@ class NodeCore:
                     [
                         one
                         for one in observations
-                        if not isinstance(one, ShelfObservation | CeilingObservation)
-                        and one.camera_id in desk.camera_ids
+                        if isinstance(one, WallObservation) and one.wall_id == desk.wall.wall_id
                     ],
                     [scan for scan in inputs.scans if scan.gate_id in desk.wall.scanners],
                     inputs.unplugged,

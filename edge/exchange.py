@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.messages import ClockPing, ClockPong, Message, NodeHealth, SendTiles, WallCues
-from edge.walls import WallSight
 from hardware.ports import Frame, GateScan, ScaleBatch
 from vision.observations import CeilingObservation, Detections, ShelfObservation
+from vision.wall import WallObservation
 
 __all__ = ["EvidenceRequest", "NodeInputs", "NodeOutputs", "Observation", "Tile"]
 
-Observation = ShelfObservation | CeilingObservation | WallSight
+Observation = ShelfObservation | CeilingObservation | WallObservation
 
 
 @dataclass(frozen=True, slots=True)

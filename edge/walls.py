@@ -20,7 +20,7 @@ from contracts.wall import Projector, Wall
 from contracts.wall_messages import CUE_LIFE_S, Mark, MarkSeen, Thing, WallCues
 from hardware.ports import Frame, GateScan
 from vision.errors import VisionError
-from vision.observations import Detections
+from vision.wall import WallObservation
 
 __all__ = [
     "Beam",
@@ -30,7 +30,6 @@ __all__ = [
     "WallDesk",
     "WallEye",
     "WallNews",
-    "WallSight",
 ]
 
 THINGS_PER_MESSAGE = 64
@@ -39,25 +38,10 @@ MARKS_PER_MESSAGE = 128
 Picture = NDArray[np.uint8]
 
 
-class WallSight(Protocol):
-    """What one frame of a wall's camera shows: vision.wall.WallObservation."""
-
-    @property
-    def camera_id(self) -> str: ...
-    @property
-    def wall_id(self) -> str: ...
-    @property
-    def t_s(self) -> float: ...
-    @property
-    def blind(self) -> str | None: ...
-    @property
-    def detections(self) -> Detections: ...
-
-
 class WallEye(Protocol):
     """A wall camera's pipeline: vision.wall.WallCamera."""
 
-    def perceive(self, frame: Frame, /) -> WallSight:
+    def perceive(self, frame: Frame, /) -> WallObservation:
         """What is seen in the frame; a frame that cannot be judged is blind."""
         ...
 
@@ -202,7 +186,7 @@ class WallDesk:
     def step(
         self,
         now_s: float,
-        sights: Sequence[WallSight],
+        sights: Sequence[WallObservation],
         scans: Sequence[GateScan] = (),
         unplugged: frozenset[str] = frozenset(),
     ) -> WallNews:

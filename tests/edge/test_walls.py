@@ -15,7 +15,7 @@ from contracts.wall_messages import CUE_LIFE_S, LabelRead, Mark, MarkSeen, Thing
 from edge.walls import THINGS_PER_MESSAGE, WallDesk
 from hardware.ports import Frame, GateScan
 from tests.contracts.test_wall import wall as wall_document
-from vision.observations import Detections
+from vision.wall import WallObservation
 
 TEXT = "https://id.gs1.org/00/340123450000000017"
 
@@ -27,13 +27,8 @@ def thing(name: str, **more: Any) -> Thing:
     return Thing.model_validate({"thing_id": name, **values, **more})
 
 
-@dataclass(frozen=True)
-class Sight:
-    t_s: float
-    camera_id: str = "eye-1"
-    wall_id: str = "wall-1"
-    blind: str | None = None
-    detections: Detections = field(default_factory=Detections.empty)
+def sight(t_s: float) -> WallObservation:
+    return WallObservation("eye-1", "wall-1", t_s, active=False)
 
 
 class Map:
@@ -102,8 +97,8 @@ class Eye:
         self.lit: Sequence[Any] = ()
         self.captures = False
 
-    def perceive(self, frame: Frame, /) -> Sight:
-        return Sight(frame.t_s)
+    def perceive(self, frame: Frame, /) -> WallObservation:
+        return sight(frame.t_s)
 
     def shine(self, regions: Sequence[Any], /) -> None:
         self.lit = regions
@@ -142,15 +137,15 @@ def cues(revision: int, *marks: str, calibrate: int = 0) -> WallCues:
 def test_the_first_news_is_whole_and_waits_for_a_picture() -> None:
     made, _, _ = desk(thing("t1"), thing("t2"))
     assert not [e for e in made.step(1.0, []).events if isinstance(e, ThingsSeen) and e.whole]
-    (first,) = [e for e in made.step(2.0, [Sight(2.0)]).events if isinstance(e, ThingsSeen)]
+    (first,) = [e for e in made.step(2.0, [sight(2.0)]).events if isinstance(e, ThingsSeen)]
     assert first.whole
     assert [one.thing_id for one in first.things] == ["t1", "t2"]
-    assert made.step(3.0, [Sight(3.0)]).events == ()
+    assert made.step(3.0, [sight(3.0)]).events == ()
 
 
 def test_an_empty_wall_is_told_too() -> None:
     made, _, _ = desk()
-    (first,) = made.step(1.0, [Sight(1.0)]).events
+    (first,) = made.step(1.0, [sight(1.0)]).events
     assert isinstance(first, ThingsSeen)
     assert first.whole
     assert first.things == ()
@@ -158,7 +153,7 @@ def test_an_empty_wall_is_told_too() -> None:
 
 def test_many_things_go_in_several_messages_of_which_the_first_is_whole() -> None:
     made, _, _ = desk(*(thing(f"t{k}") for k in range(THINGS_PER_MESSAGE + 5)))
-    told = [e for e in made.step(1.0, [Sight(1.0)]).events if isinstance(e, ThingsSeen)]
+    told = [e for e in made.step(1.0, [sight(1.0)]).events if isinstance(e, ThingsSeen)]
     assert [one.whole for one in told] == [True, False]
     assert [len(one.things) for one in told] == [THINGS_PER_MESSAGE, 5]
 
@@ -173,7 +168,7 @@ def test_scans_of_the_walls_scanners_are_told_in_their_order() -> None:
 def test_marks_are_shown_until_the_hub_has_been_silent_too_long() -> None:
     made, beam, eye = desk(thing("t1"))
     made.hear([cues(3, "m1")], 10.0)
-    news = made.step(10.0, [Sight(10.0)])
+    news = made.step(10.0, [sight(10.0)])
     assert news.pictures["beam-1"][0, 0, 0] == 1
     assert news.lamps["strip-1"][0, 0] == 10
     assert list(eye.lit) == ["m1"]
@@ -224,6 +219,6 @@ def test_what_it_remembers_comes_back() -> None:
     made, _, _ = desk(thing("t1"))
     other, _, _ = desk()
     other.restore(made.snapshot())
-    (told,) = other.step(1.0, [Sight(1.0)]).events
+    (told,) = other.step(1.0, [sight(1.0)]).events
     assert isinstance(told, ThingsSeen)
     assert told.things[0].thing_id == "t1"
