@@ -38,7 +38,7 @@ class Rig:
         document = wall_document()
         board = document["boards"][0]["board_id"]
         wall = Wall.model_validate({**document, "lights": [{**STRIP, "board_id": board}]})
-        config = NodeConfig.model_construct(walls=(wall,))
+        config = NodeConfig(revision=1, store_id="s", node_id="n", walls=(wall,))
         self.now_s = 100.0
         self.said: list[str] = []
         self.missing = False

@@ -13,7 +13,7 @@ from contracts.wall import Marker
 from sortie.errors import UsageError
 from sortie.stores import store_path
 from sortie.wall_cmd import run_markers
-from vision.projection.markers import find_markers
+from vision.markers import detect_markers
 from vision.projection.print_sheet import DPI, marker_sheets
 
 
@@ -25,7 +25,7 @@ def test_printed_markers_are_found_in_their_size(tmp_path: Path) -> None:
     for page in sorted(tmp_path.glob("sheet*.png")):
         grey = cv2.imread(str(page), cv2.IMREAD_GRAYSCALE)
         assert grey is not None
-        for number, corners in find_markers(np.asarray(grey, np.uint8)).items():
+        for number, corners in detect_markers(np.asarray(grey, np.uint8)).items():
             sides = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1)
             found[number] = float(sides.mean()) * 25.4 / DPI
     assert set(found) == {one.marker for one in wall.markers}
@@ -37,7 +37,7 @@ def test_many_large_markers_take_more_pages(tmp_path: Path) -> None:
     markers = [Marker(marker=n, size_m=0.12, centre_m=(0.1 * n, 0.0, 1.0)) for n in range(4)]
     sheets = marker_sheets(markers)
     assert len(sheets) == 4
-    assert [list(find_markers(page)) for page in sheets] == [[0], [1], [2], [3]]
+    assert [list(detect_markers(page)) for page in sheets] == [[0], [1], [2], [3]]
     out = tmp_path / "sheet.pdf"
     run_markers("demo", wall="", out=out)
     assert out.read_bytes().startswith(b"%PDF")

@@ -4,7 +4,7 @@ in doubt."""
 from vision.projection.beam import Beam
 from vision.projection.lamps import Lamps
 from vision.projection.model import Optics
-from vision.projection.records import BeamOut, SeesWall
+from vision.projection.records import BeamOut
 from vision.projection.settings import BeamSettings
 
-__all__ = ["Beam", "BeamOut", "BeamSettings", "Lamps", "Optics", "SeesWall"]
+__all__ = ["Beam", "BeamOut", "BeamSettings", "Lamps", "Optics"]

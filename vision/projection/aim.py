@@ -19,8 +19,9 @@ from vision.projection.draw import Raster, on_plane
 from vision.projection.model import Floats, Optics
 from vision.projection.settings import BeamSettings
 from vision.projection.shapes import Shape, shape
+from vision.wall.records import LitRegion
 
-__all__ = ["Aim", "Drawing", "make_aim"]
+__all__ = ["Aim", "Drawing", "make_aim", "place_of"]
 
 REDRAW_MM = 3.0
 """Outlines that differ less are the same."""
@@ -47,15 +48,13 @@ class Aim:
     it. `dipped_s`: since when it is dark so that its place can be seen without light, None if it is
     not; `dips` counts. `astray`: it is farther off than it may be steered; `held_s`: since when
     it is dark because of that. `jumped`: in the last capture it was as clear as ever, and not where
-    it had been. `alike`: how clear it was at best. `in_cameras`: where cameras see the face,
-    (N, 2) px.
+    it had been. `alike`: how clear it was at best. `in_cameras`: where cameras see the face.
     """
 
     mark: Mark
     outline: Floats
     form: Shape
     v_m: float
-    lit_s: float
     spots: dict[str, Spot]
     before: Mapping[str, NDArray[np.uint8]]
     steer: Floats = field(default_factory=lambda: np.zeros(2))
@@ -67,14 +66,14 @@ class Aim:
     astray: bool = False
     jumped: bool = False
     alike: float = 0.0
-    in_cameras: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    in_cameras: dict[str, LitRegion] = field(default_factory=dict)
     drawing: Drawing | None = None
     held_s: float | None = None
 
     @property
     def place(self) -> str:
         """The thing, or the area, it is aimed at."""
-        return self.mark.thing_id or str(self.mark.area_m)
+        return place_of(self.mark)
 
     @property
     def off_mm_now(self) -> float:
@@ -132,6 +131,11 @@ class Aim:
             self.drawn_s = now_s
 
 
+def place_of(mark: Mark) -> str:
+    """The thing, or the area, that a mark is for."""
+    return mark.thing_id or str(mark.area_m)
+
+
 def make_aim(
     mark: Mark,
     thing: Thing | None,
@@ -159,11 +163,11 @@ def make_aim(
         spot = expected_spot(form, v_m, camera, reach_mm=settings.correction_mm_max + 10)
         if spot is not None:
             spots[name] = spot
-    aim = Aim(mark, np.array(corners, np.float64), form, v_m, now_s, spots, before, drawn_s=now_s)
+    aim = Aim(mark, np.array(corners, np.float64), form, v_m, spots, before, drawn_s=now_s)
     for name, camera in cameras.items():
         polygon = camera.project(on_plane(form.clip, v_m))
         if np.isfinite(polygon).all():
-            aim.in_cameras[name] = polygon.astype(np.float32)
+            aim.in_cameras[name] = LitRegion(polygon.astype(np.float32), mark.look)
     return aim
 
 

@@ -23,13 +23,13 @@ from vision.projection.calibrate import Calibration
 from vision.projection.calibrating import CalibrationRun
 from vision.projection.dots import DotCheck, DotVerdict
 from vision.projection.draw import Raster, add_light
-from vision.projection.marking import Marking, MarkState
+from vision.projection.marking import Marking
 from vision.projection.model import Optics
-from vision.projection.records import BeamOut, SeesWall
+from vision.projection.records import BeamOut, MarkState, marks_seen
 from vision.projection.rules import why_withheld
 from vision.projection.settings import BeamSettings
 from vision.projection.shapes import COLOURS
-from vision.wall.records import LitRegion
+from vision.wall.records import LitRegion, WallObservation
 
 __all__ = ["Beam"]
 
@@ -59,6 +59,7 @@ class Beam:
             one.camera_id: Optics.of(wall, one.intrinsics, one.pose) for one in wall.cameras
         }
         self._cameras = dict(self._file_cameras)
+        self._whole = {name: _whole(one) for name, one in self._file_cameras.items()}
         self._model = self._nominal
         if remembered is not None:
             self._restore(remembered)
@@ -95,7 +96,7 @@ class Beam:
         now_s: float,
         things: Sequence[Thing],
         marks: Sequence[Mark],
-        observations: Sequence[SeesWall],
+        observations: Sequence[WallObservation],
         *,
         calibrate: int = 0,
         plugged: bool = True,
@@ -144,8 +145,8 @@ class Beam:
     # What comes in.
 
     def _take_in(
-        self, now_s: float, things: Sequence[Thing], observations: Sequence[SeesWall]
-    ) -> list[SeesWall]:
+        self, now_s: float, things: Sequence[Thing], observations: Sequence[WallObservation]
+    ) -> list[WallObservation]:
         """Observations not seen before; notes who gives pictures and whether anything moves."""
         fresh = []
         for one in observations:
@@ -202,7 +203,7 @@ class Beam:
             self._wall, self._nominal, self._file_cameras, self._settings, now_s=now_s
         )
 
-    def _calibrate(self, now_s: float, fresh: Sequence[SeesWall]) -> None:
+    def _calibrate(self, now_s: float, fresh: Sequence[WallObservation]) -> None:
         run = self._run
         assert run is not None
         try:
@@ -236,7 +237,7 @@ class Beam:
         self._retry_s = now_s + self._settings.retry_s
         self._set("off", why[:200])
 
-    def _check(self, now_s: float, marks: Sequence[Mark], fresh: Sequence[SeesWall]) -> None:
+    def _check(self, now_s: float, marks: Sequence[Mark], fresh: Sequence[WallObservation]) -> None:
         """Dots, when they are due; the verdict of those that were shown."""
         if marks:
             served_s = self._dots_dark_s + self._settings.served_check_s
@@ -298,16 +299,8 @@ class Beam:
 
     def _mark_states(self, now_s: float, states: Mapping[str, MarkState]) -> tuple[MarkSeen, ...]:
         """Notes how marks stand; those that stand otherwise than before."""
-        changed = []
-        shown: dict[str, MarkSeen] = {}
-        for name, (state, reason) in states.items():
-            old = self._shown.get(name)
-            if old is None or (old.state, old.reason) != (state, reason[:120]):
-                old = MarkSeen(mark_id=name, state=state, since_s=now_s, reason=reason[:120])
-                changed.append(old)
-            shown[name] = old
-        self._shown = shown
-        return tuple(changed)
+        before, self._shown = self._shown, marks_seen(self._shown, states, now_s)
+        return tuple(one for name, one in self._shown.items() if one is not before.get(name))
 
     # What goes out.
 
@@ -347,17 +340,13 @@ class Beam:
 
     def _regions(self) -> dict[str, tuple[LitRegion, ...]]:
         found: dict[str, tuple[LitRegion, ...]] = {}
-        for name, camera in self._file_cameras.items():
+        for name in self._file_cameras:
             if self._run is not None:
-                width, height = camera.size
-                whole = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-                found[name] = (LitRegion(whole, "look"),)
+                found[name] = (self._whole[name],)
                 continue
             regions = self._marks.regions(name)
             if self._dots.showing:
-                regions += [
-                    LitRegion(one.astype(np.float32), "look") for one in self._dots.regions(name)
-                ]
+                regions += self._dots.regions(name)
             found[name] = tuple(regions)
         return found
 
@@ -398,6 +387,13 @@ class Beam:
             )
         self._model = model
         self._cameras.update({k: v for k, v in cameras.items() if k in self._cameras})
+
+
+def _whole(camera: Optics) -> LitRegion:
+    """All of a camera's picture."""
+    width, height = camera.size
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    return LitRegion(corners, "look")
 
 
 def _dimmed(colour: tuple[int, int, int], share: float) -> tuple[int, int, int]:

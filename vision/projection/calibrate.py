@@ -12,8 +12,8 @@ millimetres on the wall.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -22,7 +22,8 @@ from scipy.optimize import least_squares
 
 from contracts.wall import Wall
 from vision.errors import CalibrationError
-from vision.projection.markers import camera_from_markers, find_markers
+from vision.markers import detect_markers
+from vision.projection.markers import CORNER_WINDOW_PX, camera_from_markers
 from vision.projection.model import Floats, Optics
 from vision.projection.patterns import CodeReading
 from vision.wall.geometry import marker_corners_m
@@ -73,18 +74,12 @@ class Calibration:
     points: int
 
 
-def see_markers(
-    wall: Wall,
-    camera: Optics,
-    reading: CodeReading,
-    *,
-    seen: Mapping[int, Floats] | None = None,
-) -> tuple[Sighting, Optics]:
+def see_markers(wall: Wall, camera: Optics, reading: CodeReading) -> tuple[Sighting, Optics]:
     """What a camera tells by the wall's markers, and where it hangs. CalibrationError if fewer
     than three markers are in its picture."""
-    found = find_markers(reading.white) if seen is None else dict(seen)
+    found = detect_markers(reading.white, window_px=CORNER_WINDOW_PX)
     camera, _ = camera_from_markers(wall, camera, found)
-    trusted = reading.trusted.copy()
+    trusted = reading.trusted
     patches = []
     for marker in wall.markers:
         if marker.marker not in found:
@@ -179,22 +174,12 @@ def _fit(
 def _first_pose(start: Optics, points: Floats, lit_by: Floats) -> Optics:
     """The pose that the known points give with the intrinsics there are, however far the pose in
     the file is off."""
-    matrix = np.array(
-        [[start.focal[0], 0, start.centre[0]], [0, start.focal[1], start.centre[1]], [0, 0, 1]]
-    )
     cv2.setRNGSeed(1)
     good, turn, shift, _ = cv2.solvePnPRansac(
-        points, lit_by, matrix, np.array(start.distortion), None, None, False, 200, 8.0, 0.999,
-        None, cv2.SOLVEPNP_SQPNP,
+        points, lit_by, start.matrix, np.array(start.distortion), None, None, False, 200, 8.0,
+        0.999, None, cv2.SOLVEPNP_SQPNP,
     )  # fmt: skip
-    if not good:
-        return start
-    rotation, _ = cv2.Rodrigues(turn)
-    return replace(
-        start,
-        rotation=np.asarray(rotation, np.float64),
-        shift=np.asarray(shift, np.float64).reshape(3),
-    )
+    return start.hung(turn, shift) if good else start
 
 
 class _Fit:

@@ -12,8 +12,8 @@ from vision.errors import CalibrationError
 from vision.projection.calibrate import Calibration, Sighting, calibrate_in_steps, see_markers
 from vision.projection.model import Optics
 from vision.projection.patterns import Pattern, PatternDecoder, draw_pattern
-from vision.projection.records import SeesWall
 from vision.projection.settings import BeamSettings
+from vision.wall.records import WallObservation
 
 __all__ = ["CalibrationRun"]
 
@@ -57,7 +57,7 @@ class CalibrationRun:
         """Rises with every new picture."""
         return self._number
 
-    def step(self, now_s: float, observations: Sequence[SeesWall]) -> None:
+    def step(self, now_s: float, observations: Sequence[WallObservation]) -> None:
         """Takes captures, or fits a little further when all are there."""
         if self._solving is not None:
             self.result = next(self._solving)

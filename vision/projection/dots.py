@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from contracts.wall import Wall
 from vision.projection.check import Spot, cut_out, expected_spot, find_light
 from vision.projection.draw import Raster, on_plane, raster
-from vision.projection.model import Floats, Optics
-from vision.projection.records import SeesWall
+from vision.projection.model import Optics
 from vision.projection.settings import BeamSettings
 from vision.projection.shapes import Shape, disc
+from vision.wall.records import LitRegion, WallObservation
 
 __all__ = ["DotCheck", "DotVerdict"]
 
@@ -56,6 +56,7 @@ class _Dot:
     v_m: float
     lit: Raster
     spots: dict[str, Spot]
+    in_cameras: dict[str, LitRegion]
 
 
 class DotCheck:
@@ -74,23 +75,20 @@ class DotCheck:
             lit = raster(form, v, model)
             if lit is None or not model.reaches(model.project(on_plane(form.clip, v)), 1.0):
                 continue
-            spots = {}
+            spots, regions = {}, {}
             for name, camera in cameras.items():
                 spot = expected_spot(form, v, camera, reach_mm=REACH_MM)
                 if spot is not None:
                     spots[name] = spot
+                    seen = camera.project(on_plane(form.clip, v)).astype(np.float32)
+                    regions[name] = LitRegion(seen, "look")
             if spots:
-                self._dots.append(_Dot(form, v, lit, spots))
+                self._dots.append(_Dot(form, v, lit, spots, regions))
         self._phase: Literal["rest", "before", "after"] = "rest"
         self._since_s = 0.0
         self._asked_s = 0.0
         self._taken: dict[str, NDArray[np.uint8]] = {}
         self._before: dict[str, NDArray[np.uint8]] = {}
-
-    @property
-    def dots(self) -> int:
-        """How many markers projector and cameras reach."""
-        return len(self._dots)
 
     @property
     def busy(self) -> bool:
@@ -106,13 +104,9 @@ class DotCheck:
         """The dots as the projector throws them."""
         return [dot.lit for dot in self._dots]
 
-    def regions(self, camera_id: str) -> list[Floats]:
-        """Where a camera sees dots: polygons (N, 2) px."""
-        return [
-            self._cameras[camera_id].project(on_plane(dot.form.clip, dot.v_m))
-            for dot in self._dots
-            if camera_id in dot.spots
-        ]
+    def regions(self, camera_id: str) -> list[LitRegion]:
+        """Where a camera sees dots."""
+        return [dot.in_cameras[camera_id] for dot in self._dots if camera_id in dot.in_cameras]
 
     def start(self, now_s: float, *, dark_since_s: float) -> None:
         """Begins a check; no dots have been lit since `dark_since_s`."""
@@ -120,7 +114,7 @@ class DotCheck:
             self._phase, self._asked_s, self._taken = "before", now_s, {}
             self._since_s = dark_since_s
 
-    def step(self, now_s: float, observations: Sequence[SeesWall]) -> DotVerdict | None:
+    def step(self, now_s: float, observations: Sequence[WallObservation]) -> DotVerdict | None:
         """Takes captures; the verdict when a check is done. Cameras that give none within
         `step_s_max` are left out of it."""
         if self._phase == "rest":

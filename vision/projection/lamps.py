@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from contracts.wall import LightStrip, Wall
 from contracts.wall_messages import INVITING, Mark, MarkLook, MarkSeen, OutlinePoint, Thing
+from vision.projection.records import MarkState, marks_seen
 from vision.projection.rules import why_withheld
 from vision.projection.settings import BeamSettings
 from vision.projection.shapes import COLOURS
@@ -48,7 +49,7 @@ class Lamps:
         """Colours (lamps, 3) for now, and how the marks of this board stand."""
         by_id = {one.thing_id: one for one in things}
         colours = np.zeros((self._light.lamps, 3), np.uint8)
-        shown: dict[str, MarkSeen] = {}
+        states: dict[str, MarkState] = {}
         for mark in marks:
             thing = by_id.get(mark.thing_id or "")
             corners = mark.area_m if thing is None else thing.outline_m
@@ -59,18 +60,9 @@ class Lamps:
             if why is None:
                 colour = np.array(COLOURS[mark.look]) * self._settings.brightness
                 colours[self._rhythm(mark.look, lamps, now_s)] = colour.astype(np.uint8)
-            state = "shown" if why is None else "withheld"
-            old = self._shown.get(mark.mark_id)
-            if old is None or (old.state, old.reason) != (state, why or ""):
-                old = MarkSeen.model_validate(
-                    {
-                        "mark_id": mark.mark_id, "state": state, "since_s": now_s,
-                        "reason": why or "",
-                    }
-                )  # fmt: skip
-            shown[mark.mark_id] = old
-        self._shown = shown
-        return colours, tuple(shown.values())
+            states[mark.mark_id] = ("shown", "") if why is None else ("withheld", why)
+        self._shown = marks_seen(self._shown, states, now_s)
+        return colours, tuple(self._shown.values())
 
     def _below(self, corners: Sequence[OutlinePoint]) -> NDArray[np.int64]:
         """Lamps under an outline, its margin left out; the nearest one if it is that narrow."""

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contracts.wall_messages import INVITING, Mark, Thing
-from vision.projection.aim import Aim, Drawing, make_aim
+from vision.projection.aim import Aim, Drawing, make_aim, place_of
 from vision.projection.draw import Raster, on_plane, raster
 from vision.projection.model import Floats, Optics
+from vision.projection.records import MarkState
 from vision.projection.settings import BeamSettings
 from vision.wall.records import LitRegion
 
-__all__ = ["Captures", "MarkState", "Marking"]
+__all__ = ["Captures", "Marking"]
 
 Captures = Mapping[str, tuple[float, NDArray[np.uint8]]]
 """By camera: when it was taken, and the grey picture (H, W)."""
-MarkState = tuple[Literal["shown", "seen", "withheld"], str]
 
 BEHIND_M = 0.03
 """Things at least so far behind another do not stand in its light."""
@@ -55,7 +54,7 @@ class _Before:
 
 
 class Marking:
-    """The marks that shine now. `changed_s`: when what is thrown last changed."""
+    """The marks that shine now."""
 
     def __init__(self, cameras: Mapping[str, Optics], settings: BeamSettings) -> None:
         self._cameras, self._settings = cameras, settings
@@ -63,9 +62,6 @@ class Marking:
         self._before: dict[str, _Before] = {}
         self._turn = 0
         self._scene = _Scene(None, (), next(iter(cameras.values())))
-
-    def __len__(self) -> int:
-        return len(self._aims)
 
     def clear(self) -> None:
         """Nothing shines any more."""
@@ -167,9 +163,7 @@ class Marking:
     def regions(self, camera_id: str) -> list[LitRegion]:
         """Where marks fall in a camera's picture."""
         return [
-            LitRegion(aim.in_cameras[camera_id], aim.mark.look)
-            for aim in self._aims.values()
-            if camera_id in aim.in_cameras
+            aim.in_cameras[camera_id] for aim in self._aims.values() if camera_id in aim.in_cameras
         ]
 
     def _aimed(self, mark: Mark, things: Mapping[str, Thing], now_s: float) -> Aim:
@@ -186,9 +180,9 @@ class Marking:
         before = {
             name: one.grey
             for name, one in self._before.items()
-            if now_s - one.t_s <= BEFORE_S_MAX and _place(mark) not in one.lit
+            if now_s - one.t_s <= BEFORE_S_MAX and place_of(mark) not in one.lit
         }
-        earlier = next((one for one in self._aims.values() if one.place == _place(mark)), None)
+        earlier = next((one for one in self._aims.values() if one.place == place_of(mark)), None)
         if earlier is not None:
             before = dict(earlier.before) | before
         new = make_aim(mark, thing, self._cameras, before, self._settings, now_s=now_s)
@@ -246,10 +240,6 @@ class Marking:
         if dark or now_s > since_s + self._settings.step_s_max:
             aim.before = dict(aim.before) | dark
             aim.dipped_s, aim.drawn_s, aim.misses = None, now_s, 0
-
-
-def _place(mark: Mark) -> str:
-    return mark.thing_id or str(mark.area_m)
 
 
 class _Scene:

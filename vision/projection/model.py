@@ -17,9 +17,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +29,7 @@ from contracts.geometry import Intrinsics, Pose
 from contracts.units import Vector3M
 from contracts.wall import Wall
 from vision.errors import CalibrationError
-from vision.geometry import Distortion
+from vision.geometry import BayFrame, Distortion
 
 __all__ = ["Optics", "wall_point"]
 
@@ -37,11 +39,14 @@ AHEAD_MIN_M = 0.05
 
 def wall_point(wall: Wall, point_m: Vector3M) -> Floats:
     """(u, v, z) of a world point: contracts.wall.wall_to_world the other way."""
-    a = math.radians(wall.facing_deg)
-    x, y = point_m[0] - wall.origin_m[0], point_m[1] - wall.origin_m[1]
-    return np.array(
-        [-x * math.sin(a) + y * math.cos(a), -x * math.cos(a) - y * math.sin(a), point_m[2]]
-    )
+    point: Floats = BayFrame(wall).to_bay(np.array([point_m], np.float64))[0]
+    return point
+
+
+@lru_cache(maxsize=64)
+def _distortion(coefficients: tuple[float, float, float, float, float]) -> Distortion:
+    """Made once: a lens is asked over and over, and where its model folds back takes a while."""
+    return Distortion(coefficients)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,10 @@ class Optics:
 
     @staticmethod
     def looking(
-        lens: Intrinsics, position_m: Vector3M, look_at_m: Vector3M, up: Vector3M
+        lens: Intrinsics,
+        position_m: Vector3M | Floats,
+        look_at_m: Vector3M | Floats,
+        up: Vector3M | Floats,
     ) -> Optics:
         """A lens at a place in the wall's frame that looks at another."""
         position = np.array(position_m, np.float64)
@@ -79,28 +87,27 @@ class Optics:
     @staticmethod
     def of(wall: Wall, lens: Intrinsics, pose: Pose) -> Optics:
         """A camera or projector of a wall's file, whose pose is in the world."""
-        here, there = wall_point(wall, pose.position_m), wall_point(wall, pose.look_at_m)
-        tip = wall_point(
-            wall,
-            (
-                pose.position_m[0] + pose.up[0],
-                pose.position_m[1] + pose.up[1],
-                pose.position_m[2] + pose.up[2],
-            ),
-        )
-        up = tip - here
-        return Optics.looking(
-            lens,
-            (float(here[0]), float(here[1]), float(here[2])),
-            (float(there[0]), float(there[1]), float(there[2])),
-            (float(up[0]), float(up[1]), float(up[2])),
-        )
+        position = np.array(pose.position_m, np.float64)
+        world = np.array([position, pose.look_at_m, position + pose.up], np.float64)
+        here, there, tip = BayFrame(wall).to_bay(world)
+        return Optics.looking(lens, here, there, tip - here)
 
     @property
     def position(self) -> Floats:
         """Where it hangs, (u, v, z)."""
         place: Floats = -self.rotation.T @ self.shift
         return place
+
+    @property
+    def matrix(self) -> Floats:
+        """(3, 3) intrinsics as OpenCV wants them."""
+        (fx, fy), (cx, cy) = self.focal, self.centre
+        return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
+
+    def hung(self, turn: NDArray[Any], shift: NDArray[Any]) -> Optics:
+        """The same lens at the place that OpenCV tells by a turn and a shift."""
+        rotation = np.asarray(cv2.Rodrigues(turn)[0], np.float64)
+        return replace(self, rotation=rotation, shift=np.asarray(shift, np.float64).reshape(3))
 
     def project(self, points: Floats) -> Floats:
         """Pixels (N, 2) of wall points (N, 3); NaN for those that are not before the lens."""
@@ -120,7 +127,7 @@ class Optics:
     def flat(self, pixels: Floats) -> Floats:
         """Where pixels (N, 2) would be in a picture of focal length one without distortion."""
         seen = (np.asarray(pixels, np.float64) - self.centre) / self.focal
-        return Distortion(self.distortion).undo(seen) if any(self.distortion) else seen
+        return _distortion(self.distortion).undo(seen) if any(self.distortion) else seen
 
     def on_depth(self, pixels: Floats, v_m: float) -> Floats:
         """Where the pixels' rays meet the plane v = `v_m`: (N, 3), NaN where they do not."""
@@ -193,5 +200,5 @@ class Optics:
             return flat
         good = np.isfinite(flat).all(axis=1)
         bent = np.full_like(flat, np.nan)
-        bent[good] = Distortion(self.distortion).bend(flat[good])
+        bent[good] = _distortion(self.distortion).bend(flat[good])
         return bent

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.wall import Marker
-from vision.projection.markers import MARKER_DICTIONARY
+from vision.markers import MARKER_DICTIONARY
 
 __all__ = ["DPI", "Sheet", "marker_sheets"]
 

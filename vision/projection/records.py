@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,26 +12,26 @@ from numpy.typing import NDArray
 from contracts.wall_messages import MarkSeen, ProjectionJudged
 from vision.wall.records import LitRegion
 
-__all__ = ["BeamOut", "SeesWall"]
+__all__ = ["BeamOut", "MarkState", "marks_seen"]
 
 
-class SeesWall(Protocol):
-    """What a beam needs of one picture of one camera; vision.wall.WallObservation has it.
+MarkState = tuple[Literal["shown", "seen", "withheld"], str]
+"""How a mark stands, and why it is withheld."""
+REASON_CHARS_MAX = 120
 
-    `t_s` when the picture was taken; `active`: something changes in it; `blind`: why it cannot be
-    judged; `capture`: the picture in grey (H, W), if it was asked for.
-    """
 
-    @property
-    def camera_id(self) -> str: ...
-    @property
-    def t_s(self) -> float: ...
-    @property
-    def active(self) -> bool: ...
-    @property
-    def blind(self) -> str | None: ...
-    @property
-    def capture(self) -> NDArray[np.uint8] | None: ...
+def marks_seen(
+    before: Mapping[str, MarkSeen], states: Mapping[str, MarkState], now_s: float
+) -> dict[str, MarkSeen]:
+    """How marks stand and since when; those that stand as before are the same objects."""
+    shown: dict[str, MarkSeen] = {}
+    for name, (state, why) in states.items():
+        reason = why[:REASON_CHARS_MAX]
+        old = before.get(name)
+        if old is None or (old.state, old.reason) != (state, reason):
+            old = MarkSeen(mark_id=name, state=state, since_s=now_s, reason=reason)
+        shown[name] = old
+    return shown
 
 
 @dataclass(frozen=True, slots=True, eq=False)

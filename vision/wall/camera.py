@@ -28,7 +28,7 @@ from vision.wall.geometry import MarkerFit, WallLens, find_markers
 from vision.wall.lights import light_spots
 from vision.wall.naming import Naming
 from vision.wall.records import LightSpot, LitRegion, Reader, WallObservation
-from vision.wall.scene import Scene, Seen
+from vision.wall.scene import LIT_CHANNEL, Scene, Seen
 from vision.wall.settings import WallSettings
 
 __all__ = ["WallCamera"]
@@ -42,6 +42,8 @@ START_FRAMES = 3
 ALL_LIT_SHARE = 0.9
 """Light of ours that may fall on so much of the picture may fall anywhere."""
 CHECK_S_MIN = 0.5
+UNTOLD_S = 3.0
+"""A label read once and never again was none."""
 MISSED_MAX = 3
 """So many markers in turn not seen where they should be: the whole picture is searched."""
 
@@ -85,6 +87,8 @@ class WallCamera:
         self._naming = Naming(wall, self._lens, self._scene, self._follow, self.settings)
         self._captures = False
         self._capture: Gray | None = None
+        self._plain: Gray | None = None
+        self._read_in: Gray | None = None
         self._flooded = False
         self._started = 0
         self._checked_s = -math.inf
@@ -93,14 +97,19 @@ class WallCamera:
         self._residual_px: float | None = None
         self._moved: str | None = None
         self._lit: tuple[LitRegion, ...] = ()
+        self._shone: tuple[LitRegion, ...] = ()
 
     def shine(self, regions: Sequence[LitRegion]) -> None:
         """Where our own light falls in this camera's picture from the next frame on. Light all
-        over it is a calibration's: nothing is judged meanwhile."""
-        self._flooded = any(self._all_of_it(one.polygon_px) for one in regions)
+        over it is a calibration's: nothing is judged meanwhile. Saying the same again is free."""
+        told = tuple(regions)
+        if told == self._shone:
+            return
+        self._shone = told
+        self._flooded = any(self._all_of_it(one.polygon_px) for one in told)
         if self._flooded:
             return
-        self._lit = tuple(regions)
+        self._lit = told
         self._scene.shine(self._lit)
 
     def _all_of_it(self, polygon_px: NDArray[np.float32]) -> bool:
@@ -125,9 +134,8 @@ class WallCamera:
                 f"expected a frame {size} uint8 of camera {self.camera_id}, got "
                 f"{frame.rgb.shape} {frame.rgb.dtype}; check its resolution"
             )
-        self._capture = None
-        if self._captures:
-            self._capture = np.asarray(cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+        self._plain = self._read_in = None
+        self._capture = self._plain_gray(frame.rgb) if self._captures else None
         if self._flooded:
             return self._told(frame.t_s, active=True)
         self._gate.step(frame.t_s, frame.rgb)
@@ -146,7 +154,6 @@ class WallCamera:
         return self._told(frame.t_s, active=seen is not None)
 
     def _step(self, t_s: float, rgb: Rgb, seen: Seen | None) -> None:
-        gray: Gray | None = None
         if seen is None:
             self._follow.rest(t_s)
         else:
@@ -158,14 +165,13 @@ class WallCamera:
         if self._started < START_FRAMES:
             self._started += 1
             self._follow.started_s = t_s
-            gray = self._gray(rgb) if gray is None else gray
+            gray = self._gray(rgb)
             self._naming.take(self._reader.read(gray), t_s, rgb, gray, None)
         elif rois := self._naming.requests(t_s, seen):
-            gray = self._gray(rgb) if gray is None else gray
+            gray = self._gray(rgb)
             self._naming.take(self._reader.read(gray, rois), t_s, rgb, gray, seen)
         if self._naming.faceless():
-            gray = self._gray(rgb) if gray is None else gray
-            self._naming.faces(t_s, rgb, gray, seen)
+            self._naming.faces(t_s, rgb, self._gray(rgb), seen)
         self._tell_nameless(t_s)
 
     def _scene_wakes(self, t_s: float) -> None:
@@ -181,24 +187,28 @@ class WallCamera:
                 continue
             if track.quad_px is None and track.votes.leader is None:
                 track.told = t_s - track.t0_s >= self.settings.follow.nameless_s
-            elif track.votes.label is None and t_s - track.t0_s > 3.0 and track.state != "stands":
+            elif (
+                track.votes.label is None
+                and t_s - track.t0_s > UNTOLD_S
+                and track.state != "stands"
+            ):
                 self._follow.tracks.remove(track)
 
+    def _plain_gray(self, rgb: Rgb) -> Gray:
+        """The frame in grey as it is, made once."""
+        if self._plain is None:
+            self._plain = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+        return self._plain
+
     def _gray(self, rgb: Rgb) -> Gray:
-        """The frame in grey; where our own light falls, in a channel that it is not in."""
-        gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
-        for region in self._lit:
-            if region.look in ("place", "look"):
-                continue
-            channel = 0 if region.look in ("take_a", "take_b") else 2
-            low = np.floor(region.polygon_px.min(axis=0)).astype(int) - 12
-            high = np.ceil(region.polygon_px.max(axis=0)).astype(int) + 13
-            cut = (
-                slice(max(0, int(low[1])), max(0, int(high[1]))),
-                slice(max(0, int(low[0])), max(0, int(high[0]))),
-            )
-            gray[cut] = rgb[cut][..., channel]
-        return gray
+        """The frame in grey, made once; where our own light falls, in a channel that it is not
+        in."""
+        if self._read_in is None:
+            self._read_in = self._plain_gray(rgb)
+            coloured = [one for one in self._lit if one.look in LIT_CHANNEL]
+            if coloured:
+                self._read_in = _other_channels(self._read_in.copy(), rgb, coloured)
+        return self._read_in
 
     # ------------------------------------------------------------------ pose
 
@@ -211,7 +221,7 @@ class WallCamera:
         self._checked_s = t_s
         one = markers[self._next_marker % len(markers)]
         self._next_marker += 1
-        gray = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+        gray = self._plain_gray(rgb)
         all_of_them = at_once or self._moved is not None or self._residual_px is None
         fit = find_markers(gray, self._lens, markers if all_of_them else (one,))
         self._missed = self._missed + 1 if fit is None else 0
@@ -249,3 +259,17 @@ class WallCamera:
             capture=self._capture,
             residual_px=self._residual_px,
         )
+
+
+def _other_channels(gray: Gray, rgb: Rgb, lit: Sequence[LitRegion]) -> Gray:
+    """The picture in grey with each lit place in a channel that its light is not in."""
+    for region in lit:
+        channel = 2 if LIT_CHANNEL[region.look] == 0 else 0
+        low = np.floor(region.polygon_px.min(axis=0)).astype(int) - 12
+        high = np.ceil(region.polygon_px.max(axis=0)).astype(int) + 13
+        cut = (
+            slice(max(0, int(low[1])), max(0, int(high[1]))),
+            slice(max(0, int(low[0])), max(0, int(high[0]))),
+        )
+        gray[cut] = rgb[cut][..., channel]
+    return gray

@@ -155,7 +155,7 @@ class Follower:
         if track.patch is None:
             track.unsure = view.changed > TOUCHED_SHARE
             return
-        alike, shift = track.patch.find(gray, np.zeros(2))
+        alike, shift = track.patch.find(gray)
         if alike < self._set.alike_ncc:
             if view.label <= LABEL_CLEAR or track.hidden:
                 track.doubted = track.votes.label is not None
@@ -184,17 +184,16 @@ class Follower:
     def _search(self, track: Track, gray: Gray, seen: Seen, reach_px: int) -> Floats | None:
         """How far its look has moved, (2,) full pixels; None if it is not found."""
         if track.patch is not None:
-            alike, shift = track.patch.find(gray, np.zeros(2), reach_px)
+            alike, shift = track.patch.find(gray, reach_px)
             return shift if alike >= self._set.moved_ncc else None
         if track.look is None:
             return None
         reach = max(3, round(reach_px / self._scene.scale[0]))
-        alike, dx, dy = track.look.find(seen.image, reach, (0.0, 0.0))
+        alike, dx, dy = track.look.find(seen.image, reach)
         if alike < self._set.moved_ncc:
             return None
         x0, y0, x1, y1 = track.place.box
-        x, y = round(dx), round(dy)
-        there = seen.changed[max(0, y0 + y) : y1 + y, max(0, x0 + x) : x1 + x]
+        there = seen.changed[max(0, y0 + dy) : y1 + dy, max(0, x0 + dx) : x1 + dx]
         # A neighbour of the same look has stood there all the time.
         if not there.size or float(there.mean()) < 0.5:
             return None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import cv2
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from contracts.geometry import Camera
 from contracts.wall import LabelPrint, Marker, Wall
 from vision.geometry import BayFrame, Lens
+from vision.markers import detect_markers
 
 __all__ = ["Depth", "MarkerFit", "WallLens", "find_markers", "label_print", "marker_corners_m"]
 
@@ -190,14 +190,6 @@ class WallLens:
         return centre
 
 
-@cache
-def _detector() -> Any:
-    settings = cv2.aruco.DetectorParameters()
-    settings.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
-    words = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50)
-    return cv2.aruco.ArucoDetector(words, settings)
-
-
 def find_markers(
     gray: NDArray[np.uint8], lens: WallLens, markers: Sequence[Marker], *, everywhere: bool = False
 ) -> MarkerFit | None:
@@ -206,13 +198,15 @@ def find_markers(
     off_px: list[float] = []
     off_m: list[float] = []
     seen = 0
-    whole = _detected(gray, (0, 0)) if everywhere else {}
+    whole = detect_markers(gray) if everywhere else {}
     for marker in markers:
         corners = marker_corners_m(marker)
         meant = lens.pixels(corners)
         found = whole.get(marker.marker)
         if found is None and not everywhere and (cut := _window(gray, meant)) is not None:
-            found = _detected(gray[cut[1] : cut[3], cut[0] : cut[2]], cut[:2]).get(marker.marker)
+            part = gray[cut[1] : cut[3], cut[0] : cut[2]]
+            found = detect_markers(part).get(marker.marker)
+            found = None if found is None else found + cut[:2]
         if found is None:
             continue
         seen += 1
@@ -222,16 +216,6 @@ def find_markers(
     if not seen:
         return None
     return MarkerFit(seen, float(np.median(off_px)), float(np.median(off_m)))
-
-
-def _detected(gray: NDArray[np.uint8], origin: tuple[int, int]) -> dict[int, Floats]:
-    corners, names, _ = _detector().detectMarkers(np.ascontiguousarray(gray))
-    if names is None:
-        return {}
-    return {
-        int(name): np.asarray(quad, np.float64).reshape(4, 2) + origin
-        for name, quad in zip(np.ravel(names), corners, strict=True)
-    }
 
 
 def _window(gray: NDArray[np.uint8], quad: Floats) -> tuple[int, int, int, int] | None:

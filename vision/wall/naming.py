@@ -46,8 +46,6 @@ ODD_MAX = 3
 """So many readings in a row that differ: it is another thing."""
 TILE_PX, STEP_PX = 512, 352
 SWEEP_S = 4.0
-UNTOLD_S = 3.0
-"""A label read once and never again was none."""
 
 
 class Naming:
@@ -156,7 +154,7 @@ class Naming:
         """Whether the label that was read looks other than it did, or lies elsewhere."""
         if track.patch is None:
             return False
-        alike, shift = track.patch.find(gray, np.zeros(2))
+        alike, shift = track.patch.find(gray)
         return alike < self._set.follow.alike_ncc or float(np.linalg.norm(shift)) > MOVED_PX
 
     def _vote(self, track: Track, code: Code, t_s: float) -> None:

@@ -48,18 +48,14 @@ SIDE_SAMPLES = 24
 EDGE_MIN = 10.0
 """Levels a pixel, summed over the channels, that make an edge."""
 SIDE_SPREAD_PX = 2.0
-SIDE_SURE_PX = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Face:
-    """`outline_px` (4, 2) float64, full pixels; `sides` how many of them lie on an edge; `sd_m` of
-    the centre; `by` what it was told from: change, colour, label."""
+    """`outline_px` (4, 2) float64, full pixels; `sd_m` of the centre."""
 
     outline_px: Floats
-    sides: int
     sd_m: float
-    by: str
 
 
 class _Sheet:
@@ -154,13 +150,13 @@ def face_of_label(
     found = sum(border.found)
     size = np.linalg.norm(border.corners[2] - border.corners[0]) * SHEET_M
     if (outer is not None or found >= 3) and size < FACE_M_MAX:
-        return Face(sheet.off(border.corners), found, BORDER_SD_M[found], "border")
+        return Face(sheet.off(border.corners), BORDER_SD_M[found])
     if paper is not quad:
-        return Face(sheet.off(paper), 0, PAPER_SD_M, "label")
-    return Face(sheet.off(centre + (quad - centre) * 1.5), 0, PAPER_SD_M, "label")
+        return Face(sheet.off(paper), PAPER_SD_M)
+    return Face(sheet.off(centre + (quad - centre) * 1.5), PAPER_SD_M)
 
 
-def _rect_of(points: Floats) -> Floats:
+def _rect_of(points: NDArray[np.float64] | NDArray[np.float32]) -> Floats:
     return _ordered(np.asarray(cv2.boxPoints(cv2.minAreaRect(points.astype(np.float32)))))
 
 
@@ -300,9 +296,8 @@ def face_of_change(
     least, most = sorted((wide * SHEET_M, high * SHEET_M))
     if least < size_m[0] or most > size_m[1]:
         return None
-    rect = _ordered(np.asarray(cv2.boxPoints(cv2.minAreaRect(places)), np.float32))
-    corners, sides = _on_edges(sheet.rgb, rect, CHANGE_REACH_PX)
-    return Face(sheet.off(corners), sides, 0.004 + 0.004 * (4 - sides), "change")
+    corners, sides = _on_edges(sheet.rgb, _rect_of(places), CHANGE_REACH_PX)
+    return Face(sheet.off(corners), 0.004 + 0.004 * (4 - sides))
 
 
 def _on_edges(rgb: Rgb, rect: Floats, reach_px: float) -> tuple[Floats, int]:

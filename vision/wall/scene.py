@@ -18,7 +18,7 @@ from vision.change import Look, channel_gains, look_at, similarity
 from vision.wall.records import LitRegion
 from vision.wall.settings import SceneSettings
 
-__all__ = ["Mask", "Scene", "Seen", "least", "most"]
+__all__ = ["LIT_CHANNEL", "Mask", "Scene", "Seen", "least", "most"]
 
 F32 = NDArray[np.float32]
 Mask = NDArray[np.bool_]

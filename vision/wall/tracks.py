@@ -48,21 +48,20 @@ class Patch:
             return None
         return Patch(cut.copy(), x0, y0)
 
-    def find(self, gray: Gray, shift: Floats, margin_px: int = MARGIN_PX) -> tuple[float, Floats]:
-        """Correlation of the best place within `margin_px` of `shift` (2,), and the shift to it
-        to a part of a pixel; correlation 0 outside the picture."""
+    def find(self, gray: Gray, margin_px: int = MARGIN_PX) -> tuple[float, Floats]:
+        """Correlation of the best place within `margin_px` of where it was, and the shift (2,) to
+        it to a part of a pixel; correlation 0 outside the picture."""
         high, wide = self.gray.shape
-        x0 = self.x + round(float(shift[0])) - margin_px
-        y0 = self.y + round(float(shift[1])) - margin_px
+        x0, y0 = self.x - margin_px, self.y - margin_px
         x1, y1 = x0 + wide + 2 * margin_px, y0 + high + 2 * margin_px
         cx, cy = max(0, x0), max(0, y0)
         cut = gray[cy : max(cy, y1), cx : max(cx, x1)]
         if cut.shape[0] < high or cut.shape[1] < wide:
-            return 0.0, shift
+            return 0.0, np.zeros(2)
         marks = cv2.matchTemplate(cut, self.gray, cv2.TM_CCOEFF_NORMED)
         _, best, _, (x, y) = cv2.minMaxLoc(marks)
         if not math.isfinite(best):
-            return 0.0, shift
+            return 0.0, np.zeros(2)
         dx = _peak(np.asarray(marks[y], np.float32), x)
         dy = _peak(np.asarray(marks[:, x], np.float32), y)
         return float(best), np.array([cx + dx - self.x, cy + dy - self.y])
@@ -90,24 +89,20 @@ class Look:
         x0, y0, x1, y1 = place.box
         return Look(image[y0:y1, x0:x1].mean(axis=2), x0, y0)
 
-    def find(
-        self, image: F32, reach_px: int, at: tuple[float, float]
-    ) -> tuple[float, float, float]:
-        """Correlation of the best place in an image (h, w, 3) within `reach_px` of the shift
-        `at`, and the shift (dx, dy) to it, small pixels."""
+    def find(self, image: F32, reach_px: int) -> tuple[float, int, int]:
+        """Correlation of the best place in an image (h, w, 3) within `reach_px` of where it was,
+        and the shift (dx, dy) to it, small pixels."""
         high, wide = self.gray.shape
-        x0 = max(0, self.x + round(at[0]) - reach_px)
-        y0 = max(0, self.y + round(at[1]) - reach_px)
-        x1 = self.x + round(at[0]) + reach_px + wide
-        y1 = self.y + round(at[1]) + reach_px + high
+        x0, y0 = max(0, self.x - reach_px), max(0, self.y - reach_px)
+        x1, y1 = self.x + reach_px + wide, self.y + reach_px + high
         cut = image[y0 : max(y0, y1), x0 : max(x0, x1)].mean(axis=2)
         if cut.shape[0] < high or cut.shape[1] < wide or min(high, wide) < 4:
-            return 0.0, *at
+            return 0.0, 0, 0
         marks = cv2.matchTemplate(cut, self.gray, cv2.TM_CCOEFF_NORMED)
         _, best, _, (x, y) = cv2.minMaxLoc(marks)
         if not math.isfinite(best):
-            return 0.0, *at
-        return float(best), float(x0 + x - self.x), float(y0 + y - self.y)
+            return 0.0, 0, 0
+        return float(best), x0 + x - self.x, y0 + y - self.y
 
 
 @dataclass(slots=True, eq=False)

@@ -49,11 +49,6 @@ class Votes:
         self.odd = 0 if key == self._best else self.odd + 1
 
     @property
-    def key(self) -> str | None:
-        """What the label names; None while none is known."""
-        return self._best if self.label is not None else None
-
-    @property
     def leader(self) -> str | None:
         """The key read most often, known or not."""
         return self._best

@@ -45,6 +45,7 @@ FRESH_S = 3.0
 class _Thing:
     thing_id: str
     sights: dict[str, Sight] = field(default_factory=dict)
+    joined: tuple[Sight, ...] = ()
     last: Thing | None = None
     told: Thing | None = None
     restored_s: float | None = None
@@ -61,6 +62,7 @@ class WallMap:
         self._things: list[_Thing] = []
         self._blind: dict[str, str] = {}
         self._heard: dict[str, float] = {}
+        self._joined_anew = False
 
     @property
     def blind(self) -> Mapping[str, str]:
@@ -78,9 +80,11 @@ class WallMap:
                 continue
             self._blind.pop(one.camera_id, None)
             self._take(one)
+        self._joined_anew = False
         for thing in self._things:
             self._join(thing, now_s)
-        self._twins()
+        if self._joined_anew:
+            self._twins()
         self._forget(now_s)
         return tuple(self._news(now_s))
 
@@ -155,9 +159,15 @@ class WallMap:
             if name not in self._blind and now_s - self._heard.get(name, -math.inf) <= FRESH_S
         }
         if not sights:
+            thing.joined = ()
             self._unseen(thing, now_s)
             return
         thing.lost_s = None
+        # Steps come far more often than pictures: what has been put together stays.
+        joined = tuple(sights.values())
+        if joined == thing.joined:
+            return
+        thing.joined, self._joined_anew = joined, True
         standing = [one for one in sights.values() if one.state == "stands" and not one.hidden]
         moving = [one for one in sights.values() if one.state == "moves"]
         hidden = [one for one in sights.values() if one.state == "stands" and one.hidden]
@@ -207,6 +217,7 @@ class WallMap:
                 state, since_s, hidden = "gone", now_s, False
         elif state == "moves":
             hidden = False
+        self._joined_anew = True
         thing.last = before.model_copy(
             update={"state": state, "since_s": since_s, "hidden": hidden and state == "stands"}
         )

@@ -11,21 +11,11 @@ from numpy.typing import NDArray
 from contracts.wall_messages import Mark, MarkSeen, ProjectionJudged, Thing
 from tests.vision.projection.room import Room
 from vision.projection import Beam, BeamOut, BeamSettings
+from vision.wall import WallObservation
 
 LATENCY_S = 0.06
 STEP_S = 0.05
 FRAME_S = 0.2
-
-
-@dataclass(frozen=True)
-class Seen:
-    """One picture."""
-
-    camera_id: str
-    t_s: float
-    active: bool
-    blind: str | None
-    capture: NDArray[np.uint8] | None
 
 
 @dataclass
@@ -79,11 +69,16 @@ class Loop:
         self.now_s = round(self.now_s + STEP_S, 6)
         while self._coming and self._coming[0][0] <= self.now_s:
             self.room.lit = self._coming.pop(0)[1]
-        seen: Sequence[Seen] = ()
+        seen: Sequence[WallObservation] = ()
         if self.now_s - self._frame_s >= FRAME_S - 1e-9:
             self._frame_s = self.now_s
             grey = self.room.grey() if self._want else None
-            seen = (Seen("cam-1", self.now_s, self.active, self.blind, grey),)
+            seen = (
+                WallObservation(
+                    "cam-1", self.room.wall.wall_id, self.now_s, self.active, self.blind,
+                    capture=grey,
+                ),
+            )  # fmt: skip
         out = self.beam.step(
             self.now_s, self.seen_things(), self.marks, seen,
             calibrate=self.calibrate, plugged=self.plugged,

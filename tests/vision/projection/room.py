@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from contracts.geometry import Board, Camera, Intrinsics, Pose
 from contracts.wall import LabelPrint, Marker, Projector, Wall
 from contracts.wall_messages import LabelRead, Thing
-from vision.projection.markers import MARKER_DICTIONARY
+from vision.markers import MARKER_DICTIONARY
 from vision.projection.model import Floats, Optics
 
 GAMMA = 2.2

@@ -17,8 +17,8 @@ from sortie.stores import store_path
 from store_sim.wall import WallCase, WallWorld, cases
 from store_sim.wall.cases import Fault
 from store_sim.wall.parcels import corners_of
-from tests.vision.projection.loop import Seen
 from vision.projection import Beam, Optics
+from vision.wall import WallObservation
 
 STEP_S = 1 / 30
 
@@ -73,9 +73,9 @@ class Wall:
         self._tick += 1
         self.world.step(self.now_s)
         seen = [
-            Seen(
-                one.camera_id, one.t_s, False, None,
-                np.asarray(cv2.cvtColor(one.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+            WallObservation(
+                one.camera_id, self.wall.wall_id, one.t_s, active=False,
+                capture=np.asarray(cv2.cvtColor(one.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
                 if self._want else None,
             )
             for one in self.world.frames(self.now_s)
