@@ -38,6 +38,7 @@ __all__ = [
     "WallId",
     "gtin_check_digit",
     "is_gtin",
+    "is_sscc",
 ]
 
 _SLUG = StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")
@@ -72,13 +73,18 @@ def _gtin(text: str) -> str:
     return text
 
 
-def _sscc(text: str) -> str:
-    if not (
+def is_sscc(text: str) -> bool:
+    """Whether the text is an SSCC of 18 digits with a right check digit."""
+    return (
         text.isascii()
         and text.isdigit()
         and len(text) == 18
         and gtin_check_digit(text[:-1]) == int(text[-1])
-    ):
+    )
+
+
+def _sscc(text: str) -> str:
+    if not is_sscc(text):
         raise ValueError(f"expected an SSCC of 18 digits with a right check digit, got {text!r}")
     return text
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from contracts.ids import gtin_check_digit, is_gtin
+from contracts.ids import is_gtin, is_sscc
 
 __all__ = [
     "GS",
@@ -34,15 +34,6 @@ _DIGITS = {"00": 18, "01": 14, "02": 14, "11": 6, "13": 6, "15": 6, "17": 6, "20
 """Application identifiers of fixed length and how many digits follow."""
 _TO_SEPARATOR = {"10": 20, "21": 20, "37": 8, "400": 30, "401": 30, "402": 17, "420": 20, "421": 12}
 """Application identifiers that end at a separator, and how long they may be."""
-
-
-def _is_sscc(text: str) -> bool:
-    return (
-        text.isascii()
-        and text.isdigit()
-        and len(text) == 18
-        and gtin_check_digit(text[:-1]) == int(text[-1])
-    )
 
 
 def gs1_fields(text: str) -> dict[str, str] | None:
@@ -115,7 +106,7 @@ def _holds(name: str, value: str) -> bool:
         if not (value.isascii() and value.isdigit() and len(value) == _DIGITS[name]):
             return False
         if name == "00":
-            return _is_sscc(value)
+            return is_sscc(value)
         return is_gtin(value) if name in ("01", "02") else True
     if name in _TO_SEPARATOR:
         return value.isascii() and value.isprintable() and 1 <= len(value) <= _TO_SEPARATOR[name]
@@ -125,7 +116,7 @@ def _holds(name: str, value: str) -> bool:
 def sscc_of(text: str) -> str | None:
     """The SSCC that a label names, None if it names none (or a wrong one)."""
     text = text.strip()
-    if _is_sscc(text):
+    if is_sscc(text):
         return text
     fields = gs1_fields(text)
     return None if fields is None else fields.get("00")

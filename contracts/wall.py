@@ -6,7 +6,7 @@ Boards are as wide and deep as the wall; a hook sticks out of the plane v = `dep
 
 Whether labels can be read is a matter of geometry, so it stands here: a code of `modules` across
 and `module_mm` a module must be resolved by at least `px_per_module_min` pixels a module by some
-camera, everywhere on the front plane. `sightings_px` says by how many it is.
+camera, everywhere on the front plane. `px_per_module` says by how many it is.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ __all__ = [
     "Projector",
     "Symbology",
     "Wall",
+    "front_points",
     "px_per_module",
     "wall_to_world",
 ]
@@ -133,6 +134,12 @@ class Wall(Contract):
         Field(max_length=8, description="where customers scan in; a kiosk's page is one of them"),
     ] = ()
 
+    @property
+    def normal(self) -> tuple[float, float]:
+        """The floor direction that the front plane faces, of length one."""
+        angle = math.radians(self.facing_deg)
+        return math.cos(angle), math.sin(angle)
+
     @model_validator(mode="after")
     def _whole(self) -> Wall:
         faults = [*_place_faults(self)]
@@ -199,7 +206,7 @@ def _sight_faults(wall: Wall) -> list[str]:
     faults: list[str] = []
     for label in wall.labels:
         worst, place = math.inf, (0.0, 0.0)
-        for point in _raster(wall):
+        for point in front_points(wall):
             best = max(px_per_module(wall, camera, label, point) for camera in wall.cameras)
             if best < worst:
                 worst, place = best, point
@@ -214,7 +221,7 @@ def _sight_faults(wall: Wall) -> list[str]:
     return faults
 
 
-def _raster(wall: Wall) -> list[tuple[float, float]]:
+def front_points(wall: Wall) -> list[tuple[float, float]]:
     """Points of the front plane where parcels may be: (u, z), metres."""
     low = min([one.z_m for one in wall.boards] + [one.z_m - 0.3 for one in wall.hooks])
     high = max([one.z_m + one.clearance_m for one in wall.boards] + [one.z_m for one in wall.hooks])
@@ -228,11 +235,11 @@ def _raster(wall: Wall) -> list[tuple[float, float]]:
 
 def wall_to_world(wall: Wall, point_m: Vector3M) -> Vector3M:
     """The world point of a wall's (u, v, z)."""
-    a = math.radians(wall.facing_deg)
+    cos, sin = wall.normal
     u, v, z = point_m
     return (
-        wall.origin_m[0] - u * math.sin(a) - v * math.cos(a),
-        wall.origin_m[1] + u * math.cos(a) - v * math.sin(a),
+        wall.origin_m[0] - u * sin - v * cos,
+        wall.origin_m[1] + u * cos - v * sin,
         z,
     )
 
@@ -244,27 +251,37 @@ def px_per_module(
     and along. 0 where the camera does not see the point. Distortion is left out."""
     u, z = point_m
     step_m = label.module_mm / 1000.0
-    centre = _pixel(wall, camera, (u, 0.0, z))
-    right = _pixel(wall, camera, (u + step_m, 0.0, z))
-    above = _pixel(wall, camera, (u, 0.0, z + step_m))
-    if centre is None or right is None or above is None:
+    axes, size = _axes(camera.pose), camera.intrinsics
+    centre = _pixel(wall, camera, axes, (u, 0.0, z))
+    if centre is None:
         return 0.0
-    size = camera.intrinsics
     if not (0 <= centre[0] <= size.width - 1 and 0 <= centre[1] <= size.height - 1):
+        return 0.0
+    right = _pixel(wall, camera, axes, (u + step_m, 0.0, z))
+    above = _pixel(wall, camera, axes, (u, 0.0, z + step_m))
+    if right is None or above is None:
         return 0.0
     across, along = math.dist(centre, right), math.dist(centre, above)
     return across if label.symbology == "code128" else min(across, along)
 
 
-def _pixel(wall: Wall, camera: Camera, point_m: Vector3M) -> tuple[float, float] | None:
-    pose = camera.pose
-    f = [b - a for a, b in zip(pose.position_m, pose.look_at_m, strict=True)]
-    norm = math.sqrt(sum(c * c for c in f))
-    f = [c / norm for c in f]
-    right = _unit(_cross(f, list(pose.up)))
-    down = _unit(_cross(f, right))
-    away = [b - a for a, b in zip(pose.position_m, wall_to_world(wall, point_m), strict=True)]
-    depth = _dot(f, away)
+def _axes(pose: Pose) -> tuple[list[float], list[float], list[float]]:
+    """Right, down and forward in the world, each of length one."""
+    forward = _unit([b - a for a, b in zip(pose.position_m, pose.look_at_m, strict=True)])
+    right = _unit(_cross(forward, list(pose.up)))
+    return right, _unit(_cross(forward, right)), forward
+
+
+def _pixel(
+    wall: Wall,
+    camera: Camera,
+    axes: tuple[list[float], list[float], list[float]],
+    point_m: Vector3M,
+) -> tuple[float, float] | None:
+    right, down, forward = axes
+    place = camera.pose.position_m
+    away = [b - a for a, b in zip(place, wall_to_world(wall, point_m), strict=True)]
+    depth = _dot(forward, away)
     if depth <= 0.05:
         return None
     lens = camera.intrinsics

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from contracts.base import Contract
 from contracts.ids import MarkId, ProjectorId, ScannerId, ThingId, WallId
+from contracts.labels import LABEL_CHARS_MAX
 from contracts.message import Message
 from contracts.units import Finite, Metres, PositiveMetres, Seconds
 from contracts.wall import Symbology
@@ -42,7 +43,7 @@ CUE_LIFE_S = 6.0
 OutlinePoint = tuple[Metres, Metres]
 """(u, z) of a corner."""
 
-LabelText = Annotated[str, Field(min_length=1, max_length=256)]
+LabelText = Annotated[str, Field(min_length=1, max_length=LABEL_CHARS_MAX)]
 
 
 class LabelRead(Contract):

@@ -8,13 +8,12 @@ import numpy as np
 
 from contracts.geometry import Intrinsics, Pose
 from contracts.store_file import StoreFile
-from contracts.wall import LabelPrint, Wall, px_per_module
+from contracts.wall import LabelPrint, Wall, front_points, px_per_module
 from store_sim.plan.findings import Finding, warning
 from store_sim.wall.frame import optic
 
 __all__ = ["LabelSight", "WallSight", "wall_findings", "wall_sights"]
 
-RASTER = 9
 MARKERS_MIN = 4
 SPARE_PX = 0.03
 """Less than this above the least is soon lost to a camera that hangs a little askew."""
@@ -67,14 +66,7 @@ def wall_sights(store: StoreFile) -> tuple[WallSight, ...]:
 
 
 def _sight(wall: Wall) -> WallSight:
-    heights = [one.z_m for one in wall.boards] + [one.z_m - 0.3 for one in wall.hooks]
-    tops = [one.z_m + one.clearance_m for one in wall.boards] + [one.z_m for one in wall.hooks]
-    edge = 0.05
-    points = [
-        (float(u), float(z))
-        for u in np.linspace(edge, wall.width_m - edge, RASTER)
-        for z in np.linspace(min(heights) + edge, max(tops) - edge, RASTER)
-    ]
+    points = front_points(wall)
     labels = []
     for label in wall.labels:
         best = [max(px_per_module(wall, eye, label, p) for eye in wall.cameras) for p in points]

@@ -79,15 +79,14 @@ class Optic:
 
 def world_to_wall(wall: Wall, point_m: Vector3M) -> Vector3M:
     """(u, v, z) of a world point: contracts.wall.wall_to_world undone."""
-    a = math.radians(wall.facing_deg)
-    x, y = point_m[0] - wall.origin_m[0], point_m[1] - wall.origin_m[1]
-    return (y * math.cos(a) - x * math.sin(a), -x * math.cos(a) - y * math.sin(a), point_m[2])
+    x, y, z = point_m
+    return (*heading_in_wall(wall, x - wall.origin_m[0], y - wall.origin_m[1]), z)
 
 
 def heading_in_wall(wall: Wall, x: float, y: float) -> tuple[float, float]:
     """A world direction of the floor as (u, v)."""
-    a = math.radians(wall.facing_deg)
-    return (y * math.cos(a) - x * math.sin(a), -x * math.cos(a) - y * math.sin(a))
+    cos, sin = wall.normal
+    return (y * cos - x * sin, -x * cos - y * sin)
 
 
 def wall_pose(wall: Wall, pose: Pose) -> Pose:
