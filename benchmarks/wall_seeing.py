@@ -57,7 +57,7 @@ def measure(seed: int = SEED) -> WallCost:
     cv2.setNumThreads(1)
     store = load_store_file(Path(store_sim.__file__).parent / "stores" / "wall-24.yaml")
     place = store.walls[0]
-    world = WallWorld(store, place, "labels-24", seed)
+    world = WallWorld(place, "labels-24", seed)
     for order in world.orders:
         world.give_code(order.order_id, f"code-{order.order_id}")
     eye, things = WallCamera(place.cameras[0], place), WallMap(place, "w")

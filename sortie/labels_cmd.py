@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sortie.errors import UsageError
+from sortie.options import JsonFile
 from sortie.output import check_output, whole_lines, write_json
 from sortie.photos import read_picture
 
@@ -169,9 +170,7 @@ def register(app: typer.Typer) -> None:
     def labels(
         images: Annotated[list[Path], typer.Argument(help="photos: JPEG, PNG or WebP")],
         *,
-        json_file: Annotated[
-            Path | None, typer.Option("--json", help="write the result to this file as JSON")
-        ] = None,
+        json_file: JsonFile = None,
         overlay: Annotated[
             Path | None, typer.Option(help="a folder for the pictures with the codes drawn in")
         ] = None,

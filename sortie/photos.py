@@ -34,7 +34,7 @@ PHOTO_PIXELS_MAX = 80_000_000
 SIDE_MAX_PX = 512
 """Larger photos are made smaller; the embedding sees far less."""
 FORMATS = ("JPEG", "PNG", "WEBP")
-GREY = 114
+GREY, WHITE = 114, 255
 OPAQUE_MIN = 64
 PLAIN_SD_MAX = 12.0
 """Levels by which a plain background's border may spread (standard deviation)."""
@@ -54,8 +54,7 @@ def read_photo(path: Path) -> Rgb:
     if alpha is not None:
         if box is None:
             raise UsageError(f"{path}: expected a picture of a product, got a transparent one")
-        share = alpha[..., None].astype(np.float32) / 255.0
-        rgb = np.rint(rgb * share + GREY * (1.0 - share)).astype(np.uint8)
+        rgb = _laid_on(rgb, alpha, GREY)
     if box is not None:
         x0, y0, x1, y1 = box
         rgb = rgb[y0:y1, x0:x1]
@@ -99,10 +98,13 @@ def read_picture(path: Path) -> Rgb:
         what = "a folder" if path.is_dir() else "nothing of that name"
         raise UsageError(f"{path}: expected a picture, got {what}; check the path")
     rgb, alpha = _decoded(path, draft_px=None)
-    if alpha is None:
-        return rgb
+    return rgb if alpha is None else _laid_on(rgb, alpha, WHITE)
+
+
+def _laid_on(rgb: Rgb, alpha: NDArray[np.uint8], level: int) -> Rgb:
+    """A picture with transparency on an even ground."""
     share = alpha[..., None].astype(np.float32) / 255.0
-    return np.asarray(np.rint(rgb * share + 255.0 * (1.0 - share)), np.uint8)
+    return np.asarray(np.rint(rgb * share + level * (1.0 - share)), np.uint8)
 
 
 def _decoded(

@@ -105,7 +105,7 @@ def run_case(
     """
     began = time.process_time()
     only = store_of(store, wall)
-    world = WallWorld(only, wall, case, seed)
+    world = WallWorld(wall, case, seed)
     witness = Witness(world)
     with closing(Hub.open(only, attributor=Engine)) as hub:
         lockstep = Lockstep(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from auditor.wall import ParcelScore, joined
-from contracts.store_file import StoreFile, load_store_file
+from contracts.store_file import load_store_file
 from contracts.wall import Wall
 from sortie.errors import UsageError
 from sortie.parcels.day import run_case
 from sortie.scoring.pool import in_parallel
 from store_sim.errors import SimulatorError
 from store_sim.wall import cases
+from store_sim.wall.casting import cast_filling
 
 __all__ = ["Outcome", "Task", "WallRequest", "chosen_wall_cases", "document_of", "score_walls"]
 
@@ -129,8 +128,6 @@ def document_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 def _fits(wall: Wall, case: str) -> bool:
     """Whether a wall can be filled as a case asks, whatever the seed."""
-    from store_sim.wall.casting import cast_filling
-
     found = cases()[case]
     wanted = found.filling.labels
     printed = {label.symbology for label in wall.labels}
@@ -146,20 +143,16 @@ def _fits(wall: Wall, case: str) -> bool:
 
 
 def _work(task: Task) -> Outcome:
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
     import cv2
 
     cv2.setNumThreads(1)
-    began = time.process_time()
     try:
-        store: StoreFile = load_store_file(task.store_path)
+        store = load_store_file(task.store_path)
         wall = next(one for one in store.walls if one.wall_id == task.wall_id)
         run = run_case(store, wall, task.case, task.seed)
     except Exception:  # noqa: BLE001 one run must not end the others; it is told
         return Outcome(task, error=traceback.format_exc(limit=6))
-    spent = {**run.cpu_s, "all": time.process_time() - began}
-    return Outcome(task, run.score, run.store_s, spent)
+    return Outcome(task, run.score, run.store_s, run.cpu_s)
 
 
 def _died(task: Task) -> Outcome:

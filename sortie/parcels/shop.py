@@ -22,13 +22,14 @@ class WallShop:
     def __init__(self, hub_url: str, truth: Path) -> None:
         self._url = f"{hub_url}/api/v1/orders"
         self._truth = truth
-        self._posted: set[str] = set()
+        self._waiting: list[dict[str, Any]] | None = None
 
     def step(self) -> None:
         """Posts orders that are not posted yet; OSError while the hub does not take them."""
-        for order in self._orders():
-            if order["order_id"] in self._posted:
-                continue
+        if self._waiting is None:
+            self._waiting = self._orders()
+        while self._waiting:
+            order = self._waiting[0]
             answer = post_json(
                 self._url,
                 {
@@ -37,16 +38,17 @@ class WallShop:
                 },
                 key=f"wall-shop-{order['order_id']}",
             )
-            self._posted.add(order["order_id"])
+            self._waiting.pop(0)
             if order["needs_code"]:
                 row = {"order_id": order["order_id"], "code": answer["code"]}
                 with (self._truth / "codes.jsonl").open("a", encoding="utf-8") as out:
                     out.write(json.dumps(row) + "\n")
 
-    def _orders(self) -> list[dict[str, Any]]:
+    def _orders(self) -> list[dict[str, Any]] | None:
+        """Who comes for what; None while nobody has said so."""
         try:
             found = json.loads((self._truth / "orders.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             # It is not there yet, or half written.
-            return []
+            return None
         return [one for one in found if one["behaviour"] != "nobody"]

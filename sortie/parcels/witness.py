@@ -11,7 +11,7 @@ import numpy as np
 
 from auditor.wall import Lamp, Served, Taking
 from contracts.labels import label_key
-from store_sim.wall import SimOrder, WallWorld
+from store_sim.wall import WallWorld
 
 __all__ = ["Witness"]
 
@@ -55,9 +55,8 @@ class Witness:
                 u, _, z = lit.at_m
                 shining.aim_mm.append(1000.0 * math.hypot(u - place[0], z - place[1]))
         for at_s, words in world.truth.notes:
-            order_id = words.removeprefix("scan ")
             if words.startswith("scan "):
-                self.serve(order_id, at_s)
+                self.serve(words.removeprefix("scan "), at_s)
         for order_id in world.departed:
             self.end(order_id, world.t_s)
 
@@ -122,15 +121,12 @@ class Witness:
         """Names of the order's parcels that stand there and may shine."""
         order = next(one for one in self._world.orders if one.order_id == order_id)
         unknown = self._unknown()
-        mine = {self._name(order, index) for index in order.indexes}
+        mine = {self._world.truth.parcel_of[index].name for index in order.indexes}
         return tuple(
             one.name
             for one in self._world.truth.parcels
             if one.name in mine and one.state == "stands" and one.name not in unknown
         )
-
-    def _name(self, order: SimOrder, index: int) -> str:
-        return self._world.truth.parcel_of[index].name
 
     def _unknown(self) -> frozenset[str]:
         """Parcels that nothing may invite to take: without a label, or with one that two have."""

@@ -11,6 +11,7 @@ k1 < 0 is a barrel. The canvas is as large as the map reaches, so that corners a
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from store_sim.errors import RenderError
 from store_sim.render.develop import lay, undo_lens
 from store_sim.render.layers import Layers, Rect
 
-__all__ = ["LensMap", "lens_map"]
+__all__ = ["LensMap", "bend_lens", "lens_map"]
 
 Floats = NDArray[np.float64]
 
@@ -28,6 +29,21 @@ _CANVAS_MAX = 3.0
 _TILE = 16
 _STEP = 16
 """Positions on the canvas are rounded to sixteenths of a pixel."""
+
+
+def bend_lens(x: Floats, y: Floats, k: Sequence[float] | Floats) -> Floats:
+    """Where a lens with the distortion `k` (5,) of contracts.geometry shows points (N,) and (N,) of
+    the pinhole picture, in focal lengths from its centre: (N, 2). develop.undo_lens undone."""
+    k1, k2, p1, p2, k3 = k
+    r2 = x * x + y * y
+    radial = 1.0 + r2 * (k1 + r2 * (k2 + r2 * k3))
+    return np.stack(
+        [
+            x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x),
+            y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y,
+        ],
+        axis=1,
+    )
 
 
 class LensMap:
@@ -86,19 +102,12 @@ class LensMap:
     def bend(self, pixels: Floats) -> Floats:
         """Where the picture shows pixels (N, 2) of the canvas; NaN for what it never shows."""
         lens = self._lens
-        k1, k2, p1, p2, k3 = lens.distortion
+        k1, k2, _, _, k3 = lens.distortion
         x = (pixels[:, 0] + self._low[0] - lens.cx) / lens.fx
         y = (pixels[:, 1] + self._low[1] - lens.cy) / lens.fy
         r2 = x * x + y * y
-        radial = 1.0 + r2 * (k1 + r2 * (k2 + r2 * k3))
         steep = 1.0 + r2 * (3.0 * k1 + r2 * (5.0 * k2 + r2 * 7.0 * k3))
-        flat = np.stack(
-            [
-                x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x),
-                y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y,
-            ],
-            axis=1,
-        )
+        flat = bend_lens(x, y, lens.distortion)
         flat[steep <= 0.0] = np.nan
         away = flat * np.array([lens.fx, lens.fy]) / self._half
         root = 1.0 - 4.0 * self._k1 * (away * away).sum(axis=1, keepdims=True)

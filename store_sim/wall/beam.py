@@ -9,7 +9,7 @@ from contracts.wall import Projector, Wall
 from contracts.wall_messages import MarkLook
 from store_sim.render.layers import Rect, merged
 from store_sim.scene import BodyPose
-from store_sim.wall.faces import FACE_COLUMNS, bounded
+from store_sim.wall.faces import FACE_COLUMNS, bounded, rects_of
 from store_sim.wall.figures import draw_people, touched_parts
 from store_sim.wall.frame import Optic, turned
 from store_sim.wall.kernels import FAR_M, depth_faces
@@ -25,9 +25,9 @@ BLACK_LEVEL = 0.0012
 NEAR_M = 1.0
 
 
-def linear_table(gamma: float = 2.2) -> NDArray[np.float32]:
+def linear_table() -> NDArray[np.float32]:
     """(256,) light of a grey level, 0 to 1."""
-    return ((np.arange(256) / 255.0) ** gamma).astype(np.float32)
+    return ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)
 
 
 class Beam:
@@ -145,18 +145,6 @@ class Beam:
         self._restore(where)
         return where
 
-    def rect_of(self, faces: Floats) -> Rect | None:
-        """The part of its picture that these faces are in, None if in none."""
-        bounds = bounded(faces, self.optic)[:, 12:16]
-        bounds = bounds[bounds[:, 2] > bounds[:, 0]]
-        if len(bounds) == 0:
-            return None
-        x0, y0 = (max(0, int(v)) for v in bounds[:, :2].min(axis=0))
-        x1, y1 = (
-            min(most, int(v)) for most, v in zip(self.size, bounds[:, 2:].max(axis=0), strict=True)
-        )
-        return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
-
     def move(
         self, moving: list[Floats], bodies: list[BodyPose], texels: Picture, rows: NDArray[np.int64]
     ) -> list[Rect]:
@@ -164,7 +152,7 @@ class Beam:
         changed = self._dirty
         for rect in changed:
             self._restore(rect)
-        rects = [rect for rect in map(self.rect_of, moving) if rect is not None]
+        rects = rects_of(moving, self.optic)
         self._dirty = merged(rects)
         if rects:
             both = np.concatenate([self._faces, *(bounded(one, self.optic) for one in moving)])
@@ -183,7 +171,7 @@ class Beam:
     ) -> None:  # fmt: skip
         depth_faces(
             np.array(rect, np.int64), self.optic.cam, self.optic.rays, faces,
-            np.arange(len(faces)), texels, rows, depth,
+            texels, rows, depth,
         )  # fmt: skip
 
     def _restore(self, rect: Rect) -> None:

@@ -5,7 +5,7 @@ A case says how the wall is filled, what is wrong with prints, optics and gear, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from store_sim.wall.errors import WallSimError
@@ -66,10 +66,6 @@ class WallCase:
     van: bool = False
 
 
-def _filling(**more: object) -> Filling:
-    return replace(Filling(12), **more)  # type: ignore[arg-type]
-
-
 _TAKE = (OrderPlan(), OrderPlan(), OrderPlan())
 _CASES: tuple[WallCase, ...] = (
     WallCase(
@@ -81,22 +77,22 @@ _CASES: tuple[WallCase, ...] = (
     ),
     WallCase("labels-12", "twelve labels in one view", parcels=12),
     WallCase("labels-24", "twenty-four labels in one view", parcels=24),
-    WallCase("qr", "QR codes alone", filling=_filling(labels=("qr",))),
-    WallCase("code128", "GS1-128 alone", filling=_filling(labels=("code128",))),
-    WallCase("datamatrix", "GS1 DataMatrix alone", filling=_filling(labels=("datamatrix",))),
+    WallCase("qr", "QR codes alone", filling=Filling(12, labels=("qr",))),
+    WallCase("code128", "GS1-128 alone", filling=Filling(12, labels=("code128",))),
+    WallCase("datamatrix", "GS1 DataMatrix alone", filling=Filling(12, labels=("datamatrix",))),
     WallCase(
         "rotated", "labels turned by any angle to 90 degrees",
-        filling=_filling(label_deg_max=90.0, right_angles=0.0),
+        filling=Filling(12, label_deg_max=90.0, right_angles=0.0),
     ),
     WallCase(
         "slanted", "parcels turned and leaning",
-        filling=_filling(yaw_deg_max=32.0, tilt_deg_max=24.0),
+        filling=Filling(12, yaw_deg_max=32.0, tilt_deg_max=24.0),
     ),
     WallCase("blurred", "a lens out of focus", dials=EyeDials(blur_px=1.1)),
-    WallCase("glare", "a lamp mirrored in glossy labels", filling=_filling(gloss=1.2)),
+    WallCase("glare", "a lamp mirrored in glossy labels", filling=Filling(12, gloss=1.2)),
     WallCase(
         "worn", "faded, specked and wrinkled prints",
-        filling=_filling(dials=PrintDials(fade=0.45, specks=0.004, streaks=2, wrinkle_mm=0.9)),
+        filling=Filling(12, dials=PrintDials(fade=0.45, specks=0.004, streaks=2, wrinkle_mm=0.9)),
     ),
     WallCase("half-hidden", "something before half of a label", odd="half_hidden", odd_share=0.3),
     WallCase("duplicate-label", "two parcels with one label", odd="duplicate", odd_share=0.2),

@@ -99,7 +99,7 @@ def odd_parcels(
     count = round(case.odd_share * len(parcels))
     if case.odd == "half_hidden":
         for index in range(0, min(len(parcels), 2 * count), 2):
-            cover = _cover(parcels[index], at[index][0], len(parcels), wall)
+            cover = _cover(parcels[index], len(parcels))
             parcels.append(cover)
             at[cover.index] = (_before(parcels[index], at[index][0], cover), f"before-{index}")
         return parcels, at
@@ -137,9 +137,8 @@ def _odd(
     return replace(parcel, label=label, text=label_text(parcel.symbology, key), key=key)
 
 
-def _cover(parcel: SimParcel, pose: ParcelPose, index: int, wall: Wall) -> SimParcel:
+def _cover(parcel: SimParcel, index: int) -> SimParcel:
     """A small box without a label that stands before half of a parcel's label."""
-    del pose, wall
     assert parcel.label is not None
     x0, _, x1, y1 = parcel.label.code_mm
     wide = max(0.05, (x1 - x0) / 1000 * 0.55)

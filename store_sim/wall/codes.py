@@ -13,7 +13,7 @@ import zxingcpp
 from numpy.typing import NDArray
 
 from contracts.ids import gtin_check_digit
-from contracts.labels import digital_link
+from contracts.labels import digital_link, element_string
 from contracts.wall import Symbology
 
 __all__ = ["label_text", "marker_bits", "plain_symbol", "sscc", "symbol"]
@@ -35,7 +35,7 @@ def sscc(serial: int, *, extension: int = 3, company: str = "4012345") -> str:
 
 def label_text(symbology: Symbology, key: str) -> str:
     """What a reader reports of a parcel's label, as contracts.wall_messages.LabelRead has it."""
-    return digital_link(key) if symbology == "qr" else f"00{key}"
+    return digital_link(key) if symbology == "qr" else element_string(key)
 
 
 @lru_cache(maxsize=512)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,9 +11,9 @@ from contracts.wall_messages import INVITING, MarkLook
 from store_sim.wall.cases import Behaviour
 from store_sim.wall.lights import Lit
 from store_sim.wall.parcels import ParcelPose, SimParcel
-from store_sim.wall.visitor import Carried, Steps, Visitor
+from store_sim.wall.visitor import Steps, Visitor
 
-__all__ = ["SimOrder", "WallScene", "plan"]
+__all__ = ["Script", "SimOrder", "WallScene", "mover", "plan"]
 
 CODE_S_MAX = 30.0
 """Who has no code by then goes home."""
@@ -23,8 +24,8 @@ NEXT_LIGHT_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class SimOrder:
-    """An order as the driver posts it: labels' texts of its parcels. `code` is None where nobody
-    scans (a van's stop, a taker without an order). `due_s`: when the customer comes, store
+    """An order as the driver posts it: labels' texts of its parcels. `needs_code` is false where
+    nobody scans (a van's stop, a taker without an order). `due_s`: when the customer comes, store
     seconds, once the one before has left where `after` names them. `cancel_after_s`: so long after
     the scan the driver cancels it."""
 
@@ -38,7 +39,6 @@ class SimOrder:
     needs_code: bool
     after: str | None = None
     cancel_after_s: float | None = None
-    code: str | None = None
 
 
 class WallScene(Protocol):
@@ -75,13 +75,11 @@ class WallScene(Protocol):
         """A parcel leaves its place."""
         ...
 
-    def placed(
-        self, who: Visitor, order: SimOrder, index: int, place: str, pose: ParcelPose
-    ) -> None:
+    def placed(self, order: SimOrder, index: int, place: str, pose: ParcelPose) -> None:
         """A parcel stands again."""
         ...
 
-    def free_pose(self, parcel: SimParcel, near: ParcelPose) -> tuple[str, ParcelPose] | None:
+    def free_pose(self, parcel: SimParcel) -> tuple[str, ParcelPose] | None:
         """An empty place for a parcel, and how it would stand there."""
         ...
 
@@ -92,6 +90,10 @@ class WallScene(Protocol):
     def left(self, who: Visitor, order: SimOrder) -> None:
         """Goes out of sight."""
         ...
+
+
+Script = Callable[[WallScene, Visitor, SimOrder, float], Steps]
+"""A plan of somebody: what they do at the scene, and on which side of the wall they come."""
 
 
 def _seen(scene: WallScene, order: SimOrder) -> list[int]:
@@ -120,12 +122,8 @@ def plan(scene: WallScene, who: Visitor, order: SimOrder, side: float) -> Steps:
         yield from _leave(scene, who, order, side)
         return
     if order.needs_code:
-        code = None
-        for _ in range(int(CODE_S_MAX * 30)):
-            code = scene.code_of(order.order_id)
-            if code is not None:
-                break
-            yield from who.wait(0.03)
+        yield from who.wait(CODE_S_MAX, lambda: scene.code_of(order.order_id) is not None)
+        code = scene.code_of(order.order_id)
         if code is None:
             yield from _leave(scene, who, order, side)
             return
@@ -173,7 +171,9 @@ def _bag(who: Visitor) -> Steps:
         yield from who.stow_away(held)
 
 
-def _take(scene: WallScene, who: Visitor, order: SimOrder, index: int):  # type: ignore[no-untyped-def]
+def _take(
+    scene: WallScene, who: Visitor, order: SimOrder, index: int
+) -> Generator[None, None, int]:
     """Walks up to a parcel and takes it; 1 if it was still there, else 0."""
     standing = scene.standing()
     if index not in standing:
@@ -212,7 +212,7 @@ def _mistake(scene: WallScene, who: Visitor, order: SimOrder) -> Steps:
     if order.behaviour == "wrong_return" and who.carried:
         held = who.carried[-1]
         pose = before.moved(float(who.rng.uniform(-0.01, 0.01)), 0.0, 0.0)
-        yield from who.put(held, pose, lambda: scene.placed(who, order, index, place, pose))
+        yield from who.put(held, pose, lambda: scene.placed(order, index, place, pose))
         yield from who.wait(0.8)
 
 
@@ -229,14 +229,14 @@ def _shift(scene: WallScene, who: Visitor, order: SimOrder, index: int) -> Steps
     got = yield from _take(scene, who, order, index)
     if not got:
         return
-    held: Carried = who.carried[-1]
+    held = who.carried[-1]
     yield from who.wait(0.7 + float(who.rng.random()))
-    free = scene.free_pose(held.parcel, held.pose)
+    free = scene.free_pose(held.parcel)
     if free is None:
         return
     place, pose = free
     yield from who.walk(who.stand_for(pose, scene.width_m))
-    yield from who.put(held, pose, lambda: scene.placed(who, order, index, place, pose))
+    yield from who.put(held, pose, lambda: scene.placed(order, index, place, pose))
     yield from who.walk((who.at[0], who.at[1] - 0.35))
 
 
@@ -264,4 +264,3 @@ def _leave(scene: WallScene, who: Visitor, order: SimOrder, side: float) -> Step
     yield from who.walk((who.at[0], -1.0))
     yield from who.walk((away, -1.2))
     scene.left(who, order)
-    who.gone = True

@@ -19,7 +19,7 @@ from contracts.wall import Wall
 from store_sim.render.layers import Rect, merged
 from store_sim.scene import BodyPose
 from store_sim.wall.beam import NEAR_M, Beam, linear_table
-from store_sim.wall.faces import FACE_COLUMNS, bounded
+from store_sim.wall.faces import FACE_COLUMNS, bounded, rects_of
 from store_sim.wall.figures import draw_people, touched_parts
 from store_sim.wall.frame import optic
 from store_sim.wall.kernels import (
@@ -144,17 +144,6 @@ class Eye:
         """(H, W) what is seen now: 0 the wall, faces.PARCEL_ID + index, people above."""
         return self._now.ids
 
-    def rect_of(self, faces: Floats) -> Rect | None:
-        """The part of the picture that holds these faces, None if out of sight."""
-        bounds = bounded(faces, self.optic)[:, 12:16]
-        bounds = bounds[(bounds[:, 2] > bounds[:, 0]) & (bounds[:, 3] > bounds[:, 1])]
-        if len(bounds) == 0:
-            return None
-        x0, y0 = (max(0, int(v)) for v in bounds[:, :2].min(axis=0))
-        x1 = min(self._size[0], int(bounds[:, 2].max()))
-        y1 = min(self._size[1], int(bounds[:, 3].max()))
-        return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
-
     def stand(self, faces: Floats, rects: Iterable[Rect] | None = None) -> list[Rect]:
         """What stands at the wall from now on; draws `rects`, None: all. What changed."""
         self._still_faces = bounded(faces, self.optic)
@@ -190,7 +179,7 @@ class Eye:
 
     def move(self, moving: list[Floats]) -> list[Rect]:
         """Draws moving things, the faces of each, among what stands; the parts drawn."""
-        rects = [rect for rect in map(self.rect_of, moving) if rect is not None]
+        rects = rects_of(moving, self.optic)
         if not rects:
             return []
         both = np.concatenate([self._still_faces, *(bounded(one, self.optic) for one in moving)])

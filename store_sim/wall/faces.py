@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.wall import Wall
+from store_sim.render.layers import Rect
 from store_sim.wall.frame import Optic
 from store_sim.wall.parcels import ParcelPose, SimParcel, frame_of
 from store_sim.wall.prints import marker_print
@@ -24,7 +26,7 @@ from store_sim.wall.skins import (
 )
 
 __all__ = [
-    "FACE_COLUMNS", "PARCEL_ID", "Bank", "bounded", "parcel_faces", "shadow_faces",
+    "FACE_COLUMNS", "PARCEL_ID", "Bank", "bounded", "parcel_faces", "rects_of", "shadow_faces",
     "wall_faces",
 ]  # fmt: skip
 
@@ -87,7 +89,6 @@ class Bank:
         x0, y0 = -w / 2 - parcel.label_at[0], h / 2 - parcel.label_at[1]
         across = [w * cos / lw, h * sin / lw, (x0 * cos - y0 * sin) / lw + 0.5]
         down = [-w * sin / lh, h * cos / lh, 0.5 - (x0 * sin + y0 * cos) / lh]
-        down[0] = -w * sin / lh
         self._labels.append([float(v) for v in row] + across + down + [0.0])
         self._known[name] = len(self._labels) - 1
         return len(self._labels) - 1
@@ -146,6 +147,23 @@ def bounded(faces: Floats, optic: Optic) -> Floats:
             min(optic.width + 64.0, high[0]), min(optic.height + 64.0, high[1]),
         )  # fmt: skip
     return faces
+
+
+def rects_of(things: Iterable[Floats], optic: Optic) -> list[Rect]:
+    """The parts of the picture of `optic` that hold things, the faces of each; what is out of sight
+    has none."""
+    return [rect for faces in things if (rect := _rect_of(faces, optic)) is not None]
+
+
+def _rect_of(faces: Floats, optic: Optic) -> Rect | None:
+    bounds = bounded(faces, optic)[:, 12:16]
+    bounds = bounds[(bounds[:, 2] > bounds[:, 0]) & (bounds[:, 3] > bounds[:, 1])]
+    if len(bounds) == 0:
+        return None
+    x0, y0 = (max(0, int(v)) for v in bounds[:, :2].min(axis=0))
+    x1 = min(optic.width, int(bounds[:, 2].max()))
+    y1 = min(optic.height, int(bounds[:, 3].max()))
+    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
 
 def _box(

@@ -21,6 +21,8 @@ _EDGE_M = 0.05
 """So much of a wall's sides stays free for posts and what is printed on them."""
 _HANG_M = 0.1
 """How far below its hook a bag's face begins."""
+_STANDING: tuple[Kind, ...] = ("box", "box", "white_box", "envelope", "mailer")
+"""What stands on boards, the usual one twice."""
 _RGB: dict[Kind, tuple[tuple[int, int, int], ...]] = {
     "box": ((172, 132, 90), (186, 148, 104), (158, 118, 78), (196, 160, 118)),
     "white_box": ((226, 226, 222), (70, 72, 78), (206, 188, 196), (52, 84, 120)),
@@ -69,8 +71,14 @@ class Spot:
     place: Place
 
 
-def _least_width_m(kinds: list[LabelPrint]) -> float:
-    return max(label_size_mm(kind)[0] for kind in kinds) / 1000 + 0.014
+def _widest_mm(kinds: list[LabelPrint]) -> float:
+    return max(label_size_mm(kind)[0] for kind in kinds)
+
+
+def _most_on_board(wall: Wall, kinds: list[LabelPrint]) -> int:
+    """How many parcels with any of these labels stand on one board."""
+    least = _widest_mm(kinds) / 1000 + _GAP_M
+    return int((wall.width_m - 2 * _EDGE_M) / (least + _GAP_M) + 1e-6)
 
 
 def _kinds(wall: Wall, labels: tuple[str, ...] | None) -> list[LabelPrint]:
@@ -86,15 +94,12 @@ def _kinds(wall: Wall, labels: tuple[str, ...] | None) -> list[LabelPrint]:
 
 def most_parcels(wall: Wall, labels: tuple[str, ...] | None = None) -> int:
     """How many parcels a wall has room for."""
-    kinds = _kinds(wall, labels)
-    most = int((wall.width_m - 2 * _EDGE_M) / (_least_width_m(kinds) + _GAP_M) + 1e-6)
-    return most * len(wall.boards) + len(wall.hooks)
+    return _most_on_board(wall, _kinds(wall, labels)) * len(wall.boards) + len(wall.hooks)
 
 
 def places_of(wall: Wall, kinds: list[LabelPrint], wanted: int) -> list[Place]:
     """Places for `wanted` parcels: hooks first come with bags, the rest is cut from the boards,
     evenly; WallSimError if the wall has not room for so many."""
-    least = _least_width_m(kinds)
     hooks = []
     between = min(
         [b.u_m - a.u_m for a, b in pairwise(sorted(wall.hooks, key=lambda one: one.u_m))] + [0.3]
@@ -105,13 +110,13 @@ def places_of(wall: Wall, kinds: list[LabelPrint], wanted: int) -> list[Place]:
         v = wall.depth_m - one.reach_m
         half = between / 2
         hooks.append(Place(one.hook_id, one.u_m - half, one.u_m + half, one.z_m, high, v))
-    most = int((wall.width_m - 2 * _EDGE_M) / (least + _GAP_M) + 1e-6)
+    most = _most_on_board(wall, kinds)
     hung = min(len(hooks), max(wanted - most * len(wall.boards), round(wanted * 0.25)))
     rest = wanted - hung
     if rest > most * len(wall.boards):
         raise WallSimError(
             f"wall {wall.wall_id}: expected at most {most * len(wall.boards) + len(hooks)} parcels "
-            f"with labels {least * 1000 - 14:.0f} mm wide, got {wanted}; add boards or hooks"
+            f"with labels {_widest_mm(kinds):.0f} mm wide, got {wanted}; add boards or hooks"
         )
     places = hooks[:hung]
     for row, board in enumerate(wall.boards):
@@ -148,8 +153,7 @@ def _spot(
     label = make_label(kind, key, rng, filling.dials)
     lw, lh = label.width_mm / 1000, label.height_mm / 1000
     hangs = place.hook_v_m is not None
-    made = "bag" if hangs else str(rng.choice(["box", "box", "white_box", "envelope", "mailer"]))
-    what: Kind = made  # type: ignore[assignment]
+    what: Kind = "bag" if hangs else _STANDING[int(rng.integers(len(_STANDING)))]
     room_w, room_h = place.u1_m - place.u0_m - _GAP_M, place.high_m - 0.01
     angle = _label_angle(filling, (lw, lh), (room_w, room_h), rng)
     need_w, need_h = _turned_size(lw, lh, angle)

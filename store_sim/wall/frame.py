@@ -18,6 +18,7 @@ from contracts.units import Vector3M
 from contracts.wall import Wall
 from store_sim.render.camera import camera_array
 from store_sim.render.develop import undo_lens
+from store_sim.render.lens import bend_lens
 
 __all__ = ["Optic", "heading_in_wall", "optic", "turned", "wall_pose", "world_to_wall"]
 
@@ -47,13 +48,8 @@ class Optic:
         x, y, z = (away @ self.cam[3 * k : 3 * k + 3] for k in range(3))
         ahead = np.where(z > 0.01, z, np.nan)
         x, y = x / ahead, y / ahead
-        k1, k2, p1, p2, k3 = self.distortion
-        r2 = x * x + y * y
-        radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
-        sx = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
-        sy = y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y
-        cam = self.cam
-        return np.stack([cam[14] + cam[12] * sx, cam[15] + cam[13] * sy], axis=1), z
+        seen = bend_lens(x, y, self.distortion)
+        return self.cam[14:16] + self.cam[12:14] * seen, z
 
     def bent(self, points: Floats) -> Floats:
         """Points (N, 3) moved so that a pinhole without distortion sees them where this one

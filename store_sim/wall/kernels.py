@@ -183,7 +183,7 @@ def filter_tile(  # type: ignore[no-untyped-def]
                 for k in range(reach):
                     total += taps[k] * between[first + k, x - inner[0], c]
                 if c < 3:
-                    refl[y, x, c] = np.uint16(min(np.float32(65535.0), total * np.float32(16384.0)))
+                    refl[y, x, c] = np.uint16(min(np.float32(65535.0), total * np.float32(ONE)))
                 else:
                     shade[y, x] = total
             middle_x = (x - rect[0]) * ss + ss // 2
@@ -194,13 +194,13 @@ def filter_tile(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def depth_faces(rect, cam, rays, faces, listed, bank, base, depth):  # type: ignore[no-untyped-def]
+def depth_faces(rect, cam, rays, faces, bank, base, depth):  # type: ignore[no-untyped-def]
     """Depths (H, W) float32 of the nearest face at the pixels of `rect`, FAR_M where none is."""
     for y in range(rect[1], rect[3]):
         for x in range(rect[0], rect[2]):
             depth[y, x] = FAR_M
-    for n in range(listed.shape[0]):
-        f = faces[listed[n]]
+    for n in range(faces.shape[0]):
+        f = faces[n]
         qx, qy, qz = f[0] - cam[9], f[1] - cam[10], f[2] - cam[11]
         away = f[9] * qx + f[10] * qy + f[11] * qz
         holes = int(f[17]) & 2 != 0
@@ -329,7 +329,7 @@ def compose(  # type: ignore[no-untyped-def]
                             r += share * picture[iy + j, ix + i, 0]
                             g += share * picture[iy + j, ix + i, 1]
                             b += share * picture[iy + j, ix + i, 2]
-                scale = 2048.0 / 16384.0
+                scale = 2048.0 / ONE
                 clean[y, x, 0] = curve[int(min(4095.0, refl[y, x, 0] * r * scale))]
                 clean[y, x, 1] = curve[int(min(4095.0, refl[y, x, 1] * g * scale))]
                 clean[y, x, 2] = curve[int(min(4095.0, refl[y, x, 2] * b * scale))]
@@ -342,7 +342,7 @@ def lay_people(rect, rgb, keys, linear, refl, shade, face, ids):  # type: ignore
         for x in range(rect[0], rect[2]):
             if keys[y, x] != 0:
                 for c in range(3):
-                    refl[y, x, c] = np.uint16(linear[rgb[y, x, c]] * 16384.0)
+                    refl[y, x, c] = np.uint16(linear[rgb[y, x, c]] * ONE)
                 shade[y, x] = 1.0
                 face[y, x] = -2
                 ids[y, x] = keys[y, x]

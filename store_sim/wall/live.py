@@ -4,8 +4,8 @@ Cameras write into shared-memory rings (the names in their URIs), scans into a g
 is the scanner; what projectors shall throw is read from the rings that their drivers write. All is
 stamped with the machine's monotonic clock. The orders that customers come for lie in the truth
 folder as orders.json for whoever posts them to the hub; the codes that come back are appended
-there to codes.jsonl as {"order_id", "code"} lines, or handed to `LiveWall.give_code`. The truth is
-written there too, deed by deed, as deeds.jsonl; nothing else leaves this process.
+there to codes.jsonl as {"order_id", "code"} lines. The truth is written there too, deed by deed, as
+deeds.jsonl; nothing else leaves this process.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
@@ -90,7 +90,7 @@ class _Watched:
             except HardwareError:
                 return None
         frame = self._ring.read_latest(max_age_s=PICTURE_AGE_S)
-        return None if frame is None else frame.rgb.copy()
+        return None if frame is None else frame.rgb
 
     def close(self) -> None:
         if self._ring is not None:
@@ -116,6 +116,8 @@ class LiveWall:
         truth_dir.mkdir(parents=True, exist_ok=True)
         stream = time.time_ns() if stream_id is None else stream_id
         self._rings: dict[str, FrameRingWriter] = {}
+        self._gate: GateRingWriter | None = None
+        self._watched: list[_Watched] = []
         for camera in world.wall.cameras:
             name = ring_name(camera.uri)
             if name is None:
@@ -139,10 +141,6 @@ class LiveWall:
         world.frames(0.0)  # What stands is drawn before the clock runs.
         self._start_s = clock()
 
-    def give_code(self, order_id: str, code: str) -> None:
-        """The code that the hub gave for an order."""
-        self.world.give_code(order_id, code)
-
     def step(self) -> float:
         """Lets the world catch up with the clock; seconds until it wants to be called again."""
         now_s = self._clock()
@@ -157,7 +155,9 @@ class LiveWall:
                 self.world.show(one.projector_id, rgb)
         self.world.step(max(t_s, self.world.t_s))
         for scan in self.world.scans():
-            self._gate.write(GateScan(scan.scanner_id, self._start_s + scan.t_s, scan.code))
+            if self._gate is not None:
+                at_s = self._start_s + scan.t_s
+                self._gate.write(GateScan(scan.scanner_id, at_s, scan.code))
         for frame in self.world.frames(self.world.t_s):
             self._rings[frame.camera_id].write(frame.rgb, t_s=self._start_s + frame.t_s)
         self._write_deeds()
@@ -165,14 +165,16 @@ class LiveWall:
 
     def _read_codes(self) -> None:
         path = self._truth / "codes.jsonl"
-        if not path.exists():
+        if not path.exists() or path.stat().st_size == self._codes_read:
             return
-        # The last line may be half written yet.
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-        for line in lines[self._codes_read :]:
-            row = json.loads(line)
-            self.world.give_code(row["order_id"], row["code"])
-        self._codes_read = len(lines)
+        with path.open("rb") as codes:
+            codes.seek(self._codes_read)
+            for line in codes:
+                if not line.endswith(b"\n"):
+                    return  # It is half written yet.
+                row = json.loads(line)
+                self.world.give_code(row["order_id"], row["code"])
+                self._codes_read += len(line)
 
     def _write_deeds(self) -> None:
         new = self.world.truth.log[self._deeds_written :]
@@ -185,10 +187,10 @@ class LiveWall:
         """Takes the rings away; closing twice is fine."""
         for ring in self._rings.values():
             ring.close()
-        if hasattr(self, "_gate"):
+        if self._gate is not None:
             self._gate.close()
-            for one in self._watched:
-                one.close()
+        for one in self._watched:
+            one.close()
 
 
 def main() -> int:
@@ -200,9 +202,7 @@ def main() -> int:
         name = settings.wall_id or next(iter(walls), "")
         if name not in walls:
             raise WallSimError(f"expected a wall of {sorted(walls)}, got {name!r}")
-        world = WallWorld(
-            store, walls[name], settings.case, settings.seed, first_s=settings.first_s
-        )
+        world = WallWorld(walls[name], settings.case, settings.seed, first_s=settings.first_s)
         live = LiveWall(
             world, truth_dir=settings.truth_dir, shm_root=settings.shm_root,
             gate_ring=settings.gate_ring,
@@ -210,19 +210,13 @@ def main() -> int:
     except (ValidationError, ContractError, SimulatorError, HardwareError) as error:
         print(f"store_sim.wall.live: {error}", file=sys.stderr)
         return 2
-    stopped = False
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal stopped
-        del number, frame
-        stopped = True
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
     print(f"ready {name} {settings.case} {settings.seed}", flush=True)
     try:
-        while not stopped:
-            time.sleep(live.step())
+        while not stop.wait(live.step()):
+            pass
     finally:
         live.close()
     return 0

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from contracts.store_file import load_store_file
 from store_sim.wall.cases import cases
-from store_sim.wall.parcels import SimParcel, corners_of, frame_of
+from store_sim.wall.parcels import ParcelPose, SimParcel, corners_of, frame_of
 from store_sim.wall.world import WallWorld
 
 __all__ = ["cue_picture", "main"]
@@ -39,16 +39,15 @@ def cue_picture(
     return np.asarray(picture).copy()
 
 
-def _ring(parcel: SimParcel, pose) -> list[NDArray[np.float64]]:  # type: ignore[no-untyped-def]
+def _ring(parcel: SimParcel, pose: ParcelPose) -> list[NDArray[np.float64]]:
+    """Two circles on a parcel's front, one within the other."""
     right, up, _ = frame_of(pose)
     corners = corners_of(parcel, pose)
     middle = corners.mean(axis=0)
     radius = 0.42 * min(parcel.size_m[:2])
     turn = np.linspace(0, 2 * np.pi, 41)
-    circles = []
-    for r in (radius, 0.12 * radius):
-        circles.append(middle + r * (np.cos(turn)[:, None] * right + np.sin(turn)[:, None] * up))
-    return circles
+    circle = np.cos(turn)[:, None] * right + np.sin(turn)[:, None] * up
+    return [middle + r * circle for r in (radius, 0.12 * radius)]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -65,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     store = load_store_file(args.store)
     walls = {wall.wall_id: wall for wall in store.walls}
     wall = walls[args.wall] if args.wall else store.walls[0]
-    world = WallWorld(store, wall, args.case, args.seed)
+    world = WallWorld(wall, args.case, args.seed)
     frames = world.frames(0.0)
     step = 1 / wall.cameras[0].fps
     for order in world.orders:

@@ -93,15 +93,16 @@ def _box_front(rng: np.random.Generator, size: tuple[int, int], rgb: Rgb) -> Pix
         tape = np.array((206, 180, 130) if rng.random() < 0.7 else (232, 232, 226), np.float64)
         sheet[:, x : x + wide] = 0.45 * sheet[:, x : x + wide] + 0.55 * tape
     if rng.random() < 0.7:
-        _stamp(sheet, rng, size, _BRANDS[int(rng.integers(len(_BRANDS)))])
+        _stamp(sheet, rng, size)
     if rng.random() < 0.5:
         _arrows(sheet, rng, size)
     _edges(sheet, 0.72, 3)
     return _finish(sheet)
 
 
-def _stamp(sheet: Noise, rng: np.random.Generator, size: tuple[int, int], text: str) -> None:
-    """A name printed on the material."""
+def _stamp(sheet: Noise, rng: np.random.Generator, size: tuple[int, int]) -> None:
+    """A shop's name printed on the material."""
+    text = _BRANDS[int(rng.integers(len(_BRANDS)))]
     picture = Image.new("L", size, 0)
     font = ImageFont.load_default(size=max(12, int(min(size) * (0.12 + 0.12 * rng.random()))))
     at = (int(size[0] * 0.06), int(size[1] * rng.choice([0.04, 0.8])))
@@ -145,7 +146,7 @@ def _envelope_front(rng: np.random.Generator, size: tuple[int, int], rgb: Rgb) -
         sheet[seam : seam + 2] *= 0.75
         sheet[seam + 2 : seam + 5] *= 1.06
     if rng.random() < 0.4:
-        _stamp(sheet, rng, size, _BRANDS[int(rng.integers(len(_BRANDS)))])
+        _stamp(sheet, rng, size)
     _edges(sheet, 0.8, 4)
     return _finish(sheet, _rounded(rng, size, 6, 0.6))
 
@@ -161,7 +162,7 @@ def _mailer_front(rng: np.random.Generator, size: tuple[int, int], rgb: Rgb) -> 
     sheet *= (pillow + 0.16 * folds)[..., None]
     sheet += 70 * np.maximum(0.0, folds - 0.55)[..., None]
     if rng.random() < 0.7:
-        _stamp(sheet, rng, size, _BRANDS[int(rng.integers(len(_BRANDS)))])
+        _stamp(sheet, rng, size)
     return _finish(sheet, _rounded(rng, size, 14, 2.5))
 
 
@@ -173,7 +174,7 @@ def _bag_front(rng: np.random.Generator, size: tuple[int, int], rgb: Rgb) -> Pix
     fold = int(height * 0.07)
     sheet[fold : fold + 3] *= 0.7
     if rng.random() < 0.8:
-        _stamp(sheet, rng, size, _BRANDS[int(rng.integers(len(_BRANDS)))])
+        _stamp(sheet, rng, size)
     _edges(sheet, 0.8, 3)
     return _finish(sheet)
 

@@ -13,7 +13,7 @@ from store_sim.render.layers import Rect
 from store_sim.wall.beam import Beam
 from store_sim.wall.cases import WallCase
 from store_sim.wall.eye import Eye, Textures
-from store_sim.wall.faces import Bank, parcel_faces, shadow_faces, wall_faces
+from store_sim.wall.faces import Bank, parcel_faces, rects_of, shadow_faces, wall_faces
 from store_sim.wall.lights import Lit, lit_by
 from store_sim.wall.parcels import ParcelPose, SimParcel
 from store_sim.wall.visitor import Carried, Visitor
@@ -35,7 +35,7 @@ class Stage:
 
     def __init__(self, wall: Wall, case: WallCase, parcels: list[SimParcel], seed: int) -> None:
         rng = np.random.default_rng([seed, 21])
-        self._wall, self._case = wall, case
+        self._wall = wall
         self._bank = Bank(seed)
         hidden = frozenset(one.marker for one in wall.markers) if case.hide_markers else frozenset()
         self._room = wall_faces(wall, self._bank, hidden_markers=hidden)
@@ -182,8 +182,7 @@ class Stage:
         self._drawn = dict(sorted(self._drawn.items()))
         faces, tex = self._all_faces(), self._textures
         for k, beam in enumerate(self.beams):
-            rects = filter(None, map(beam.rect_of, changed)) if self._fresh else (None,)
-            for rect in rects:
+            for rect in rects_of(changed, beam.optic) if self._fresh else (None,):
                 self._thrown[k].append(beam.stand(faces, tex.texels, tex.rows, rect))
         self._changed += changed
         self._fresh = True
@@ -196,8 +195,8 @@ class Stage:
             return
         faces = self._all_faces()
         for eye in self.eyes:
-            found = [rect for rect in map(eye.rect_of, changed) if rect is not None]
-            eye.light(eye.stand(faces, found if self._seen else None), [])
+            found = rects_of(changed, eye.optic) if self._seen else None
+            eye.light(eye.stand(faces, found), [])
         self._seen = True
 
     def _draw(self) -> None:

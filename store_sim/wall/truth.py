@@ -11,7 +11,10 @@ from typing import Literal
 from store_sim.wall.lights import Lit
 from store_sim.wall.parcels import ParcelPose, SimParcel
 
-__all__ = ["Deed", "TrueParcel", "WallTruth"]
+__all__ = ["Deed", "DeedKind", "ParcelState", "TrueParcel", "WallTruth"]
+
+ParcelState = Literal["stands", "carried", "gone"]
+DeedKind = Literal["take", "put_back", "leave"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class TrueParcel:
     name: str
     key: str
     text: str | None
-    state: Literal["stands", "carried", "gone"]
+    state: ParcelState
     pose: ParcelPose
     size_m: tuple[float, float, float]
     place: str
@@ -35,7 +38,7 @@ class Deed:
     at `place`; `leave`: it left the wall with them. `right`: the parcel is of their order."""
 
     t_s: float
-    kind: Literal["take", "put_back", "leave"]
+    kind: DeedKind
     name: str
     text: str | None
     customer: str
@@ -70,4 +73,4 @@ class WallTruth:
         without any are left out. ValueError for another time than now: it is not kept."""
         if t_s is not None and abs(t_s - self.t_s) > 1e-6:
             raise ValueError(f"expected the world's time {self.t_s}, got {t_s}; step there first")
-        return {f"parcel-{index:02d}": lits for index, lits in sorted(self.lights.items())}
+        return {self.parcel_of[index].name: lits for index, lits in sorted(self.lights.items())}

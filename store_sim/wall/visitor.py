@@ -56,7 +56,6 @@ class Visitor:
         self.heading = FACING
         self.carried: list[Carried] = []
         self.bagged: list[SimParcel] = []
-        self.gone = False
         self.quick = float(rng.uniform(0.8, 1.25))
         """How fast this person is: 1 is usual."""
         self._phase, self._speed = 0.0, 0.0
@@ -64,11 +63,6 @@ class Visitor:
         self._weight = 0.0
         self._tips: dict[str, Vec] = {}
         self._gaze: Vec | None = None
-
-    @property
-    def here(self) -> bool:
-        """Whether they can be seen."""
-        return not self.gone
 
     def pose(self) -> BodyPose:
         """The body now."""
@@ -141,7 +135,8 @@ class Visitor:
         taken()
         held = Carried(parcel, pose)
         self.carried.append(held)
-        yield from self._carry(held, pose, self._chest_pose(pose), 0.75, 1.0, 0.0)
+        chest = self._chest_pose(len(self.carried))
+        yield from self._carry(held, pose, chest, 0.75, 1.0, 0.0)
 
     def put(self, held: Carried, pose: ParcelPose, placed: Callable[[], None]) -> Steps:
         """Sets a carried parcel down at a pose, calls `placed` when it stands."""
@@ -208,28 +203,20 @@ class Visitor:
             self._tips = _grips(held.parcel, held.pose, self.at[0])
             yield
 
-    def _chest_pose(self, pose: ParcelPose) -> ParcelPose:
-        """Where this person holds a parcel: before the chest, its front turned up to them."""
-        reach = _CHEST_M + 0.02 * len(self.carried)
+    def _chest_pose(self, place: int) -> ParcelPose:
+        """Where this person holds a parcel: before the chest, its front turned up to them, above
+        and before `place` others."""
+        reach = _CHEST_M + 0.02 * place
         u = self.at[0] + reach * math.cos(self.heading)
         v = self.at[1] + reach * math.sin(self.heading)
         turn = math.degrees(self.heading - FACING)
-        return ParcelPose((u, v, 0.68 * self.look.stature_m + 0.05 * len(self.carried)), turn, 28.0)
+        return ParcelPose((u, v, 0.68 * self.look.stature_m + 0.05 * place), turn, 28.0)
 
     def _hold(self) -> None:
         """Keeps what is carried before the chest while walking and standing."""
         self._weight = max(0.0, self._weight - TICK_S / 0.4)
         for place, held in enumerate(self.carried):
-            reach = _CHEST_M + 0.02 * place
-            turn = math.degrees(self.heading - FACING)
-            held.pose = ParcelPose(
-                (
-                    self.at[0] + reach * math.cos(self.heading),
-                    self.at[1] + reach * math.sin(self.heading),
-                    0.68 * self.look.stature_m + 0.05 * place,
-                ),
-                turn, 28.0,
-            )  # fmt: skip
+            held.pose = self._chest_pose(place)
         if self.carried:
             last = self.carried[-1]
             self._tips = _both(last.parcel, last.pose)
@@ -275,11 +262,8 @@ def _both(parcel: SimParcel, pose: ParcelPose) -> dict[str, Vec]:
 
 def _grips(parcel: SimParcel, pose: ParcelPose, stand_u: float) -> dict[str, Vec]:
     """Fingertips at a parcel: one hand at the nearer side, two at a large one."""
-    nearer = "r" if pose.at_m[0] > stand_u else "l"
-    side = 1.0 if nearer == "l" else -1.0
-    tips = {nearer: _edge(parcel, pose, side)}
+    nearer, other = ("r", "l") if pose.at_m[0] > stand_u else ("l", "r")
     if parcel.size_m[0] > _TWO_HANDS_M:
-        other = "l" if nearer == "r" else "r"
-        tips = {nearer: _edge(parcel, pose, 1.0 if nearer == "r" else -1.0)}
-        tips[other] = _edge(parcel, pose, 1.0 if other == "r" else -1.0)
-    return tips
+        tips = _both(parcel, pose)
+        return {nearer: tips[nearer], other: tips[other]}
+    return {nearer: _edge(parcel, pose, -1.0 if nearer == "r" else 1.0)}

@@ -1,6 +1,6 @@
 """The simulated wall: parcels, people, projectors and cameras, from one seed.
 
->>> world = WallWorld(store, store.walls[0], "labels-12", 7)      # doctest: +SKIP
+>>> world = WallWorld(store.walls[0], "labels-12", 7)             # doctest: +SKIP
 >>> world.step(1.0); frames = world.frames(1.0)                    # doctest: +SKIP
 
 It runs in ticks of a thirtieth of a second from 0. A picture is of the moment of the last `step`.
@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.store_file import StoreFile
 from contracts.wall import Wall
 from contracts.wall_messages import MarkLook
 from hardware.ports import Frame
@@ -24,13 +23,13 @@ from store_sim.wall.beam import Beam
 from store_sim.wall.cases import Fault, WallCase, case_named
 from store_sim.wall.casting import cast_filling, cast_orders, odd_parcels
 from store_sim.wall.codes import label_text, sscc
-from store_sim.wall.customers import SimOrder, mover, plan
+from store_sim.wall.customers import Script, SimOrder, mover, plan
 from store_sim.wall.errors import WallSimError
 from store_sim.wall.filling import Place, fill, stand_at
 from store_sim.wall.lights import Lit
 from store_sim.wall.parcels import ParcelPose, SimParcel
 from store_sim.wall.stage import Stage
-from store_sim.wall.truth import Deed, TrueParcel, WallTruth
+from store_sim.wall.truth import Deed, DeedKind, ParcelState, TrueParcel, WallTruth
 from store_sim.wall.visitor import TICK_S, Visitor
 from store_sim.world.body import sample_appearance
 
@@ -64,12 +63,10 @@ class WallWorld:
     """One wall in one case. `orders` are what the driver posts to the hub before they are due."""
 
     def __init__(
-        self, store: StoreFile, wall: Wall, case: WallCase | str, seed: int, *,
-        first_s: float = FIRST_S,
-    ) -> None:  # fmt: skip
+        self, wall: Wall, case: WallCase | str, seed: int, *, first_s: float = FIRST_S
+    ) -> None:
         """WallSimError if the wall cannot be filled as the case asks. `first_s`: when the first
         customer comes."""
-        del store
         self.case = case_named(case) if isinstance(case, str) else case
         # Cases of one seed are different walls too.
         self.wall, self.seed = wall, seed
@@ -98,7 +95,6 @@ class WallWorld:
         self._people = 0
         self._plugs = {one.projector_id: True for one in wall.projectors}
         self._shown: dict[str, Picture | None] = {}
-        self._faults: list[tuple[float, Fault]] = []
         self._armed = list(self.case.faults)
         self._ends: list[tuple[float, Fault]] = []
         self.truth = WallTruth(parcel_of=self._parcel)
@@ -229,20 +225,16 @@ class WallWorld:
         self._holder[index] = who
         self._log("take", order, index, place)
 
-    def placed(
-        self, who: Visitor, order: SimOrder, index: int, place: str, pose: ParcelPose
-    ) -> None:
+    def placed(self, order: SimOrder, index: int, place: str, pose: ParcelPose) -> None:
         """A parcel stands again."""
-        del who
         self._holder.pop(index, None)
         self._standing[index] = pose
         self._place_of[index] = place
         self._log("put_back", order, index, place)
 
-    def free_pose(self, parcel: SimParcel, near: ParcelPose) -> tuple[str, ParcelPose] | None:
+    def free_pose(self, parcel: SimParcel) -> tuple[str, ParcelPose] | None:
         """An empty place that is wide enough, and how the parcel would stand there; another than
         where it was, if there is one."""
-        del near
         used = set(self._place_of.values())
         was = next(
             (deed.place for deed in reversed(self.truth.log)
@@ -268,11 +260,11 @@ class WallWorld:
         who.carried.clear()
         who.bagged.clear()
 
-    def _log(self, kind: str, order: SimOrder, index: int, place: str) -> None:
+    def _log(self, kind: DeedKind, order: SimOrder, index: int, place: str) -> None:
         parcel = self._parcel[index]
         order_id = None if order.behaviour == "nobody" else order.order_id
         self.truth.log.append(
-            Deed(self.t_s, kind, parcel.name, parcel.text, order.customer, order_id,  # type: ignore[arg-type]
+            Deed(self.t_s, kind, parcel.name, parcel.text, order.customer, order_id,
                  order_id is not None and index in order.indexes, place)
         )  # fmt: skip
 
@@ -286,7 +278,7 @@ class WallWorld:
         self._stage.at(
             self._standing,
             [held for run in self._runs for held in run.who.carried],
-            [run.who for run in self._runs if run.who.here],
+            [run.who for run in self._runs],
         )
 
     def _come(self) -> None:
@@ -298,13 +290,13 @@ class WallWorld:
             if order.behaviour == "moved":
                 self._enter(replace(order, customer=f"{order.customer}-mover"), mover)
 
-    def _enter(self, order: SimOrder, script: object) -> None:
+    def _enter(self, order: SimOrder, script: Script) -> None:
         side = 1.0 if self._people % 2 == 0 else -1.0
         rng = np.random.default_rng([self._mix, 500 + self._people])
         start = (self.width_m + 2.2 if side > 0 else -2.2, -1.2)
         who = Visitor(self._people, sample_appearance(rng, 0.6), start, rng)
         self._people += 1
-        self._runs.append(_Run(who, order, script(self, who, order, side)))  # type: ignore[operator]
+        self._runs.append(_Run(who, order, script(self, who, order, side)))
 
     def _break(self) -> None:
         """Faults whose time has come."""
@@ -338,6 +330,8 @@ class WallWorld:
         carried = {held.parcel.index: held.pose for run in self._runs for held in run.who.carried}
         names = {run.who.index: run.order.customer for run in self._runs}
         for index, parcel in self._parcel.items():
+            state: ParcelState
+            holder: str | None
             if index in self._standing:
                 state, pose, holder = "stands", self._standing[index], None
             elif index in self._gone:
@@ -348,7 +342,7 @@ class WallWorld:
                 holder = None if who is None else names.get(who.index)
                 pose = carried.get(index, self.truth.now[index].pose)
             self.truth.now[index] = TrueParcel(
-                parcel.name, parcel.key, parcel.text, state, pose, parcel.size_m,  # type: ignore[arg-type]
+                parcel.name, parcel.key, parcel.text, state, pose, parcel.size_m,
                 self._place_of.get(index, ""), holder,
             )  # fmt: skip
 

@@ -178,14 +178,14 @@ def test_wrong_calls_are_refused_with_what_was_expected() -> None:
     store = store_named("demo")
     wall = store.walls[0]
     with pytest.raises(WallSimError, match="expected a case of"):
-        WallWorld(store, wall, "no-such-case", 1)
+        WallWorld(wall, "no-such-case", 1)
     with pytest.raises(WallSimError, match="room for 24 parcels"):
-        WallWorld(store, wall, "labels-24", 1)
+        WallWorld(wall, "labels-24", 1)
     with pytest.raises(WallSimError, match="kind van"):
-        WallWorld(store, wall, "van-stop", 1)
+        WallWorld(wall, "van-stop", 1)
     with pytest.raises(WallSimError, match="code128"):
-        WallWorld(store, wall, "code128", 1)
-    world = WallWorld(store, wall, "labels-12", 1)
+        WallWorld(wall, "code128", 1)
+    world = WallWorld(wall, "labels-12", 1)
     with pytest.raises(WallSimError, match="expected an order of"):
         world.give_code("order-99", "x")
     with pytest.raises(WallSimError, match="expected a projector of"):

@@ -26,7 +26,7 @@ class _Clock:
 
 def test_a_live_wall_speaks_through_rings(tmp_path: Path) -> None:
     store = store_named("demo")
-    world = WallWorld(store, store.walls[0], "labels-12", 3, first_s=0.0)
+    world = WallWorld(store.walls[0], "labels-12", 3, first_s=0.0)
     clock = _Clock()
     rings, truth = tmp_path / "rings", tmp_path / "truth"
     rings.mkdir()

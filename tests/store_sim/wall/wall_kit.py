@@ -21,8 +21,7 @@ def store_named(name: str) -> StoreFile:
 
 
 def world_of(name: str, case: str, seed: int) -> WallWorld:
-    store = store_named(name)
-    return WallWorld(store, store.walls[0], case, seed, first_s=0.5)
+    return WallWorld(store_named(name).walls[0], case, seed, first_s=0.5)
 
 
 class TrueDriver:

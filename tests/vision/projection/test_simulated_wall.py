@@ -29,7 +29,7 @@ class Wall:
     def __init__(self, case: WallCase, seed: int) -> None:
         store = load_store_file(store_path("demo"))
         self.wall = store.walls[0]
-        self.world = WallWorld(store, self.wall, case, seed)
+        self.world = WallWorld(self.wall, case, seed)
         self.projector = self.wall.projectors[0]
         self.beam = Beam(self.projector, self.wall)
         one = self.wall.cameras[0]

@@ -20,7 +20,7 @@ def start(case: str, seed: int, frames: int = 4) -> tuple[WallWorld, WallMap]:
     """A wall and what is known of it after so many frames."""
     store = load_store_file(STORES / "wall-24.yaml")
     place = store.walls[0]
-    world = WallWorld(store, place, case, seed)
+    world = WallWorld(place, case, seed)
     eyes = {one.camera_id: WallCamera(one, place) for one in place.cameras}
     things = WallMap(place, "w")
     for k in range(1, frames + 1):
