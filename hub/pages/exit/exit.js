@@ -2,12 +2,14 @@
 // display's token stands in the address after the #, which no server ever sees in a log.
 
 import { h } from "/phone/element.js";
+import { read } from "/phone/live.js";
 import { drawMark } from "/phone/marks.js";
+import { bearing } from "/phone/mine.js";
 
 const gate = location.pathname.replace(/\/+$/, "").split("/").pop();
 const token = decodeURIComponent(location.hash.slice(1));
 const url = `/api/v1/exits/${encodeURIComponent(gate)}`;
-const headers = token ? { Authorization: `Bearer ${token}` } : {};
+const headers = bearing(token);
 const WAIT_MS = [500, 1000, 2000, 5000];
 const view = document.getElementById("signs");
 const more = document.getElementById("more");
@@ -30,8 +32,8 @@ function draw() {
   more.textContent = signs.length && shown.waiting ? `and ${shown.waiting} more` : "";
 }
 
-/** Reads server-sent events from a request that bears the token, until the stream ends. */
-async function read() {
+/** Shows what there is now, and what comes, until the stream ends. */
+async function show() {
   const first = await fetch(url, { headers, cache: "no-store" });
   if (!first.ok) throw new Error(String(first.status));
   const now = await first.json();
@@ -41,27 +43,16 @@ async function read() {
   const answer = await fetch(`${url}/events`, { headers, cache: "no-store" });
   if (!answer.ok) throw new Error(String(answer.status));
   link.hidden = true;
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const parts = (rest + value).split("\n\n");
-    rest = parts.pop();
-    for (const part of parts) {
-      const line = part.split("\n").find((row) => row.startsWith("data: "));
-      if (line) {
-        shown = JSON.parse(line.slice(6));
-        draw();
-      }
-    }
-  }
+  await read(answer.body, "signs", (said) => {
+    shown = JSON.parse(said);
+    draw();
+  });
 }
 
 async function follow() {
   for (let tries = 0; ; tries += 1) {
     try {
-      await read();
+      await show();
       tries = 0;
     } catch {
       link.hidden = false;

@@ -20,7 +20,6 @@ const OWN_MS = 45_000;
 const wall = location.pathname.replace(/\/+$/, "").split("/").pop();
 const token = decodeURIComponent(location.hash.slice(1));
 const url = `/api/v1/walls/${encodeURIComponent(wall)}`;
-const headers = token ? bearing(token) : {};
 const scanner = new URLSearchParams(location.search).get("scanner");
 const stage = document.getElementById("stage");
 const ways = document.getElementById("ways");
@@ -117,7 +116,7 @@ async function scanned(code) {
   try {
     const answer = await fetch(`${url}/scans`, {
       method: "POST",
-      headers: { ...headers, "Content-Type": "application/json" },
+      headers: bearing(token, { "Content-Type": "application/json" }),
       body: JSON.stringify(scanner ? { code, scanner_id: scanner } : { code }),
     });
     if (!answer.ok) throw new Error(await reason(answer));

@@ -10,7 +10,7 @@ const ICONS = {
   done: "M3 12.5l6 6L21 6",
   stop: "M12 3 22.5 21h-21ZM12 10v5M12 18v.1",
 };
-const HERE = ["stowed", "ready", "cued", "taken"];
+const HERE = ["stowed", "ready", "cued"];
 const GIVEN = ["taken", "handed_over"];
 
 /** What the page shows of a route, the wall being as `wall` says (null: not known); nothing shines
@@ -19,22 +19,23 @@ export function shownOf(route, wall, words, { linked, unlit }) {
   const last = route.stops.length;
   const stop = route.stops[route.at] ?? null;
   const parcels = stop?.parcels ?? [];
-  const taken = parcels.filter((one) => GIVEN.includes(one.state));
-  const waits = parcels.filter((one) => HERE.includes(one.state) && !GIVEN.includes(one.state));
-  const gone = parcels.filter((one) => !HERE.includes(one.state) && !GIVEN.includes(one.state));
+  const taken = parcels.filter((one) => GIVEN.includes(one.state)).length;
+  const waits = parcels.filter((one) => HERE.includes(one.state)).length;
+  const gone = parcels.length - taken - waits;
   const session = wall?.sessions.find((one) => one.who === "route") ?? null;
   const dark = !linked || wall === null || isDark(wall) || unlit.has(session?.session_id);
-  const base = { state: "", look: null, icon: "begin", head: "", text: "", parcels, taken: taken.length, waits };
+  const base = { state: "", look: null, icon: "begin", head: "", text: "", parcels, waits };
   if (route.at < 0) return { ...base, state: "begin", head: words.begin, text: words.stops(last) };
   if (route.at >= last) return { ...base, state: "done", icon: "done", head: words.over, text: leftWords(route, words) };
-  const made = { ...base, head: stop.name, text: words.taken(taken.length, parcels.length) };
+  const made = { ...base, head: stop.name, text: words.taken(taken, parcels.length) };
   if (session?.state === "wrong") return { ...made, state: "wrong", icon: "stop", text: words.wrong };
-  if (!waits.length) {
-    const missing = gone.length ? words.missing(gone.length) : words.all;
-    return { ...made, state: gone.length ? "refused" : "done", icon: gone.length ? "stop" : "done", text: missing };
+  if (!waits) {
+    return gone
+      ? { ...made, state: "refused", icon: "stop", text: words.missing(gone) }
+      : { ...made, state: "done", icon: "done", text: words.all };
   }
   if (dark) return { ...made, state: "out", icon: "stop", text: linked ? words.dark : words.away };
-  return { ...made, state: "showing", look: "take_a", text: words.take(session?.lit || waits.length, taken.length, parcels.length) };
+  return { ...made, state: "showing", look: "take_a", text: words.take(session?.lit || waits, taken, parcels.length) };
 }
 
 function leftWords(route, words) {

@@ -16,7 +16,6 @@ const LOOK_MS = 1000;
 const name = location.pathname.replace(/\/+$/, "").split("/").pop();
 const token = decodeURIComponent(location.hash.slice(1));
 const url = `/api/v1/routes/${encodeURIComponent(name)}`;
-const headers = token ? bearing(token) : {};
 const stage = document.getElementById("stage");
 const ways = document.getElementById("ways");
 const told = document.getElementById("told");
@@ -64,7 +63,7 @@ function buttons(shown, words) {
     ways.replaceChildren();
   } else if (asking) {
     ways.replaceChildren(
-      h("p", { class: "sure", role: "alert" }, words.sure(shown.waits.length)),
+      h("p", { class: "sure", role: "alert" }, words.sure(shown.waits)),
       button("stay", words.no, () => { asking = false; draw(); }, true),
       button("go", words.yes, () => move(false)));
   } else {
@@ -72,7 +71,7 @@ function buttons(shown, words) {
     ways.replaceChildren(...[
       route.at > 0 ? button("back", words.back, () => move(true), true) : null,
       button("next", onward, () => {
-        if (!shown.waits.length) return move(false);
+        if (!shown.waits) return move(false);
         asking = true;
         return draw();
       }),
@@ -86,7 +85,7 @@ async function move(back) {
   try {
     const answer = await fetch(`${url}/next`, {
       method: "POST",
-      headers: { ...headers, "Content-Type": "application/json", "Idempotency-Key": once() },
+      headers: bearing(token, { "Content-Type": "application/json", "Idempotency-Key": once() }),
       body: JSON.stringify({ at: route.at, back }),
     });
     if (!answer.ok) throw new Error(await reason(answer));
@@ -98,7 +97,7 @@ async function move(back) {
 
 async function look() {
   try {
-    const answer = await fetch(url, { headers, cache: "no-store" });
+    const answer = await fetch(url, { headers: bearing(token), cache: "no-store" });
     if (answer.status === 404) told.textContent = vanWords(settings.language).unknown;
     if ([401, 403].includes(answer.status)) signIn();
     if (answer.ok) {

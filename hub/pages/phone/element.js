@@ -10,3 +10,13 @@ export function h(name, attributes = {}, ...children) {
   element.append(...children.flat().filter((child) => child !== null && child !== false));
   return element;
 }
+
+/** Puts elements in place of what a view shows; which folds are open and what has the focus stays. */
+export function put(view, elements) {
+  const focused = document.activeElement?.id;
+  const words = (fold) => fold.querySelector("summary")?.textContent;
+  const open = new Set([...view.querySelectorAll("details[open]")].map(words));
+  view.replaceChildren(...elements.flat().filter((child) => child));
+  for (const fold of view.querySelectorAll("details")) if (open.has(words(fold))) fold.open = true;
+  if (focused) document.getElementById(focused)?.focus();
+}

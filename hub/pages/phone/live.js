@@ -19,7 +19,7 @@ export function follow(url, { event = "visit", token = "", state, link, gone, an
   const open = async () => {
     try {
       const answer = await fetch(url, {
-        headers: token ? bearing(token) : {}, cache: "no-store", signal: ending.signal,
+        headers: bearing(token), cache: "no-store", signal: ending.signal,
       });
       if (UNKNOWN.includes(answer.status)) {
         gone();
@@ -52,7 +52,7 @@ export function follow(url, { event = "visit", token = "", state, link, gone, an
 }
 
 /** Reads a body of server-sent events until it ends; `heard` gets the data of each named `event`. */
-async function read(body, event, heard) {
+export async function read(body, event, heard) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {

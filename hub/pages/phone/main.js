@@ -3,7 +3,7 @@
 
 import { AWAY, failure, kept, once, reason, wallet } from "./asking.js";
 import { follow } from "./live.js";
-import { bearing, pictures as picturesOf } from "./mine.js";
+import { bearing, pictures as picturesOf, turning } from "./mine.js";
 import { makeScreen } from "./screen.js";
 import { h, startView } from "./view.js";
 
@@ -19,11 +19,11 @@ let stream = null;
 let mails = false;
 let evidence = [];
 const images = picturesOf(() => screen.again());
-let code = "";
+const codes = turning(() => screen.again());
 
 const screen = makeScreen((state) => ({
   now_s: (Date.now() + offset_ms) / 1000,
-  qr: state?.code ? codePicture(state) : null,
+  qr: state?.code ? codes.of(state.code, `${MINE}/qr.svg`, token) : null,
   renew: visitor ? renew : null,
   group: visitor ? group : null,
   tip: (minor) => ask("tip", { tip_id: once(), amount_minor: minor }),
@@ -39,17 +39,6 @@ const screen = makeScreen((state) => ({
   again: visitor ? h("button", { type: "button", class: "quiet", id: "again", onclick: forget },
     "Start another visit") : null,
 }));
-
-/** The code turns by itself, and its picture with it; until the new one is there the last is shown. */
-function codePicture(state) {
-  const key = `code ${state.code}`;
-  const url = images.of(key, `${MINE}/qr.svg`, token);
-  if (url) {
-    code = url;
-    images.keep((one) => one === key || !one.startsWith("code "));
-  }
-  return code;
-}
 
 /** The hub's clock is the one the code's end is told in. */
 function setClock(answer) {
@@ -153,7 +142,7 @@ function forget() {
   stream?.close();
   visit.remember("");
   token = "";
-  code = "";
+  codes.forget();
   evidence = [];
   images.keep(() => false);
   screen.linked(true);

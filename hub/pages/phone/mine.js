@@ -1,8 +1,8 @@
 // What only the holder of a token may ask: the token goes in a header, never in an address, so that
 // no history, no log and no link has it.
 
-/** The headers of a request with this token. */
-export const bearing = (token, more = {}) => ({ ...more, Authorization: `Bearer ${token}` });
+/** The headers of a request with this token; only those that are given where there is none. */
+export const bearing = (token, more = {}) => (token ? { ...more, Authorization: `Bearer ${token}` } : more);
 
 /** Pictures that need a token: each is asked for once and shown from this page's memory. `came` is
  *  called when one is there. */
@@ -37,6 +37,27 @@ export function pictures(came) {
         URL.revokeObjectURL(url);
         shown.delete(key);
       }
+    },
+  };
+}
+
+/** A picture that turns, and needs a token: until the new one is there the last is shown. */
+export function turning(came) {
+  const images = pictures(came);
+  let last = "";
+  return {
+    /** Where the latest picture is that is there; empty before the first. */
+    of(key, path, token) {
+      const url = images.of(key, path, token);
+      if (url) {
+        last = url;
+        images.keep((one) => one === key);
+      }
+      return last;
+    },
+    forget() {
+      last = "";
+      images.keep(() => false);
     },
   };
 }

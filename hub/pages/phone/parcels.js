@@ -4,7 +4,8 @@
 import { failure, kept, reason, wallet } from "./asking.js";
 import { makeUnlit } from "/kiosk-files/dark.js";
 import { takeForms } from "/kiosk-files/looks.js";
-import { bearing, pictures as picturesOf } from "./mine.js";
+import { put } from "./element.js";
+import { bearing, turning } from "./mine.js";
 import { noToken, parcelsView } from "./parcels-view.js";
 
 const MINE = "/api/v1/phones/me";
@@ -16,45 +17,25 @@ const told = document.getElementById("told");
 const said = document.getElementById("said");
 const fragment = decodeURIComponent(location.hash.slice(1));
 const tokens = [...new Set([fragment, wallet.recall(), kept("sortie.visit").recall()].filter(Boolean))];
-const images = picturesOf(() => draw());
+const codes = turning(() => draw());
 const unlitOf = makeUnlit();
 let token = null;
 let state = null;
 let offset_s = 0;
-let code = null;
 let drawn = "";
-
-function put(elements) {
-  const focused = document.activeElement?.id;
-  const open = !!view.querySelector("details[open]");
-  view.replaceChildren(...elements.flat().filter((child) => child));
-  const fold = view.querySelector("details");
-  if (fold && open) fold.open = true;
-  if (focused) document.getElementById(focused)?.focus();
-}
 
 function draw() {
   if (state === null) return;
   const now_s = Date.now() / 1000 + offset_s;
-  const parts = { now_s, qr: codePicture(), turns_s: state.code_turns_s,
+  const qr = state.code ? codes.of(state.code, `${MINE}/parcels/qr.svg`, token) : null;
+  const parts = { now_s, qr, turns_s: state.code_turns_s,
     unlit: unlitOf(state.sessions), act: { open: openWall } };
   const text = JSON.stringify([state.orders, state.sessions, [...parts.unlit], parts.qr, Math.ceil((state.code_turns_s ?? now_s) - now_s)]);
   if (text === drawn) return;
   drawn = text;
-  put(parcelsView(state, parts));
+  put(view, parcelsView(state, parts));
   const words = view.querySelector(".at-wall")?.textContent ?? "";
   if (said.textContent !== words) said.textContent = words;
-}
-
-/** The code turns by itself, and its picture with it; until the new one is there the last is shown. */
-function codePicture() {
-  if (!state.code) return null;
-  const url = images.of(state.code, `${MINE}/parcels/qr.svg`, token);
-  if (url) {
-    code = url;
-    images.keep((key) => key === state.code);
-  }
-  return code;
 }
 
 /** The first token that has orders is this phone's. */
@@ -74,7 +55,7 @@ async function ask() {
 
 async function look() {
   try {
-    if (!await ask()) put(noToken());
+    if (!await ask()) put(view, noToken());
     link.hidden = true;
     draw();
   } catch {

@@ -3,6 +3,7 @@
 
 import { change, keyOf, tone, viewOf } from "./view.js";
 import { afterOpen, afterRestore } from "./after.js";
+import { put as putIn } from "./element.js";
 
 /** The screen of one page. `parts` gives qr address, renew and again, and now_s. */
 export function makeScreen(parts) {
@@ -14,14 +15,9 @@ export function makeScreen(parts) {
   let drawn = "";
 
   const put = (elements) => {
-    const focused = document.activeElement?.id;
-    const words = (details) => details.querySelector("summary")?.textContent;
-    const open = new Set([...view.querySelectorAll("details[open]")].map(words));
     const kept = afterOpen(view);
-    view.replaceChildren(...elements.flat().filter((child) => child));
-    for (const details of view.querySelectorAll("details")) if (open.has(words(details))) details.open = true;
+    putIn(view, elements);
     afterRestore(view, kept);
-    if (focused) document.getElementById(focused)?.focus();
   };
 
   const draw = () => {

@@ -1,6 +1,7 @@
 // A shopper's wallet: its key is kept in this browser and nowhere else, and is shown live.
 
 import { failure, once, reason, wallet } from "./asking.js";
+import { put as putIn } from "./element.js";
 import { follow } from "./live.js";
 import { bearing } from "./mine.js";
 import { noWallet, unknownWallet, walletView } from "./wallet-view.js";
@@ -17,12 +18,10 @@ let drawn = "";
 const MINE = `${API}/me`;
 
 function put(elements) {
-  const focused = document.activeElement?.id;
   const typed = document.getElementById("code")?.value;
-  view.replaceChildren(...elements.flat().filter((child) => child));
+  putIn(view, elements);
   const code = document.getElementById("code");
   if (code && typed) code.value = typed;
-  if (focused) document.getElementById(focused)?.focus();
 }
 
 function tell(text, good = false) {
