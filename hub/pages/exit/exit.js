@@ -1,6 +1,7 @@
 // The display at a gate: the signs of whoever leaves now, gone by themselves after seconds. The
 // display's token stands in the address after the #, which no server ever sees in a log.
 
+import { ANSWER_MS } from "/phone/asking.js";
 import { h } from "/phone/element.js";
 import { read } from "/phone/live.js";
 import { drawMark } from "/phone/marks.js";
@@ -34,7 +35,7 @@ function draw() {
 
 /** Shows what there is now, and what comes, until the stream ends. */
 async function show() {
-  const first = await fetch(url, { headers, cache: "no-store" });
+  const first = await fetch(url, { headers, cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) });
   if (!first.ok) throw new Error(String(first.status));
   const now = await first.json();
   offset_s = now.now_s - Date.now() / 1000;

@@ -2,7 +2,7 @@
 // Drivers sign in here as staff; a tablet that stays in the van may have an API key in its address
 // after the #, which no server ever sees in a log.
 
-import { once, reason } from "/phone/asking.js";
+import { ANSWER_MS, once, reason } from "/phone/asking.js";
 import { h } from "/phone/element.js";
 import { follow } from "/phone/live.js";
 import { bearing } from "/phone/mine.js";
@@ -97,7 +97,9 @@ async function move(back) {
 
 async function look() {
   try {
-    const answer = await fetch(url, { headers: bearing(token), cache: "no-store" });
+    const answer = await fetch(url, {
+      headers: bearing(token), cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS),
+    });
     if (answer.status === 404) told.textContent = vanWords(settings.language).unknown;
     if ([401, 403].includes(answer.status)) signIn();
     if (answer.ok) {
@@ -108,8 +110,14 @@ async function look() {
   } catch {
     linked = false;
   }
-  if (route !== null && stream === null) watch();
+  if (route !== null && stream === null && !outside) watch();
   draw();
+}
+
+/** One question at a time: a hub that is slow is not asked a second one meanwhile. */
+async function keepLooking() {
+  if (!outside) await look();
+  setTimeout(keepLooking, LOOK_MS);
 }
 
 /** Asks who drives; what was shown is for those who are signed in. */
@@ -153,6 +161,8 @@ function watch() {
       draw();
     },
     gone: () => {
+      // Nobody is signed in any more: whoever signs in next follows it anew.
+      stream = null;
       wall = null;
       draw();
     },
@@ -160,7 +170,4 @@ function watch() {
 }
 
 await takeForms().catch(() => undefined);
-await look();
-setInterval(() => {
-  if (!outside) look();
-}, LOOK_MS);
+keepLooking();

@@ -29,6 +29,9 @@ export const wallet = kept("sortie.wallet");
 /** A name nobody else draws: what is asked again under it is done once. */
 export const once = () => `p-${crypto.getRandomValues(new Uint32Array(3)).join("-")}`;
 
+/** An answer that does not come within so long is none. */
+export const ANSWER_MS = 10_000;
+
 export const AWAY = "The store cannot be reached. Try again.";
 
 /** Why asking came to nothing: fetch throws a TypeError where there is no answer. */

@@ -1,7 +1,7 @@
 // A customer's own parcels: known by the wallet in this browser, by the visit in it, or by the token
 // in the address after the #. Asked for again and again while somebody looks; oftener at a wall.
 
-import { failure, kept, reason, wallet } from "./asking.js";
+import { ANSWER_MS, failure, kept, reason, wallet } from "./asking.js";
 import { makeUnlit } from "/kiosk-files/dark.js";
 import { takeForms } from "/kiosk-files/looks.js";
 import { put } from "./element.js";
@@ -41,7 +41,9 @@ function draw() {
 /** The first token that has orders is this phone's. */
 async function ask() {
   for (const one of token ? [token] : tokens) {
-    const answer = await fetch(`${MINE}/parcels`, { headers: bearing(one), cache: "no-store" });
+    const answer = await fetch(`${MINE}/parcels`, {
+      headers: bearing(one), cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS),
+    });
     if (answer.ok) {
       token = one;
       state = await answer.json();

@@ -6,6 +6,7 @@ Broker, hub and pages are real processes; the wall's node is a script.
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +19,7 @@ from tests.browser.pages.wall_rig import EYE, WALL, Shop, WallNode, key, sscc, w
 THING = "document.querySelector('[data-thing=\"t{}\"] .mark')?.dataset"
 SETTINGS = {"NODE_TOKENS": json.dumps({"node-wall": "a-node-of-the-tests"})}
 TOKEN = "a-phone-of-the-tests-0001"
+PASSWORD = "a-password-of-the-tests"
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +77,14 @@ def carded(tab: Any, what: str, name: str) -> str:
     tab.until(f"document.querySelector({json.dumps(found)})")
     tab.eval(f"document.querySelector({json.dumps(found)}).closest('.carded').id = 'chosen'")
     return "#chosen"
+
+
+def sign_in(phone: Any) -> None:
+    """A driver gives the store's password."""
+    phone.until_text("Sign in", "h1")
+    phone.eval("document.querySelector('[name=password]').focus()")
+    phone.send("Input.insertText", text=PASSWORD)
+    phone.click(".enter button")
 
 
 def test_rings_and_crosses_are_drawn_as_they_shine(tab: Any, shop: Shop, node: WallNode) -> None:
@@ -220,6 +230,36 @@ def test_a_phone_sees_its_parcels_and_opens_the_wall(
     assert phone.faults == []
 
 
+@pytest.mark.parametrize("page", ["phone/parcels.html", "van/tour-0?lang=en"])
+def test_nothing_old_is_shown_while_the_hub_hangs(
+    phone: Any, store: Store, shop: Shop, node: WallNode, page: str
+) -> None:
+    number = 53 if "parcels" in page else 54
+    token = f"{TOKEN}-{number}"
+    shop.order(f"web-{number}", number, token=token)
+    node.stand(number, 0.1)
+    shop.ready(number)
+    if "van" in page:
+        stops = [{"name": "Anna Street 5", "orders": [f"web-{number}"]}]
+        shop.post("routes", route_id="tour-0", wall_id=WALL, stops=stops)
+        phone.goto(f"{store.hub_url}/{page}")
+        phone.click("#next")
+    else:
+        phone.goto(f"{store.hub_url}/{page}#{token}")
+        phone.click(f"#open-{WALL}")
+    phone.until("document.querySelector('.look.take_a')")
+    hub = store._processes["hub"]
+    hub.send_signal(signal.SIGSTOP)
+    try:
+        phone.until("document.querySelector('.look.take_a') === null")
+        phone.until_text("No connection", "body")
+    finally:
+        hub.send_signal(signal.SIGCONT)
+    phone.until("document.querySelector('.look.take_a')")
+    node.lift(number, 0.1)
+    phone.until("document.querySelector('.look.take_a') === null")
+
+
 def test_a_driver_goes_from_stop_to_stop(
     phone: Any, store: Store, shop: Shop, node: WallNode
 ) -> None:
@@ -290,13 +330,43 @@ def test_a_driver_signs_in_where_the_store_has_a_password(
     phone: Any, store: Store, node: WallNode
 ) -> None:
     store.end("hub")
-    store.start_hub(STAFF_PASSWORD="a-password-of-the-tests")
+    store.start_hub(STAFF_PASSWORD=PASSWORD)
     phone.goto(f"{store.hub_url}/van/tour-1?lang=en")
-    phone.until_text("Sign in", "h1")
-    phone.eval("document.querySelector('[name=password]').focus()")
-    phone.send("Input.insertText", text="a-password-of-the-tests")
-    phone.click(".enter button")
+    sign_in(phone)
     phone.until_text("The route is done", "h1")
+
+
+REFUSED = """
+globalThis.refused = 0;
+globalThis.fetch = ((asked) => async (...about) => {
+  const answer = await asked(...about);
+  if (answer.status === 401 && String(about[0]).endsWith('/live')) globalThis.refused += 1;
+  return answer;
+})(fetch);
+"""
+"""Counts how often this page was told that it may not follow the wall."""
+
+
+def test_who_signs_in_again_sees_what_shines(
+    phone: Any, store: Store, shop: Shop, node: WallNode
+) -> None:
+    store.end("hub")
+    store.start_hub(**SETTINGS)
+    shop.order("d-3", 64)
+    node.stand(64, 0.1)
+    shop.ready(64)
+    stops = [{"name": "Anna Street 5", "orders": ["d-3"]}]
+    shop.post("routes", route_id="tour-2", wall_id=WALL, stops=stops)
+    phone.goto(f"{store.hub_url}/van/tour-2?lang=en")
+    phone.click("#next")
+    phone.until("document.querySelector('.look.take_a')")
+    phone.eval(REFUSED)
+    store.end("hub")
+    store.start_hub(STAFF_PASSWORD=PASSWORD)
+    phone.until("globalThis.refused > 0")
+    node.project("true", residual_mm=1.0)
+    sign_in(phone)
+    phone.until("document.querySelector('.look.take_a')")
 
 
 def test_the_start_page_leads_to_kiosk_parcels_and_wall(chromium: Any, store: Store) -> None:
