@@ -46,11 +46,6 @@ class WallShown:
         self.now_s = float(view["now_s"])
 
     @property
-    def wall_id(self) -> str:
-        """Which wall it is."""
-        return str(self.view["wall_id"])
-
-    @property
     def cameras(self) -> list[str]:
         """Cameras that see it."""
         return [str(one) for one in self.view["layout"]["cameras"]]
