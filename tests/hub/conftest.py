@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -297,16 +298,52 @@ class Shop:
         assert reply.visit_id is not None
         return reply.visit_id
 
-    def play(self, script: list[tuple[float, str, bytes]], until_s: float) -> None:
-        """Delivers messages at their times, with ticks five times a second."""
+    def play(
+        self, script: list[tuple[float, str, bytes]], until_s: float, *, in_steps: bool = False
+    ) -> None:
+        """Delivers messages at their times, with ticks five times a second; `in_steps`: each tick
+        in one step with what came."""
         waiting = sorted(script, key=lambda row: row[0])
         while self.now_s < until_s:
             self.now_s = round(self.now_s + 0.2, 6)
             due = [row for row in waiting if row[0] <= self.now_s]
             waiting = waiting[len(due) :]
+            news = [(name, payload) for _, name, payload in due]
+            if in_steps:
+                self.sent += self.hub.step(news, self.now_s, tick=True)
+                continue
             if due:
-                self.sent += self.hub.ingest([(row[1], row[2]) for row in due], self.now_s)
+                self.sent += self.hub.ingest(news, self.now_s)
             self.sent += self.hub.tick(self.now_s)
+
+    def outcome(self) -> dict[str, Any]:
+        """What a day came to: receipts, stock, and which messages were stored."""
+        document = self.hub.export_json()
+        return {
+            "receipts": [
+                (r["visit_id"], [(x["gtin"], x["quantity"]) for x in r["lines"]])
+                for r in document["receipts"]
+            ],
+            "stock": document["stock"],
+            "inbox": sorted(
+                (r["device_id"], r["boot_id"], r["sequence"]) for r in document["inbox"]
+            ),
+        }
+
+
+IMPATIENT = {"sqlite": "PRAGMA busy_timeout=1", "postgresql": "SET lock_timeout=50"}
+LOCK = {"sqlite": "SELECT 1", "postgresql": "LOCK TABLE inbox"}
+"""SQLite's transactions are begun as writers, so that anything locks the file."""
+
+
+@contextmanager
+def locked(shop: Any, backend: str) -> Iterator[None]:
+    """Somebody else holds the hub's database, and the hub does not wait for it."""
+    shop.hub.store._writer.exec_driver_sql(IMPATIENT[backend])
+    shop.hub.store._writer.commit()
+    with closing(Store(shop.hub.store.url)) as other, other._engine.connect() as blocker:
+        blocker.exec_driver_sql(LOCK[backend])
+        yield
 
 
 @pytest.fixture(autouse=True)

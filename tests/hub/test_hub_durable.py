@@ -27,6 +27,7 @@ from hub.service import Hub
 from hub.store.rows import Rows
 from hub.store.service import Store
 from hub.wallet.fake import FakeGateway
+from tests.hub.conftest import locked
 
 COLA, BREAD = "4006381333931", "5901234123457"
 ITEMS = [(COLA, True), (BREAD, True), (COLA, True), (COLA, False)]
@@ -238,26 +239,16 @@ def test_a_hub_that_was_away_waits_its_grace_anew(make_shop: Callable[..., Any],
     assert sorted(len(lines) for _, lines in _outcome(again)["receipts"]) == [1, 2]
 
 
-IMPATIENT = {"sqlite": "PRAGMA busy_timeout=1", "postgresql": "SET lock_timeout=50"}
-LOCK = {"sqlite": "SELECT 1", "postgresql": "LOCK TABLE inbox"}
-"""SQLite's transactions are begun as writers, so that anything locks the file."""
-
-
 def test_the_hub_halts_when_it_cannot_write_and_goes_on_when_it_can(
     make_shop: Callable[..., Any], day: Any, backend: str
 ) -> None:
     shop = make_shop("hub.sqlite")
-    shop.hub.store._writer.exec_driver_sql(IMPATIENT[backend])
-    shop.hub.store._writer.commit()
-    other = Store(shop.hub.store.url)
-    with other._engine.connect() as blocker:
-        blocker.exec_driver_sql(LOCK[backend])
-        name, payload = day.script[0][1:]
+    name, payload = day.script[0][1:]
+    with locked(shop, backend):
         with pytest.raises(StoreWriteError, match=r"locked|lock timeout"):
             shop.hub.ingest([(name, payload)], 1.0)
         with pytest.raises(HubHaltedError, match="recover"):
             shop.hub.tick(1.0)
-    other.close()
     shop.hub.recover()
     acks = shop.hub.ingest([(name, payload)], 2.0)
     assert [m.HubAck.model_validate_json(a.payload).upto_seq for a in acks] == [0]

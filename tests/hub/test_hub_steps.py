@@ -13,35 +13,10 @@ from contracts.codec import encode, envelope
 from hub.errors import HubHaltedError, StoreWriteError
 from hub.service import BATCH_MAX
 from hub.store import tables
-from hub.store.service import Store
+from tests.hub.conftest import locked
 
 COLA, BREAD = "4006381333931", "5901234123457"
-IMPATIENT = {"sqlite": "PRAGMA busy_timeout=1", "postgresql": "SET lock_timeout=50"}
-LOCK = {"sqlite": "SELECT 1", "postgresql": "LOCK TABLE inbox"}
 END_S = 30.0
-
-
-def _stepped(shop: Any, script: list[tuple[float, str, bytes]], until_s: float) -> None:
-    """Delivers messages at their times, each time with a tick in the same step."""
-    waiting = sorted(script, key=lambda row: row[0])
-    while shop.now_s < until_s:
-        shop.now_s = round(shop.now_s + 0.2, 6)
-        due = [row for row in waiting if row[0] <= shop.now_s]
-        waiting = waiting[len(due) :]
-        news = [(name, payload) for _, name, payload in due]
-        shop.sent += shop.hub.step(news, shop.now_s, tick=True)
-
-
-def _outcome(shop: Any) -> dict[str, Any]:
-    document = shop.hub.export_json()
-    return {
-        "receipts": [
-            (r["visit_id"], [(x["gtin"], x["quantity"]) for x in r["lines"]])
-            for r in document["receipts"]
-        ],
-        "stock": document["stock"],
-        "inbox": sorted((r["device_id"], r["boot_id"], r["sequence"]) for r in document["inbox"]),
-    }
 
 
 def _watermarks(count: int) -> list[m.Message]:
@@ -79,8 +54,8 @@ def test_a_day_in_steps_is_the_day_of_news_and_ticks_with_fewer_commits(
         for code in ("code-one", "code-two"):
             shop.open_visit(code, now_s=0.0)
     shops[0].play(day.script, END_S)
-    _stepped(shops[1], day.script, END_S)
-    apart, stepped = (_outcome(shop) for shop in shops)
+    shops[1].play(day.script, END_S, in_steps=True)
+    apart, stepped = (shop.outcome() for shop in shops)
     assert apart["receipts"]
     assert stepped == apart
     commits = [shop.hub.live.counts["commits"] for shop in shops]
@@ -90,9 +65,7 @@ def test_a_day_in_steps_is_the_day_of_news_and_ticks_with_fewer_commits(
     assert shops[1].hub.digest() == digest
 
 
-def test_time_alone_that_changes_nothing_waits_for_a_commit(
-    make_shop: Callable[..., Any], day: Any
-) -> None:
+def test_time_alone_that_changes_nothing_waits_for_a_commit(make_shop: Callable[..., Any]) -> None:
     shop = make_shop("hub.sqlite")
     shop.open_visit("code-one", now_s=0.0)
     commits = shop.hub.live.counts["commits"]
@@ -102,20 +75,15 @@ def test_time_alone_that_changes_nothing_waits_for_a_commit(
 
 
 def test_a_step_that_cannot_be_stored_answers_nothing_and_can_be_done_again(
-    make_shop: Callable[..., Any], day: Any, backend: str
+    make_shop: Callable[..., Any], backend: str
 ) -> None:
     shop = make_shop("hub.sqlite")
-    shop.hub.store._writer.exec_driver_sql(IMPATIENT[backend])
-    shop.hub.store._writer.commit()
-    other = Store(shop.hub.store.url)
     news = _news(_watermarks(3))
-    with other._engine.connect() as blocker:
-        blocker.exec_driver_sql(LOCK[backend])
+    with locked(shop, backend):
         with pytest.raises(StoreWriteError, match=r"locked|lock timeout"):
             shop.hub.step(news, 1.0, tick=True)
         with pytest.raises(HubHaltedError, match="recover"):
             shop.hub.step(news, 1.0, tick=True)
-    other.close()
     shop.hub.recover()
     assert shop.hub.store.rows(tables.inbox, "position") == []
     acks = shop.hub.step(news, 2.0, tick=True)
