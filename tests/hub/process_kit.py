@@ -45,12 +45,14 @@ def broker_of(folder: Path, *node_ids: str) -> Iterator[tuple[int, str]]:
     port = free_port()
     files = write_broker_files(folder, store_id="tiny", node_ids=list(node_ids), port=port)
     child = subprocess.Popen(broker_command(files), stderr=subprocess.DEVNULL)
-    ready = wait_for_port(port)
-    while not ready():
-        assert child.poll() is None
-    yield port, files.passwords["hub"]
-    child.terminate()
-    child.wait(DEADLINE_S)
+    try:
+        ready = wait_for_port(port)
+        while not ready():
+            assert child.poll() is None
+        yield port, files.passwords["hub"]
+    finally:
+        child.terminate()
+        child.wait(DEADLINE_S)
 
 
 class Wire:
