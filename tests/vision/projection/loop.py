@@ -18,8 +18,43 @@ STEP_S = 0.05
 FRAME_S = 0.2
 
 
+class Stepped:
+    """A beam that goes on step by step, and what was heard of it."""
+
+    step_s = STEP_S
+    judged: list[ProjectionJudged]
+    states: dict[str, MarkSeen]
+    want: bool
+
+    def step(self) -> BeamOut:
+        """One step of the node."""
+        raise NotImplementedError
+
+    def run(self, seconds: float) -> BeamOut:
+        """Goes on for so long."""
+        for _ in range(round(seconds / self.step_s)):
+            out = self.step()
+        return out
+
+    def until(self, state: str, seconds: float) -> ProjectionJudged:
+        """Goes on until the projection is in this state."""
+        for _ in range(round(seconds / self.step_s)):
+            self.step()
+            if self.judged and self.judged[-1].state == state:
+                return self.judged[-1]
+        raise AssertionError(f"not {state} within {seconds} s: {self.judged[-3:]}")
+
+    def hear(self, out: BeamOut) -> BeamOut:
+        """Takes in what a step told."""
+        self.want = out.want_capture
+        if out.judged is not None:
+            self.judged.append(out.judged)
+        self.states = {one.mark_id: one for one in out.shown}
+        return out
+
+
 @dataclass
-class Loop:
+class Loop(Stepped):
     """`marks` shall shine; `things` are those of the room's boxes unless given."""
 
     room: Room
@@ -36,7 +71,7 @@ class Loop:
     last: BeamOut | None = None
     _coming: list[tuple[float, NDArray[np.uint8]]] = field(default_factory=list)
     _frame_s: float = 0.0
-    _want: bool = False
+    want: bool = False
 
     @staticmethod
     def of(room: Room, **settings: float) -> Loop:
@@ -50,20 +85,6 @@ class Loop:
             return self.things
         return [box.thing(self.now_s) for box in self.room.boxes]
 
-    def run(self, seconds: float) -> BeamOut:
-        """Goes on for so long."""
-        for _ in range(round(seconds / STEP_S)):
-            out = self.step()
-        return out
-
-    def until(self, state: str, seconds: float) -> ProjectionJudged:
-        """Goes on until the projection is in this state."""
-        for _ in range(round(seconds / STEP_S)):
-            self.step()
-            if self.judged and self.judged[-1].state == state:
-                return self.judged[-1]
-        raise AssertionError(f"not {state} within {seconds} s: {self.judged[-3:]}")
-
     def step(self) -> BeamOut:
         """One step of the node; a camera's picture comes every FRAME_S."""
         self.now_s = round(self.now_s + STEP_S, 6)
@@ -72,7 +93,7 @@ class Loop:
         seen: Sequence[WallObservation] = ()
         if self.now_s - self._frame_s >= FRAME_S - 1e-9:
             self._frame_s = self.now_s
-            grey = self.room.grey() if self._want else None
+            grey = self.room.grey() if self.want else None
             seen = (
                 WallObservation(
                     "cam-1", self.room.wall.wall_id, self.now_s, self.active, self.blind,
@@ -87,11 +108,7 @@ class Loop:
             self._coming.append((self.now_s + LATENCY_S, out.picture))
         if not self.plugged:
             self._coming, self.room.lit = [], None
-        self._want = out.want_capture
-        if out.judged is not None:
-            self.judged.append(out.judged)
-        self.states = {one.mark_id: one for one in out.shown}
-        self.last = out
+        self.last = self.hear(out)
         return out
 
 

@@ -17,14 +17,15 @@ from sortie.stores import store_path
 from store_sim.wall import WallCase, WallWorld, cases
 from store_sim.wall.cases import Fault
 from store_sim.wall.parcels import corners_of
-from vision.projection import Beam, Optics
+from tests.vision.projection.loop import Stepped
+from vision.projection import Beam, BeamOut, Optics
 from vision.wall import WallObservation
 
-STEP_S = 1 / 30
 
-
-class Wall:
+class Wall(Stepped):
     """The demo store's wall with its one camera and projector; `truth` is the simulator's."""
+
+    step_s = 1 / 30
 
     def __init__(self, case: WallCase, seed: int) -> None:
         store = load_store_file(store_path("demo"))
@@ -40,11 +41,11 @@ class Wall:
         self._rng = np.random.default_rng(seed)
         self._errors: dict[int, tuple[float, np.ndarray]] = {}
         self._tick = 0
-        self._want = False
+        self.want = False
 
     @property
     def now_s(self) -> float:
-        return self._tick * STEP_S
+        return self._tick * self.step_s
 
     def things(self) -> list[Thing]:
         found = []
@@ -69,14 +70,14 @@ class Wall:
             )  # fmt: skip
         return found
 
-    def step(self) -> None:
+    def step(self) -> BeamOut:
         self._tick += 1
         self.world.step(self.now_s)
         seen = [
             WallObservation(
                 one.camera_id, self.wall.wall_id, one.t_s, active=False,
                 capture=np.asarray(cv2.cvtColor(one.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
-                if self._want else None,
+                if self.want else None,
             )
             for one in self.world.frames(self.now_s)
         ]  # fmt: skip
@@ -86,21 +87,7 @@ class Wall:
         )
         if out.picture is not None:
             self.world.show(name, out.picture)
-        self._want = out.want_capture
-        if out.judged is not None:
-            self.judged.append(out.judged)
-        self.states = {one.mark_id: one for one in out.shown}
-
-    def until(self, state: str, seconds: float) -> ProjectionJudged:
-        for _ in range(round(seconds / STEP_S)):
-            self.step()
-            if self.judged and self.judged[-1].state == state:
-                return self.judged[-1]
-        raise AssertionError(f"not {state} within {seconds} s: {self.judged[-3:]}")
-
-    def run(self, seconds: float) -> None:
-        for _ in range(round(seconds / STEP_S)):
-            self.step()
+        return self.hear(out)
 
     def off_mm(self) -> list[float]:
         """How far from the middles of faces their light is that is aimed there."""
