@@ -17,7 +17,7 @@ from hub.api.aftercare import Aftercare
 from hub.api.auth import StaffAuth, has_token
 from hub.api.streams import Streams
 from hub.exits.signs import gate_signs
-from hub.pages import EXIT_FILES, POLICY
+from hub.pages import EXIT_FILES, page_file
 
 __all__ = ["exit_routes"]
 
@@ -44,10 +44,7 @@ def exit_routes(aftercare: Aftercare, streams: Streams, auth: StaffAuth) -> APIR
     @router.get("/exit/{gate}", include_in_schema=False)
     def page(gate: Gate) -> FileResponse:
         """The display's page; what it shows comes by the routes below."""
-        return FileResponse(
-            EXIT_FILES / "index.html",
-            headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"},
-        )
+        return page_file(EXIT_FILES / "index.html")
 
     @router.get("/api/v1/exits/{gate}")
     def now(request: Request, response: Response, gate: Gate) -> dict[str, object]:

@@ -6,11 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
@@ -25,6 +23,7 @@ __all__ = [
     "RECEIPT_FILES",
     "PlainFiles",
     "mount",
+    "page_file",
 ]
 
 PHONE_FILES = Path(__file__).parent / "phone"
@@ -59,6 +58,12 @@ class PlainFiles(StaticFiles):
         await super().__call__(scope, receive, hardened)
 
 
+def page_file(path: Path) -> FileResponse:
+    """A page that is the same at every address; what it shows it asks for by itself."""
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
+    return FileResponse(path, headers=headers)
+
+
 def mount(app: Starlette) -> None:
     """Adds the phone's pages to the hub's application, at /phone, the kiosk of each wall and the
     page of each van's route, and the files of receipts and displays; / leads to the phone."""
@@ -66,17 +71,14 @@ def mount(app: Starlette) -> None:
     async def to_phone(_request: object) -> RedirectResponse:
         return RedirectResponse("/phone/")
 
-    def page(name: str) -> Callable[[Request], Awaitable[FileResponse]]:
-        """A page that is the same at every address; what it shows it asks for by itself."""
-        headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
+    async def kiosk(_request: object) -> FileResponse:
+        return page_file(KIOSK_FILES / "index.html")
 
-        async def show(_request: Request) -> FileResponse:
-            return FileResponse(KIOSK_FILES / name, headers=headers)
+    async def van(_request: object) -> FileResponse:
+        return page_file(KIOSK_FILES / "van.html")
 
-        return show
-
-    app.router.add_route("/kiosk/{wall_id}", page("index.html"), include_in_schema=False)
-    app.router.add_route("/van/{route_id}", page("van.html"), include_in_schema=False)
+    app.router.add_route("/kiosk/{wall_id}", kiosk, include_in_schema=False)
+    app.router.add_route("/van/{route_id}", van, include_in_schema=False)
     app.mount("/kiosk-files", PlainFiles(directory=KIOSK_FILES), name="kiosk-files")
     app.router.add_route("/", to_phone, include_in_schema=False)
     app.mount("/receipt-files", PlainFiles(directory=RECEIPT_FILES), name="receipt-files")

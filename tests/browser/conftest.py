@@ -133,6 +133,15 @@ class Tab:
         self.until(f"document.querySelector({json.dumps(selector)})")
         self.eval(f"document.querySelector({json.dumps(selector)}).click()")
 
+    def press(self, where: str, text: str) -> None:
+        """Presses the button of that text inside such an element, once it is there."""
+        found = (
+            f"[...document.querySelectorAll({json.dumps(where + ' button')})]"
+            f".find((one) => one.innerText.trim() === {json.dumps(text)})"
+        )
+        self.until(found)
+        self.eval(f"{found}.click()")
+
     def size(self, width: int, height: int, *, dark: bool = False, phone: bool = False) -> None:
         """The size of the window in CSS pixels, and whether it is dark."""
         self.send(

@@ -14,11 +14,10 @@ from tests.browser.pages.wall_rig import (
     WALL,
     Shop,
     WallNode,
-    key,
-    sscc,
     type_code,
     wall_store,
 )
+from tests.hub.parcels.wall_kit import key, sscc
 
 SETTINGS = {"SCREEN_TOKENS": json.dumps({WALL: SCREEN})}
 INVITING = "document.querySelector('.look.take_a, .look.take_b')"

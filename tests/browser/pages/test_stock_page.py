@@ -30,16 +30,6 @@ def pane(name: str) -> str:
     return f'[data-pane="{name}"]'
 
 
-def press(tab: Any, where: str, text: str) -> None:
-    """Presses the button of that text, once it is there."""
-    found = (
-        f"[...document.querySelectorAll({json.dumps(where + ' button')})]"
-        f".find((one) => one.innerText.trim() === {json.dumps(text)})"
-    )
-    tab.until(found)
-    tab.eval(f"{found}.click()")
-
-
 def order(store: Any, path: str, **body: Any) -> None:
     """What another member of staff does."""
     answer = httpx.post(f"{store.hub_url}/api/v1/staff/{path}", json=body)
@@ -51,7 +41,7 @@ def test_shelves_offers_and_restocking(tab: Any, store: Any) -> None:
     slot = '[data-slot="bay-a-3-l"]'
     tab.until_text("Kolibri Cola", slot)
     assert tab.eval("document.documentElement.scrollWidth <= innerWidth")
-    press(tab, pane("restocking"), "Start restocking")
+    tab.press(pane("restocking"), "Start restocking")
     tab.until_text("nothing yet", pane("restocking"))
     order(
         store, "promotions", promotion_id="p1", offer="percent", name="Ten off", gtins=[COLA],
@@ -62,9 +52,9 @@ def test_shelves_offers_and_restocking(tab: Any, store: Any) -> None:
     order(store, "counts", count_id="c1", slot_id="bay-a-3-l", gtin=COLA, counted=0)
     tab.until_text("empty", slot)
     assert tab.text(slot) != before
-    press(tab, pane("restocking"), "Finish")
+    tab.press(pane("restocking"), "Finish")
     tab.until("!document.querySelector('.sessions .carded')")
-    press(tab, pane("offers"), "End")
+    tab.press(pane("offers"), "End")
     tab.until("!document.querySelector('.offers .carded')")
     order(store, "counts", count_id="c2", slot_id="bay-a-3-l", gtin=COLA, counted=6)
     assert tab.faults == []
@@ -78,7 +68,7 @@ def test_a_count_is_booked_by_its_form(tab: Any, store: Any) -> None:
     tab.until_text("in bay-a-3-l", ".form")
     tab.eval("document.querySelector('.form input[type=number]').select()")
     tab.send("Input.insertText", text="2")
-    press(tab, ".form", "Book the count")
+    tab.press(".form", "Book the count")
     tab.until_text("2 / ", '[data-slot="bay-a-3-l"]')
     order(store, "counts", count_id="c3", slot_id="bay-a-3-l", gtin=COLA, counted=6)
     assert tab.faults == []
@@ -98,7 +88,7 @@ def test_an_id_is_asked_for_on_the_phone_and_confirmed_by_staff(
     story.enter("dora", store.phone(token)["code"])
     story.take("dora", "bay-a-3-l")
     phone.until_text("Kolibri Cola is sold from 18 on", ".notice")
-    press(tab, pane("alerts"), "Old enough")
+    tab.press(pane("alerts"), "Old enough")
     phone.until("!document.querySelector('.notice')")
     order(store, "recalls", recall_id="r1", gtin=COLA, reason="glass in it", batch="L-7")
     phone.until_text("was called back: glass in it (batch L-7)", ".notice")
@@ -107,10 +97,10 @@ def test_an_id_is_asked_for_on_the_phone_and_confirmed_by_staff(
     phone.until_text("Please hand it back", ".notice")
     assert phone.text("#total") == "€0.00"
     tab.until_text("glass in it", pane("recalls"))
-    press(tab, pane("recalls"), "Who bought it…")
+    tab.press(pane("recalls"), "Who bought it…")
     tab.until_text("0 receipts", ".form")
-    press(tab, ".form", "Close")
-    press(tab, pane("alerts"), "Handed back")
+    tab.press(".form", "Close")
+    tab.press(pane("alerts"), "Handed back")
     tab.until_text("1 × Kolibri Cola", pane("finds"))
     phone.until("!document.querySelector('.notice')")
     order(store, "recalls/lift", recall_id="r1")
@@ -121,21 +111,21 @@ def test_an_id_is_asked_for_on_the_phone_and_confirmed_by_staff(
 
 def test_rules_are_set_by_their_form_and_an_empty_offer_is_refused(tab: Any, store: Any) -> None:
     tab.goto(f"{store.pages_url}/stock")
-    press(tab, "header", "Rules…")
+    tab.press("header", "Rules…")
     tab.until_text("Rules for goods", ".form")
     tab.eval("document.querySelectorAll('.form input[type=number]')[1].select()")
     tab.send("Input.insertText", text="777")
-    press(tab, ".form", "Save")
+    tab.press(".form", "Save")
     tab.until("!document.querySelector('.form')")
     said = httpx.get(f"{store.hub_url}/api/v1/staff/stock").json()["policy"]
     assert (said["pieces_per_minute_max"], said["watch_stock"]) == (777, True)
-    press(tab, pane("offers"), "New offer…")
+    tab.press(pane("offers"), "New offer…")
     tab.until_text("What shoppers read", ".form")
-    press(tab, ".form", "Add the offer")
+    tab.press(".form", "Add the offer")
     # Nothing is filled in: the hub's words are shown, and the form stays.
     tab.until("document.querySelector('.q-notification')")
     assert tab.eval("!!document.querySelector('.form')")
-    press(tab, ".form", "Cancel")
+    tab.press(".form", "Cancel")
     assert tab.faults == []
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from tests.browser.pages.conftest import Store, until
-from tests.browser.pages.wall_rig import EYE, WALL, Shop, WallNode, key, sscc, wall_store
+from tests.browser.pages.wall_rig import EYE, WALL, Shop, WallNode, wall_store
+from tests.hub.parcels.wall_kit import key, sscc
 
 THING = "document.querySelector('[data-thing=\"t{}\"] .mark')?.dataset"
 SETTINGS = {"NODE_TOKENS": json.dumps({"node-wall": "a-node-of-the-tests"})}
@@ -59,16 +60,6 @@ def mark(number: int, look: str, state: str) -> str:
     """That a thing is marked so."""
     found = THING.format(number)
     return f"{found}?.look === '{look}' && {found}.state === '{state}'"
-
-
-def press(tab: Any, where: str, text: str) -> None:
-    """Presses the button of that text, once it is there."""
-    found = (
-        f"[...document.querySelectorAll({json.dumps(where + ' button')})]"
-        f".find((one) => one.innerText.trim() === {json.dumps(text)})"
-    )
-    tab.until(found)
-    tab.eval(f"{found}.click()")
 
 
 def carded(tab: Any, what: str, name: str) -> str:
@@ -132,7 +123,7 @@ def test_without_light_marks_are_withheld_with_the_reason(
         "out of bounds: dark until it is calibrated (23.0 mm); bumped", pane("projection")
     )
     tab.until_text("Projector beam-1 does not show what it should", pane("alarms"))
-    press(tab, pane("projection"), "Calibrate")
+    tab.press(pane("projection"), "Calibrate")
     until(lambda: node.cues.calibrate == 1, "the node to be asked for a calibration")
     node.project("calibrating")
     tab.until_text("calibrating: dark meanwhile", pane("projection"))
@@ -154,7 +145,7 @@ def test_alarms_say_what_happened_until_staff_have_looked(
     shop.ready(31, 32, 33)
     node.lift(31, 0.05)
     tab.until_text(f"Parcel …{key(31)[-4:]} was taken, and nobody had scanned in", pane("alarms"))
-    press(tab, pane("alarms"), "It is missing")
+    tab.press(pane("alarms"), "It is missing")
     tab.until("!document.querySelector('[data-pane=alarms] .alert')")
     assert shop.state(31) == "missing"
     twin = node.thing(34, "stands", 0.8, 0.52, text=f"00{sscc(32)}")
@@ -308,20 +299,20 @@ def test_a_driver_goes_from_stop_to_stop(
 def test_staff_stow_release_and_cancel(tab: Any, shop: Shop, node: WallNode) -> None:
     shop.order("s-6", 41, 42, deadline_s=time.time() + 7000)
     tab.until_text("2 parcels, 0 ready", '[data-order="s-6"] + p')
-    press(tab, carded(tab, "parcel", key(41)), "Stow")
+    tab.press(carded(tab, "parcel", key(41)), "Stow")
     tab.until("document.querySelector('.wall .mark.place.seen')")
     tab.until_text("is being stowed", pane("sessions"))
     node.stand(41, 0.1)
     until(lambda: shop.state(41) == "stowed", "the parcel to be stowed")
-    press(tab, carded(tab, "order", "s-6"), "Release…")
-    press(tab, ".form", "Release")
+    tab.press(carded(tab, "order", "s-6"), "Release…")
+    tab.press(".form", "Release")
     until(lambda: shop.state(41) == "ready", "the parcel to be released")
     tab.until("!document.querySelector('.form')")
-    press(tab, "#chosen", "Cancel…")
+    tab.press("#chosen", "Cancel…")
     tab.until("document.querySelector('.refund .reason input')")
     tab.eval("document.querySelector('.refund .reason input').focus()")
     tab.send("Input.insertText", text="sold out")
-    press(tab, ".refund", "Cancel the order")
+    tab.press(".refund", "Cancel the order")
     until(lambda: shop.get("orders/s-6")["state"] == "cancelled", "the order to be off")
     tab.until("!document.querySelector('[data-order=\"s-6\"]')")
 

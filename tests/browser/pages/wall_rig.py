@@ -20,7 +20,6 @@ import yaml
 
 from contracts import messages as m
 from contracts.codec import encode
-from contracts.ids import gtin_check_digit
 from contracts.wall_messages import (
     LabelRead,
     MarkSeen,
@@ -32,6 +31,7 @@ from contracts.wall_messages import (
 )
 from tests.browser.pages.conftest import STORE, ScriptedNode, Store, until
 from tests.contracts.test_wall import wall
+from tests.hub.parcels.wall_kit import key, sscc
 
 WALL, NODE, BEAM, EYE = "wall-1", "node-wall", "beam-1", "eye-1"
 SCREEN = "the-kiosk-of-the-tests"
@@ -54,17 +54,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(one) for key, one in value.items()}
     return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
-
-
-def sscc(number: int) -> str:
-    """The number-th parcel's SSCC."""
-    body = f"34012345{number:09d}"
-    return body + str(gtin_check_digit(body))
-
-
-def key(number: int) -> str:
-    """What the hub calls the number-th parcel."""
-    return f"sscc:{sscc(number)}"
 
 
 class WallNode(ScriptedNode):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,12 +16,14 @@ import zxingcpp
 from numpy.typing import NDArray
 
 from contracts.geometry import Board, Camera, Intrinsics, Pose
+from contracts.ids import gtin_check_digit
 from contracts.wall import LabelPrint, Marker, Wall
 from vision.wall import WallLens, marker_corners_m
 
 Rgb = NDArray[np.uint8]
 
 SIZES = {"qr": 29, "datamatrix": 16, "code128": 145}
+MODULES_MM = {"qr": 3.0, "datamatrix": 3.0, "code128": 1.2}
 TEXTS = {
     "qr": "https://id.gs1.org/00/{}",
     "datamatrix": "00{}",
@@ -37,8 +40,7 @@ class Picture:
 def sscc(n: int) -> str:
     """An SSCC with its check digit."""
     body = f"3401234500{n:07d}"
-    total = sum(int(d) * (3 if k % 2 == 0 else 1) for k, d in enumerate(reversed(body)))
-    return body + str(-total % 10)
+    return body + str(gtin_check_digit(body))
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def wall(*, cameras: int = 1, width: int = 1920, height: int = 1080) -> Wall:
         labels=tuple(
             LabelPrint(
                 symbology=kind, modules=SIZES[kind],
-                module_mm=1.2 if kind == "code128" else 3.0,
+                module_mm=MODULES_MM[kind],
             )
             for kind in ("qr", "datamatrix", "code128")
         ),
@@ -125,10 +127,10 @@ def symbol(text: str, symbology: str) -> NDArray[np.uint8]:
     """Modules, 0 dark and 255 light, one pixel each; a row of bars is 40 high."""
     formats = zxingcpp.BarcodeFormat
     kind = {"qr": formats.QRCode, "code128": formats.Code128, "datamatrix": formats.DataMatrix}
-    options = {"ec_level": "M"} if symbology == "qr" else {"force_square": True}
-    if symbology == "code128":
-        options = {}
-    made = zxingcpp.create_barcode(text, kind[symbology], **options)
+    options: dict[str, dict[str, Any]] = {
+        "qr": {"ec_level": "M"}, "code128": {}, "datamatrix": {"force_square": True}
+    }  # fmt: skip
+    made = zxingcpp.create_barcode(text, kind[symbology], **options[symbology])
     return np.asarray(np.array(made.to_image(scale=1, add_quiet_zones=False)), np.uint8)
 
 
@@ -187,10 +189,7 @@ class Stage:
         cv2.fillConvexPoly(picture, points, colour, cv2.LINE_AA, 4)
 
     def _paste(self, picture: Rgb, texture: Rgb, corners: NDArray[np.float64]) -> None:
-        patch, mask, (x, y) = self._warped(texture, corners)
-        cut = picture[y : y + patch.shape[0], x : x + patch.shape[1]]
-        weight = mask[..., None].astype(np.float32) / 255
-        cut[:] = (patch * weight + cut * (1 - weight)).astype(np.uint8)
+        _lay(picture, *self._warped(texture, corners))
 
     def _warped(
         self, texture: Rgb, corners: NDArray[np.float64]
@@ -222,10 +221,7 @@ class Stage:
     def _box(self, picture: Rgb, box: Drawn) -> None:
         if box not in self._cache:
             self._cache[box] = self._warped(texture_of(box), box.corners())
-        patch, mask, (x, y) = self._cache[box]
-        cut = picture[y : y + patch.shape[0], x : x + patch.shape[1]]
-        weight = mask[..., None].astype(np.float32) / 255
-        cut[:] = (patch * weight + cut * (1 - weight)).astype(np.uint8)
+        _lay(picture, *self._cache[box])
 
     def picture(self) -> Picture:
         """The next frame, a fifth of a second later."""
@@ -268,6 +264,14 @@ class Stage:
         return polygon
 
 
+def _lay(picture: Rgb, patch: Rgb, mask: NDArray[np.uint8], at: tuple[int, int]) -> None:
+    """Lays a patch over a picture where its mask is."""
+    x, y = at
+    cut = picture[y : y + patch.shape[0], x : x + patch.shape[1]]
+    weight = mask[..., None].astype(np.float32) / 255
+    cut[:] = (patch * weight + cut * (1 - weight)).astype(np.uint8)
+
+
 def texture_of(box: Drawn) -> Rgb:
     """The face, one millimetre a pixel: its colour with a little grain, a strip of tape, and the
     label on white paper."""
@@ -278,7 +282,7 @@ def texture_of(box: Drawn) -> Rgb:
     if box.text is None:
         face[h // 3 : h // 3 + 12] = (90, 60, 40)
         return face
-    module = 1.2 if box.symbology == "code128" else 3.0
+    module = MODULES_MM[box.symbology]
     bits = symbol(box.text, box.symbology)
     wide = round(bits.shape[1] * module)
     high = 30 if box.symbology == "code128" else round(bits.shape[0] * module)
