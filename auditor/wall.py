@@ -27,7 +27,12 @@ NOTICED_S = 1.0
 INVITING = ("take_a", "take_b")
 TAKING_ALARMS = ("wrong_taken", "taken_by_nobody", "unknown_taken")
 LEAVES_S = 1.5
-"""Light that was right goes dark so long after its customer has gone, or its parcel was taken."""
+"""A light may begin so long after its customer has gone: it was asked for before."""
+STAYS_S = 60.0
+"""It must end so long after its customer has gone."""
+SOONER_S = 0.3
+"""The hub may put a taking so much earlier than the truth, which counts it when it is off its
+place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,8 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Taking:
-    """A parcel left its place. `keys` are what its label says; `right`: it was the taker's."""
+    """A parcel left its place. `key` is what its label says, None if nothing can be read of it;
+    `right`: it was the taker's."""
 
     parcel: str
     key: str | None
@@ -178,7 +184,7 @@ def _greens(
             lamp.parcel in one.parcels
             and one.scan_s <= lamp.t0_s
             and (one.gone_s is None or lamp.t0_s <= one.gone_s + LEAVES_S)
-            and (one.gone_s is None or t1_s <= one.gone_s + 60.0)
+            and (one.gone_s is None or t1_s <= one.gone_s + STAYS_S)
             for one in served
         )
         if not right:
@@ -208,7 +214,7 @@ def _wrong(
             for k, one in enumerate(raised)
             if k not in used
             and (one["key"] == taking.key or (taking.key is None and one["key"] is None))
-            and taking.t_s - 0.3 <= one["t_s"]
+            and taking.t_s - SOONER_S <= one["t_s"]
         ]
         if not found:
             score.faults.append(f"{name}: {taking.parcel} taken wrongly, and nothing was said")

@@ -13,6 +13,7 @@ A label's text names a parcel by its SSCC, in any of the trade's ways (GS1 Gener
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from contracts.ids import is_gtin, is_sscc
@@ -122,6 +123,7 @@ def sscc_of(text: str) -> str | None:
     return None if fields is None else fields.get("00")
 
 
+@lru_cache(maxsize=4096)
 def label_key(text: str) -> str:
     """What a label names, the same for every way to write it: `sscc:` and 18 digits, or `text:`
     and the label itself. ValueError if there is nothing, or more than LABEL_CHARS_MAX."""

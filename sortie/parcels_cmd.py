@@ -50,8 +50,11 @@ def score_command(
     ] = None,
     seeds: Annotated[str, typer.Option("--seeds", help="A-B, or one seed")] = "1",
     store: Annotated[
-        list[Path] | None,
-        typer.Option("--store", help="store files with walls; each case takes the first that fits"),
+        list[str] | None,
+        typer.Option(
+            "--store",
+            help="stores with walls, by name or as files; each case takes the first that fits",
+        ),
     ] = None,
     json_file: JsonFile = None,
     jobs: Annotated[
@@ -71,7 +74,7 @@ def score_command(
     from sortie.stores import WALL_STORES, store_path
 
     check_output("--json", json_file)
-    paths = tuple(store or ()) or tuple(store_path(name) for name in WALL_STORES)
+    paths = tuple(store_path(name) for name in store or WALL_STORES)
     request = WallRequest(paths, chosen_wall_cases(cases or ()), chosen_seeds(seeds))
     with wall_progress(len(request.tasks()), Console(stderr=True)) as told:
         outcomes = score_walls(request, jobs=jobs_of(jobs), told=told)

@@ -79,13 +79,16 @@ def run_markers(store: str, *, wall: str, out: Path) -> None:
 
 def _wall_of(store: str, wall: str) -> Wall:
     walls = load_store_file(store_path(store)).walls
-    names = ", ".join(one.wall_id for one in walls) or "none"
+    names = ", ".join(one.wall_id for one in walls)
+    if not walls:
+        raise UsageError(f"{store}: expected a store with a pick-up wall, got one without any")
     if not wall and len(walls) == 1:
         return walls[0]
     for one in walls:
         if one.wall_id == wall:
             return one
-    raise UsageError(f"{store}: expected --wall to be one of its walls ({names}), got {wall!r}")
+    got = repr(wall) if wall else "none; which of them?"
+    raise UsageError(f"{store}: expected --wall to be one of its walls ({names}), got {got}")
 
 
 def _png(sheet: Sheet) -> bytes:

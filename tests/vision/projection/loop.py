@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -18,7 +19,7 @@ STEP_S = 0.05
 FRAME_S = 0.2
 
 
-class Stepped:
+class Stepped(ABC):
     """A beam that goes on step by step, and what was heard of it."""
 
     step_s = STEP_S
@@ -26,9 +27,9 @@ class Stepped:
     states: dict[str, MarkSeen]
     want: bool
 
+    @abstractmethod
     def step(self) -> BeamOut:
         """One step of the node."""
-        raise NotImplementedError
 
     def run(self, seconds: float) -> BeamOut:
         """Goes on for so long."""
