@@ -284,8 +284,9 @@ class Parcels:
 
     def forget_code(self, order: Order) -> None:
         """An order's own code opens nothing any more, unless it is another order's by now."""
-        if order.code_sha256 in self.by_code:
-            del self.by_code[order.code_sha256]
+        code = order.code_sha256
+        if code is not None and self.by_code.get(code) == order.order_id:
+            del self.by_code[code]
 
     def name_of(self, gtin: str, reaches: Sequence[str]) -> str:
         """What an order called a product of its parcel; the GTIN where nobody knows better."""
