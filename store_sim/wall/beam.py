@@ -12,7 +12,7 @@ from store_sim.scene import BodyPose
 from store_sim.wall.faces import FACE_COLUMNS, bounded, rects_of
 from store_sim.wall.figures import draw_people, touched_parts
 from store_sim.wall.frame import Optic, turned
-from store_sim.wall.kernels import FAR_M, depth_faces
+from store_sim.wall.kernels import FAR_M, depth_faces, find_flat
 from store_sim.wall.marks import marks_in
 
 __all__ = ["Beam", "linear_table"]
@@ -28,6 +28,9 @@ NEAR_M = 1.0
 def linear_table() -> NDArray[np.float32]:
     """(256,) light of a grey level, 0 to 1."""
     return ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)
+
+
+_LINEAR = linear_table()
 
 
 class Beam:
@@ -103,8 +106,8 @@ class Beam:
         if self.shown is None:
             rect: Rect = (0, 0, width, height)
         else:
-            differs = (self.shown != rgb).any(axis=2)
-            rows, columns = differs.any(axis=1).nonzero()[0], differs.any(axis=0).nonzero()[0]
+            differs = (self.shown != rgb).reshape(height, -1)
+            rows, columns = differs.any(axis=1).nonzero()[0], differs.any(axis=0).nonzero()[0] // 3
             if len(rows) == 0:
                 return None
             rect = (
@@ -121,19 +124,14 @@ class Beam:
         width, height = self.size
         # A margin, so that the lens's blur at the part's edge is that of the whole picture.
         a0, b0, a1, b1 = max(0, x0 - 1), max(0, y0 - 1), min(width, x1 + 1), min(height, y1 + 1)
-        part = linear_table()[self.shown[b0:b1, a0:a1]]
+        part = _LINEAR[self.shown[b0:b1, a0:a1]]
         padded = np.pad(part, ((1, 1), (1, 1), (0, 0)), mode="edge")
         rows = 0.2 * padded[:-2] + 0.6 * padded[1:-1] + 0.2 * padded[2:]
         soft = 0.2 * rows[:, :-2] + 0.6 * rows[:, 1:-1] + 0.2 * rows[:, 2:]
         lit = self.strength * (BLACK_LEVEL + (1 - BLACK_LEVEL) * soft)
         self.light[y0:y1, x0:x1] = lit[y0 - b0 : y1 - b0, x0 - a0 : x1 - a0]
         c0, d0 = max(0, x0 - 1), max(0, y0 - 1)
-        near = self.light[d0 : y1 + 1, c0 : x1 + 1]
-        same_x = (near[:, 1:] == near[:, :-1]).all(axis=2)
-        same_y = (near[1:] == near[:-1]).all(axis=2)
-        self.flat[d0 : d0 + same_y.shape[0], c0 : c0 + same_x.shape[1]] = (
-            same_x[:-1] & same_x[1:] & same_y[:, :-1]
-        )
+        find_flat(np.array([c0, d0, x1, y1], np.int64), self.light, self.flat)
 
     def stand(
         self, faces: Floats, texels: Picture, rows: NDArray[np.int64], rect: Rect | None = None

@@ -14,7 +14,7 @@ from numba import njit
 
 __all__ = [
     "FAR_M", "beam_map", "compose", "depth_faces", "expose", "fill_tile", "filter_tile",
-    "lay_people", "see_tile",
+    "find_flat", "lay_people", "see_tile",
 ]  # fmt: skip
 
 FAR_M = 1e6
@@ -275,6 +275,20 @@ def beam_map(rect, cam, rays, depth, face, faces, beam, lens, beam_at, near_m): 
             beam_at[y, x, 1] = beam[15] + beam[13] * sy
             beam_at[y, x, 2] = ahead
             beam_at[y, x, 3] = cos * scale / (far * far)
+
+
+@njit(cache=True)
+def find_flat(rect, light, flat):  # type: ignore[no-untyped-def]
+    """`flat` (H, W) uint8 in `rect`: 1 where `light` (H, W, 3) is the same at a pixel and at the
+    next ones right and below. The last row and column stay as they are."""
+    for y in range(rect[1], min(rect[3], light.shape[0] - 1)):
+        for x in range(rect[0], min(rect[2], light.shape[1] - 1)):
+            same = True
+            for c in range(3):
+                here = light[y, x, c]
+                same &= here == light[y, x + 1, c] and here == light[y + 1, x, c]
+                same &= light[y + 1, x, c] == light[y + 1, x + 1, c]
+            flat[y, x] = 1 if same else 0
 
 
 @njit(cache=True)

@@ -40,16 +40,19 @@ def _colours(rgb: NDArray[np.uint8]) -> NDArray[np.int8]:
 def marks_in(rgb: NDArray[np.uint8]) -> list[tuple[MarkLook, Floats]]:
     """The marks of a picture: how each looks, and its pixels (N, 2) x, y."""
     found: list[tuple[MarkLook, Floats]] = []
-    if not (rgb.max(axis=2) >= DARK).any():
+    height, width = rgb.shape[:2]
+    bright = (rgb >= DARK).reshape(height, -1)
+    rows, columns = bright.any(axis=1).nonzero()[0], bright.any(axis=0).nonzero()[0] // 3
+    if len(rows) == 0:
         return found
-    kinds = _colours(rgb)
+    x0, y0 = max(0, int(columns[0]) - JOIN_PX), max(0, int(rows[0]) - JOIN_PX)
+    kinds = _colours(rgb[y0 : int(rows[-1]) + JOIN_PX + 1, x0 : int(columns[-1]) + JOIN_PX + 1])
     for kind in (1, 2, 3, 4):
         mask = kinds == kind
-        if not mask.any() or mask.mean() > LARGEST_SHARE:
+        if not mask.any() or mask.sum() > LARGEST_SHARE * width * height:
             continue
         for pixels, pieces in _patches(mask):
-            look = _look(kind, pixels, pieces)
-            found.append((look, pixels))
+            found.append((_look(kind, pixels, pieces), pixels + (x0, y0)))
     return found
 
 
