@@ -37,6 +37,7 @@ State = Literal["true", "off", "calibrating", "unplugged"]
 CAPTURE_S = 5.0
 """Captures are wanted for so long after something moved."""
 DOTS_MIN = 3
+SOUND_MIN = 2
 NEWS_MM = 1.0
 
 
@@ -73,6 +74,9 @@ class Beam:
         self._dots_dark_s = 0.0
         self._doubt = False
         self._verified = False
+        self._suspect = False
+        """It was called off by dots alone; `_sound`: so many checks since then were good."""
+        self._sound = 0
         self._calibrate_seen: int | None = None
         self._retry_s = 0.0
         self._restless_s = 0.0
@@ -109,8 +113,8 @@ class Beam:
             self._verify(now_s)
         fresh = self._take_in(now_s, things, observations)
         self._plug(now_s, plugged)
-        self._wishes(now_s, calibrate)
-        if self._state in ("true", "calibrating") and self._run is None:
+        self._wishes(now_s, calibrate, waited_for=bool(marks))
+        if (self._state in ("true", "calibrating") or self._suspect) and self._run is None:
             self._check(now_s, marks, fresh)
         if self._run is not None:
             self._calibrate(now_s, fresh)
@@ -165,19 +169,22 @@ class Beam:
 
     def _plug(self, now_s: float, plugged: bool) -> None:
         if not plugged:
-            self._run = None
+            self._run, self._suspect = None, False
             self._set("unplugged", "the projector is unplugged or off")
         elif self._state == "unplugged":
             # Whoever put the cable back may have moved it.
             self._verify(now_s)
             self._drawn = None
 
-    def _wishes(self, now_s: float, calibrate: int) -> None:
+    def _wishes(self, now_s: float, calibrate: int, *, waited_for: bool) -> None:
         asked = self._calibrate_seen is not None and calibrate > self._calibrate_seen
         self._calibrate_seen = calibrate
         if self._state == "unplugged" or self._run is not None:
             return
+        # Stripes want a free view, and dazzle. Who waits in front for a light that is off will not
+        # give one: they are thrown at their back in the end.
         quiet = now_s - self._restless_s >= self._settings.quiet_s
+        quiet |= waited_for and now_s - self._retry_s >= self._settings.impatient_s
         if asked or (self._state == "off" and quiet and now_s >= self._retry_s):
             self._begin(now_s)
 
@@ -189,7 +196,7 @@ class Beam:
     def _verify(self, now_s: float) -> None:
         """Dots first: a projector that hangs where it hung needs no calibration."""
         self._set("calibrating", "the aim is checked")
-        self._verified, self._doubt = False, False
+        self._verified, self._doubt, self._suspect = False, False, False
         self._dots = DotCheck(self._wall, self._model, self._cameras, self._settings)
         self._dots_due_s = now_s
         self._dots_dark_s = now_s
@@ -198,7 +205,7 @@ class Beam:
         self._set("calibrating", "stripes are thrown and looked at")
         self._marks.clear()
         self._marks.forget()
-        self._verified = False
+        self._verified, self._suspect = False, False
         self._run = CalibrationRun(
             self._wall, self._nominal, self._file_cameras, self._settings, now_s=now_s
         )
@@ -239,7 +246,7 @@ class Beam:
 
     def _check(self, now_s: float, marks: Sequence[Mark], fresh: Sequence[WallObservation]) -> None:
         """Dots, when they are due; the verdict of those that were shown."""
-        if marks:
+        if marks and not self._suspect:
             served_s = self._dots_dark_s + self._settings.served_check_s
             self._dots_due_s = min(self._dots_due_s, max(served_s, now_s))
         if now_s >= self._dots_due_s and not self._dots.busy:
@@ -251,7 +258,9 @@ class Beam:
         if verdict is None:
             return
         self._dots_due_s = now_s + self._settings.idle_check_s
-        if self._verified:
+        if self._suspect:
+            self._judge_again(now_s, verdict)
+        elif self._verified:
             self._judge_bump(now_s, verdict)
         else:
             self._judge_first(now_s, verdict)
@@ -280,10 +289,27 @@ class Beam:
             return
         self._doubt = False
         self._verified = False
+        self._suspect, self._sound = True, 0
         self._residual_mm, self._points = residual, len(verdict.off_mm)
         self._retry_s = now_s
         self._restless_s = max(self._restless_s, now_s - self._settings.quiet_s / 2)
         self._set("off", "the projector was moved: its light is not where it should be")
+
+    def _judge_again(self, now_s: float, verdict: DotVerdict) -> None:
+        """It was called off. While somebody stands in front and it cannot be calibrated anew, dots
+        that are all where they should be, twice, say that it was somebody passing by."""
+        residual = verdict.residual_mm
+        sound = residual is not None and residual <= self._settings.residual_mm_max
+        if not sound or len(verdict.off_mm) < DOTS_MIN or verdict.lost:
+            self._sound = 0
+            self._dots_due_s = now_s + self._settings.suspect_check_s
+            return
+        self._sound += 1
+        self._dots_due_s = now_s
+        if self._sound >= SOUND_MIN:
+            self._suspect, self._verified = False, True
+            self._residual_mm, self._points = residual, len(verdict.off_mm)
+            self._set("true")
 
     # Marks.
 
@@ -332,7 +358,7 @@ class Beam:
 
     def _wants_capture(self, now_s: float, marks: Sequence[Mark]) -> bool:
         """Captures cost little, but nothing would look at them at a wall that nobody is at."""
-        if self._state in ("unplugged", "off"):
+        if self._state in ("unplugged", "off") and not self._suspect:
             return False
         recently = now_s - self._restless_s < CAPTURE_S
         due = self._dots.busy or now_s >= self._dots_due_s

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.wall import Wall
+from vision.markers import detect_markers
 from vision.projection.check import Spot, cut_out, expected_spot, find_light
 from vision.projection.draw import Raster, on_plane, raster
 from vision.projection.model import Optics
@@ -68,6 +69,7 @@ class DotCheck:
         self._settings = settings
         self._cameras = dict(cameras)
         self._dots: list[_Dot] = []
+        self._markers: list[int] = []
         self._usual: dict[tuple[int, str], NDArray[np.uint8]] = {}
         for marker in wall.markers:
             u, v, z = marker.centre_m
@@ -84,6 +86,7 @@ class DotCheck:
                     regions[name] = LitRegion(seen, "look")
             if spots:
                 self._dots.append(_Dot(form, v, lit, spots, regions))
+                self._markers.append(marker.marker)
         self._phase: Literal["rest", "before", "after"] = "rest"
         self._since_s = 0.0
         self._asked_s = 0.0
@@ -150,6 +153,9 @@ class DotCheck:
                     continue
                 middle = on_plane(dot.form.centre[None], dot.v_m)[0]
                 off = float(np.linalg.norm(found.off_px)) * self._cameras[name].mm_per_px(middle)
+                if off > self._settings.bumped_mm and not self._in_sight(number, name, dark, lit):
+                    # Light on somebody in front is somewhere else, wherever the projector hangs.
+                    continue
                 best = off if best is None else min(best, off)
                 if off < self._settings.residual_mm_max:
                     self._usual[number, name] = dark
@@ -159,8 +165,24 @@ class DotCheck:
                 lost += missed
         return DotVerdict(tuple(off_mm), lost)
 
+    def _in_sight(
+        self, number: int, camera_id: str, dark: NDArray[np.uint8], lit: NDArray[np.uint8]
+    ) -> bool:
+        """Whether the marker was seen without light, and the same with it: nobody stands before
+        it, and nobody came in between."""
+        if (number, camera_id) in self._usual:
+            seen = self._as_usual(number, camera_id, dark)
+        else:
+            seen = self._markers[number] in detect_markers(dark)
+        return seen and _alike(dark, lit) >= SAME_MIN
+
     def _as_usual(self, number: int, camera_id: str, dark: NDArray[np.uint8]) -> bool:
         usual = self._usual.get((number, camera_id))
         if usual is None:
             return False
-        return float(cv2.matchTemplate(dark, usual, cv2.TM_CCOEFF_NORMED)[0, 0]) >= SAME_MIN
+        return _alike(dark, usual) >= SAME_MIN
+
+
+def _alike(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """Correlation of two pictures of one size."""
+    return float(cv2.matchTemplate(one, other, cv2.TM_CCOEFF_NORMED)[0, 0])

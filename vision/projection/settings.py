@@ -45,12 +45,19 @@ class BeamSettings(BaseModel):
     quiet_s: Annotated[
         float, Field(ge=0, le=60, description="nothing moves for so long: nobody is in front")
     ] = 1.5
+    impatient_s: Annotated[
+        float,
+        Field(ge=0, le=600, description="and if it never is, stripes are thrown all the same"),
+    ] = 5.0
     idle_check_s: Annotated[
         float, Field(gt=0, le=3600, description="how often dots are shown with nobody served")
     ] = 10.0
     served_check_s: Annotated[
         float, Field(gt=0, le=60, description="how often dots are shown while somebody is served")
     ] = 1.0
+    suspect_check_s: Annotated[
+        float, Field(gt=0, le=60, description="and while it is off and somebody may be in front")
+    ] = 6.0
     blink_s: Annotated[float, Field(ge=0.2, le=4, description="a blink's period")] = 0.5
     brightness: Annotated[float, Field(ge=0.05, le=1, description="of marks")] = 1.0
     dot_brightness: Annotated[float, Field(ge=0.05, le=1, description="of check dots")] = 0.45

@@ -201,11 +201,39 @@ def test_nobody_is_dazzled_by_stripes_while_they_stand_in_front() -> None:
     loop.room.changed()
     loop.active = True
     loop.until("off", 15.0)
-    loop.run(5.0)
+    loop.run(12.0)
     assert now(loop) == "off"
     loop.active = False
     loop.run(2.5)
     assert now(loop) == "calibrating"
+
+
+def test_who_waits_in_front_for_light_gets_it_in_the_end() -> None:
+    loop = a_true_loop()
+    invite(loop, 0)
+    loop.room.truth = bumped(nominal(), np.random.default_rng(4), m=0.01, deg=0.8)
+    loop.room.changed()
+    loop.active = True
+    loop.until("off", 15.0)
+    loop.run(3.0)
+    assert now(loop) == "off"
+    loop.until("true", 20.0)
+    loop.run(1.5)
+    assert state(loop, 0).state == "seen"
+
+
+def test_somebody_who_passes_before_dots_is_no_bump_for_long() -> None:
+    loop = a_true_loop()
+    loop.active = True
+    hung = loop.room.truth
+    loop.room.truth = bumped(nominal(), np.random.default_rng(4), m=0.01, deg=0.8)
+    loop.room.changed()
+    loop.until("off", 15.0)
+    loop.room.truth = hung
+    loop.room.changed()
+    said = loop.until("true", 12.0)
+    assert said.residual_mm is not None
+    assert said.residual_mm < 5.0
 
 
 def test_covered_markers_are_told_and_staff_may_ask_again() -> None:
