@@ -7,6 +7,7 @@ the label's paper the first line counts that the median of many samples across t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -34,6 +35,8 @@ BESIDE_MIN = 6
 SAME_LEVELS = 5.0
 """The same colour, in the light that the same face has."""
 ROUNDS = 2
+FENCE = 0.9
+"""Of the gap to another thing's label that a face may reach into."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,11 +58,13 @@ def border_from(
     face_rgb: Floats | None,
     hangs: bool,
     floor: float | None,
+    others: Sequence[Floats] = (),
 ) -> Border:
     """The border around a paper (4, 2) on a sheet (side, side, 3) float32, its sides turned by
     `turn` radians, no farther out than `outer` (4, 2), where it ends if there is no line before.
     Where the colour `face_rgb` (3,) of the face goes on beyond a line, it is print, tape or a fold.
-    What stands ends at `floor`, a row of the sheet."""
+    What stands ends at `floor`, a row of the sheet, and before `others`, labels (4, 2) of other
+    things."""
     along = np.array([np.cos(turn), np.sin(turn)])
     down = np.array([-along[1], along[0]])
     places = np.stack([paper @ along, paper @ down], axis=1)
@@ -74,6 +79,9 @@ def border_from(
         )
         limits = [min(y0, oy0), max(x1, ox1), max(y1, oy1), min(x0, ox0)]
         ends = list(limits)
+    for k, fence in _fences(others, along, down, starts):
+        inner = max if k in (0, 3) else min
+        limits[k], ends[k] = inner(limits[k], fence), inner(ends[k], fence)
     found = [False] * 4
     strength = 0.0
     if floor is not None:
@@ -116,6 +124,24 @@ def border_from(
         ]
     )
     return Border(corners, (found[0], found[1], found[2], found[3]), strength)
+
+
+def _fences(
+    others: Sequence[Floats], along: Floats, down: Floats, starts: tuple[float, ...]
+) -> list[tuple[int, float]]:
+    """How far a face may reach at most: the side (top, right, bottom, left) on which another label
+    lies, the one with the widest gap, and a place within that gap."""
+    y0, x1, y1, x0 = starts
+    fences = []
+    for other in others:
+        places = np.stack([other @ along, other @ down], axis=1)
+        (a0, b0), (a1, b1) = places.min(axis=0), places.max(axis=0)
+        gaps = (y0 - b1, a0 - x1, b0 - y1, x0 - a1)
+        k = int(np.argmax(gaps))
+        if gaps[k] > 0:
+            reach = FENCE * gaps[k]
+            fences.append((k, starts[k] + (-reach if k in (0, 3) else reach)))
+    return fences
 
 
 def _first_line(

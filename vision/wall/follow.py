@@ -37,6 +37,8 @@ LEFT_S = 5.0
 TOUCHED_SHARE = 0.03
 LABEL_CLEAR = 0.1
 STILL_PX = 1.5
+NEWLY_MIN = 0.5
+"""Share of a place that has changed where something has come to."""
 STILL_FRAMES = 2
 SPECK_FRAMES = 15
 STAYS_FRAMES = 200
@@ -185,7 +187,9 @@ class Follower:
         """How far its look has moved, (2,) full pixels; None if it is not found."""
         if track.patch is not None:
             alike, shift = track.patch.find(gray, reach_px)
-            return shift if alike >= self._set.moved_ncc else None
+            if alike < self._set.moved_ncc or self._was_there(track, shift, seen):
+                return None
+            return shift
         if track.look is None:
             return None
         reach = max(3, round(reach_px / self._scene.scale[0]))
@@ -195,9 +199,23 @@ class Follower:
         x0, y0, x1, y1 = track.place.box
         there = seen.changed[max(0, y0 + dy) : y1 + dy, max(0, x0 + dx) : x1 + dx]
         # A neighbour of the same look has stood there all the time.
-        if not there.size or float(there.mean()) < 0.5:
+        if not there.size or float(there.mean()) < NEWLY_MIN:
             return None
         return np.array([dx * self._scene.scale[0], dy * self._scene.scale[1]])
+
+    def _was_there(self, track: Track, shift: Floats, seen: Seen) -> bool:
+        """Whether what looks like its label has been there all the time: a bar code is the same
+        all along its bars, and what is left of it beside somebody's arm looks like all of it."""
+        if track.state != "stands" or float(np.linalg.norm(shift)) <= STILL_PX:
+            return False
+        patch = track.patch
+        assert patch is not None
+        high, wide = patch.gray.shape
+        corners = np.array([[0, 0], [wide, 0], [wide, high], [0, high]], np.float64)
+        there = seen.changed[
+            self._scene.polygon_mask(corners + np.array([patch.x, patch.y]) + shift)
+        ]
+        return bool(there.size) and float(there.mean()) < NEWLY_MIN
 
     def _shift(self, track: Track, by_px: Floats) -> None:
         track.move_by(by_px)
@@ -333,7 +351,7 @@ class Follower:
             if frames >= (SPECK_FRAMES if small else STAYS_FRAMES):
                 self._scene.accept(region, seen.image, empty=False)
             return None
-        if self._removed(contour, seen.image):
+        if self._removed(contour, seen.image) or self._uncovered(face, seen):
             self._scene.accept(region, seen.image, empty=True)
             return None
         # Its sides and its shadow came with it.
@@ -356,6 +374,12 @@ class Follower:
         border = band > 0
         now, then = float(_edges(image)[border].mean()), float(_edges(before)[border].mean())
         return now < EDGE_LESS * then
+
+    def _uncovered(self, face: Face, seen: Seen) -> bool:
+        """Whether what is seen there is the wall itself: from aside, what was behind a thing that
+        went, and the shadow that went with it, are somewhere else than its face."""
+        place = Place(self._scene, face.outline_px, None)
+        return place.usable and place.bare(seen, self._taken_up(seen)) >= self._set.bare_share
 
 
 def _edges(image: F32) -> F32:

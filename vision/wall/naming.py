@@ -241,7 +241,14 @@ class Naming:
                 continue
             left -= 1
             track.face_tries += 1
-            face = face_of_label(rgb, self._lens, track.quad_px, track.depth.v_m, track.outer_px)
+            others = [
+                one.quad_px
+                for one in self._follow.tracks
+                if one is not track and one.state == "stands" and one.quad_px is not None
+            ]
+            face = face_of_label(
+                rgb, self._lens, track.quad_px, track.depth.v_m, track.outer_px, others
+            )
             if face is not None:
                 track.outline_px, track.face_sd_m = face.outline_px, face.sd_m
                 self._stand(track, t_s, gray, seen)

@@ -8,6 +8,7 @@ smallest rectangle around it; then each side moves to the strongest edge near it
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -114,11 +115,12 @@ def face_of_label(
     quad_px: NDArray[np.float32],
     v_m: float,
     outer_px: Floats | None = None,
+    others_px: Sequence[NDArray[np.float32]] = (),
 ) -> Face | None:
     """The face around a label. It is no larger than what has one colour around the label's paper,
     or than `outer_px` (N, 2), what changed when the thing came, and ends at the first lines that
     run along all of it (vision.wall.borders); else it is the paper; else half as much again as the
-    label. None if it lies outside of the picture."""
+    label. It does not reach to the labels of others. None if it lies outside of the picture."""
     middle = lens.on_plane(np.asarray(quad_px, np.float64).mean(axis=0)[None], v_m)[0]
     if not np.isfinite(middle).all():
         return None
@@ -131,6 +133,10 @@ def face_of_label(
     paper = _paper(soft, sheet, quad)
     outer = _outer(soft, sheet, paper) if outer_px is None else _rect_of(sheet.on(outer_px))
     lined = cv2.GaussianBlur(sheet.rgb, (0, 0), 0.8).astype(np.float32)
+    others = [sheet.on(one) for one in others_px]
+    others = [one for one in others if np.isfinite(one).all()]
+    if outer is not None and any(_holds(outer, one.mean(axis=0)) for one in others):
+        outer = None
     face_rgb = None
     if outer is not None:
         about = _inside(soft, outer) & ~_inside(soft, centre + (paper - centre) * 1.15)
@@ -142,7 +148,7 @@ def face_of_label(
     borders = [
         border_from(
             lined, paper, turn, outer, face_rgb=face_rgb, hangs=lens.hangs(z_m),
-            floor=floor if abs(turn) < UPRIGHT else None,
+            floor=floor if abs(turn) < UPRIGHT else None, others=others,
         )
         for turn in _turns([] if outer is None else [outer], paper)
     ]  # fmt: skip
@@ -154,6 +160,11 @@ def face_of_label(
     if paper is not quad:
         return Face(sheet.off(paper), PAPER_SD_M)
     return Face(sheet.off(centre + (quad - centre) * 1.5), PAPER_SD_M)
+
+
+def _holds(rect: Floats, point: Floats) -> bool:
+    x, y = (float(one) for one in point)
+    return cv2.pointPolygonTest(rect.astype(np.float32), (x, y), False) > 0
 
 
 def _rect_of(points: NDArray[np.float64] | NDArray[np.float32]) -> Floats:

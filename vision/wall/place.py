@@ -59,13 +59,16 @@ class PlaceView:
         """Whether the place is seen and the thing is not on it."""
         if self.label < settings.gone_share:
             return False
+        around = self.clear >= settings.clear_share
         # Grey clothes look as a grey wall does, but who wears them hides what is around as well.
-        beside = self.clear >= settings.bare_clear
-        if self.bare >= settings.bare_share and self.still > 0.5 and beside:
+        beside = self.clear >= settings.bare_clear and self.border >= settings.bare_border
+        if self.bare >= settings.bare_share and self.still > 0.5 and (around or beside):
             return True
         if self.seen(settings) or self.stirred > 0.3:
             return False
-        if self.clear >= settings.clear_share and self.border >= settings.gone_share:
+        # Somebody's head may be just as large as what is behind it, but has no wall's colours.
+        open_ = self.clear >= settings.open_share or self.bare >= settings.bare_some
+        if around and open_ and self.border >= settings.gone_share:
             return True
         return self.empty >= settings.gone_share
 
@@ -129,14 +132,14 @@ class Place:
             float(clear.mean()) if len(clear) else 0.0,
             border,
             scene.looks_empty(self.mask, seen.image),
-            self._bare(seen, taken) if unlike > 0.5 else 0.0,
+            self.bare(seen, taken) if unlike > 0.5 else 0.0,
             1.0 - float(moving[label].mean()),
         )
 
-    def _bare(self, seen: Seen, taken: Mask) -> float:
-        """Share of the label's area that has a colour that the bare wall near it has: what is in
-        front of the wall, a hand or a sleeve, is seldom of its colour, and what stood there and
-        went shows it."""
+    def bare(self, seen: Seen, taken: Mask) -> float:
+        """Share of the label's area, or of all of it without a label, that has a colour that the
+        bare wall near it has: what is in front of the wall, a hand or a sleeve, is seldom of its
+        colour, and what stood there and went shows it."""
         free = self._around & ~taken[self._wider]
         if free.sum() < FREE_PX_MIN:
             return 0.0

@@ -27,6 +27,10 @@ CELL = 6
 """Small pixels of a cell whose mean difference wakes the camera."""
 WIDE = 91
 LIT_CHANNEL = {"take_a": 1, "take_b": 2, "not_this": 0, "wrong": 0}
+EMPTY_KNOWN_MIN = 0.8
+EMPTY_TELLING_MIN = 0.4
+"""Shares of a place of which it must be known how it looks empty, and that must look otherwise
+then."""
 LIT_RGB_MIN = 0.06
 LIT_GROW_PX = 3
 RIVAL_MAX = 0.6
@@ -238,9 +242,16 @@ class Scene:
         self._settled[grown] = 0
 
     def looks_empty(self, mask: Mask, image: F32) -> float:
-        """Share of the mask that looks as it does when nothing stands there, 0 if nobody knows."""
+        """Share of the mask that looks as it does when nothing stands there, of what looks
+        otherwise while something does; 0 if nobody knows, or if too little of it does."""
+        assert self._reference is not None
+        whole = int(mask.sum())
         known = mask & self.empty_known
-        if not mask.any() or known.sum() < 0.8 * mask.sum():
+        if not whole or known.sum() < EMPTY_KNOWN_MIN * whole:
             return 0.0
-        apart = np.abs(image[known] - self.empty[known]).max(axis=1)
-        return float((apart < self._set.tint_min).mean())
+        empty = self.empty[known]
+        telling = most(np.abs(empty - self._reference.image[known])[None])[0] >= self._set.tint_min
+        if telling.sum() < EMPTY_TELLING_MIN * whole:
+            return 0.0
+        apart = most(np.abs(image[known] - empty)[None])[0]
+        return float((apart[telling] < self._set.tint_min).mean())

@@ -47,6 +47,15 @@ class FollowSettings(Contract):
     bare_clear: Annotated[
         float, Field(ge=0, le=1, description="so much around it must be clear to believe a colour")
     ] = 0.25
+    bare_border: Annotated[
+        float, Field(ge=0, le=1, description="and so much of the border changed along it")
+    ] = 0.75
+    bare_some: Annotated[
+        float, Field(ge=0, le=1, description="of what has gone at least so much shows the wall")
+    ] = 0.2
+    open_share: Annotated[
+        float, Field(ge=0, le=1, description="unless so much of the place around it is clear")
+    ] = 0.6
     gone_frames: Annotated[int, Field(ge=1, le=50, description="so many frames agree")] = 2
     settled_frames: Annotated[int, Field(ge=1, le=50, description="a change that lasts")] = 3
     nameless_s: Annotated[
@@ -60,7 +69,7 @@ class FollowSettings(Contract):
     ] = 0.85
     moved_ncc: Annotated[float, Field(gt=0, le=1, description="of a thing found elsewhere")] = 0.85
     search_m: Annotated[float, Field(gt=0, le=1, description="how far it is looked for")] = 0.2
-    thing_m_min: Annotated[float, Field(gt=0, le=1, description="smaller is nothing")] = 0.04
+    thing_m_min: Annotated[float, Field(gt=0, le=1, description="smaller is nothing")] = 0.06
     thing_m_max: Annotated[float, Field(gt=0, le=3, description="larger is a person")] = 0.75
     remember_s: Annotated[
         float, Field(ge=0, le=86_400, description="a thing that went is known again for so long")

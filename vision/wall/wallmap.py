@@ -302,8 +302,14 @@ def _match(thing: _Thing, sight: Sight) -> tuple[int, float] | None:
         place = (_middle(others[0].outline_m), others[0].v_m, others[0].sd_m)
     else:
         return None
-    (u, z), _, sd_m = place
-    (su, sz) = _middle(sight.outline_m)
+    (u, z), v_m, sd_m = place
+    outline = sight.outline_m
+    if sight.text is None and texts:
+        # How deep a thing without a label stands is a guess; where its ray passes the other is not.
+        outline = at_depth(sight, v_m)
+    elif sight.text is not None and not texts and others:
+        u, z = _middle(at_depth(others[0], sight.v_m))
+    su, sz = _middle(outline)
     off = math.hypot(u - su, z - sz)
     near = off < NEAR_M + 3.0 * math.hypot(sd_m, sight.sd_m)
     if sight.text is not None and texts:
@@ -321,15 +327,17 @@ def _match(thing: _Thing, sight: Sight) -> tuple[int, float] | None:
         return None
     if thing.restored_s is not None and (sight.text is None) != (not texts):
         return None
-    return (2, off) if near and _inside(last, others, sight) else None
+    return (2, off) if near and _inside(last, others, outline) else None
 
 
-def _inside(last: Thing | None, others: Sequence[Sight], sight: Sight) -> bool:
+def _inside(
+    last: Thing | None, others: Sequence[Sight], outline: Sequence[tuple[float, float]]
+) -> bool:
     """Whether the middle of either outline lies in the other's box."""
-    outline = others[0].outline_m if others else last.outline_m if last is not None else ()
-    if not outline:
+    known = others[0].outline_m if others else last.outline_m if last is not None else ()
+    if not known:
         return False
-    return _holds(outline, _middle(sight.outline_m)) or _holds(sight.outline_m, _middle(outline))
+    return _holds(known, _middle(outline)) or _holds(outline, _middle(known))
 
 
 def _holds(outline: Sequence[tuple[float, float]], point: tuple[float, float]) -> bool:
