@@ -10,6 +10,7 @@ from __future__ import annotations
 
 __all__ = [
     "AT_GATE_LEVEL",
+    "CAME_ALONG_LEVEL",
     "DATED_LEVEL",
     "DESK_DEBT_LEVEL",
     "DOUBT_NOBODY_LEVEL",
@@ -55,5 +56,7 @@ ENDED_RIVAL_LEVEL = 5
 """Whom staff ended while out of sight may be a body that began before: it is not another's."""
 UNHEARD_LEVEL = 5
 """A refund that failed after all is owed again, also where nobody had heard that it was paid."""
-LEVEL = 5
+CAME_ALONG_LEVEL = 6
+"""What somebody put on a pick-up wall while they were served there is theirs to take again."""
+LEVEL = 6
 """The newest."""

@@ -13,6 +13,7 @@ seconds, and never while a camera of the wall is blind: then staff say what beca
 from __future__ import annotations
 
 from hub.effects import us
+from hub.levels import CAME_ALONG_LEVEL
 from hub.parcels.alarms import clear, mended, raise_alarm
 from hub.parcels.model import Parcel, Seen, Session, Wall
 from hub.parcels.paying import settle_late
@@ -51,7 +52,7 @@ def lifted(state: HubState, wall: Wall, thing: Seen, t_s: float) -> None:
     if any(one.who == "staff" for one in wall.live()):
         _by_staff(state, wall, parcel)
         return
-    if parcel is None and t_s - thing.since_s < UNKNOWN_STOOD_S:
+    if parcel is None and _came_along(state, thing, live, t_s):
         return
     if parcel is not None and parcel.state not in WAITING:
         return
@@ -59,6 +60,16 @@ def lifted(state: HubState, wall: Wall, thing: Seen, t_s: float) -> None:
         # Another one stands here under the same label: nobody knows which of them it is.
         parcel = None
     _taken_wrong(state, wall, thing, parcel, live)
+
+
+def _came_along(state: HubState, thing: Seen, live: list[Session], t_s: float) -> bool:
+    """Whether a thing without a parcel's label was a hand or a bag, or came with somebody who is
+    here: it is theirs."""
+    if t_s - thing.since_s < UNKNOWN_STOOD_S:
+        return True
+    if state.level < CAME_ALONG_LEVEL or thing.came_s is None:
+        return False
+    return any(one.who == "customer" and thing.came_s >= one.began_s for one in live)
 
 
 def set_down(state: HubState, wall: Wall, thing: Seen) -> None:

@@ -114,7 +114,7 @@ class Order:
 class Seen:
     """A thing at a wall as its node last told. `key` is what its label names, None while it counts
     as unread; `was` is what it named before. `stood_m` is where it stood last, None if it never
-    did: then nobody has taken it from here."""
+    did: then nobody has taken it from here. `came_s` is when it first stood."""
 
     thing_id: str
     state: Literal["stands", "moves", "gone"]
@@ -130,6 +130,7 @@ class Seen:
     twins: tuple[str, ...] = ()
     v_m: float = 0.0
     stood_m: Outline | None = None
+    came_s: float | None = None
 
     @property
     def name(self) -> str | None:

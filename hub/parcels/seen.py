@@ -84,6 +84,10 @@ def _seen(thing: Thing, before: Seen | None, offset_s: float) -> Seen:
             text = None
     outline = tuple((u, z) for u, z in thing.outline_m)
     was = None if before is None else before.name
+    stands = thing.state == "stands"
+    came_s = None if before is None else before.came_s
+    if stands and came_s is None:
+        came_s = thing.since_s + offset_s
     return Seen(
         thing_id=thing.thing_id,
         state=thing.state,
@@ -98,7 +102,8 @@ def _seen(thing: Thing, before: Seen | None, offset_s: float) -> Seen:
         contested=thing.contested,
         twins=thing.twins,
         v_m=thing.v_m,
-        stood_m=outline if thing.state == "stands" else None if before is None else before.stood_m,
+        stood_m=outline if stands else None if before is None else before.stood_m,
+        came_s=came_s,
     )
 
 

@@ -75,9 +75,20 @@ def test_a_wrong_parcel_that_stays_away_is_for_staff_to_say(bench: Bench) -> Non
     assert bench.state_of(3) == "ready", "a parcel that is found counts again"
 
 
-def test_a_box_without_a_label_is_wrong_too_and_mended_by_another_name(bench: Bench) -> None:
+def test_what_a_customer_brought_along_is_theirs(bench: Bench) -> None:
     three(bench)
+    bench.tell(bench.thing("own", None, "stands", 0.1, 0.85))
+    bench.wait(9.0)
+    bench.tell(bench.thing("own", None, "moves", 0.1, 0.85))
+    bench.tell(bench.thing("own", None, "stands", 0.4, 0.85))
+    bench.wait(9.0)
+    bench.tell(bench.thing("own", None, "gone", 0.4, 0.85))
+    assert (bench.session().state, bench.alarms()) == ("showing", [])
+
+
+def test_a_box_without_a_label_is_wrong_too_and_mended_by_another_name(bench: Bench) -> None:
     bench.tell(bench.thing("box", None, "stands", 0.1, 0.85))
+    three(bench)
     bench.wait(4.0)
     bench.tell(bench.thing("box", None, "moves", 0.1, 0.85))
     assert (bench.session().state, bench.alarms()) == ("wrong", ["wrong_taken"])
