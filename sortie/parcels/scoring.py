@@ -15,6 +15,7 @@ from contracts.wall import Wall
 from sortie.errors import UsageError
 from sortie.parcels.day import run_case
 from sortie.scoring.pool import in_parallel
+from sortie.stores import store_digest
 from store_sim.errors import SimulatorError
 from store_sim.wall import cases
 from store_sim.wall.casting import cast_filling
@@ -99,7 +100,9 @@ def score_walls(
 
 
 def document_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """The JSON document: all together, then each case apart, with what was run."""
+    """The JSON document: all together, then each case apart, with what was run. `walls`: the
+    SHA-256 of each store file. Walls are seen by cameras alone, and nothing in it has weights:
+    `models` is empty."""
     names = list(dict.fromkeys(one.task.case for one in outcomes))
     well = [one for one in outcomes if one.error is None]
     together = joined(one.score for one in well).document()
@@ -113,7 +116,12 @@ def document_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
             if one.error is not None
         ],
         "seeds": sorted({one.task.seed for one in outcomes}),
-        "walls": sorted({f"{one.task.store_path.stem}/{one.task.wall_id}" for one in outcomes}),
+        "walls": {
+            f"{one.task.store_path.stem}/{one.task.wall_id}": store_digest(one.task.store_path)
+            for one in sorted(outcomes, key=lambda one: str(one.task.store_path))
+        },
+        "sensor_set": "camera",
+        "models": {},
         "store_s": round(sum(one.store_s for one in well), 1),
         "cpu_s": {
             part: round(sum(one.cpu_s.get(part, 0.0) for one in well), 1)

@@ -22,7 +22,7 @@ from sortie.parcels.scoring import (
     score_walls,
 )
 from sortie.parcels_cmd import parcels_app
-from sortie.stores import WALL_STORES, store_path
+from sortie.stores import WALL_STORES, store_digest, store_path
 
 DEMO = store_path("demo")
 
@@ -77,7 +77,9 @@ def test_a_run_that_breaks_is_told_and_ends_no_other() -> None:
     assert document["retrievals"] == 2
     assert document["failed"] == [{"case": "qr", "seed": 1, "error": "it broke"}]
     assert list(document["cases"]) == ["labels-12", "qr"]
-    assert document["walls"] == ["demo/wall-1"]
+    assert document["walls"] == {"demo/wall-1": store_digest(DEMO)}
+    low, high = document["intervals"]["green_missing"]
+    assert 0.0 <= low <= document["green_missing"] / document["retrievals"] <= high < 1.0
     assert json.loads(json.dumps(document))["cpu_s"]["all"] == 3.0
 
 
