@@ -2,12 +2,14 @@
 
     python -m benchmarks.labels --json labels.json
     python -m benchmarks.labels --only scenes --seeds 20
+    python -m benchmarks.labels --only walls --wall-seeds 5
 
 On photos made by nobody here (../shared/realdata/barcodes; left out, said aloud, where absent):
 share read and misread by kind of code, both halves of the list apart, as only its even lines were
 looked at while building. On drawn labels (benchmarks.label_scenes): by pixels a module and by what
-makes them hard. A misread is a text that no code of the picture has; other codes that these
-photos are known to show, too, are named in OTHER_CODES.
+makes them hard. On simulated walls (benchmarks.wall_labels): within a second of video as well. A
+misread is a text that no code of the picture has; other codes that these photos are known to show,
+too, are named in OTHER_CODES.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from numpy.typing import NDArray
 from auditor.score import wilson
 from benchmarks.figures import Figure
 from benchmarks.label_scenes import KINDS, LabelView, draw_scene
+from benchmarks.wall_labels import measure_walls
 from sortie.photos import read_picture
 from vision.labels import CodeReader, missing_engines, read_codes
 from vision.labels.code import FORMATS, WALL_FORMATS, frame_gray
@@ -244,6 +247,13 @@ def figures() -> Iterator[Figure]:
         share = sum(one["ours"]["read"] for one in seen) / count
         name = f"labels: {kind} at 2.6 px a module, one frame"
         yield Figure(name, share, "share", count, limit=READABLE_MIN, at_least=True)
+    walls = [one["second"] for one in measure_walls(seeds=(5000,)).values()]
+    count = sum(one["labels"] for one in walls)
+    share = sum(one["node"]["read"] for one in walls) / count
+    yield Figure("labels: on walls, within a second", share, "share", count, limit=READABLE_MIN,
+                 at_least=True)  # fmt: skip
+    wrong = sum(one["node"]["misread"] for one in walls)
+    yield Figure("labels: on walls, misread", wrong, "", count, limit=0.0)
     frame = measure_frame()
     yield Figure("labels: CPU of a frame with 24 labels", frame["cpu_ms"], "ms", FRAME_REPEATS)
 
@@ -271,14 +281,23 @@ def _print(result: dict[str, Any]) -> None:
         for kind, hards in kinds.items():
             for hard, found in hards.items():
                 sys.stdout.write(_row(f"{px} px, {kind}, {hard}", found) + "\n")
+    for case, spans in (result.get("walls") or {}).items():
+        for span, found in spans.items():
+            shares = ", ".join(
+                f"{name} {100 * one['share']:.1f} % (misread {one['misread']})"
+                for name, one in found.items()
+                if name != "labels"
+            )
+            sys.stdout.write(f"wall {case}, one {span}: n {found['labels']}: {shares}\n")
     if "frame" in result:
         sys.stdout.write(f"full-HD frame: {json.dumps(result['frame'])}\n")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--only", choices=("photos", "scenes", "frame"))
+    parser.add_argument("--only", choices=("photos", "scenes", "walls", "frame"))
     parser.add_argument("--seeds", type=int, default=20, help="drawn labels for each case")
+    parser.add_argument("--wall-seeds", type=int, default=2, help="walls for each case")
     parser.add_argument("--module-px", type=float, nargs="+", default=MODULE_PX)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -291,6 +310,8 @@ def main() -> None:
     if arguments.only in (None, "scenes"):
         seeds = range(5000, 5000 + arguments.seeds)
         result["scenes"] = measure_scenes(seeds=seeds, module_px=arguments.module_px)
+    if arguments.only in (None, "walls"):
+        result["walls"] = measure_walls(seeds=range(5000, 5000 + arguments.wall_seeds))
     if arguments.only in (None, "frame"):
         result["frame"] = measure_frame()
     _print(result)
