@@ -36,7 +36,7 @@ def test_a_live_wall_speaks_through_rings(tmp_path: Path) -> None:
         for order in orders:
             out.write(json.dumps({"order_id": order["order_id"], "code": "c-" + order["order_id"]}))
             out.write("\n")
-    eye = ShmCamera("wall-1-eye", ShmCameraSettings(name="wall-1-eye", root=rings), clock=clock)
+    eye = ShmCamera("wall-1-eye-1", ShmCameraSettings(name="wall-1-eye-1", root=rings), clock=clock)
     gate = ShmGate(ShmGateSettings(name="wall-scans", root=rings), clock=clock)
     width, height = world.beams[0].size
     beam = FrameRingWriter("wall-1-beam", width=width, height=height, stream_id=2, root=rings)

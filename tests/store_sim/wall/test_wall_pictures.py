@@ -38,8 +38,7 @@ def test_labels_of_a_wall_decode_at_the_px_its_file_states(
 ) -> None:
     world = world_of(store, case, 5)
     wanted = {one.text for one in world.truth.parcels if one.text is not None}
-    (frame,) = world.frames(0.0)
-    read = _read(frame.rgb)
+    read = {text for frame in world.frames(0.0) for text in _read(frame.rgb)}
     assert len(read & wanted) >= least
     assert read <= wanted, "nothing is read that is not printed"
     stand = {one.name: one for one in world.truth.parcels}
@@ -49,9 +48,8 @@ def test_labels_of_a_wall_decode_at_the_px_its_file_states(
 def test_pyzbar_reads_what_it_can_read() -> None:
     world = world_of("demo", "qr", 6)
     wanted = {one.text for one in world.truth.parcels}
-    (frame,) = world.frames(0.0)
-    grey = cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY)
-    read = {one.data.decode() for one in pyzbar.decode(grey)}
+    greys = [cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY) for frame in world.frames(0.0)]
+    read = {one.data.decode() for grey in greys for one in pyzbar.decode(grey)}
     assert len(read & wanted) >= 10
     assert read <= wanted
 
@@ -89,7 +87,7 @@ def test_markers_are_found_where_the_file_says() -> None:
     world = world_of("demo", "labels-12", 1)
     camera = world.wall.cameras[0]
     lens = optic(world.wall, camera.intrinsics, camera.pose)
-    (frame,) = world.frames(0.0)
+    frame, *_ = world.frames(0.0)
     detector = cv2.aruco.ArucoDetector(cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50))
     corners, ids, _ = detector.detectMarkers(cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY))
     at = {int(k): quad.reshape(4, 2) for k, quad in zip(ids.ravel(), corners, strict=True)}
@@ -223,7 +221,7 @@ def test_what_is_drawn_step_by_step_is_what_is_drawn_at_once() -> None:
 
 def test_a_blurred_lens_blurs_and_a_blocked_one_is_dark() -> None:
     def sharpness(case: str) -> float:
-        (frame,) = world_of("demo", case, 7).frames(0.0)
+        frame, *_ = world_of("demo", case, 7).frames(0.0)
         grey = frame.rgb[..., 1].astype(float)
         return float(np.abs(np.diff(cv2.GaussianBlur(grey, (3, 3), 0), axis=1)).max())
 
@@ -232,12 +230,12 @@ def test_a_blurred_lens_blurs_and_a_blocked_one_is_dark() -> None:
     driver = TrueDriver(world)
     while not any("block begins" in words for _, words in world.truth.notes):
         driver.tick()
-    (frame,) = world.frames(world.t_s)
+    frame, *_ = world.frames(world.t_s)
     assert frame.rgb.mean() < 40
 
 
 def test_covered_markers_are_not_there() -> None:
-    (frame,) = world_of("demo", "board-not-found", 3).frames(0.0)
+    frame, *_ = world_of("demo", "board-not-found", 3).frames(0.0)
     detector = cv2.aruco.ArucoDetector(cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50))
     _, ids, _ = detector.detectMarkers(cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY))
     assert ids is None
