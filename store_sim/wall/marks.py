@@ -42,7 +42,7 @@ def marks_in(rgb: NDArray[np.uint8]) -> list[tuple[MarkLook, Floats]]:
     found: list[tuple[MarkLook, Floats]] = []
     height, width = rgb.shape[:2]
     bright = (rgb >= DARK).reshape(height, -1)
-    rows, columns = bright.any(axis=1).nonzero()[0], bright.any(axis=0).nonzero()[0] // 3
+    rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0)) // 3
     if len(rows) == 0:
         return found
     x0, y0 = max(0, int(columns[0]) - JOIN_PX), max(0, int(rows[0]) - JOIN_PX)
