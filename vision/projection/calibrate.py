@@ -218,6 +218,9 @@ class _Fit:
             f_scale=1.0,
             x_scale=np.array([1, 1, 1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1]),
             max_nfev=60,
+            # Ten parameters of thousands of residuals: half as long as by singular values.
+            tr_solver="lsmr",
+            tr_options={"atol": 1e-12, "btol": 1e-12},
         )
         return self._model(first, found.x)
 
