@@ -175,8 +175,9 @@ class WallCamera:
         self._tell_nameless(t_s)
 
     def _scene_wakes(self, t_s: float) -> None:
-        """Who waits for something keeps the camera awake."""
-        if any(one.state == "moves" or one.gone_votes for one in self._follow.tracks):
+        """Who stands there, or waits for something, keeps the camera awake."""
+        waits = any(one.state == "moves" or one.gone_votes for one in self._follow.tracks)
+        if waits or self._follow.somebody:
             self._scene.wake(t_s)
 
     def _tell_nameless(self, t_s: float) -> None:
@@ -254,6 +255,7 @@ class WallCamera:
             wall_id=self.wall_id,
             t_s=t_s,
             active=active,
+            somebody=self._follow.somebody,
             blind=blind,
             sights=tuple(one.sight(self._lens) for one in self._follow.tracks if one.told),
             capture=self._capture,

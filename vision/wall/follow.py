@@ -43,6 +43,8 @@ STILL_FRAMES = 2
 SPECK_FRAMES = 15
 STAYS_FRAMES = 200
 """What came and stays is nobody standing there: after so many frames it belongs to the scene."""
+PERSON_M_MIN = 0.1
+"""Change no larger than a square of this is nobody."""
 CLOSING = np.ones((9, 9), np.uint8)
 BESIDE = np.ones((9, 9), np.uint8)
 EDGE_LESS = 0.7
@@ -58,8 +60,11 @@ class Follower:
         self._next = 1
         self.started_s = math.inf
         """Until then what is seen was there before."""
+        self.somebody = False
+        """Whether anybody is before the wall, as far as this camera sees."""
         self._left: list[tuple[Mask, float]] = []
         self._markers = np.zeros((scene.size[1], scene.size[0]), np.bool_)
+        self._people = self._markers.copy()
         for marker in wall.markers:
             corners = lens.pixels(marker_corners_m(marker))
             if np.isfinite(corners).all():
@@ -79,7 +84,8 @@ class Follower:
         return track
 
     def step(self, t_s: float, gray: Gray, seen: Seen) -> None:
-        """What became of every thing that is known."""
+        """Who is there, and what became of every thing that is known."""
+        self._find_people(seen)
         taken = self._taken_up(seen)
         for track in self.tracks:
             if track.state == "stands":
@@ -90,7 +96,8 @@ class Follower:
         self._clear_left(t_s, seen)
 
     def rest(self, t_s: float) -> None:
-        """Nothing has changed: what was seen is still seen."""
+        """Nothing has changed: what was seen is still seen, and nobody is there."""
+        self.somebody = False
         for track in self.tracks:
             if track.state == "stands" and not track.hidden:
                 track.seen_s = t_s
@@ -284,8 +291,7 @@ class Follower:
         if not lasting.any():
             return []
         waiting = seen.changed & ~lasting
-        people = self._people(seen)
-        known = self._markers | people
+        known = self._markers | self._people
         for mask, _ in self._left:
             known |= mask
         fresh: list[Track] = []
@@ -315,22 +321,27 @@ class Follower:
                 faces.append(face)
         return faces
 
-    def _people(self, seen: Seen) -> Mask:
+    def _find_people(self, seen: Seen) -> None:
         """Who stands in front: stretches of change that reach the picture's edge, or are larger
-        than a thing can be. Parts of them that hold still are no things."""
+        than a thing can be. Parts of them that hold still are no things; one that holds still as a
+        whole for STAYS_FRAMES is nobody."""
         joined = cv2.morphologyEx(
             (seen.changed | seen.moving).astype(np.uint8), cv2.MORPH_CLOSE, CLOSING
         )
         count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
         wide, high = self._scene.size
         large = self._reach_small()
+        least = (PERSON_M_MIN / self._set.thing_m_max * large) ** 2
         body = np.zeros(count, np.bool_)
+        self.somebody = False
         for k in range(1, count):
-            x, y, w, h = (int(c) for c in stats[k, :4])
+            x, y, w, h, area = (int(c) for c in stats[k])
             edge = x <= 1 or y <= 1 or x + w >= wide - 1 or y + h >= high - 1
             body[k] = edge or max(w, h) > large
-        people: Mask = body[labels]
-        return people
+            if body[k] and area >= least and not self.somebody:
+                settled = seen.settled[y : y + h, x : x + w][labels[y : y + h, x : x + w] == k]
+                self.somebody = float(np.median(settled)) < STAYS_FRAMES
+        self._people = body[labels]
 
     def _arrival(
         self, contour: Floats, region: Mask, rgb: NDArray[np.uint8], seen: Seen

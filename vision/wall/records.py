@@ -83,9 +83,10 @@ class WallObservation:
     """One picture of one camera of a wall.
 
     `blind`: why it cannot be judged, None if it can; `sights` are then what was known before.
-    `active`: something changes in it. `capture`: the picture in grey while `WallCamera.capture`
-    asks for it. `residual_px`: how far markers were from where the camera's pose has them when they
-    were last looked at; None if none was seen.
+    `active`: something changes in it. `somebody`: a person is before the wall, or was when a
+    picture could last be judged; never who. `capture`: the picture in grey while
+    `WallCamera.capture` asks for it. `residual_px`: how far markers were from where the camera's
+    pose has them when they were last looked at; None if none was seen.
     """
 
     camera_id: str
@@ -97,3 +98,4 @@ class WallObservation:
     sights: tuple[Sight, ...] = ()
     capture: NDArray[np.uint8] | None = None
     residual_px: float | None = None
+    somebody: bool = False
