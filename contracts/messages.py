@@ -34,6 +34,7 @@ from contracts.wall_messages import (
     MarksJudged,
     ProjectionJudged,
     ThingsSeen,
+    WallAttended,
     WallCues,
     WallScanned,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "ThingsSeen",
     "TrackPoint",
     "TrackSegment",
+    "WallAttended",
     "WallCues",
     "WallScanned",
     "Watermark",
@@ -426,6 +428,7 @@ MESSAGES: dict[str, type[Message]] = {
         NodeHealth,
         SensorOutage,
         ThingsSeen,
+        WallAttended,
         WallScanned,
         ProjectionJudged,
         MarksJudged,

@@ -43,6 +43,7 @@ _EVENTS = (
     m.GateScanned,
     m.SensorOutage,
     m.ThingsSeen,
+    m.WallAttended,
     m.WallScanned,
     m.ProjectionJudged,
     m.MarksJudged,

@@ -33,6 +33,7 @@ __all__ = [
     "ProjectionJudged",
     "Thing",
     "ThingsSeen",
+    "WallAttended",
     "WallCues",
     "WallScanned",
 ]
@@ -91,6 +92,17 @@ class ThingsSeen(Message):
     t_s: Seconds
     whole: bool = False
     things: Annotated[tuple[Thing, ...], Field(max_length=256)]
+
+
+class WallAttended(Message):
+    """Somebody is before a wall, or nobody is any more; never who. Told when it changes, and once
+    after a start; while all cameras of the wall are blind nothing is told."""
+
+    TYPE: ClassVar[str] = "sortie.wall.attended.v1"
+
+    wall_id: WallId
+    t_s: Seconds
+    somebody: bool
 
 
 class WallScanned(Message):

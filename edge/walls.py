@@ -15,9 +15,17 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.messages import MarksJudged, Message, ProjectionJudged, ThingsSeen, WallScanned
+from contracts.messages import (
+    MarksJudged,
+    Message,
+    ProjectionJudged,
+    ThingsSeen,
+    WallAttended,
+    WallScanned,
+)
 from contracts.wall import Projector, Wall
 from contracts.wall_messages import CUE_LIFE_S, Mark, MarkSeen, Thing, WallCues
+from edge.attended import Attended
 from hardware.ports import Frame, GateScan
 from vision.errors import VisionError
 from vision.wall import WallObservation
@@ -154,6 +162,7 @@ class WallDesk:
         self._cues: WallCues | None = None
         self._cues_s = -np.inf
         self._told = False
+        self._attended = Attended()
         self._remembered: Any = None
         self._marks_told: dict[str, tuple[str, str]] = {}
         self._lamps: dict[str, Picture] = {}
@@ -210,6 +219,7 @@ class WallDesk:
             if scan.code
         ]
         events += self._things_seen(news, things, bool(sights), now_s)
+        events += self._who_is_there(sights, now_s)
         fresh = now_s - self._cues_s <= CUE_LIFE_S
         cues = self._cues if fresh else None
         marks = () if cues is None else cues.marks
@@ -261,6 +271,14 @@ class WallDesk:
             )
             for start in range(0, max(len(rows), 1), size)
         ]
+
+    def _who_is_there(self, sights: Sequence[WallObservation], now_s: float) -> list[Message]:
+        """That somebody is there, or nobody any more."""
+        somebody = self._attended.step(now_s, sights)
+        if somebody is None:
+            return []
+        wall_id = self.wall.wall_id
+        return [WallAttended(wall_id=wall_id, t_s=max(now_s, 0.0), somebody=somebody)]
 
     def _marks_judged(self, shown: Sequence[MarkSeen], now_s: float) -> list[Message]:
         """What is new about the marks. Of several projectors and strips the best word counts: a

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.messages import MarksJudged, ProjectionJudged, ThingsSeen, WallCues, WallScanned
+from contracts.messages import (
+    MarksJudged,
+    ProjectionJudged,
+    ThingsSeen,
+    WallAttended,
+    WallCues,
+    WallScanned,
+)
 from contracts.wall import Wall
 from contracts.wall_messages import CUE_LIFE_S, LabelRead, Mark, MarkSeen, Thing
 from edge.walls import THINGS_PER_MESSAGE, WallDesk
@@ -27,8 +34,8 @@ def thing(name: str, **more: Any) -> Thing:
     return Thing.model_validate({"thing_id": name, **values, **more})
 
 
-def sight(t_s: float) -> WallObservation:
-    return WallObservation("eye-1", "wall-1", t_s, active=False)
+def sight(t_s: float, *, somebody: bool = False) -> WallObservation:
+    return WallObservation("eye-1", "wall-1", t_s, active=somebody, somebody=somebody)
 
 
 class Map:
@@ -156,6 +163,16 @@ def test_many_things_go_in_several_messages_of_which_the_first_is_whole() -> Non
     told = [e for e in made.step(1.0, [sight(1.0)]).events if isinstance(e, ThingsSeen)]
     assert [one.whole for one in told] == [True, False]
     assert [len(one.things) for one in told] == [THINGS_PER_MESSAGE, 5]
+
+
+def test_that_somebody_comes_and_goes_is_told() -> None:
+    made, _, _ = desk()
+    told = []
+    for t_s, somebody in ((1.0, False), (2.0, False), (3.0, True), (4.0, False), (5.0, False)):
+        events = made.step(t_s, [sight(t_s, somebody=somebody)]).events
+        told += [one for one in events if isinstance(one, WallAttended)]
+    assert [(one.t_s, one.somebody) for one in told] == [(2.0, False), (3.0, True), (4.0, False)]
+    assert {one.wall_id for one in told} == {"wall-1"}
 
 
 def test_scans_of_the_walls_scanners_are_told_in_their_order() -> None:
