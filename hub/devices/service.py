@@ -14,6 +14,7 @@ from contracts.messages import (
     ReachOpened,
     SensorOutage,
     ThingsSeen,
+    WallAttended,
     WallScanned,
     Watermark,
 )
@@ -42,6 +43,7 @@ SEQUENCED: tuple[type[Message], ...] = (
     SensorOutage,
     Watermark,
     ThingsSeen,
+    WallAttended,
     WallScanned,
     ProjectionJudged,
     MarksJudged,
@@ -88,6 +90,8 @@ def _wall(
     """What is told of a pick-up wall."""
     if isinstance(message, ThingsSeen):
         seen.things_seen(state, device.device_id, boot, message, offset_s)
+    elif isinstance(message, WallAttended):
+        seen.wall_attended(state, device.device_id, boot, message)
     elif isinstance(message, WallScanned):
         judged = state.judged.pop((item.deviceid, item.bootid, item.sequence), None)
         if seen.serves(state, device.device_id, message.wall_id):

@@ -137,6 +137,8 @@ def session_words(session: Json) -> tuple[str, Tone]:
         return "works here", "plain"
     if session["paying"]:
         said = "the payment is asked for"
+    elif session["away"] and session["state"] in ("showing", "taken"):
+        said, tone = f"{said}; nobody is there, the light waits", "amber"
     reason = str(session["reason"])
     return (f"{said}: {_REFUSALS.get(reason, reason)}" if reason else said), tone
 

@@ -142,6 +142,7 @@ def _taken_right(
 ) -> None:
     session.taken[parcel.key] = state.now_s
     session.moved_s = state.now_s
+    session.met |= wall.somebody
     parcel.proof = {
         "session_id": session.session_id,
         "thing_id": thing.thing_id,

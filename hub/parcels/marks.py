@@ -1,7 +1,8 @@
 """What shall shine at a wall, made of its sessions, parcels and things.
 
 An inviting mark is only on a thing that stands, whose label was read and is a parcel of that very
-session, that has no twin anywhere, and whose payment is sure. The node looks once more.
+session, that has no twin anywhere, and whose payment is sure, and only while the customer may be
+there. The node looks once more.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 
 from contracts.wall_messages import INVITING, Mark, MarkLook
+from hub.parcels.attending import away
 from hub.parcels.model import Outline, Seen, Session, Wall
 from hub.parcels.service import standing_at
 from hub.state import HubState
@@ -54,6 +56,8 @@ def _inviting(
     state: HubState, wall: Wall, session: Session, found: dict[str, Mark]
 ) -> list[tuple[Session, Seen]]:
     if session.blind or session.state not in ("showing", "taken", "wrong") or not wall.whole:
+        return []
+    if away(wall, session):
         return []
     shown = []
     doubtful = {

@@ -156,7 +156,8 @@ class Session:
     """Somebody at a wall. `keys` are the parcels shown here, `taken` those in their hands with the
     second they were taken, `wrong` the others they took (keys, or things without one). `sales` maps
     orders to the visit that is charged; those in `paying` wait for the gateway, those in `unpaid`
-    were refused. `holder` is who of the staff it is, or the route."""
+    were refused. `met`: it was seen that they came to the wall. `holder` is who of the staff it is,
+    or the route."""
 
     session_id: str
     wall_id: str
@@ -178,6 +179,7 @@ class Session:
     placing: str | None = None
     place_m: Outline | None = None
     blind: bool = False
+    met: bool = False
     left: list[str] = field(default_factory=list)
     over_s: float | None = None
 
@@ -218,12 +220,16 @@ class Route:
 class Wall:
     """What is known of one wall. `whole`: its node has told all there is since it was born.
 
-    `marks` is what shall shine, as of `revision`; `shown` what became of it, by mark.
+    `somebody`: its node says that somebody is before it. `nobody_s`: since when nobody is, None if
+    somebody is or nobody knows. `marks` is what shall shine, as of `revision`; `shown` what became
+    of it, by mark.
     """
 
     wall_id: str
     things: dict[str, Seen] = field(default_factory=dict)
     whole: bool = False
+    somebody: bool = False
+    nobody_s: float | None = None
     blind: dict[str, str] = field(default_factory=dict)
     projection: dict[str, dict[str, Any]] = field(default_factory=dict)
     revision: int = 0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contracts.labels import label_key
-from contracts.messages import MarksJudged, ProjectionJudged, SensorOutage, ThingsSeen
+from contracts.messages import MarksJudged, ProjectionJudged, SensorOutage, ThingsSeen, WallAttended
 from contracts.wall_messages import Thing
 from hub.devices.model import Boot
 from hub.effects import us
 from hub.parcels.alarms import clear, raise_alarm
+from hub.parcels.attending import attended, seen_again, unattended
 from hub.parcels.judging import lifted, set_down
 from hub.parcels.model import Seen, Wall
 from hub.state import HubState
@@ -18,6 +19,7 @@ __all__ = [
     "projection_judged",
     "serves",
     "things_seen",
+    "wall_attended",
     "wall_outage",
 ]
 
@@ -115,6 +117,18 @@ def _unseen(state: HubState, wall: Wall, thing_id: str) -> None:
         parcel.thing_id = None
 
 
+def wall_attended(state: HubState, device_id: str, boot: Boot, message: WallAttended) -> None:
+    """Somebody is before a wall, or nobody any more."""
+    if boot.superseded or not serves(state, device_id, message.wall_id):
+        return
+    wall = state.parcels.wall(message.wall_id)
+    if message.somebody:
+        attended(wall)
+    else:
+        unattended(wall, state.now_s)
+    state.parcels.touched.add(wall.wall_id)
+
+
 def wall_outage(state: HubState, device_id: str, message: SensorOutage, offset_s: float) -> None:
     """A camera of a wall went blind or sees again; a node that cannot keep what it sees is blind
     for all its walls."""
@@ -133,6 +147,7 @@ def _outage(state: HubState, wall_id: str, message: SensorOutage, offset_s: floa
         wall.blind[message.sensor_id] = message.reason
     else:
         wall.blind.pop(message.sensor_id, None)
+        seen_again(wall, state.now_s)
     state.parcels.touched.add(wall.wall_id)
     state.event(
         "wall.blind" if message.blind else "wall.sees",
@@ -196,7 +211,7 @@ def born(state: HubState, wall_ids: tuple[str, ...]) -> None:
         if wall_id not in known:
             continue
         wall = state.parcels.wall(wall_id)
-        wall.whole = False
+        wall.whole, wall.somebody, wall.nobody_s = False, False, None
         wall.blind.clear()
         wall.shown.clear()
         for thing_id in list(wall.things):

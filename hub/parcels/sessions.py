@@ -12,6 +12,7 @@ from hub.command import Reply
 from hub.errors import RejectedError
 from hub.parcels import paying
 from hub.parcels.alarms import raise_alarm, wall_of
+from hub.parcels.attending import away, gone_for_good, stayed
 from hub.parcels.codes import PickupJudged, holder_of
 from hub.parcels.commands import OpenAtWall, ScanAtWall
 from hub.parcels.judging import hand_over_due
@@ -185,7 +186,8 @@ def open_for(state: HubState, wall: Wall, orders: Sequence[Order]) -> Session:
         end(state, wall, known)
         return open_for(state, wall, orders)
     if known is not None:
-        known.moved_s = state.now_s
+        # Who scans again stands at the scanner, which cameras need not see.
+        known.moved_s, known.met = state.now_s, False
         return known
     parcels = [parcel for order in open_ones for parcel in state.parcels.of_order(order)]
     ready = [parcel for parcel in parcels if parcel.state == "ready"]
@@ -194,6 +196,10 @@ def open_for(state: HubState, wall: Wall, orders: Sequence[Order]) -> Session:
         return refuse(state, wall, "elsewhere" if ready else "not_ready")
     if wall.blind:
         return refuse(state, wall, "blind")
+    for one in wall.live():
+        if away(wall, one):
+            # Whoever comes now is not the one who went.
+            end(state, wall, one)
     looks = {one.look for one in wall.live()}
     free = next((look for look in LOOKS if look not in looks), None)
     if free is None:
@@ -297,6 +303,7 @@ def watch_sessions(state: HubState) -> None:
     for digest in [one for one, until_s in room.used.items() if until_s < state.now_s - 60.0]:
         del room.used[digest]
     for wall in room.walls.values():
+        stayed(wall, state.now_s)
         for session in list(wall.sessions):
             if not session.live:
                 if session.over_s is not None and state.now_s >= session.over_s + LINGER_S:
@@ -312,6 +319,7 @@ def _watch(state: HubState, wall: Wall, session: Session) -> None:
     idle_s = STAFF_IDLE_S if session.who == "staff" else IDLE_S
     idle = session.who != "route" and state.now_s >= session.moved_s + idle_s
     idle = idle or (session.who == "customer" and state.now_s >= session.began_s + SERVED_S_MAX)
+    idle = idle or gone_for_good(wall, session, state.now_s)
     done = session.who == "customer" and session.state == "done"
     if idle or (done and not in_hand(state, session)):
         end(state, wall, session)

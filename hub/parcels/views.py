@@ -11,6 +11,7 @@ from typing import Any
 from contracts.wall import Wall as Layout
 from contracts.wall_messages import INVITING
 from hub.parcels.alarms import layout_of
+from hub.parcels.attending import away
 from hub.parcels.model import Order, Parcel, Route, Seen, Session, Wall
 from hub.parcels.service import WAITING
 from hub.parcels.sessions import IDLE_S, STAFF_IDLE_S
@@ -106,6 +107,8 @@ def wall_view(state: HubState, wall_id: str, now_s: float) -> dict[str, Any]:
         "now_s": now_s,
         "revision": wall.revision,
         "calibrate": wall.calibrate,
+        "somebody": wall.somebody,
+        "nobody_s": wall.nobody_s,
         "layout": _drawn(layout),
         "blind_sensors": [
             {"sensor_id": name, "reason": reason} for name, reason in sorted(wall.blind.items())
@@ -246,6 +249,7 @@ def _session(state: HubState, session: Session, *, whole: bool) -> dict[str, Any
     states = [state.parcels.all[k].state for k in session.keys if k in state.parcels.all]
     taken = sum(one in ("taken", "handed_over") for one in states)
     idle_s = STAFF_IDLE_S if session.who == "staff" else IDLE_S
+    gone = away(_wall(state, session.wall_id), session)
     shown: dict[str, Any] = {
         "session_id": session.session_id,
         "who": session.who,
@@ -253,7 +257,8 @@ def _session(state: HubState, session: Session, *, whole: bool) -> dict[str, Any
         "colour": colour_of(session) if session.who in ("customer", "route") else None,
         "state": session.state,
         "reason": session.reason,
-        "words": session_words(session, parcels=len(states), taken=taken),
+        "words": session_words(session, parcels=len(states), taken=taken, away=gone),
+        "away": gone,
         "parcels": len(states),
         "taken": taken,
         "wrong": len(session.wrong),

@@ -43,8 +43,8 @@ def colour_of(session: Session) -> str:
     return "blue diamond" if session.look == "take_b" else "green ring"
 
 
-def session_words(session: Session, *, parcels: int, taken: int) -> str:
-    """One sentence or two on how a session stands."""
+def session_words(session: Session, *, parcels: int, taken: int, away: bool = False) -> str:
+    """One sentence or two on how a session stands. `away`: its light waits for them."""
     if session.state == "refused":
         return REFUSAL_WORDS[session.reason]
     if session.state == "wrong":
@@ -59,6 +59,8 @@ def session_words(session: Session, *, parcels: int, taken: int) -> str:
         return "That is all. Thank you."
     if session.state == "ended":
         return f"{_count(len(session.left))} left behind." if session.left else "Goodbye."
+    if away:
+        return "The light waits for you. Please step up to the wall."
     left = parcels - taken
     more = " Some of it must be paid at the desk." if session.unpaid else ""
     if session.elsewhere:

@@ -229,13 +229,16 @@ def test_every_state_alarm_and_refusal_has_words() -> None:
         said = alarm_words({"kind": kind, "key": key(1), "thing_id": "t"})
         assert kind in ALARM_TONES
         assert said.endswith((".", "!"))
-    row = {"who": "customer", "paying": [], "reason": "", "state": "showing"}
+    row = {"who": "customer", "paying": [], "reason": "", "state": "showing", "away": False}
     for state in get_args(SessionState):
         assert session_words({**row, "state": state})[0] != state or state == "refused"
     for reason in get_args(Refusal):
         said, _ = session_words({**row, "state": "refused", "reason": reason})
         assert said == "refused" if not reason else reason != said.removeprefix("refused: ")
     assert session_words({**row, "paying": ["o1"]})[0] == "the payment is asked for"
+    waits = session_words({**row, "state": "taken", "away": True})
+    assert waits == ("has taken some; nobody is there, the light waits", "amber")
+    assert session_words({**row, "state": "done", "away": True})[0] == "has everything"
 
 
 def test_every_look_has_a_form_and_words() -> None:

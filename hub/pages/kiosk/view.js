@@ -34,7 +34,7 @@ function card(state, icon, [head, text]) {
   return { key: state, state, head, text, icon, look: null, open: false, taken: 0, of: 0 };
 }
 
-const ICON_OF = { reading: "wait", waiting: "wait", done: "done" };
+const ICON_OF = { reading: "wait", waiting: "wait", away: "wait", done: "done" };
 
 /** One person's card; `open`: it asks for something to be done at the wall. */
 export function sessionCard(session, words) {
@@ -44,7 +44,7 @@ export function sessionCard(session, words) {
   return {
     key: session.session_id, state, head, text, look,
     icon: ICON_OF[state] ?? (session.who === "staff" ? "scan" : "stop"),
-    open: look !== null || ["reading", "staff"].includes(state),
+    open: look !== null || ["reading", "staff", "away"].includes(state),
     taken: session.taken, of: session.parcels,
   };
 }
@@ -60,6 +60,7 @@ function told(session, words) {
   if (words.reasons[reason]) return ["refused", words.reasons[reason]];
   if (session.who === "staff") return ["staff", session.stowing ? words.place : words.stow];
   if (state === "refused") return [state, words.refused];
+  if (session.away && ["showing", "taken"].includes(state)) return ["away", words.waits];
   if (state === "showing") return [state, [words.show(look, left), more(session, words) || words.count(parcels)]];
   if (state === "taken") {
     return [state, [words.taken(taken, parcels), taken < parcels ? words.next(look, left) : more(session, words)]];

@@ -66,6 +66,9 @@ function atWall(session, unlit) {
   const rest = session.elsewhere ? `${parcels(session.elsewhere)} at another wall.` : "";
   if (session.state === "wrong") return card("red", "Please put it back", `That parcel is not yours.${session.taken < session.parcels ? ` Yours has the ${look}.` : ""}`);
   if (REFUSED[session.reason]) return card("amber", "The wall shows nothing", REFUSED[session.reason]);
+  if (session.away && !isDark(session) && ["showing", "taken"].includes(session.state)) {
+    return card("amber", "The light waits for you", "Step up to the wall, and it shines again.");
+  }
   const dark = isDark(session) || unlit;
   if (dark && ["reading", "showing", "taken"].includes(session.state)) {
     return card("amber", "The wall shows nothing now", "Please ask our staff. They hand it over.");

@@ -12,7 +12,14 @@ from contracts.codec import encode, envelope
 from contracts.ids import gtin_check_digit
 from contracts.store_file import StoreFile
 from contracts.topics import topic
-from contracts.wall_messages import LabelRead, Thing, ThingsSeen, WallCues, WallScanned
+from contracts.wall_messages import (
+    LabelRead,
+    Thing,
+    ThingsSeen,
+    WallAttended,
+    WallCues,
+    WallScanned,
+)
 from hub.parcels.codes import digest_of, holder_of, pickup_code
 from hub.parcels.commands import OrderedItem, OrderedParcel, PlaceOrder
 from hub.parcels.model import Order, Parcel, Session, Wall
@@ -168,6 +175,14 @@ class Bench:
             WallScanned(wall_id=wall_id, scanner_id="scan-1", code=code, t_s=self.now_s),
             "node-1" if wall_id == "wall-1" else "node-2",
         )
+
+    def come(self, *, node: str = "node-1") -> None:
+        """Somebody is before the first wall."""
+        self.say(WallAttended(wall_id="wall-1", t_s=self.now_s, somebody=True), node)
+
+    def go(self) -> None:
+        """Nobody is before the first wall any more."""
+        self.say(WallAttended(wall_id="wall-1", t_s=self.now_s, somebody=False))
 
     def outage(self, *, blind: bool, sensor: str = "eye-1") -> None:
         """The first wall's camera goes blind, or sees again."""
