@@ -152,11 +152,16 @@ def _act(scene: WallScene, who: Visitor, order: SimOrder) -> Steps:
 
 
 def _collect(scene: WallScene, who: Visitor, order: SimOrder, patience_s: float) -> Steps:
-    """Takes what is lit, one after the other, until as many are taken as the order has."""
+    """Takes what is lit, one after the other, until as many are taken as the order has. Who sees no
+    light from beside the wall looks from in front of it: light may wait for somebody to come."""
     wanted = len(order.parcels) - (order.behaviour == "leave_one")
     mine = 0
     while mine < wanted:
         yield from who.wait(patience_s, lambda: bool(_seen(scene, order)))
+        beside = not 0.0 < who.at[0] < scene.width_m
+        if beside and not _seen(scene, order):
+            yield from who.walk((scene.width_m * (0.25 if who.at[0] < 0.0 else 0.75), -0.75))
+            yield from who.wait(patience_s, lambda: bool(_seen(scene, order)))
         lit = _seen(scene, order)
         if not lit:
             return

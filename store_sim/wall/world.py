@@ -274,12 +274,17 @@ class WallWorld:
         for run in list(self._runs):
             if next(run.steps, self) is self:
                 self._runs.remove(run)
-                self._left.add(run.order.order_id)
+                self._depart(run.order.order_id)
         self._stage.at(
             self._standing,
             [held for run in self._runs for held in run.who.carried],
             [run.who for run in self._runs],
         )
+
+    def _depart(self, order_id: str) -> None:
+        """Whose parcel somebody else only moved has not gone with them."""
+        if all(run.order.order_id != order_id for run in self._runs):
+            self._left.add(order_id)
 
     def _come(self) -> None:
         for order in list(self._waiting):
