@@ -23,14 +23,23 @@ import numpy as np
 
 from auditor.score import wilson
 
-__all__ = ["NOTICED_S", "Lamp", "ParcelScore", "Served", "Taking", "joined", "score_wall"]
+__all__ = [
+    "NOTICED_S",
+    "STAYS_S",
+    "Lamp",
+    "ParcelScore",
+    "Served",
+    "Taking",
+    "joined",
+    "score_wall",
+]
 
 NOTICED_S = 1.0
 INVITING = ("take_a", "take_b")
 TAKING_ALARMS = ("wrong_taken", "taken_by_nobody", "unknown_taken")
 LEAVES_S = 1.5
 """A light may begin so long after its customer has gone: it was asked for before."""
-STAYS_S = 60.0
+STAYS_S = 10.0
 """It must end so long after its customer has gone."""
 SOONER_S = 0.3
 """The hub may put a taking so much earlier than the truth, which counts it when it is off its

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from auditor.wall import Lamp, ParcelScore, Served, Taking, joined, score_wall
+from auditor.wall import STAYS_S, Lamp, ParcelScore, Served, Taking, joined, score_wall
 
 MINE = Served("c1", 10.0, 30.0, ("p1", "p2"))
 RIGHT = Lamp("p1", "take_a", 10.2, 15.0, 3.0, 1.5)
@@ -42,12 +42,17 @@ def test_a_retrieval_that_went_well_has_no_fault() -> None:
         replace(RIGHT, parcel="p9"),
         replace(RIGHT, t0_s=9.0),
         replace(RIGHT, t0_s=35.0, t1_s=36.0),
+        replace(RIGHT, t1_s=30.5 + STAYS_S),
         replace(RIGHT, look="take_b", parcel="p9"),
     ],
 )
 def test_a_green_on_anothers_parcel_or_at_another_time_is_wrong(lamp: Lamp) -> None:
     found = score(lamps=[RIGHT, ALSO, lamp])
     assert (found.green_wrong, found.green_unknown) == (1, 0)
+
+
+def test_a_green_may_stay_for_a_moment_after_its_customer_has_gone() -> None:
+    assert score(lamps=[replace(RIGHT, t1_s=29.5 + STAYS_S), ALSO]).faults == []
 
 
 def test_a_green_on_what_nobody_can_name_is_counted_apart() -> None:
