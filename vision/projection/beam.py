@@ -36,6 +36,8 @@ __all__ = ["Beam"]
 State = Literal["true", "off", "calibrating", "unplugged"]
 CAPTURE_S = 5.0
 """Captures are wanted for so long after something moved."""
+STARTING_S = 10.0
+"""Cameras and projectors of a node that begins may come so late before it is said of them."""
 DOTS_MIN = 3
 SOUND_MIN = 2
 NEWS_MM = 1.0
@@ -82,7 +84,8 @@ class Beam:
         self._restless_s = 0.0
         self._picture_s = 0.0
         self._seen_s: dict[str, float] = {}
-        self._started = False
+        self._start_s: float | None = None
+        self._was_plugged = False
         self._marks = Marking(self._file_cameras, self._settings)
         self._shown: dict[str, MarkSeen] = {}
         self._drawn: object = None
@@ -108,13 +111,13 @@ class Beam:
         """`things` are all there are at the wall, `marks` all that shall shine, `observations`
         those since the last step; `calibrate` as in WallCues. The picture given back is taken to
         be thrown at once."""
-        if not self._started:
-            self._started = True
-            self._verify(now_s)
+        if self._start_s is None:
+            self._start_s = now_s
         fresh = self._take_in(now_s, things, observations)
         self._plug(now_s, plugged)
         self._wishes(now_s, calibrate, waited_for=bool(marks))
-        if (self._state in ("true", "calibrating") or self._suspect) and self._run is None:
+        judged = self._state in ("true", "calibrating") or self._suspect
+        if judged and self._run is None and self._ready(now_s):
             self._check(now_s, marks, fresh)
         if self._run is not None:
             self._calibrate(now_s, fresh)
@@ -168,18 +171,28 @@ class Beam:
         return fresh
 
     def _plug(self, now_s: float, plugged: bool) -> None:
-        if not plugged:
-            self._run, self._suspect = None, False
-            self._set("unplugged", "the projector is unplugged or off")
-        elif self._state == "unplugged":
+        if plugged and (self._state == "unplugged" or not self._was_plugged):
             # Whoever put the cable back may have moved it.
+            self._was_plugged = True
             self._verify(now_s)
             self._drawn = None
+        elif not plugged and not self._was_plugged and self._starting(now_s):
+            self._set("calibrating", "the projector is not open yet")
+        elif not plugged:
+            self._run, self._suspect = None, False
+            self._set("unplugged", "the projector is unplugged or off")
+
+    def _starting(self, now_s: float) -> bool:
+        return self._start_s is not None and now_s - self._start_s < STARTING_S
+
+    def _ready(self, now_s: float) -> bool:
+        """Whether its light can be looked at, or should be by now."""
+        return self._was_plugged and (bool(self._seen_s) or not self._starting(now_s))
 
     def _wishes(self, now_s: float, calibrate: int, *, waited_for: bool) -> None:
         asked = self._calibrate_seen is not None and calibrate > self._calibrate_seen
         self._calibrate_seen = calibrate
-        if self._state == "unplugged" or self._run is not None:
+        if self._state == "unplugged" or self._run is not None or not self._ready(now_s):
             return
         # Stripes want a free view, and dazzle. Who waits in front for a light that is off will not
         # give one: they are thrown at their back in the end.

@@ -15,6 +15,7 @@ from tests.vision.projection.loop import Loop, take
 from tests.vision.projection.room import Box, Room, a_wall, boxes, bumped
 from vision.errors import CalibrationError
 from vision.projection import Beam
+from vision.projection.beam import STARTING_S
 from vision.projection.model import Optics
 
 GREEN, BLUE, RED = 1, 2, 0
@@ -254,6 +255,33 @@ def test_covered_markers_are_told_and_staff_may_ask_again() -> None:
     loop.until("true", 15.0)
 
 
+def test_a_projector_that_is_opened_late_is_no_fault() -> None:
+    loop = a_loop()
+    loop.plugged = False
+    loop.run(STARTING_S - 1.0)
+    assert {one.state for one in loop.judged} == {"calibrating"}
+    assert loop.judged[-1].reason == "the projector is not open yet"
+    loop.plugged = True
+    assert loop.until("true", 20.0).residual_mm is not None
+    assert {one.state for one in loop.judged} == {"calibrating", "true"}
+
+
+def test_a_projector_that_never_shows_anything_is_unplugged() -> None:
+    loop = a_loop()
+    loop.plugged = False
+    loop.run(STARTING_S + 1.0)
+    assert [one.state for one in loop.judged] == ["calibrating", "unplugged"]
+
+
+def test_a_camera_that_opens_late_is_waited_for() -> None:
+    loop = a_loop()
+    loop.blind = "nothing read yet"
+    loop.run(STARTING_S - 1.0)
+    loop.blind = None
+    loop.until("true", 20.0)
+    assert {one.state for one in loop.judged} == {"calibrating", "true"}
+
+
 def test_an_unplugged_projector_is_told_and_checked_when_it_is_back() -> None:
     loop = a_true_loop()
     invite(loop, 0)
@@ -278,7 +306,7 @@ def test_an_unplugged_projector_is_told_and_checked_when_it_is_back() -> None:
 def test_a_dead_camera_is_no_reason_to_wait_for_ever() -> None:
     loop = a_loop()
     loop.blind = "black"
-    said = loop.until("off", 15.0)
+    said = loop.until("off", 15.0 + STARTING_S)
     assert "no camera of the wall gives pictures" in said.reason
 
 
