@@ -21,6 +21,7 @@ from hub.errors import ChainBrokenError, RejectedError
 from hub.service import Hub
 from hub.store import tables as t
 from hub.store.service import Store
+from hub.visits.model import Visit
 from hub.wallet.gateway import GatewayTotals
 from sortie.torture.clients import Prices
 from sortie.torture.hubside import AwayError, HubSide
@@ -28,7 +29,7 @@ from sortie.torture.nodes import Node
 from sortie.torture.people import Shopper
 from sortie.torture.receipts import Receipts
 
-__all__ = ["Checks", "same_state"]
+__all__ = ["Checks", "let_in", "same_state"]
 
 ACKED = "acknowledged is stored once"
 REFUSED = "refused changes nothing"
@@ -170,11 +171,9 @@ class Checks:
         for visit in state.visits.values():
             self.counts[LET_IN] += 1
             people = sum(one.visit_id == visit.visit_id for one in shoppers)
-            # Of a visit whose answer never reached its phone nobody knows, and nobody comes in.
-            first = visit.scanned_s is not None and visit.stage != "refused"
-            let_in = len(visit.companions) + first
-            if visit.kind != "staff" and let_in > people:
-                self.found(LET_IN, f"visit {visit.visit_id} of {people} let {let_in} in")
+            count = let_in(visit)
+            if visit.kind != "staff" and count > people:
+                self.found(LET_IN, f"visit {visit.visit_id} of {people} let {count} in")
         for row in self._side.look(lambda hub: hub.store.rows(t.gateway_attempts, "key")):
             if row["outcome"] is None:
                 self.found(CLOSED, f"{row['key']} is still unanswered after {row['tries']} tries")
@@ -244,6 +243,18 @@ class Checks:
         """How often each check was made."""
         yield from self.counts.items()
         yield from self.follower.checked.items()
+
+
+def let_in(visit: Visit) -> int:
+    """How many people a visit let in, or would as soon as they are seen.
+
+    Of a visit whose answer never reached its phone nobody knows, and nobody comes in. One whose
+    payment was refused turned away all who had shown a code of it, and staff may have put them on
+    another since; whoever it let in before was bound to a body.
+    """
+    if visit.stage == "refused":
+        return sum(body.bound for body in visit.companions)
+    return len(visit.companions) + (visit.scanned_s is not None)
 
 
 def same_state(hub: Hub) -> dict[str, Any]:

@@ -13,9 +13,11 @@ from typer.testing import CliRunner
 from auditor.errors import UnreadableError
 from auditor.follow import STEP_CHECKS, Follower
 from auditor.ledger import CHECKS
+from hub.visits.model import Companion, Visit
 from sortie import cli
 from sortie.errors import UsageError
 from sortie.torture.bank import BACK, BOOKED, OUT
+from sortie.torture.checks import let_in
 from sortie.torture.cli import register, seeds_of
 from sortie.torture.mutations import MUTATIONS, mutated
 from sortie.torture.people import Act, Shopper
@@ -244,3 +246,15 @@ def test_a_put_back_of_a_piece_that_nobody_told_of_need_not_come_off() -> None:
     assert (must, may) == (Counter(), Counter({place.gtin: 1}))
     acts[0].told = "a"
     assert one.expected() == (Counter({place.gtin: 1}), Counter({place.gtin: 1}))
+
+
+def test_a_visit_that_was_refused_let_nobody_in() -> None:
+    """Who had shown a code of it was turned away; staff may have put them on another one since."""
+    visit = Visit("v", "payer", "token", "", 0.0, 0.0, scanned_s=1.0, stage="shopping")
+    visit.companions.append(Companion("entry", 2.0))
+    assert let_in(visit) == 2
+    visit.stage = "refused"
+    assert let_in(visit) == 0
+    visit.companions[0].bound = True
+    assert let_in(visit) == 1
+    assert let_in(Visit("v", "payer", "token", "", 0.0, 0.0)) == 0
