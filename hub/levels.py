@@ -14,6 +14,7 @@ __all__ = [
     "DATED_LEVEL",
     "DESK_DEBT_LEVEL",
     "DOUBT_NOBODY_LEVEL",
+    "DOUBT_RETURN_LEVEL",
     "ENDED_RIVAL_LEVEL",
     "LANES_LEVEL",
     "LET_GO_LEVEL",
@@ -58,5 +59,8 @@ UNHEARD_LEVEL = 5
 """A refund that failed after all is owed again, also where nobody had heard that it was paid."""
 CAME_ALONG_LEVEL = 6
 """What somebody put on a pick-up wall while they were served there is theirs to take again."""
+DOUBT_RETURN_LEVEL = 6
+"""A piece was put back by nobody known only where that is as clear as a taking must be. What staff
+say was taken is not charged while it may have been put back."""
 LEVEL = 6
 """The newest."""

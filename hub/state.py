@@ -15,7 +15,12 @@ from hub.errors import UnknownVisitError
 from hub.events import written
 from hub.inventory.model import Stock
 from hub.inventory.shelves import Facing, Shelves
-from hub.levels import DOUBT_NOBODY_LEVEL, NAMED_LATE_LEVEL, NARROW_LEVEL
+from hub.levels import (
+    DOUBT_NOBODY_LEVEL,
+    DOUBT_RETURN_LEVEL,
+    NAMED_LATE_LEVEL,
+    NARROW_LEVEL,
+)
 from hub.parcels.model import Parcels
 from hub.review.model import Aftercare
 from hub.rules import Rules
@@ -158,6 +163,7 @@ class HubState:
         self.attributor.names_late = level >= NAMED_LATE_LEVEL
         self.attributor.binds_narrowly = level >= NARROW_LEVEL
         self.attributor.doubts_nobody = level >= DOUBT_NOBODY_LEVEL
+        self.attributor.doubts_returns = level >= DOUBT_RETURN_LEVEL
 
     def count(self, name: str) -> None:
         """Counts something that should be rare."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from hub.catalog.notices import notices, offer_name
 from hub.errors import UnknownVisitError
+from hub.review.doubts import unclear_of
 from hub.review.waiting import owed
 from hub.service import Hub
 from hub.state import HubState
@@ -172,11 +173,7 @@ def _inside(visit: Visit) -> int:
 
 def _seen(state: HubState, visit: Visit, account: Account | None) -> dict[str, Any]:
     """What the shopper and staff both see of a visit."""
-    unclear = (
-        len(state.carts.unclear(visit.visit_id, state.rules.review_probability))
-        if visit.open
-        else 0
-    )
+    unclear = len(unclear_of(state, visit.visit_id)) if visit.open else 0
     lines = _lines(state, visit)
     return {
         "visit_id": visit.visit_id,

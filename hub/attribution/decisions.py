@@ -62,12 +62,14 @@ def verdicts_of(
     gone: Container[str],
     *,
     doubts_nobody: bool,
+    doubts_returns: bool,
 ) -> list[Verdict]:
     """The verdicts on one reach, a line for each article; at least one. `gone` visits are final.
 
-    `doubts_nobody`: see hub.attribution.model.Attributor.
+    `doubts_nobody`, `doubts_returns`: see hub.attribution.model.Attributor.
     """
-    return _Judge(group, index, layout, settings, gone, doubts_nobody).verdicts()
+    doubts = (doubts_nobody, doubts_returns)
+    return _Judge(group, index, layout, settings, gone, doubts).verdicts()
 
 
 class _Judge:
@@ -78,12 +80,12 @@ class _Judge:
         layout: Layout,
         settings: AttributionSettings,
         gone: Container[str],
-        doubts_nobody: bool,
+        doubts: tuple[bool, bool],
     ) -> None:
         self._live = group.lives[index]
         self._layout = layout
         self._beliefs = settings.beliefs
-        self._doubts_nobody = doubts_nobody
+        self._doubts_nobody, self._doubts_returns = doubts
         self._gone = gone
         self._chances = group.chances(index)
         self._explained: dict[tuple[Item, ...], float] = {}
@@ -122,9 +124,9 @@ class _Judge:
         visit, gtin, quantity = item
         if visit is None:
             # What somebody took is free if nobody is told of it, so that it must be as clear
-            # as a pick that is charged.
-            taken = quantity > 0 and self._doubts_nobody
-            bar = self._beliefs.certain_p if taken else self._beliefs.nothing_p
+            # as a pick that is charged; and who put it back must not pay for it.
+            doubted = self._doubts_nobody if quantity > 0 else self._doubts_returns
+            bar = self._beliefs.certain_p if doubted else self._beliefs.nothing_p
             certain = 1.0 - self._charging() >= bar
             best = self._alternative(item, self._probability(item))
         else:

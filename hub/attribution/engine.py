@@ -66,6 +66,7 @@ class Engine:
         self.names_late = False
         self.binds_narrowly = False
         self.doubts_nobody = False
+        self.doubts_returns = False
         self._nameless = Nameless(self._limits.told_max)
         self._named: list[Decision] = []
         self._changed = False
@@ -156,6 +157,7 @@ class Engine:
             self._refresh()
             self._solve()
             self._teller.doubts_nobody = self.doubts_nobody
+            self._teller.doubts_returns = self.doubts_returns
             told.extend(self._teller.tell(self._lives, self._groups, self._ledger, self._gone))
             self._changed = False
         if now_s - self._settled_s >= SETTLE_EVERY_S:

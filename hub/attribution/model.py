@@ -104,12 +104,14 @@ class Attributor(Protocol):
     and is its visit's when that becomes known, however late. `binds_narrowly`: when a body is found
     to be a visit's, only reaches are looked at again that one of the two may have done.
     `doubts_nobody`: that nobody known took a piece is certain above the same bar as a visit's pick
-    only. Older journals were made without them.
+    only; `doubts_returns`: that nobody known put one back, too. Older journals were made without
+    them.
     """
 
     names_late: bool
     binds_narrowly: bool
     doubts_nobody: bool
+    doubts_returns: bool
 
     def bind(self, *, visit_id: str, track_id: str, t_s: float) -> None:
         """The body on this floor track is this visit from `t_s` on (also after a re-link)."""

@@ -24,7 +24,7 @@ __all__ = ["Teller"]
 class Teller:
     """Tells what changed, and keeps carts that never fall below zero.
 
-    `doubts_nobody`: see hub.attribution.model.Attributor.
+    `doubts_nobody`, `doubts_returns`: see hub.attribution.model.Attributor.
     """
 
     def __init__(self, layout: Layout, settings: AttributionSettings) -> None:
@@ -34,6 +34,7 @@ class Teller:
         self._carts: dict[tuple[str, str], int] = {}
         self._judged: dict[tuple[tuple[str, int], ...], list[list[Verdict]]] = {}
         self.doubts_nobody = False
+        self.doubts_returns = False
 
     def tell(
         self,
@@ -52,7 +53,7 @@ class Teller:
                 known = [
                     verdicts_of(
                         group, index, self._layout, self._settings, gone,
-                        doubts_nobody=self.doubts_nobody,
+                        doubts_nobody=self.doubts_nobody, doubts_returns=self.doubts_returns,
                     )
                     for index in range(len(group.lives))
                 ]  # fmt: skip

@@ -18,6 +18,7 @@ from hub.effects import us
 from hub.errors import RejectedError
 from hub.evidence.folder import EvidenceFolder
 from hub.evidence.tables import evidence as table
+from hub.review.doubts import unclear_of
 from hub.review.policy import policy_of
 from hub.service import Hub, Outgoing
 from hub.state import HubState
@@ -48,7 +49,7 @@ def reaches_wanted(state: HubState) -> list[str]:
     if policy_of(state).review_wait_s > 0:
         for visit in state.open_visits():
             if visit.review_until_s is not None:
-                unclear = state.carts.unclear(visit.visit_id, state.rules.review_probability)
+                unclear = unclear_of(state, visit.visit_id)
                 wanted.update(dict.fromkeys(one.reach_id for one in unclear))
     return list(wanted)[:WANTED_MAX]
 

@@ -6,6 +6,7 @@ from contracts.signs import SIGNS_MAX, ExitSign, GateSigns, Mark
 from hub.catalog.notices import exit_notice
 from hub.errors import RejectedError
 from hub.receipts.words import amount
+from hub.review.doubts import unclear_of
 from hub.review.waiting import owed
 from hub.state import HubState
 from hub.visits.marks import mark_of
@@ -59,11 +60,7 @@ def _sign(state: HubState, visit: Visit, now_s: float) -> ExitSign | None:
         lines = visit.lines
     else:
         lines = state.carts.lines(visit.visit_id, owed(state, visit.visit_id), state.catalog)
-    unclear = (
-        len(state.carts.unclear(visit.visit_id, state.rules.review_probability))
-        if visit.open
-        else 0
-    )
+    unclear = len(unclear_of(state, visit.visit_id)) if visit.open else 0
     count = sum(line.quantity for line in lines)
     total = amount(sum(line.gross_minor for line in lines), state.store.currency)
     words = f"{_items(count)}, {total}" if count else "nothing to pay"

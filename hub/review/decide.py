@@ -16,6 +16,7 @@ from hub.commands import RefundLine, RefundVisit
 from hub.disputes.service import refund
 from hub.errors import ConflictError, RejectedError
 from hub.review.commands import Choice, DecideReview
+from hub.review.doubts import unclear_of
 from hub.review.policy import policy_of
 from hub.state import HubState, decision_data
 from hub.visits.model import Visit
@@ -40,7 +41,7 @@ def decide_review(state: HubState, command: DecideReview) -> Reply:
             f"{visit.stage}; set review_wait_s"
         )
     key = (command.reach_id, command.line)
-    unclear = state.carts.unclear(visit.visit_id, state.rules.review_probability)
+    unclear = unclear_of(state, visit.visit_id)
     decision = next((one for one in unclear if (one.reach_id, one.line) == key), None)
     if decision is None:
         raise RejectedError(f"expected an unclear line of {visit.visit_id}, got {_name(command)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hub.review.doubts import unclear_of
 from hub.state import HubState, decision_data
 from hub.visits.model import Visit
 
@@ -34,5 +35,5 @@ def review_list(state: HubState) -> list[dict[str, Any]]:
 def _unclear(state: HubState, visit: Visit) -> list[dict[str, Any]]:
     if not visit.open:
         return list(visit.unclear)
-    found = state.carts.unclear(visit.visit_id, state.rules.review_probability)
+    found = unclear_of(state, visit.visit_id)
     return [dict(decision_data(decision)) for decision in found]

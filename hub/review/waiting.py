@@ -1,12 +1,14 @@
 """A visit that left with unclear lines waits for staff, up to a deadline.
 
 Nobody having looked by then, doubt favours the shopper: what is unclear is not charged. While
-`review_wait_s` is 0 nothing waits. What staff decided is counted as if vision had been sure of it.
+`review_wait_s` is 0 nothing waits. What staff decided is counted as if vision had been sure of it,
+but for what may have been put back since (hub.review.doubts).
 """
 
 from __future__ import annotations
 
 from hub.effects import us
+from hub.review.doubts import may_be_back, unclear_of
 from hub.review.policy import policy_of
 from hub.state import HubState
 from hub.visits.model import Visit
@@ -16,7 +18,7 @@ __all__ = ["owed", "waits_for_staff"]
 
 def waits_for_staff(state: HubState, visit: Visit) -> bool:
     """Whether a visit that waits for nothing else waits for staff; opens and closes its review."""
-    unclear = state.carts.unclear(visit.visit_id, state.rules.review_probability)
+    unclear = unclear_of(state, visit.visit_id)
     if visit.review_until_s is None:
         wait_s = policy_of(state).review_wait_s
         if wait_s <= 0 or not unclear:
@@ -53,4 +55,6 @@ def owed(state: HubState, visit_id: str) -> dict[str, int]:
             gtin = decision.best.gtin
             if gtin is not None:
                 counts[gtin] = counts.get(gtin, 0) + sign * decision.best.quantity
+    for gtin, pieces in may_be_back(state, visit_id).items():
+        counts[gtin] = counts.get(gtin, 0) - pieces
     return counts

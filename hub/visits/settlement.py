@@ -17,6 +17,7 @@ from hub.commands import RefundVisit, Reply
 from hub.effects import us
 from hub.errors import ConflictError, RejectedError
 from hub.levels import DATED_LEVEL, LANES_LEVEL, TOLD_END_LEVEL
+from hub.review.doubts import unclear_of
 from hub.review.waiting import owed, waits_for_staff
 from hub.state import HubState, NearReach, decision_data
 from hub.visits.codes import code_digest
@@ -219,7 +220,7 @@ def _told(state: HubState, device_id: str, until_s: float) -> bool:
 
 def _settle(state: HubState, visit: Visit) -> None:
     visit_id = visit.visit_id
-    unclear = state.carts.unclear(visit_id, state.rules.review_probability)
+    unclear = unclear_of(state, visit_id)
     if unclear:
         visit.mark_review(f"{len(unclear)} unclear reaches")
         visit.unclear = [dict(decision_data(decision)) for decision in unclear]

@@ -97,6 +97,7 @@ class NearestAttributor:
         self.names_late = False
         self.binds_narrowly = False
         self.doubts_nobody = False
+        self.doubts_returns = False
         self.visits: dict[str, str] = {}
         self.reaches: dict[str, m.ReachClosed] = {}
         self.told: dict[str, Decision] = {}

@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 
 from auditor.ledger import audit
+from hub.attribution.model import Decision
 from hub.errors import ConflictError, RejectedError
+from hub.levels import DOUBT_RETURN_LEVEL
 from hub.review.commands import Choice, DecideReview, SetAftercare
 from hub.review.policy import policy_of
 from hub.rules import Rules
 from tests.hub.after_kit import BREAD, COLA, Place
+from tests.hub.conftest import NearestAttributor
 from tests.hub.test_evidence import STRIP, send_strip, unsure_with_strip
+from tests.hub.visits_kit import walk_in, walk_out
 
 WAIT = Rules(review_wait_s=60.0)
 
@@ -224,6 +228,89 @@ def test_a_put_back_after_the_receipt_is_given_back(place: Place, day: Any) -> N
     assert place.phone(opened["token"])["state"] == "corrected"
     assert place.kinds().count("visit.corrected") == 1
     sound(place)
+
+
+class Unlikely(NearestAttributor):
+    """An unsure put-back was most likely nobody's."""
+
+    def _decision(self, reach: Any, revision: int) -> Decision:
+        decision = super()._decision(reach, revision)
+        if decision.certain or decision.best.quantity > 0:
+            return decision
+        nobody = replace(decision.best, visit_id=None, probability=0.55)
+        maybe = replace(decision.best, probability=0.15)
+        return replace(decision, best=nobody, alternatives=(nobody, maybe))
+
+
+def taken_and_back(place: Place, day: Any) -> tuple[dict[str, str], str, str]:
+    """Somebody takes a loaf, and perhaps a can, and perhaps puts the can back."""
+    opened = place.opened()
+    walk_in(day, 1.0, "t1")
+    day.scan(1.1, opened["code"])
+    day.reach(2.1, "t1", BREAD)
+    taken = day.reach(3.1, "t1", COLA, sure=False)
+    day.step(4.0, "t1", 1.1, 3.4)
+    back = day.reach(4.1, "t1", COLA, pick=False, sure=False)
+    walk_out(day, 5.0, "t1")
+    day.watermark(7.5)
+    place.play(list(day.script), 8.0)
+    return opened, taken, back
+
+
+@pytest.mark.parametrize("said", ["put back", "somebody else", ""])
+def test_what_staff_say_was_taken_may_have_been_put_back_since(
+    make_shop: Callable[..., Any], tmp_path: Path, day: Any, said: str
+) -> None:
+    """Whoever took it is much likelier to have put it back than attribution thinks: staff look at
+    that, too, and if nobody does it is not charged."""
+    place = Place(make_shop("hub.db", rules=WAIT, attributor=Unlikely), tmp_path)
+    opened, taken, back = taken_and_back(place, day)
+    decide(place, opened, taken, took(opened))
+    queue = place.http.get("/api/v1/staff/reviews").json()
+    assert [line["reach_id"] for line in queue["visits"][0]["lines"]] == [back]
+    assert place.phone(opened["token"])["state"] == "checking 1 item"
+    if said:
+        choice = took(opened, quantity=-1) if said == "put back" else None
+        decide(place, opened, back, choice, "rev-2")
+    place.play([], place.now_s + (1.0 if said else 61.0))
+    shown = place.phone(opened["token"])
+    total_minor = 249 + 119 * (said == "somebody else")
+    assert (shown["stage"], shown["total_minor"]) == ("final", total_minor)
+    assert shown["receipt"]["not_charged"] == (not said)
+    assert place.rebuilt().digest() == place.shop.hub.digest()
+    sound(place)
+
+
+def test_a_journal_of_before_charges_what_staff_said_was_taken(
+    make_shop: Callable[..., Any], tmp_path: Path, day: Any
+) -> None:
+    place = Place(make_shop("hub.db", rules=WAIT, attributor=Unlikely), tmp_path)
+    place.shop.hub.core.state.hold_level(DOUBT_RETURN_LEVEL - 1)
+    opened, taken, _back = taken_and_back(place, day)
+    decide(place, opened, taken, took(opened))
+    place.play([], place.now_s + 1.0)
+    shown = place.phone(opened["token"])
+    assert (shown["stage"], shown["total_minor"]) == ("final", 249 + 119)
+    sound(place)
+
+
+def test_what_was_put_back_before_says_nothing_of_a_later_taking(
+    make_shop: Callable[..., Any], tmp_path: Path, day: Any
+) -> None:
+    place = Place(make_shop("hub.db", rules=WAIT, attributor=Unlikely), tmp_path)
+    opened = place.opened()
+    walk_in(day, 1.0, "t1")
+    day.scan(1.1, opened["code"])
+    day.reach(2.1, "t1", COLA, pick=False, sure=False)
+    day.step(3.0, "t1", 1.1, 3.4)
+    taken = day.reach(3.1, "t1", COLA, sure=False)
+    walk_out(day, 5.0, "t1")
+    day.watermark(7.5)
+    place.play(list(day.script), 8.0)
+    decide(place, opened, taken, took(opened))
+    place.play([], place.now_s + 1.0)
+    shown = place.phone(opened["token"])
+    assert (shown["stage"], shown["total_minor"]) == ("final", 119)
 
 
 def test_staff_may_decide_while_the_shopper_is_still_here(place: Place, day: Any) -> None:
