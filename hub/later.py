@@ -13,7 +13,7 @@ from typing import Any
 
 from hub.parcels.model import Parcels
 from hub.review.model import Aftercare
-from hub.state import HubState
+from hub.state import HubState, NearReach
 from hub.visits.commands import CodeJudged
 from hub.visits.scans import code_judged
 from hub.wallet.bank import Chargeback
@@ -35,6 +35,7 @@ def dump_later(state: HubState) -> dict[str, Any]:
         "told": dict(state.told),
         "chargebacks": [asdict(one) for one in state.chargebacks.values()],
         "parked": dict(state.parked),
+        "undated": [asdict(reach) for reach in state.undated.values()],
         "once": list(state.once),
         "aftercare": state.aftercare.dump() if state.aftercare else None,
         "parcels": state.parcels.dump() if state.parcels else None,
@@ -57,6 +58,8 @@ def restore_later(state: HubState, dumped: Mapping[str, Any]) -> None:
     rows = [Chargeback(**row) for row in dumped.get("chargebacks", ())]
     state.chargebacks = {row.dispute_id: row for row in rows}
     state.parked = dict(dumped.get("parked", {}))
+    reaches = [NearReach(**row) for row in dumped.get("undated", ())]
+    state.undated = {reach.reach_id: reach for reach in reaches}
     state.once = dict.fromkeys(dumped.get("once", ()))
     if "aftercare" in dumped:
         state.aftercare = Aftercare.load(dumped["aftercare"])

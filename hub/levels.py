@@ -25,6 +25,7 @@ __all__ = [
     "OVERTAKEN_LEVEL",
     "TAG_ALONG_LEVEL",
     "TOLD_END_LEVEL",
+    "UNDATED_LEVEL",
     "UNHEARD_LEVEL",
 ]
 
@@ -59,6 +60,9 @@ UNHEARD_LEVEL = 5
 """A refund that failed after all is owed again, also where nobody had heard that it was paid."""
 CAME_ALONG_LEVEL = 6
 """What somebody put on a pick-up wall while they were served there is theirs to take again."""
+UNDATED_LEVEL = 6
+"""What a boot said without anybody knowing its clock charges nobody. Whose code it read is one of
+its own bodies."""
 DOUBT_RETURN_LEVEL = 6
 """A piece was put back by nobody known only where that is as clear as a taking must be. What staff
 say was taken is not charged while it may have been put back."""

@@ -94,6 +94,8 @@ class HubState:
     by_code: dict[str, str] = field(default_factory=dict)
     asks: dict[str, Ask] = field(default_factory=dict)
     reaches: dict[str, NearReach] = field(default_factory=dict)
+    undated: dict[str, NearReach] = field(default_factory=dict)
+    """Reaches of which nobody knows more than that they were not later. See hub.visits.undated."""
     blind: dict[tuple[str, str], str] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     level: int = 0

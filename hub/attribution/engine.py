@@ -14,6 +14,7 @@ The order in which news arrives does not matter as long as nothing it concerns h
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -134,7 +135,8 @@ class Engine:
     def closed(self, reach: ReachClosed, *, t_sd_s: float) -> None:
         """A reach ended (hub time); `t_sd_s` is the clock's uncertainty. A second one is ignored.
 
-        A reach of a bay the store does not have is told as uncertain and moves nothing.
+        A reach of a bay the store does not have, or of which nobody knows when it was, is told as
+        uncertain and moves nothing.
         """
         self._open.pop(reach.reach_id, None)
         if reach.reach_id in self._known:
@@ -203,24 +205,14 @@ class Engine:
             reach = waiting.reach
             del self._waiting[reach.reach_id]
             if reach.bay_id not in self._layout.bays:
-                strange.append(self._strange(reach))
+                why = f"expected a bay of the store, got {reach.bay_id}"
+                strange.append(_strange(reach, f"{why}; check the node's configuration"))
+                continue
+            if math.isinf(waiting.t_sd_s):
+                strange.append(_strange(reach, "nobody knew the clock of who told of it"))
                 continue
             self._join(waiting)
         return strange
-
-    @staticmethod
-    def _strange(reach: ReachClosed) -> Decision:
-        best = Alternative(None, None, 0, None, 0.0)
-        return Decision(
-            reach_id=reach.reach_id,
-            line=0,
-            revision=0,
-            t_s=reach.t_close_s,
-            best=best,
-            certain=False,
-            alternatives=(best,),
-            why=f"expected a bay of the store, got {reach.bay_id}; check the node's configuration",
-        )
 
     def _join(self, waiting: _Waiting) -> None:
         reach = waiting.reach
@@ -394,6 +386,21 @@ class Engine:
         group = solve((live,), self._ledger, self._layout, self._settings)
         self._groups.append(group)
         return group, 0
+
+
+def _strange(reach: ReachClosed, why: str) -> Decision:
+    """What is told of a reach that says nothing of any cart."""
+    best = Alternative(None, None, 0, None, 0.0)
+    return Decision(
+        reach_id=reach.reach_id,
+        line=0,
+        revision=0,
+        t_s=reach.t_close_s,
+        best=best,
+        certain=False,
+        alternatives=(best,),
+        why=why,
+    )
 
 
 def _charges(moves: Sequence[Move]) -> tuple[tuple[str, str, int], ...]:

@@ -134,7 +134,8 @@ class Attributor(Protocol):
         ...
 
     def closed(self, reach: ReachClosed, *, t_sd_s: float) -> None:
-        """A reach ended (hub time); `t_sd_s` is the clock's uncertainty."""
+        """A reach ended (hub time); `t_sd_s` is the clock's uncertainty. If it is infinite nobody
+        knows when that was: the reach is told as uncertain and moves nothing."""
         ...
 
     def decide(self, *, now_s: float) -> tuple[Decision, ...]:

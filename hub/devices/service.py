@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from contracts.envelope import Envelope
 from contracts.messages import (
     FloorTracksMoved,
@@ -31,6 +33,7 @@ from hub.visits.entry import bind_waiting
 from hub.visits.leaving import follow, link
 from hub.visits.scans import scanned
 from hub.visits.settlement import could_be
+from hub.visits.undated import note_reach, undated_boot
 
 __all__ = ["SEQUENCED", "apply_message", "pong", "trust"]
 
@@ -68,7 +71,8 @@ def apply_message(
         _closed(state, device, boot, message, offset_s, estimate.sd_s)
     elif isinstance(message, GateScanned):
         key = (item.deviceid, item.bootid, item.sequence)
-        scanned(state, message.gate_id, message.code, message.t_s + offset_s, estimate.sd_s, key)
+        t_s, unknown = message.t_s + offset_s, undated_boot(state, boot)
+        scanned(state, message.gate_id, message.code, t_s, estimate.sd_s, key, undated=unknown)
         bind_waiting(state)
     elif isinstance(message, SensorOutage):
         _outage(state, device, boot, message, offset_s)
@@ -152,18 +156,18 @@ def _opened(
     state: HubState, device: Device, boot: Boot, message: ReachOpened, offset_s: float
 ) -> None:
     moved = opened_in_hub_time(message, offset_s)
-    _remember(
-        state,
-        NearReach(
-            moved.reach_id,
-            device.device_id,
-            boot.boot_id,
-            moved.bay_id,
-            moved.t_s,
-            None,
-            state.now_s,
-        ),
+    reach = NearReach(
+        moved.reach_id,
+        device.device_id,
+        boot.boot_id,
+        moved.bay_id,
+        moved.t_s,
+        None,
+        state.now_s,
     )
+    _remember(state, reach)
+    if undated_boot(state, boot) is not None:
+        note_reach(state, reach)
     state.attributor.opened(moved)
 
 
@@ -176,18 +180,21 @@ def _closed(
     sd_s: float,
 ) -> None:
     moved = closed_in_hub_time(message, offset_s)
-    _remember(
-        state,
-        NearReach(
-            moved.reach_id,
-            device.device_id,
-            boot.boot_id,
-            moved.bay_id,
-            moved.t_open_s,
-            moved.t_close_s,
-            state.now_s,
-        ),
+    reach = NearReach(
+        moved.reach_id,
+        device.device_id,
+        boot.boot_id,
+        moved.bay_id,
+        moved.t_open_s,
+        moved.t_close_s,
+        state.now_s,
     )
+    _remember(state, reach)
+    if undated_boot(state, boot) is not None:
+        note_reach(state, reach)
+        sd_s = math.inf
+    else:
+        state.undated.pop(reach.reach_id, None)
     state.attributor.closed(moved, t_sd_s=sd_s)
 
 
@@ -207,13 +214,17 @@ def _floor(
     t_s = message.t_s + offset_s
     state.floor.time_s = max(state.floor.time_s, t_s)
     _watches(state, device, boot, t_s)
+    unknown = undated_boot(state, boot)
     for segment in message.segments:
         moved = segment_in_hub_time(segment, offset_s)
-        state.attributor.track(moved)
+        if unknown is None:
+            state.attributor.track(moved)
         new = moved.track_id not in state.floor.tracks
         track, fresh = state.floor.news(moved, t_s)
         if new:
             track.watched_s = boot.watching_s
+        if unknown is not None:
+            track.undated = unknown
         if boot.superseded and state.level >= OVERTAKEN_LEVEL:
             # Nobody will ever say that it is lost: the boot that would have said so is over.
             state.floor.lose(track)

@@ -43,7 +43,7 @@ def stood_there(state: HubState, gate: Gate, tapped_s: float) -> Track | None:
         return None
     here = []
     for track in state.floor.tracks.values():
-        if track.visit_id is not None or track.unwatched:
+        if track.visit_id is not None or track.unwatched or track.undated is not None:
             continue
         late, point = _place(state, track, tapped_s)
         if point is not None and inside(point, gate.zone_m):

@@ -157,10 +157,12 @@ def _reserve(state: HubState, visit: Visit) -> bool:
     return answer == "ready"
 
 
-def enter_more(state: HubState, visit: Visit, gate_id: str, t_s: float) -> None:
+def enter_more(
+    state: HubState, visit: Visit, gate_id: str, t_s: float, *, undated: str | None = None
+) -> None:
     """One more person comes in on the same payer and the same hold."""
     visit.refusal = ""
-    visit.companions.append(Companion(gate_id, t_s))
+    visit.companions.append(Companion(gate_id, t_s, undated=undated))
     state.coming[visit.visit_id] = visit
     state.event(
         "entry.joined",
@@ -288,7 +290,11 @@ def _claim(state: HubState, body: Body, visit: Visit) -> None:
     scanned_s = body.scanned_s or 0.0
     if state.floor.time_s < scanned_s:
         return
-    free = [track for track in state.floor.tracks.values() if track.visit_id is None]
+    free = [
+        track
+        for track in state.floor.tracks.values()
+        if track.visit_id is None and track.undated == body.undated
+    ]
     if state.level >= AT_GATE_LEVEL:
         free = [t for t in free if t.born_s <= scanned_s or t.watched(scanned_s)]
     here = [
@@ -318,6 +324,8 @@ def _claim_late(state: HubState, visit: Visit, body: Body) -> bool:
     for track in state.floor.tracks.values():
         late_s = track.born_s - scanned_s
         if track.visit_id is not None or not track.points or came_later(state, track, scanned_s):
+            continue
+        if track.undated != body.undated:
             continue
         if 0.0 <= late_s <= rules.bind_wait_s:
             far_m = math.dist(track.points[0][1:], centre(gate.zone_m))

@@ -20,7 +20,8 @@ class Track:
     first seen at, "" for none, None if nobody has looked. `outside_s`: when it was first seen away
     from that gate. `told`: it had a visit, or staff know that it has none. `follows`: the track
     that it continues, if both were a body's whose entry was not answered yet. `watched_s`: since
-    when who tells of it had seen the floor without a gap, None if nobody knows."""
+    when who tells of it had seen the floor without a gap, None if nobody knows. `undated`: the boot
+    that told of it, if it did before anybody knew its clock."""
 
     track_id: str
     points: deque[tuple[float, float, float]]
@@ -34,6 +35,7 @@ class Track:
     told: bool = False
     follows: str | None = None
     watched_s: float | None = None
+    undated: str | None = None
 
     def watched(self, t_s: float) -> bool:
         """Whether a body that was first seen after `t_s` would have been seen then, too."""

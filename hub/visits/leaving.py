@@ -217,7 +217,7 @@ def _find_again(state: HubState, visit: Visit, lost: Track, lost_s: float) -> bo
         return False
     found = []
     for track in state.floor.tracks.values():
-        if track.visit_id is not None or not track.points:
+        if track.visit_id is not None or not track.points or track.undated != lost.undated:
             continue
         if track.lost_s is not None and track.lost_s - track.born_s < RIVAL_S:
             continue

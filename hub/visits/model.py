@@ -37,13 +37,15 @@ def _trail() -> Trail:
 
 
 class Body(Protocol):
-    """One person of a visit: the visit itself is its first one. `gone_s`: when it left."""
+    """One person of a visit: the visit itself is its first one. `gone_s`: when it left. `undated`:
+    the boot that read its code, if nobody knew its clock."""
 
     gate_id: str | None
     scanned_s: float | None
     track_id: str | None
     gone_s: float | None
     trail: Trail
+    undated: str | None
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ class Companion:
     bound: bool = False
     gone_s: float | None = None
     trail: Trail = field(default_factory=_trail)
+    undated: str | None = None
 
 
 @dataclass(slots=True)
@@ -113,6 +116,7 @@ class Visit:
     desk_payments: dict[str, str] = field(default_factory=dict)
     withheld: list[dict[str, Any]] = field(default_factory=list)
     awaited: dict[str, float] | None = None
+    undated: str | None = None
 
     @property
     def open(self) -> bool:
@@ -191,7 +195,7 @@ class Visit:
 
 
 _APART = (
-    "trail", "lines", "refunded", "companions", "exit_gate_id", "mark", "awaited",
+    "trail", "lines", "refunded", "companions", "exit_gate_id", "mark", "awaited", "undated",
 )  # fmt: skip
 """What a dump leaves out, or writes in a form of its own."""
 _LATER = (

@@ -50,14 +50,22 @@ def code_judged(state: HubState, command: CodeJudged) -> Reply:
 
 
 def scanned(
-    state: HubState, gate_id: str, code: str, t_s: float, sd_s: float, message: MessageKey
+    state: HubState,
+    gate_id: str,
+    code: str,
+    t_s: float,
+    sd_s: float,
+    message: MessageKey,
+    *,
+    undated: str | None = None,
 ) -> None:
-    """A code was read at a gate: if it is good, a hold is asked for and the entry waits for it."""
+    """A code was read at a gate: if it is good, a hold is asked for and the entry waits for it.
+    `undated`: see hub.visits.model.Body."""
     judged = state.judged.pop(message, None)
     digest = code_digest(code)
     holder = state.badges.get(digest)
     if holder is not None:
-        _badge_scanned(state, gate_id, holder, t_s, message)
+        _badge_scanned(state, gate_id, holder, t_s, message, undated)
         return
     known = judged.visit_id if judged is not None else state.by_code.get(digest)
     visit = state.visits.get(known or "")
@@ -79,9 +87,10 @@ def scanned(
             visit.entered = max(visit.entered, judged.entry)
         visit.entered += 1
     if visit.stage == "issued":
+        visit.undated = undated
         ask_hold(state, visit, gate_id, t_s)
     else:
-        enter_more(state, visit, gate_id, t_s)
+        enter_more(state, visit, gate_id, t_s, undated=undated)
 
 
 def refuse(state: HubState, gate_id: str, reason: str) -> None:
@@ -150,7 +159,12 @@ def _guessed(state: HubState, gate_id: str) -> None:
 
 
 def _badge_scanned(
-    state: HubState, gate_id: str, holder: str, t_s: float, message: MessageKey
+    state: HubState,
+    gate_id: str,
+    holder: str,
+    t_s: float,
+    message: MessageKey,
+    undated: str | None,
 ) -> None:
     """Staff come in: their body is known, and nothing is held or charged."""
     payer = f"staff:{holder}"
@@ -174,6 +188,7 @@ def _badge_scanned(
         scanned_s=t_s,
         kind="staff",
         channel="badge",
+        undated=undated,
     )
     try:
         admit_new(state, visit)

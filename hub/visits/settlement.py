@@ -20,6 +20,7 @@ from hub.levels import DATED_LEVEL, LANES_LEVEL, TOLD_END_LEVEL
 from hub.review.doubts import unclear_of
 from hub.review.waiting import owed, waits_for_staff
 from hub.state import HubState, NearReach, decision_data
+from hub.visits import undated
 from hub.visits.codes import code_digest
 from hub.visits.commands import SetSettling
 from hub.visits.gates import bay_distance_m
@@ -63,6 +64,8 @@ def settle_ready(state: HubState) -> None:
                 continue
             for point in open_points:
                 visit.mark_review(f"settled without {point}")
+            for point in undated.open_points(state, visit):
+                visit.mark_review(point)
             if _ended_by_staff(state, visit) and _may_be_inside(state, visit):
                 visit.mark_review("out of sight before staff ended it, and somebody was inside")
         if visit.kind == "staff":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -99,6 +100,7 @@ class NearestAttributor:
         self.doubts_nobody = False
         self.doubts_returns = False
         self.visits: dict[str, str] = {}
+        self.dateless: set[str] = set()
         self.reaches: dict[str, m.ReachClosed] = {}
         self.told: dict[str, Decision] = {}
 
@@ -121,6 +123,8 @@ class NearestAttributor:
 
     def closed(self, reach: m.ReachClosed, *, t_sd_s: float) -> None:
         self.reaches[reach.reach_id] = reach
+        if math.isinf(t_sd_s):
+            self.dateless.add(reach.reach_id)
 
     def decide(self, *, now_s: float) -> tuple[Decision, ...]:
         made = []
@@ -146,6 +150,11 @@ class NearestAttributor:
         hand = reach.hands[0]
         top = hand.products.top[0]
         slot = next((s.slot_id for s in self.ground.shelves if s.gtin == top.gtin), None)
+        if reach.reach_id in self.dateless:
+            best = Alternative(None, None, 0, None, 0.0)
+            return Decision(
+                reach.reach_id, 0, revision, reach.t_close_s, best, False, (best,), "test"
+            )
         sure = top.log_likelihood >= -1.0
         best = Alternative(
             self.visits.get(hand.hand_id),

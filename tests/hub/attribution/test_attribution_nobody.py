@@ -3,6 +3,7 @@ it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -91,6 +92,21 @@ def test_what_hardly_any_visit_put_back_is_still_nobodys(scene_of: SceneOf) -> N
     assert (decision.best.visit_id, decision.best.quantity) == (None, -1)
     assert decision.certain
     assert decision.best.probability > 0.7
+
+
+@pytest.mark.parametrize("sensors", ["plates", "both"])
+def test_a_reach_that_nobody_can_date_moves_nothing(scene_of: SceneOf, sensors: str) -> None:
+    scene = scene_of(sensors)
+    slot = scene.ground.shelves[0]
+    shopper = scene.enter("v-there")
+    scene.stand(shopper, slot.slot_id, 0.5 * (slot.u0_m + slot.u1_m), 0.0, 9.0)
+    reach = scene.clear_reach(scene.act(shopper, slot.slot_id, 1, 5.0))
+    scene.engine.closed(reach, t_sd_s=math.inf)
+    decision = scene.decide(8.5)[reach.reach_id, 0]
+    assert (decision.best.visit_id, decision.best.quantity) == (None, 0)
+    assert not decision.certain
+    assert "clock" in decision.why
+    assert scene.engine.cart("v-there") == {}
 
 
 @pytest.mark.parametrize("level", [DOUBT_NOBODY_LEVEL - 1, DOUBT_NOBODY_LEVEL, LEVEL])
