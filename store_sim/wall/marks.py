@@ -52,7 +52,7 @@ def marks_in(rgb: NDArray[np.uint8]) -> list[tuple[MarkLook, Floats]]:
         if not mask.any() or mask.sum() > LARGEST_SHARE * width * height:
             continue
         for pixels, pieces in _patches(mask):
-            found.append((_look(kind, pixels, pieces), pixels + (x0, y0)))
+            found.append((_look(kind, pixels, pieces), pixels + np.array([x0, y0])))
     return found
 
 

@@ -43,6 +43,8 @@ STILL_FRAMES = 2
 SPECK_FRAMES = 15
 STAYS_FRAMES = 200
 """What came and stays is nobody standing there: after so many frames it belongs to the scene."""
+HELD_MIN = 0.5
+"""Of a thing that is one with somebody's picture so much belongs to it."""
 PERSON_M_MIN = 0.1
 """Change no larger than a square of this is nobody."""
 CLOSING = np.ones((9, 9), np.uint8)
@@ -98,6 +100,8 @@ class Follower:
     def rest(self, t_s: float) -> None:
         """Nothing has changed: what was seen is still seen, and nobody is there."""
         self.somebody = False
+        if self._people.any():
+            self._people = np.zeros_like(self._people)
         for track in self.tracks:
             if track.state == "stands" and not track.hidden:
                 track.seen_s = t_s
@@ -250,8 +254,14 @@ class Follower:
         track.seen_s = t_s
         still = float(np.linalg.norm(found)) <= STILL_PX
         track.still_frames = track.still_frames + 1 if still else 0
-        if track.still_frames >= STILL_FRAMES:
+        if track.still_frames >= STILL_FRAMES and not self.in_hand(track):
             self.stand(track, t_s, gray, seen)
+
+    def in_hand(self, track: Track) -> bool:
+        """Whether a thing is one with somebody in the picture: who holds it still has not put it
+        down."""
+        place = self._scene.polygon_mask(track.outline_px)
+        return bool(place.any()) and float(self._people[place].mean()) > HELD_MIN
 
     def stand(self, track: Track, t_s: float, gray: Gray, seen: Seen) -> None:
         """It stands where it is: that is how the scene looks from now on."""

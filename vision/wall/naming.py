@@ -265,7 +265,7 @@ class Naming:
         step = None if before is None else (before - code.polygon).mean(axis=0)
         still = step is not None and float(np.linalg.norm(step)) < STILL_PX
         track.still_frames = track.still_frames + 1 if still else 0
-        if track.still_frames >= 2:
+        if track.still_frames >= 2 and not self._follow.in_hand(track):
             self._measured(track, code, gray)
             self._stand(track, t_s, gray, seen)
 
