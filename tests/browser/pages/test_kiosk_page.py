@@ -112,6 +112,21 @@ def test_a_wrong_parcel_is_asked_back(kiosk: Any, shop: Shop, node: WallNode) ->
     assert kiosk.faults == []
 
 
+def test_the_light_waits_for_who_has_gone(kiosk: Any, shop: Shop, node: WallNode) -> None:
+    shown(kiosk, shop, node, "web-14", 141)
+    node.attended(True)
+    node.attended(False)
+    card(kiosk, "away", "The light waits for you")
+    assert kiosk.eval(f"{INVITING} === null")
+    node.attended(True)
+    card(kiosk, "showing", "green ring")
+    node.attended(False)
+    card(kiosk, "away", "Step up to the wall")
+    card(kiosk, "ended", "1 parcel is still here")
+    shop.post("orders/web-14/cancel")
+    assert kiosk.faults == []
+
+
 def test_two_are_served_with_two_symbols_and_a_third_waits(
     kiosk: Any, shop: Shop, node: WallNode
 ) -> None:

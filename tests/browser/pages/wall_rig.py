@@ -27,6 +27,7 @@ from contracts.wall_messages import (
     ProjectionJudged,
     Thing,
     ThingsSeen,
+    WallAttended,
     WallCues,
 )
 from tests.browser.pages.conftest import STORE, ScriptedNode, Store, until
@@ -111,6 +112,10 @@ class WallNode(ScriptedNode):
         )  # fmt: skip
         self.say(judged)
         self._judge()
+
+    def attended(self, somebody: bool) -> None:
+        """Somebody is before the wall, or nobody any more."""
+        self.say(WallAttended(wall_id=WALL, t_s=time.monotonic(), somebody=somebody))
 
     def blind(self, blind: bool, reason: str = "") -> None:
         """The camera sees nothing any more, or sees again."""
