@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import yaml
 
-from contracts.messages import SensorOutage
+from contracts.messages import ProjectionJudged, SensorOutage
 from contracts.store_file import StoreFile
 from contracts.topics import TOPICS
 from hub.attribution.engine import Engine
@@ -90,6 +91,24 @@ def test_a_node_that_cannot_keep_what_it_sees_is_blind_for_its_walls(bench: Benc
 def test_an_outage_of_a_wall_that_a_node_does_not_serve_changes_nothing(bench: Bench) -> None:
     bench.say(outage("eye-9", "camera", True, "wall-2", bench.now_s))
     assert bench.room.walls["wall-2"].blind == {}
+
+
+@pytest.mark.parametrize("fault", ["off", "unplugged"])
+def test_a_projector_is_an_alarm_until_it_shows_what_it_should(bench: Bench, fault: Any) -> None:
+    def judged(state: Any) -> list[str]:
+        bench.say(
+            ProjectionJudged(wall_id="wall-1", projector_id="beam-1", t_s=bench.now_s, state=state)
+        )
+        return bench.alarms()
+
+    assert judged("calibrating") == []
+    assert judged(fault) == ["projector"]
+    assert judged("calibrating") == ["projector"]
+    assert judged("true") == []
+    assert judged(fault) == ["projector"]
+    bench.born("node-1", "wall-1", "boot-2")
+    assert judged("calibrating") == ["projector"]
+    assert judged("true") == []
 
 
 def test_cues_are_on_the_list_of_topics() -> None:
