@@ -11,7 +11,7 @@ from nicegui import ui
 
 from hub.pages.feed import HubFeed
 from hub.pages.markup import facts_html
-from hub.pages.panes import Cards, Pane, Tile, section, top_bar
+from hub.pages.panes import Cards, Pane, section, top_bar
 from hub.pages.settings import PagesSettings
 from hub.pages.walls_forms import WallForms
 from hub.pages.walls_office import WallsOffice
@@ -28,6 +28,10 @@ ALL = "all"
 TAKEN = ("wrong_taken", "taken_by_nobody", "unpaid_taken", "handover_unseen")
 """Alarms of which staff may say what became of the parcel."""
 NOBODY = '<p class="quiet">Nobody is at the wall.</p>'
+NO_PICTURE = (
+    '<p class="quiet">No pictures of this wall are shown: people in them could not be blurred. '
+    "What its cameras see is drawn above.</p>"
+)
 NO_WALL = '<p class="done">This store has no pick-up wall. A store file gets one under `walls`.</p>'
 
 
@@ -41,7 +45,6 @@ class WallsPage:
         self._shown: WallShown | None = None
         self._orders: dict[str, Mapping[str, Any]] = {}
         self._parcels: dict[str, Mapping[str, Any]] = {}
-        self._tiles: dict[str, Tile] = {}
         self._forms = WallForms(self._office, lambda: self._wall_id, self._now_s, self.lists)
 
     def build(self, *, login: bool) -> None:
@@ -57,8 +60,8 @@ class WallsPage:
                     self._which = ui.select([], on_change=self._choose).props("dense borderless")
                     self._drawing = Pane("drawing")
                     Pane().show(legend_html())
-                with section("Cameras", "tiles"):
-                    self._tile_box = ui.element("div").classes("tiles")
+                with section("Cameras", "cameras"):
+                    Pane().show(NO_PICTURE)
             with ui.element("div").classes("stack"):
                 with section("At the wall", "sessions"):
                     self._nobody = Pane()
@@ -97,7 +100,6 @@ class WallsPage:
         self._nobody.show("" if sessions else NOBODY)
         self._sessions.show(sessions)
         self._facts.show(facts_html(shown.facts()))
-        self._show_tiles(shown.cameras)
 
     def _now_s(self) -> float:
         """The hub's time, as it last told."""
@@ -121,9 +123,6 @@ class WallsPage:
     async def _choose(self, event: Any) -> None:
         if event.value and event.value != self._wall_id:
             self._wall_id = str(event.value)
-            for tile in self._tiles.values():
-                tile.element.delete()
-            self._tiles.clear()
             await self.look()
 
     async def lists(self) -> None:
@@ -137,17 +136,6 @@ class WallsPage:
             self._parcels = {str(row["key"]): row for row in parcels}
             self._parcel_cards.show(parcel_cards(parcels, self._feed.shot.currency))
         await self._forms.refresh_route()
-
-    def _show_tiles(self, cameras: list[str]) -> None:
-        for camera_id in cameras:
-            if camera_id not in self._tiles:
-                with self._tile_box:
-                    self._tiles[camera_id] = Tile(camera_id)
-
-    def turn_tiles(self) -> None:
-        """New pictures of the wall's cameras."""
-        for tile in self._tiles.values():
-            tile.turn()
 
     # -- buttons under cards --------------------------------------------------------------
 
@@ -184,7 +172,6 @@ def build_walls(
     page.build(login=settings.door)
     ui.timer(LOOK_EVERY_S, page.look)
     ui.timer(LISTS_EVERY_S, page.lists)
-    ui.timer(1.0 / settings.tiles_hz_max, page.turn_tiles)
 
 
 def _wanted(chosen: Any) -> str:

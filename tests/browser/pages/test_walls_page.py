@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.browser.pages.conftest import Store, until
-from tests.browser.pages.wall_rig import EYE, WALL, Shop, WallNode, wall_store
+from tests.browser.pages.wall_rig import WALL, Shop, WallNode, wall_store
 from tests.hub.parcels.wall_kit import key, sscc
 
 THING = "document.querySelector('[data-thing=\"t{}\"] .mark')?.dataset"
@@ -172,15 +172,10 @@ def test_the_wall_is_not_shown_as_live_while_the_hub_is_away(
     tab.until("!document.querySelector('.drawing.stale')")
 
 
-def test_the_walls_camera_has_a_tile(tab: Any, store: Store, node: WallNode) -> None:
-    picture = store.picture("the wall")
-    until(lambda: EYE in node.tiles_wanted, "the picture to be asked for")
-
-    def shown() -> bool:
-        store.send_tile("node-wall", EYE, picture)
-        return bool(tab.eval("document.querySelector('.tile img')?.naturalWidth === 320"))
-
-    until(shown, "the picture to be shown")
+def test_no_picture_of_a_wall_is_waited_for(tab: Any, node: WallNode) -> None:
+    tab.until_text("No pictures of this wall are shown", '[data-pane="cameras"]')
+    assert tab.eval("document.querySelectorAll('.tile, img[src*=tiles]').length") == 0
+    assert node.tiles_wanted == set()
 
 
 def test_a_phone_sees_its_parcels_and_opens_the_wall(
