@@ -70,18 +70,7 @@ def border_from(
     places = np.stack([paper @ along, paper @ down], axis=1)
     (x0, y0), (x1, y1) = places.min(axis=0), places.max(axis=0)
     starts = (y0, x1, y1, x0)
-    ends = list(starts)
-    limits = [starts[0] - FAR_PX, starts[1] + FAR_PX, starts[2] + FAR_PX, starts[3] - FAR_PX]
-    if outer is not None:
-        (ox0, oy0), (ox1, oy1) = (
-            np.stack([outer @ along, outer @ down], axis=1).min(axis=0),
-            np.stack([outer @ along, outer @ down], axis=1).max(axis=0),
-        )
-        limits = [min(y0, oy0), max(x1, ox1), max(y1, oy1), min(x0, ox0)]
-        ends = list(limits)
-    for k, fence in _fences(others, along, down, starts):
-        inner = max if k in (0, 3) else min
-        limits[k], ends[k] = inner(limits[k], fence), inner(ends[k], fence)
+    limits, ends = _limits(outer, others, along, down, starts)
     found = [False] * 4
     strength = 0.0
     if floor is not None:
@@ -124,6 +113,24 @@ def border_from(
         ]
     )
     return Border(corners, (found[0], found[1], found[2], found[3]), strength)
+
+
+def _limits(
+    outer: Floats | None, others: Sequence[Floats], along: Floats, down: Floats,
+    starts: tuple[float, ...],
+) -> tuple[list[float], list[float]]:  # fmt: skip
+    """How far each side may lie from the paper at most, and where it lies if there is no line."""
+    y0, x1, y1, x0 = starts
+    limits, ends = [y0 - FAR_PX, x1 + FAR_PX, y1 + FAR_PX, x0 - FAR_PX], list(starts)
+    if outer is not None:
+        places = np.stack([outer @ along, outer @ down], axis=1)
+        (ox0, oy0), (ox1, oy1) = places.min(axis=0), places.max(axis=0)
+        limits = [min(y0, oy0), max(x1, ox1), max(y1, oy1), min(x0, ox0)]
+        ends = list(limits)
+    for k, fence in _fences(others, along, down, starts):
+        inner = max if k in (0, 3) else min
+        limits[k], ends[k] = inner(limits[k], fence), inner(ends[k], fence)
+    return limits, ends
 
 
 def _fences(
