@@ -15,6 +15,7 @@ from sortie.torture.junk import malformed, rogue
 from sortie.torture.nodes import Node, Parted
 from sortie.torture.people import Shopper
 from sortie.torture.plan import Trouble
+from sortie.torture.points import Killed
 from sortie.torture.shop import layout
 
 if TYPE_CHECKING:
@@ -180,13 +181,28 @@ class Troubles:
             # One owns the store; this one may not.
             self._world.told("second_hub_refused")
             return
+        except Killed:
+            self._both_killed()
+            return
+        killed = False
         try:
             self._work(other)
         except HubError:
             self._world.told("second_hub_fenced")
+        except Killed:
+            killed = True
+            side.disk.die("kill")
         finally:
             other.close()
-        side.contested()
+        if killed:
+            self._both_killed()
+        else:
+            side.contested()
+
+    def _both_killed(self) -> None:
+        """A fail point meant for the first hub was passed by the second: their machine is gone."""
+        self._world.told("second_hub_killed")
+        self._world.side.kill(1.0)
 
     def _work(self, other: Hub) -> None:
         side = self._world.side

@@ -21,7 +21,7 @@ from sortie.torture.checks import let_in
 from sortie.torture.cli import register, seeds_of
 from sortie.torture.mutations import MUTATIONS, mutated
 from sortie.torture.people import Act, Shopper
-from sortie.torture.plan import FAULTS, LONG_AWAY_EVERY, Plan
+from sortie.torture.plan import FAULTS, LONG_AWAY_EVERY, Plan, Trouble
 from sortie.torture.points import NAMES, FailPoints, Killed
 from sortie.torture.run import Result, run_seed, run_seeds, scratch
 from sortie.torture.shop import places
@@ -246,6 +246,20 @@ def test_a_put_back_of_a_piece_that_nobody_told_of_need_not_come_off() -> None:
     assert (must, may) == (Counter(), Counter({place.gtin: 1}))
     acts[0].told = "a"
     assert one.expected() == (Counter({place.gtin: 1}), Counter({place.gtin: 1}))
+
+
+@pytest.mark.parametrize("point", ["commit.after", "rebuild"])
+def test_a_second_hub_that_is_killed_takes_the_first_along(point: str) -> None:
+    """The points are put around every hub; whichever passes one first is killed there."""
+    with scratch() as folder, World(1, folder, busy_s=SHORT_S) as world:
+        while world.now_s < SHORT_S / 2 or not world.side.up:
+            world.step()
+        world.points.arm(point)
+        world.troubles._second_hub(Trouble(world.now_s, "second_hub", 0.0, 0.0, 1, point))
+        assert world.faults["second_hub_killed"] == 1
+        assert world.side.hub is None
+        world.run()
+        assert world.checks.violations == []
 
 
 def test_a_visit_that_was_refused_let_nobody_in() -> None:
