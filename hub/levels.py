@@ -23,6 +23,7 @@ __all__ = [
     "NARROW_LEVEL",
     "NUMBERED_LEVEL",
     "OVERTAKEN_LEVEL",
+    "TAB_REFUND_LEVEL",
     "TAG_ALONG_LEVEL",
     "TOLD_END_LEVEL",
     "UNDATED_LEVEL",
@@ -66,5 +67,7 @@ its own bodies."""
 DOUBT_RETURN_LEVEL = 6
 """A piece was put back by nobody known only where that is as clear as a taking must be. What staff
 say was taken is not charged while it may have been put back."""
+TAB_REFUND_LEVEL = 6
+"""A refund that failed after all is owed again, also where a tab had paid for the visit."""
 LEVEL = 6
 """The newest."""

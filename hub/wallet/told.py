@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from hub.command import Reply
 from hub.effects import us
+from hub.levels import TAB_REFUND_LEVEL
 from hub.state import HubState
+from hub.visits.model import Visit
 from hub.wallet import chargebacks, refunds
 from hub.wallet.gateway_commands import GatewayTold
 
@@ -36,11 +38,11 @@ def told(state: HubState, command: GatewayTold) -> Reply:
     state.told[command.fact_id] = command.fact
     while len(state.told) > TOLD_MAX:
         del state.told[next(iter(state.told))]
-    visit = state.visits.get(command.visit_id)
+    visit = _visit_of(state, command)
     state.count(f"gateway_told_{command.fact}")
     state.event(
         f"gateway.{command.fact}",
-        command.visit_id if visit is not None else None,
+        None if visit is None else visit.visit_id,
         hold_key=command.hold_key,
         amount_minor=command.amount_minor,
         reason=command.reason,
@@ -53,6 +55,15 @@ def told(state: HubState, command: GatewayTold) -> Reply:
     if command.fact == "refund_failed" and visit is not None:
         refunds.came_back(state, visit, command)
     return Reply(visit_id=command.visit_id, amount_minor=command.amount_minor)
+
+
+def _visit_of(state: HubState, command: GatewayTold) -> Visit | None:
+    """The visit that a fact is about. A tab's payment is of several, and is named by none of them;
+    a refund's key says whose it is."""
+    visit = state.visits.get(command.visit_id)
+    if visit is None and command.fact == "refund_failed" and state.level >= TAB_REFUND_LEVEL:
+        visit = state.visits.get((command.refund_key or "").partition(":refund:")[0])
+    return visit
 
 
 def _let_go(state: HubState, command: GatewayTold) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from hub import commands as c
 from hub.errors import ConflictError, RejectedError
-from hub.levels import LANES_LEVEL, UNHEARD_LEVEL
+from hub.levels import LANES_LEVEL, TAB_REFUND_LEVEL, UNHEARD_LEVEL
 from hub.reports.service import books_of, compare
 from hub.wallet.account import Payout
 from hub.wallet.fake import Fault
@@ -386,6 +386,38 @@ def test_a_journal_of_before_waits_for_the_answer() -> None:
         till.wait(60.0, 5.0)
         assert till.posted("clearing") == 2 * COLA_MINOR
         assert till.account(visit_id).payouts == []
+
+
+def _failed_of_a_tab(till: Till) -> str:
+    """A refund of what a tab had paid for is paid, and fails; the payer."""
+    payer = till.open_wallet("s1")
+    visit_id = till.visit("code-tab-0", secret="s1")
+    till.shop("code-tab-0", 1)
+    till.refund(visit_id)
+    (hold_key,) = {leg.paid_by for leg in till.account(visit_id).legs if leg.paid_by}
+    key = f"{visit_id}:refund:1:1"
+    till.gateway.fail_refund(key)
+    told = _failed(visit_id, key)
+    told = told.model_copy(update={"visit_id": payer, "hold_key": hold_key})
+    assert not till.do(told).repeated
+    assert till.do(told).repeated
+    return payer
+
+
+def test_one_of_a_tab_is_owed_again_too(make_till: Callable[..., Till]) -> None:
+    """The tab's payment is named by no visit."""
+    till = make_till(tab_visit_minor_max=300, tab_minor_max=100)
+    payer = _failed_of_a_tab(till)
+    assert till.posted(f"stored:{payer}") == -COLA_MINOR
+    assert till.posted("clearing") == COLA_MINOR
+    _agree(till)
+
+
+def test_in_a_journal_of_before_one_of_a_tab_was_not_heard_of() -> None:
+    with closing(Till(tab_visit_minor_max=300, tab_minor_max=100)) as till:
+        till.hub.core.state.hold_level(TAB_REFUND_LEVEL - 1)
+        payer = _failed_of_a_tab(till)
+        assert (till.posted(f"stored:{payer}"), till.posted("clearing")) == (0, 0)
 
 
 @pytest.mark.parametrize("key", ["v:refund:1", "nonsense", None])
