@@ -125,6 +125,10 @@ class Naming:
             < 0.5 * float(np.linalg.norm(code.polygon[0] - code.polygon[2]))
         )
         other = leader is not None and leader != key
+        if other and seen is not None and self._stirs(code, seen):
+            # Somebody carries it past.
+            self._elsewhere(code, key, t_s, rgb, gray, seen)
+            return
         if other and on_label and (track.doubted or track.unsure or track.votes.odd >= ODD_MAX):
             self._replaced(track, code, key, t_s, rgb, gray, seen)
             return

@@ -50,6 +50,12 @@ class _Thing:
     told: Thing | None = None
     restored_s: float | None = None
     lost_s: float | None = None
+    stood_s: dict[str, float] = field(default_factory=dict)
+    """When each camera last saw it stand."""
+
+    def refuted(self, camera: str, gone: Sight) -> bool:
+        """Whether another camera saw it stand there later than this one says that it went."""
+        return any(at_s > gone.since_s for name, at_s in self.stood_s.items() if name != camera)
 
 
 class WallMap:
@@ -171,9 +177,19 @@ class WallMap:
         standing = [one for one in sights.values() if one.state == "stands" and not one.hidden]
         moving = [one for one in sights.values() if one.state == "moves"]
         hidden = [one for one in sights.values() if one.state == "stands" and one.hidden]
-        gone = [one for one in sights.values() if one.state == "gone"]
+        for name, one in sights.items():
+            if one.state == "stands" and not one.hidden:
+                thing.stood_s[name] = one.seen_s
+        gone = [
+            one
+            for name, one in sights.items()
+            if one.state == "gone" and not thing.refuted(name, one)
+        ]
         # Who sees the place without the thing knows more than who cannot see the place.
         told = standing or moving or gone or hidden
+        if not told:
+            self._unseen(thing, now_s)
+            return
         state = told[0].state
         best = min(told, key=lambda one: one.sd_m)
         label = _label(list(sights.values()))

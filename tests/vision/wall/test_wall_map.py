@@ -69,6 +69,22 @@ def test_who_sees_the_place_decides_whether_a_thing_is_gone() -> None:
     assert [one.state for one in news] == ["gone"]
 
 
+def test_that_a_thing_went_is_refuted_by_who_saw_it_stand_later() -> None:
+    things = WallMap(wall(cameras=2), "w")
+    things.step(1.0, [seen(1.0, sight(1, 0.5)), seen(1.0, sight(4, 0.5), camera="b")])
+    wrong = sight(4, 0.5, state="gone", since_s=2.0)
+    things.step(2.0, [seen(2.0, sight(1, 0.5, hidden=True)), seen(2.0, wrong, camera="b")])
+    assert things.things() == ()
+    there = things.step(3.0, [seen(3.0, sight(1, 0.5, seen_s=3.0)), seen(3.0, wrong, camera="b")])
+    assert [(one.state, one.hidden) for one in there] == [("stands", False)]
+    hidden = sight(1, 0.5, hidden=True, seen_s=3.0)
+    news = things.step(4.0, [seen(4.0, hidden), seen(4.0, wrong, camera="b")])
+    assert [(one.state, one.hidden) for one in news] == [("stands", True)]
+    truly = sight(1, 0.5, state="gone", since_s=5.0, seen_s=3.0)
+    news = things.step(5.0, [seen(5.0, truly), seen(5.0, wrong, camera="b")])
+    assert [one.state for one in news] == ["gone"]
+
+
 def test_a_blind_camera_hides_and_takes_nothing() -> None:
     things = WallMap(wall(), "w")
     things.step(1.0, [seen(1.0, sight(1, 0.5))])
