@@ -28,10 +28,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from auditor.score import wilson
 from benchmarks.figures import Figure
 from benchmarks.label_scenes import KINDS, LabelView, draw_scene
-from benchmarks.wall_labels import measure_walls
+from benchmarks.wall_labels import measure_walls, read_row
 from sortie.photos import read_picture
 from vision.labels import CodeReader, missing_engines, read_codes
 from vision.labels.code import FORMATS, WALL_FORMATS, frame_gray
@@ -114,10 +113,7 @@ class _Tally:
             "n": self.count,
             **{
                 name: {
-                    "read": self.read[name],
-                    "share": round(self.read[name] / max(1, self.count), 4),
-                    "interval": [round(end, 3) for end in wilson(self.read[name], self.count)],
-                    "misread": self.misread[name],
+                    **read_row(self.read[name], self.count, self.misread[name]),
                     "cpu_ms": round(1e3 * self.cpu_s[name] / max(1, self.count), 1),
                 }
                 for name in SOURCES

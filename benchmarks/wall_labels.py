@@ -31,7 +31,7 @@ from vision.labels.code import WALL_FORMATS
 from vision.labels.engines import read_zbar, read_zxing
 from vision.wall import WallCamera, WallMap
 
-__all__ = ["CASES", "measure_walls"]
+__all__ = ["CASES", "measure_walls", "read_row"]
 
 CASES = (
     "labels-12", "labels-24", "qr", "code128", "datamatrix", "rotated", "slanted", "blurred",
@@ -42,6 +42,16 @@ NOBODY_S = 1e6
 """When the first customer would come."""
 
 Gray = NDArray[np.uint8]
+
+
+def read_row(read: int, count: int, misread: int) -> dict[str, Any]:
+    """What a source has read of so many: the share with its Wilson interval, and misreads."""
+    return {
+        "read": read,
+        "share": round(read / max(1, count), 4),
+        "interval": [round(end, 3) for end in wilson(read, count)],
+        "misread": misread,
+    }
 
 
 @dataclass
@@ -63,10 +73,7 @@ class _Tally:
             "labels": self.labels,
             **{
                 name: {
-                    "read": self.read[name],
-                    "share": round(self.read[name] / max(1, self.labels), 4),
-                    "interval": [round(end, 3) for end in wilson(self.read[name], self.labels)],
-                    "misread": self.misread[name],
+                    **read_row(self.read[name], self.labels, self.misread[name]),
                     "cpu_ms_frame": round(1e3 * self.cpu_s[name] / max(1, self.frames), 1),
                 }
                 for name in sorted(self.read)

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vision.wall import WallObservation
+from vision.wall.wallmap import FRESH_S
 
 __all__ = ["GONE_S", "Attended"]
 
 GONE_S = 1.0
 """Nobody is there when no camera that sees has said otherwise for so long."""
-QUIET_S_MAX = 3.0
-"""A camera that has not been heard of for so long sees nothing."""
 
 
 class Attended:
@@ -34,8 +33,8 @@ class Attended:
                 self._says[one.camera_id] = (now_s, one.somebody)
             else:
                 self._says.pop(one.camera_id, None)
-        says = [said for at_s, said in self._says.values() if now_s - at_s <= QUIET_S_MAX]
-        somebody = any(said for said in says)
+        says = [said for at_s, said in self._says.values() if now_s - at_s <= FRESH_S]
+        somebody = any(says)
         if somebody or not says or self._doubt_s is None:
             self._doubt_s = now_s
         if not says or (not somebody and now_s - self._doubt_s < GONE_S):

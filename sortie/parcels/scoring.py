@@ -117,8 +117,8 @@ def document_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         ],
         "seeds": sorted({one.task.seed for one in outcomes}),
         "walls": {
-            f"{one.task.store_path.stem}/{one.task.wall_id}": store_digest(one.task.store_path)
-            for one in sorted(outcomes, key=lambda one: str(one.task.store_path))
+            f"{path.stem}/{wall_id}": store_digest(path)
+            for path, wall_id in sorted({(o.task.store_path, o.task.wall_id) for o in outcomes})
         },
         "sensor_set": "camera",
         "models": {},

@@ -5,6 +5,9 @@ of `ss` by `ss` samples a pixel: first which face each sample sees, then what re
 a filter that is the pixel's area and the lens's blur in one. So a label's module of a few pixels
 has the grey levels that a camera gives it, and each sample is looked up once however many faces
 lie behind. Plain float arithmetic without threads: the same bytes in every process.
+
+Kernels have no annotations, since numba infers their types from what they are called with; that is
+why mypy is told to ignore them.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from edge.attended import GONE_S, QUIET_S_MAX, Attended
+from edge.attended import GONE_S, Attended
 from vision.wall import WallObservation
+from vision.wall.wallmap import FRESH_S
 
 FRAME_S = 0.2
 
@@ -96,5 +97,5 @@ def test_a_camera_that_gives_no_pictures_sees_nothing() -> None:
     wall = Watched()
     wall.run(2.0, left=True, right=False)
     # The left one is cut off while somebody stands there: it stands for nobody for good.
-    assert wall.run(QUIET_S_MAX + GONE_S + FRAME_S, right=False) == [False]
+    assert wall.run(FRESH_S + GONE_S + FRAME_S, right=False) == [False]
     assert wall.run(30.0) == []

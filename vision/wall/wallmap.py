@@ -25,7 +25,7 @@ from vision.errors import VisionError
 from vision.wall.rays import at_depth, depth_of
 from vision.wall.records import Sight, SightState, WallObservation
 
-__all__ = ["WallMap"]
+__all__ = ["FRESH_S", "WallMap"]
 
 MOVED_M = 0.008
 """A thing that moved less is no news."""

@@ -29,6 +29,18 @@ def fetched(bench: Bench) -> None:
     assert bench.order_of("o1").state == "collected"
 
 
+def left_memory(make_bench: Make) -> Bench:
+    """A hub that keeps no closed order in memory: o1 was fetched, o2 is shown."""
+    bench = make_bench(rules=Rules(orders_closed_kept=0))
+    fetched(bench)
+    bench.order("o2", 2)
+    bench.stand(2)
+    bench.scan(code_of("o2"))
+    bench.wait(1.0)
+    assert "o1" not in bench.room.orders
+    return bench
+
+
 def test_names_and_codes_of_closed_orders_are_forgotten(bench: Bench, tmp_path: Path) -> None:
     fetched(bench)
     bench.order("o2", 2)
@@ -50,13 +62,7 @@ def test_names_and_codes_of_closed_orders_are_forgotten(bench: Bench, tmp_path: 
 
 
 def test_an_order_that_left_memory_is_forgotten_too(make_bench: Make) -> None:
-    bench = make_bench(rules=Rules(orders_closed_kept=0))
-    fetched(bench)
-    bench.order("o2", 2)
-    bench.stand(2)
-    bench.scan(code_of("o2"))
-    bench.wait(1.0)
-    assert "o1" not in bench.room.orders
+    bench = left_memory(make_bench)
     record = order_record(bench.hub.store, "o1")
     assert record is not None
     assert record["order"]["token_sha256"] == sha("token")
@@ -75,13 +81,7 @@ def test_the_database_tells_the_truth_about_orders(bench: Bench) -> None:
 
 
 def test_a_code_that_is_used_again_is_the_new_orders(make_bench: Make) -> None:
-    bench = make_bench(rules=Rules(orders_closed_kept=0))
-    fetched(bench)
-    bench.order("o2", 2)
-    bench.stand(2)
-    bench.scan(code_of("o2"))
-    bench.wait(1.0)
-    assert "o1" not in bench.room.orders
+    bench = left_memory(make_bench)
     bench.order("o3", 3, code_sha256=sha("code-of-o1"))
     bench.do(ReturnGoods(return_id="r1", order_id="o1", keys=(key(1),)))
     assert "o1" in bench.room.orders
