@@ -15,6 +15,7 @@ __all__ = [
     "DESK_DEBT_LEVEL",
     "DOUBT_NOBODY_LEVEL",
     "DOUBT_RETURN_LEVEL",
+    "DRIFTS_LEVEL",
     "ENDED_RIVAL_LEVEL",
     "LANES_LEVEL",
     "LET_GO_LEVEL",
@@ -69,5 +70,7 @@ DOUBT_RETURN_LEVEL = 6
 say was taken is not charged while it may have been put back."""
 TAB_REFUND_LEVEL = 6
 """A refund that failed after all is owed again, also where a tab had paid for the visit."""
-LEVEL = 6
+DRIFTS_LEVEL = 7
+"""Clocks part also while an answer to a ping is on its way."""
+LEVEL = 7
 """The newest."""

@@ -47,14 +47,16 @@ class Clock:
     one_way_at_s: float = 0.0
     best: Estimate | None = None
 
-    def pong(self, *, now_s: float, hub_us: int, device_us: int) -> bool:
-        """Takes an answer in; False if its round trip is impossible or too long."""
+    def pong(self, *, now_s: float, hub_us: int, device_us: int, drifts: bool = True) -> bool:
+        """Takes an answer in; False if its round trip is impossible or too long. `drifts`: the
+        clocks may have parted while the answer was on its way."""
         sent_s = hub_us / 1e6
         round_trip_s = now_s - sent_s
         if not 0.0 <= round_trip_s <= ROUND_TRIP_S_MAX:
             return False
         offset_s = sent_s + round_trip_s / 2 - device_us / 1e6
-        self.samples.append((now_s, offset_s, round_trip_s / 2))
+        aged_s = DRIFT * round_trip_s if drifts else 0.0
+        self.samples.append((now_s, offset_s, round_trip_s / 2 + aged_s))
         self.best = self._solved(now_s)
         return True
 

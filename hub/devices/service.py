@@ -25,7 +25,7 @@ from hub.devices.hubtime import closed_in_hub_time, opened_in_hub_time, segment_
 from hub.devices.model import Boot, Device
 from hub.effects import us
 from hub.errors import RejectedError
-from hub.levels import AT_GATE_LEVEL, OVERTAKEN_LEVEL
+from hub.levels import AT_GATE_LEVEL, DRIFTS_LEVEL, OVERTAKEN_LEVEL
 from hub.parcels import seen, sessions
 from hub.state import HubState, NearReach
 from hub.visits.codes import code_digest
@@ -114,7 +114,10 @@ def pong(state: HubState, command: PongArrived) -> bool:
     if device is None:
         return False
     boot = state.devices.boot(device, command.boot_id)
-    if not boot.clock.pong(now_s=state.now_s, hub_us=command.hub_us, device_us=command.device_us):
+    drifts = state.level >= DRIFTS_LEVEL
+    if not boot.clock.pong(
+        now_s=state.now_s, hub_us=command.hub_us, device_us=command.device_us, drifts=drifts
+    ):
         state.count("pongs_refused")
         return False
     state.effects.clocks.add((device.device_id, boot.boot_id))
