@@ -98,7 +98,8 @@ class LockstepNode:
     """One node. `core` is that of the boot that lives now.
 
     With `observations` (camera id to a day's observations) nothing is perceived: they are handed
-    in at their own times. Otherwise `seen` collects what the cameras' pipelines say.
+    in at their own times. Otherwise `seen` collects what the shelves' and ceilings' pipelines say;
+    what a wall's camera says may hold its whole picture and is not kept.
     """
 
     def __init__(
@@ -196,7 +197,7 @@ class LockstepNode:
             for frame in frames
             if frame.camera_id in own
         )
-        for seen in observations:
+        for seen in (one for one in observations if one.camera_id in self._cached):
             self._seen.setdefault(seen.camera_id, []).append(seen)
         return observations
 
