@@ -22,6 +22,7 @@ __all__ = [
     "LEVEL",
     "NAMED_LATE_LEVEL",
     "NARROW_LEVEL",
+    "NEXT_IN_LINE_LEVEL",
     "NUMBERED_LEVEL",
     "OVERTAKEN_LEVEL",
     "TAB_REFUND_LEVEL",
@@ -72,5 +73,7 @@ TAB_REFUND_LEVEL = 6
 """A refund that failed after all is owed again, also where a tab had paid for the visit."""
 DRIFTS_LEVEL = 7
 """Clocks part also while an answer to a ping is on its way."""
+NEXT_IN_LINE_LEVEL = 7
+"""Who was served at a pick-up wall and is away for two seconds has gone for good."""
 LEVEL = 7
 """The newest."""

@@ -1,36 +1,59 @@
 """Light waits for whom it is for: what follows from whether anybody is before a wall.
 
 The parcels of a customer who was there and has gone do not shine; they shine again when somebody
-comes back soon, else the session ends. Who is there is not known, only whether anybody is, so that
-a session counts as met where nobody else can be meant. A wall whose node tells nothing of it goes
-by time alone.
+comes back at once, else the session ends: whoever comes later may be the next. Who is there is not
+known, only whether anybody is, so that a session counts as met where nobody else can be meant. A
+wall whose node tells nothing of it goes by time alone.
 """
 
 from __future__ import annotations
 
+from hub.levels import NEXT_IN_LINE_LEVEL
 from hub.parcels.model import Session, Wall
 
-__all__ = ["AWAY_S", "attended", "away", "gone_for_good", "seen_again", "stayed", "unattended"]
+__all__ = [
+    "AWAY_BEFORE_S",
+    "AWAY_S",
+    "CAME_S",
+    "attended",
+    "away",
+    "gone_for_good",
+    "seen_again",
+    "stayed",
+    "unattended",
+]
 
-AWAY_S = 8.0
-"""Who is away for longer has gone for good."""
+AWAY_S = 2.0
+"""Who is away for longer has gone for good: the next in line may come right after."""
+AWAY_BEFORE_S = 8.0
+"""The same before NEXT_IN_LINE_LEVEL."""
+CAME_S = 1.0
+"""Who comes after a scan and is there for less may be passing by."""
 STAYED_S = 5.0
 """Who was there before the scan and still is so much later is no passer-by."""
 
 
-def attended(wall: Wall) -> None:
+def attended(wall: Wall, now_s: float, level: int) -> None:
     """Somebody is before the wall. Who comes after the only scan is whoever scanned."""
     came = not wall.somebody
     wall.somebody, wall.nobody_s = True, None
+    if not came:
+        return
+    wall.came_s = now_s
     only = _only(wall)
-    if came and only is not None:
+    if only is not None and level < NEXT_IN_LINE_LEVEL:
         only.met = True
 
 
-def stayed(wall: Wall, now_s: float) -> None:
-    """Time passed: who scanned where the camera sees them was there before their session."""
+def stayed(wall: Wall, now_s: float, level: int) -> None:
+    """Time passed: who came after their scan and is still there was no passer-by, nor is who
+    scanned where the camera sees them."""
     only = _only(wall)
-    if only is not None and wall.somebody and now_s >= only.began_s + STAYED_S:
+    if only is None or not wall.somebody:
+        return
+    came_s = wall.came_s if level >= NEXT_IN_LINE_LEVEL else None
+    came = came_s is not None and came_s > only.began_s and now_s >= came_s + CAME_S
+    if came or now_s >= only.began_s + STAYED_S:
         only.met = True
 
 
@@ -53,11 +76,12 @@ def away(wall: Wall, session: Session) -> bool:
     return met and wall.nobody_s is not None and not wall.blind
 
 
-def gone_for_good(wall: Wall, session: Session, now_s: float) -> bool:
+def gone_for_good(wall: Wall, session: Session, now_s: float, level: int) -> bool:
     """Whether a customer has been away for long, and nothing moved meanwhile."""
     if wall.nobody_s is None or not away(wall, session):
         return False
-    return now_s >= max(wall.nobody_s, session.moved_s) + AWAY_S
+    away_s = AWAY_S if level >= NEXT_IN_LINE_LEVEL else AWAY_BEFORE_S
+    return now_s >= max(wall.nobody_s, session.moved_s) + away_s
 
 
 def _only(wall: Wall) -> Session | None:

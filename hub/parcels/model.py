@@ -221,8 +221,8 @@ class Wall:
     """What is known of one wall. `whole`: its node has told all there is since it was born.
 
     `somebody`: its node says that somebody is before it. `nobody_s`: since when nobody is, None if
-    somebody is or nobody knows. `marks` is what shall shine, as of `revision`; `shown` what became
-    of it, by mark.
+    somebody is or nobody knows. `came_s`: when whoever is there came. `marks` is what shall shine,
+    as of `revision`; `shown` what became of it, by mark.
     """
 
     wall_id: str
@@ -230,6 +230,7 @@ class Wall:
     whole: bool = False
     somebody: bool = False
     nobody_s: float | None = None
+    came_s: float | None = None
     blind: dict[str, str] = field(default_factory=dict)
     projection: dict[str, dict[str, Any]] = field(default_factory=dict)
     revision: int = 0

@@ -123,7 +123,7 @@ def wall_attended(state: HubState, device_id: str, boot: Boot, message: WallAtte
         return
     wall = state.parcels.wall(message.wall_id)
     if message.somebody:
-        attended(wall)
+        attended(wall, state.now_s, state.level)
     else:
         unattended(wall, state.now_s)
     state.parcels.touched.add(wall.wall_id)
@@ -211,7 +211,7 @@ def born(state: HubState, wall_ids: tuple[str, ...]) -> None:
         if wall_id not in known:
             continue
         wall = state.parcels.wall(wall_id)
-        wall.whole, wall.somebody, wall.nobody_s = False, False, None
+        wall.whole, wall.somebody, wall.nobody_s, wall.came_s = False, False, None, None
         wall.blind.clear()
         wall.shown.clear()
         for thing_id in list(wall.things):

@@ -303,7 +303,7 @@ def watch_sessions(state: HubState) -> None:
     for digest in [one for one, until_s in room.used.items() if until_s < state.now_s - 60.0]:
         del room.used[digest]
     for wall in room.walls.values():
-        stayed(wall, state.now_s)
+        stayed(wall, state.now_s, state.level)
         for session in list(wall.sessions):
             if not session.live:
                 if session.over_s is not None and state.now_s >= session.over_s + LINGER_S:
@@ -319,7 +319,7 @@ def _watch(state: HubState, wall: Wall, session: Session) -> None:
     idle_s = STAFF_IDLE_S if session.who == "staff" else IDLE_S
     idle = session.who != "route" and state.now_s >= session.moved_s + idle_s
     idle = idle or (session.who == "customer" and state.now_s >= session.began_s + SERVED_S_MAX)
-    idle = idle or gone_for_good(wall, session, state.now_s)
+    idle = idle or gone_for_good(wall, session, state.now_s, state.level)
     done = session.who == "customer" and session.state == "done"
     if idle or (done and not in_hand(state, session)):
         end(state, wall, session)

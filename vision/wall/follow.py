@@ -23,7 +23,7 @@ from vision.wall.settings import FollowSettings
 from vision.wall.tracks import Track
 from vision.wall.votes import Votes
 
-__all__ = ["NAMELESS_DEPTH", "Follower"]
+__all__ = ["NAMELESS_DEPTH", "NUDGED_M", "Follower"]
 
 Gray = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -32,14 +32,18 @@ NAMELESS_DEPTH = Depth(0.03, 0.08)
 """Where the face of a thing without label is taken to be: near the board's front edge."""
 TRACKS_MAX = 256
 FRESH_S = 3.0
-LEFT_S = 5.0
+LEFT_S = 15.0
 """A place that was left is looked at for so long until all of it was seen."""
 TOUCHED_SHARE = 0.03
 LABEL_CLEAR = 0.1
 STILL_PX = 1.5
+NUDGED_M = 0.012
+"""What is found no farther from its place was not taken off it."""
 NEWLY_MIN = 0.5
 """Share of a place that has changed where something has come to."""
 STILL_FRAMES = 2
+OTHER_FRAMES = 6
+"""For so long something else than its label must hold still there, with nobody at it."""
 SPECK_FRAMES = 15
 STAYS_FRAMES = 200
 """What came and stays is nobody standing there: after so many frames it belongs to the scene."""
@@ -47,6 +51,8 @@ HELD_MIN = 0.5
 """Of a thing that is one with somebody's picture so much belongs to it."""
 PERSON_M_MIN = 0.1
 """Change no larger than a square of this is nobody."""
+BESIDE_PEOPLE_M = 0.25
+"""Nothing that comes without a label is told so near somebody."""
 CLOSING = np.ones((9, 9), np.uint8)
 BESIDE = np.ones((9, 9), np.uint8)
 EDGE_LESS = 0.7
@@ -65,6 +71,8 @@ class Follower:
         self.somebody = False
         """Whether anybody is before the wall, as far as this camera sees."""
         self._left: list[tuple[Mask, float]] = []
+        reach_px = max(1, round(self._reach_small() * BESIDE_PEOPLE_M / settings.thing_m_max))
+        self._near = np.ones((2 * reach_px + 1,) * 2, np.uint8)
         self._markers = np.zeros((scene.size[1], scene.size[0]), np.bool_)
         self._people = self._markers.copy()
         for marker in wall.markers:
@@ -131,8 +139,9 @@ class Follower:
 
     def _judge(self, track: Track, t_s: float, gray: Gray, seen: Seen, taken: Mask) -> None:
         view = track.place.view(self._scene, seen, taken)
+        body = float(self._people[track.place.mask].mean()) if track.place.usable else 1.0
         if view.seen(self._set):
-            track.gone_votes = 0
+            track.gone_votes = track.other_frames = 0
             track.unsure |= view.changed > TOUCHED_SHARE
             if view.stirred < TOUCHED_SHARE:
                 # What was out of sight counts as seen once it was looked at.
@@ -149,13 +158,15 @@ class Follower:
             track.hidden = False
         if not track.hidden:
             track.seen_s = t_s
-        if view.label > 0.5 and self._found_elsewhere(track, t_s, gray, seen):
+        if view.label > 0.5 and self._found_again(track, t_s, gray, seen, body):
             return
-        if view.gone(self._set):
+        if view.gone(self._set, body):
             track.gone_votes += 2 if view.certain else 1
         else:
             track.gone_votes = 0
-        if track.gone_votes >= self._set.gone_frames:
+        # An outline that is too large never shows the bare wall alone.
+        track.other_frames = track.other_frames + 1 if view.another and body == 0.0 else 0
+        if track.gone_votes >= self._set.gone_frames or track.other_frames >= OTHER_FRAMES:
             self.leave(track, seen, t_s)
             track.enter("gone", t_s)
             track.hidden = False
@@ -179,20 +190,35 @@ class Follower:
             track.move_by(shift)
             self.stand(track, t_s, gray, seen)
 
-    def _found_elsewhere(self, track: Track, t_s: float, gray: Gray, seen: Seen) -> bool:
-        """Whether its look is found near its place, so that it was pushed or is being carried."""
+    def _found_again(self, track: Track, t_s: float, gray: Gray, seen: Seen, body: float) -> bool:
+        """Whether its look is found: near its place, so that it was pushed or is being carried, or
+        where it was, whatever changed around it."""
         found = self._search(track, gray, seen, self._reach_px(track))
-        if found is None or float(np.linalg.norm(found)) <= STILL_PX:
+        if found is None:
             return False
+        off_px = float(np.linalg.norm(found))
+        if off_px <= STILL_PX and track.patch is None:
+            return False
+        if off_px <= self.px_of(track, NUDGED_M):
+            # It swings, or somebody touched it; and what was in front of it has gone.
+            track.gone_votes = 0
+            if body == 0.0:
+                self._shift(track, found)
+                self.stand(track, t_s, gray, seen)
+            return True
         self.leave(track, seen, t_s)
         self._shift(track, found)
         track.enter("moves", t_s)
         track.hidden, track.seen_s, track.still_frames = False, t_s, 0
         return True
 
-    def _reach_px(self, track: Track) -> int:
+    def px_of(self, track: Track, metres: float) -> float:
+        """Full pixels of so many metres where a thing is."""
         u, v, z = self._lens.on_plane(track.centre_px[None], track.depth.v_m)[0]
-        return int(self._set.search_m * self._lens.px_per_m((float(u), float(v), float(z)))) + 1
+        return metres * self._lens.px_per_m((float(u), float(v), float(z)))
+
+    def _reach_px(self, track: Track) -> int:
+        return int(self.px_of(track, self._set.search_m)) + 1
 
     def _search(self, track: Track, gray: Gray, seen: Seen, reach_px: int) -> Floats | None:
         """How far its look has moved, (2,) full pixels; None if it is not found."""
@@ -266,7 +292,8 @@ class Follower:
     def stand(self, track: Track, t_s: float, gray: Gray, seen: Seen) -> None:
         """It stands where it is: that is how the scene looks from now on."""
         place = Place(self._scene, track.outline_px, track.quad_px)
-        self._scene.accept(place.grown(2) & ~seen.moving, seen.image, empty=False)
+        clear = place.grown(2) & ~seen.moving & ~self._people
+        self._scene.accept(clear, seen.image, empty=False)
         track.settle(self._scene, gray, t_s, seen.image)
 
     def leave(self, track: Track, seen: Seen, t_s: float) -> None:
@@ -281,7 +308,7 @@ class Follower:
         for mask, since_s in self._left:
             outside = (seen.changed & ~mask).astype(np.uint8)
             near = cv2.dilate(outside, BESIDE).astype(np.bool_)
-            clear = mask & ~seen.moving & ~near
+            clear = mask & ~seen.moving & ~near & ~self._people
             for track in self.tracks:
                 if track.state == "stands" and not track.gone_votes:
                     clear &= ~track.place.mask
@@ -309,7 +336,8 @@ class Follower:
             if track.state == "gone":
                 continue
             known |= track.place.grown(2)
-            young = track.outer_px is None and t_s - track.since_s < FRESH_S
+            named = track.quad_px is not None
+            young = named and track.outer_px is None and t_s - track.since_s < FRESH_S
             if track.state == "stands" and young and track.since_s > self.started_s:
                 fresh.append(track)
         for track in fresh:
@@ -319,6 +347,7 @@ class Follower:
         lasting = lasting & ~known
         joined = cv2.morphologyEx(lasting.astype(np.uint8), cv2.MORPH_CLOSE, CLOSING)
         contours, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        beside = cv2.dilate(self._people.astype(np.uint8), self._near).astype(np.bool_)
         faces = []
         for contour in contours:
             region = np.zeros(lasting.shape, np.uint8)
@@ -326,6 +355,9 @@ class Follower:
             if (waiting & cv2.dilate(region, BESIDE).astype(np.bool_)).any():
                 continue
             whole = (region > 0) & ~known
+            if (whole & beside).any() and not any(whole[one.place.mask].any() for one in fresh):
+                # A shadow or a sleeve of somebody who holds still.
+                continue
             face = self._arrival(contour[:, 0].astype(np.float64), whole, rgb, seen)
             if face is not None:
                 faces.append(face)

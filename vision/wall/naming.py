@@ -16,7 +16,7 @@ from contracts.labels import LABEL_CHARS_MAX, label_key
 from contracts.wall import Wall
 from vision.labels import Code
 from vision.wall.corners import refined
-from vision.wall.follow import NAMELESS_DEPTH, Follower
+from vision.wall.follow import NAMELESS_DEPTH, NUDGED_M, Follower
 from vision.wall.geometry import Depth, WallLens, label_print
 from vision.wall.outline import Face, face_of_label
 from vision.wall.scene import Scene, Seen
@@ -152,7 +152,7 @@ class Naming:
         assert track.quad_px is not None
         size = float(np.linalg.norm(code.polygon[0] - code.polygon[2]))
         off = float(np.linalg.norm(code.polygon.mean(axis=0) - track.quad_px.mean(axis=0)))
-        return off > max(MOVED_PX, OFF_SHARE * size)
+        return off > max(MOVED_PX, OFF_SHARE * size, self._follow.px_of(track, NUDGED_M))
 
     def _has_moved(self, track: Track, gray: Gray) -> bool:
         """Whether the label that was read looks other than it did, or lies elsewhere."""
@@ -222,7 +222,10 @@ class Naming:
             if track.state != "stands" or cv2.pointPolygonTest(outline, (x, y), False) < 0:
                 continue
             if track.quad_px is not None and track.outer_px is None:
-                track.outline_px, track.outer_px = face.outline_px, face.outline_px
+                track.outer_px = face.outline_px
+                if track.shape is not None:
+                    return
+                track.outline_px = face.outline_px
                 track.face_sd_m, track.face_tries = ROUGH_FACE_M, 0
                 self._follow.stand(track, t_s, gray, seen)
             return
@@ -282,9 +285,14 @@ class Naming:
         if turn is not None and np.isfinite(turn).all():
             track.outline_px = track.outline_px @ turn[:, :2].T + turn[:, 2]
             return
+        track.outer_px = None
+        known = track.shaped(now)
+        if known is not None:
+            track.outline_px = known
+            return
         centre = now.mean(axis=0)
         track.outline_px = (centre + (now - centre) * 1.5).astype(np.float64)
-        track.face_sd_m, track.face_tries, track.outer_px = ROUGH_FACE_M, 0, None
+        track.face_sd_m, track.face_tries = ROUGH_FACE_M, 0
 
     def _missing(self, key: str, t_s: float) -> Track | None:
         """The thing with this label that is not seen where it was, the one seen last."""
@@ -329,12 +337,16 @@ class Naming:
             self._follow.leave(track, seen, t_s)
         if track.state != "moves":
             track.enter("moves", t_s)
+            if track.face_sd_m <= SURE_FACE_M:
+                track.keep_shape()
             track.quad_px = None
         track.depth = UNKNOWN_DEPTH if found is None else found.depth
         self._vote(track, code, t_s)
         self._carry(track, code, t_s, rgb, gray, seen)
         if found is not None:
-            track.outline_px, track.outer_px = found.outline_px, found.outline_px
+            track.outer_px = found.outline_px
+            if track.shape is None:
+                track.outline_px = found.outline_px
             if found.state == "stands":
                 self._measured(track, code, gray)
                 self._ground(track, gray, t_s)

@@ -25,6 +25,8 @@ ROW_STEP, COLUMN_STEP = 2, 2
 ROW_PX_MIN, JUDGED_MIN = 4, 12
 ALIKE = 0.03
 """Colours that differ less are the same."""
+BODY_MAX = 0.1
+ANOTHER_CLEAR, ANOTHER_BORDER = 0.6, 0.3
 INSIDE_PX, OUTSIDE_PX = 2.5, 4.5
 """Small pixels from the border; the comparison's window reaches less far than the latter."""
 
@@ -55,10 +57,20 @@ class PlaceView:
         """Whether the bare wall was seen in the frame before as well: nothing there moves."""
         return self.bare >= 0.95 and self.still >= 0.8 and self.label >= 0.9
 
-    def gone(self, settings: FollowSettings) -> bool:
-        """Whether the place is seen and the thing is not on it."""
+    @property
+    def another(self) -> bool:
+        """Whether something else holds still where the label was, and what is around is as ever."""
+        label = self.label >= 0.95 and self.still >= 0.95
+        return label and self.clear >= ANOTHER_CLEAR and self.border >= ANOTHER_BORDER
+
+    def gone(self, settings: FollowSettings, body: float = 1.0) -> bool:
+        """Whether the place is seen and the thing is not on it. `body`: the share of its area that
+        is one with somebody before the wall."""
         if self.label < settings.gone_share:
             return False
+        if self.certain and body <= BODY_MAX and self.stirred <= BODY_MAX:
+            # Of an outline that holds the label only, what is around has gone as well.
+            return True
         around = self.clear >= settings.clear_share
         # Grey clothes look as a grey wall does, but who wears them hides what is around as well.
         beside = self.clear >= settings.bare_clear and self.border >= settings.bare_border

@@ -25,6 +25,8 @@ _Metres = tuple[tuple[tuple[float, float], ...], tuple[float, float, float], flo
 PATCH_PX_MAX = 420
 MARGIN_PX = 10
 FLAT_SD = 4.0
+LABEL_AREA_MIN = 25.0
+"""Square pixels: a label that looks smaller tells nothing of what is around it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +67,16 @@ class Patch:
         dx = _peak(np.asarray(marks[y], np.float32), x)
         dy = _peak(np.asarray(marks[:, x], np.float32), y)
         return float(best), np.array([cx + dx - self.x, cy + dy - self.y])
+
+
+def _label_frame(quad_px: NDArray[np.float32]) -> tuple[Floats, Floats] | None:
+    """A label's middle (2,) and its axes (2, 2), one a row, along and down; None if it is seen
+    from the side."""
+    a, b, c, d = np.asarray(quad_px, np.float64)
+    axes = np.stack([(b - a + c - d) / 2, (d - a + c - b) / 2])
+    if abs(float(np.linalg.det(axes))) < LABEL_AREA_MIN:
+        return None
+    return (a + b + c + d) / 4, axes
 
 
 def _peak(line: NDArray[np.float32], top: int) -> float:
@@ -131,12 +143,16 @@ class Track:
     unsure: bool = False
     doubted: bool = False
     gone_votes: int = 0
+    other_frames: int = 0
     still_frames: int = 0
     read_s: float = -math.inf
     tried_s: float = -math.inf
     tries: int = 0
     face_tries: int = 0
     outer_px: Floats | None = None
+    shape: Floats | None = None
+    """Its outline on its label, (N, 2) label widths and heights from the label's middle: where the
+    label is found again its face is there too."""
     _metres: tuple[tuple[int, int, Depth], _Metres] | None = None
 
     @property
@@ -157,13 +173,28 @@ class Track:
         if self.quad_px is not None:
             self.quad_px = (self.quad_px + by_px).astype(np.float32)
 
+    def keep_shape(self) -> None:
+        """Remembers how its outline lies around its label, before the label is somewhere else."""
+        frame = None if self.quad_px is None else _label_frame(self.quad_px)
+        if frame is not None:
+            middle, axes = frame
+            self.shape = (self.outline_px - middle) @ np.linalg.inv(axes)
+
+    def shaped(self, quad_px: NDArray[np.float32]) -> Floats | None:
+        """(N, 2) full pixels: its outline if its label is at `quad_px`, None if nobody knows."""
+        frame = None if self.shape is None else _label_frame(quad_px)
+        if frame is None or self.shape is None:
+            return None
+        middle, axes = frame
+        return np.asarray(self.shape @ axes + middle, np.float64)
+
     def settle(self, scene: Scene, gray: Gray, t_s: float, image: F32) -> None:
         """It stands where it is now: place and look are taken anew."""
         self.place = Place(scene, self.outline_px, self.quad_px)
         self.patch = None if self.quad_px is None else Patch.of(gray, self.quad_px)
         self.look = Look.of(image, self.place) if self.place.usable else None
         self.enter("stands", t_s)
-        self.hidden, self.gone_votes, self.still_frames = False, 0, 0
+        self.hidden, self.gone_votes, self.other_frames, self.still_frames = False, 0, 0, 0
         self.seen_s = t_s
 
     def sight(self, lens: WallLens) -> Sight:

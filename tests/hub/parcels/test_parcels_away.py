@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 
 import pytest
 
 from hub.commands import AddBadge
-from hub.parcels.attending import AWAY_S, STAYED_S
+from hub.levels import NEXT_IN_LINE_LEVEL
+from hub.parcels.attending import (
+    AWAY_BEFORE_S,
+    AWAY_S,
+    CAME_S,
+    STAYED_S,
+    attended,
+    gone_for_good,
+    unattended,
+)
 from hub.parcels.commands import LoadRoute, MoveRoute, RouteStop
 from hub.parcels.model import Parcels
 from hub.parcels.sessions import IDLE_S
@@ -34,6 +44,7 @@ def served(bench: Bench) -> None:
     scanned(bench)
     bench.wait(1.0)
     bench.come()
+    bench.wait(CAME_S)
     assert bench.looks() == SHINES
 
 
@@ -118,6 +129,29 @@ def test_a_passer_by_is_not_whoever_scanned(bench: Bench) -> None:
     bench.come()
     bench.go()
     assert bench.looks() == {"t1": "take_a"}
+
+
+def test_who_goes_by_after_the_scan_is_not_whoever_scanned(bench: Bench) -> None:
+    scanned(bench)
+    bench.wait(1.0)
+    bench.come()
+    bench.wait(CAME_S - 0.4)
+    bench.go()
+    assert bench.looks() == SHINES
+
+
+def test_older_databases_go_by_their_own_times(bench: Bench) -> None:
+    scanned(bench)
+    wall, session = copy.deepcopy(bench.wall()), copy.deepcopy(bench.session())
+    wall.sessions = [session]
+    before = NEXT_IN_LINE_LEVEL - 1
+    attended(wall, bench.now_s, before)
+    assert session.met
+    gone_s = bench.now_s + 5.0
+    unattended(wall, gone_s)
+    assert not gone_for_good(wall, session, gone_s + AWAY_BEFORE_S - 0.1, before)
+    assert gone_for_good(wall, session, gone_s + AWAY_BEFORE_S, before)
+    assert gone_for_good(wall, session, gone_s + AWAY_S, NEXT_IN_LINE_LEVEL)
 
 
 def test_who_scans_where_they_are_seen_is_known_by_staying(bench: Bench) -> None:

@@ -189,6 +189,33 @@ def test_a_parcel_put_back_elsewhere_keeps_its_id() -> None:
     assert len(watch.map.things()) == 9
 
 
+def test_a_parcel_put_back_has_the_face_it_had_whatever_came_with_it() -> None:
+    watch = Watch(filled(9))
+    box = watch.stage.boxes.pop("p5")
+    watch.until(lambda one: one.state == "gone", 1.0)
+    watch.run(3.0)
+    high = 1.38 + box.size[1] / 2
+    watch.stage.boxes["p5"] = box.at(0.42, 0.03, high)
+    watch.stage.boxes["bare"] = replace(parcel(2, 0.42 + box.size[0], high), text=None)
+    watch.until(lambda one: one.state == "stands" and one.label is not None, 3.0)
+    watch.run(3.0)
+    us = [u for u, _ in watch.thing("p5").outline_m]
+    assert max(us) - min(us) == pytest.approx(box.size[0], abs=0.02)
+    assert (max(us) + min(us)) / 2 == pytest.approx(0.42, abs=0.01)
+
+
+def test_a_parcel_that_swings_while_somebody_is_there_was_not_taken() -> None:
+    watch = Watch(filled(9))
+    box = watch.stage.boxes["p5"]
+    for off_m in (0.005, -0.004, 0.006, 0.0):
+        watch.stage.people = [(arm(watch.stage, "p6"), (200, 160, 140))]
+        watch.stage.boxes["p5"] = box.at(box.centre[0] + off_m, *box.centre[1:])
+        assert {one.state for one in watch.run(0.4)} <= {"stands"}
+    watch.stage.people = []
+    assert {one.state for one in watch.run(4.0)} <= {"stands"}
+    assert len(watch.map.things()) == 9
+
+
 def test_a_new_parcel_and_a_box_without_label() -> None:
     watch = Watch(filled(6))
     watch.stage.boxes["new"] = parcel(77, 0.52, 1.38 + 0.08)

@@ -1,0 +1,72 @@
+"""When a place is seen without its thing, and how a face keeps its shape."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from vision.wall.geometry import Depth
+from vision.wall.place import PlaceView
+from vision.wall.settings import FollowSettings
+from vision.wall.tracks import Track
+from vision.wall.votes import Votes
+
+SETTINGS = FollowSettings()
+BARE = PlaceView(
+    changed=1.0, label=1.0, stirred=0.0, clear=0.2, border=1.0, empty=0.0, bare=0.98, still=1.0
+)
+"""Nothing but the wall, and all around has changed as well: the outline holds the label only."""
+
+
+def test_the_bare_wall_with_nobody_at_it_is_an_empty_place() -> None:
+    assert BARE.gone(SETTINGS, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("view", "body"),
+    [
+        (BARE, 1.0),
+        (replace(BARE, bare=0.7), 0.0),
+        (replace(BARE, still=0.4), 0.0),
+        (replace(BARE, stirred=0.3), 0.0),
+        (replace(BARE, label=0.6), 0.0),
+    ],
+)
+def test_what_may_be_somebody_before_it_is_not(view: PlaceView, body: float) -> None:
+    assert not view.gone(SETTINGS, body)
+
+
+def test_something_else_that_holds_still_there_is_told_from_what_covers_all_around() -> None:
+    other = replace(BARE, bare=0.3, clear=0.7, border=0.45)
+    assert other.another
+    assert not replace(other, clear=0.4).another
+    assert not replace(other, border=0.1).another
+    assert not replace(other, still=0.8).another
+
+
+def test_a_face_goes_with_its_label_wherever_that_is() -> None:
+    """Turned by 90 degrees, twice as far away, and somewhere else."""
+    label = np.array([[100, 100], [140, 100], [140, 140], [100, 140]], np.float32)
+    face = np.array([[60, 80], [220, 80], [220, 200], [60, 200]], np.float64)
+    track = _track(face)
+    assert track.shaped(label) is None
+    track.quad_px = label
+    track.keep_shape()
+    there = np.array([[520, 300], [520, 320], [500, 320], [500, 300]], np.float32)
+    found = track.shaped(there)
+    assert found is not None
+    turned = (face - (120, 120)) @ np.array([[0.0, 0.5], [-0.5, 0.0]]) + (510, 310)
+    np.testing.assert_allclose(found, turned, atol=1e-6)
+
+
+def test_a_label_seen_from_the_side_tells_nothing_of_its_face() -> None:
+    track = _track(np.array([[0, 0], [90, 0], [90, 90], [0, 90]], np.float64))
+    track.quad_px = np.array([[10, 10], [50, 10], [50, 50], [10, 50]], np.float32)
+    track.keep_shape()
+    assert track.shaped(np.array([[10, 10], [50, 10], [50, 10], [10, 10]], np.float32)) is None
+
+
+def _track(face: np.ndarray) -> Track:
+    return Track(1, Votes(2), face, Depth(0.0, 0.01), 0.01, place=None, t0_s=0.0)  # type: ignore[arg-type]
