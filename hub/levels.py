@@ -16,6 +16,7 @@ __all__ = [
     "DOUBT_NOBODY_LEVEL",
     "DOUBT_RETURN_LEVEL",
     "DRIFTS_LEVEL",
+    "EARLY_BODY_LEVEL",
     "ENDED_RIVAL_LEVEL",
     "LANES_LEVEL",
     "LET_GO_LEVEL",
@@ -73,6 +74,8 @@ TAB_REFUND_LEVEL = 6
 """A refund that failed after all is owed again, also where a tab had paid for the visit."""
 DRIFTS_LEVEL = 7
 """Clocks part also while an answer to a ping is on its way."""
+EARLY_BODY_LEVEL = 7
+"""A code may be that of a body which was seen before its boot's clock was known."""
 NEXT_IN_LINE_LEVEL = 7
 """Who was served at a pick-up wall and is away for two seconds has gone for good."""
 LEVEL = 7

@@ -33,7 +33,7 @@ from hub.visits.entry import bind_waiting
 from hub.visits.leaving import follow, link
 from hub.visits.scans import scanned
 from hub.visits.settlement import could_be
-from hub.visits.undated import note_reach, undated_boot
+from hub.visits.undated import note_reach, undated_boot, undated_scan
 
 __all__ = ["SEQUENCED", "apply_message", "pong", "trust"]
 
@@ -71,7 +71,7 @@ def apply_message(
         _closed(state, device, boot, message, offset_s, estimate.sd_s)
     elif isinstance(message, GateScanned):
         key = (item.deviceid, item.bootid, item.sequence)
-        t_s, unknown = message.t_s + offset_s, undated_boot(state, boot)
+        t_s, unknown = message.t_s + offset_s, undated_scan(state, boot, message.gate_id)
         scanned(state, message.gate_id, message.code, t_s, estimate.sd_s, key, undated=unknown)
         bind_waiting(state)
     elif isinstance(message, SensorOutage):

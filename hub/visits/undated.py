@@ -10,12 +10,12 @@ that they may concern.
 from __future__ import annotations
 
 from hub.devices.model import Boot
-from hub.levels import UNDATED_LEVEL
+from hub.levels import EARLY_BODY_LEVEL, UNDATED_LEVEL
 from hub.state import HubState, NearReach
-from hub.visits.gates import bay_distance_m
+from hub.visits.gates import bay_distance_m, inside
 from hub.visits.model import TRAIL_MAX, Body, Visit
 
-__all__ = ["note_reach", "open_points", "undated_boot"]
+__all__ = ["note_reach", "open_points", "undated_boot", "undated_scan"]
 
 SLACK_S = 2.0
 """Where somebody was so much later counts, too."""
@@ -26,6 +26,22 @@ def undated_boot(state: HubState, boot: Boot) -> str | None:
     clocks, news are as old as their way is long."""
     known = boot.clock.best is not None or state.rules.clock_wait_s <= 0
     return None if known or state.level < UNDATED_LEVEL else boot.boot_id
+
+
+def undated_scan(state: HubState, boot: Boot, gate_id: str) -> str | None:
+    """The boot's id if a code that it reads now is one of its undated bodies: while nobody knows
+    its clock, and after that while one that it told of before stands at the gate."""
+    unknown = undated_boot(state, boot)
+    if unknown is not None or state.level < EARLY_BODY_LEVEL:
+        return unknown
+    gate = next((gate for gate in state.store.gates if gate.gate_id == gate_id), None)
+    if gate is None:
+        return None
+    for track in state.floor.tracks.values():
+        early = track.undated == boot.boot_id and track.visit_id is None and track.points
+        if early and inside(track.points[-1][1:], gate.zone_m):
+            return boot.boot_id
+    return None
 
 
 def note_reach(state: HubState, reach: NearReach) -> None:
