@@ -57,6 +57,15 @@ class _Thing:
         """Whether another camera saw it stand there later than this one says that it went."""
         return any(at_s > gone.since_s for name, at_s in self.stood_s.items() if name != camera)
 
+    def comes_in_sight(self, camera: str, moving: Sight) -> bool:
+        """Whether what a camera sees move is only new to it: it stands where others had it, and
+        what was in front of it moves."""
+        last = self.last
+        if camera in self.stood_s or last is None or last.state != "stands":
+            return False
+        (u, z), (su, sz) = _middle(last.outline_m), _middle(at_depth(moving, last.v_m))
+        return math.hypot(u - su, z - sz) < NEAR_M + 3.0 * last.sd_m
+
 
 class WallMap:
     """The things of one wall; ids are PREFIX:1, PREFIX:2 and so on."""
@@ -175,7 +184,11 @@ class WallMap:
             return
         thing.joined, self._joined_anew = joined, True
         standing = [one for one in sights.values() if one.state == "stands" and not one.hidden]
-        moving = [one for one in sights.values() if one.state == "moves"]
+        moving = [
+            one
+            for name, one in sights.items()
+            if one.state == "moves" and not thing.comes_in_sight(name, one)
+        ]
         hidden = [one for one in sights.values() if one.state == "stands" and one.hidden]
         for name, one in sights.items():
             if one.state == "stands" and not one.hidden:

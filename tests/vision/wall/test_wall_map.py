@@ -85,6 +85,19 @@ def test_that_a_thing_went_is_refuted_by_who_saw_it_stand_later() -> None:
     assert [one.state for one in news] == ["gone"]
 
 
+def test_what_another_camera_sees_for_the_first_time_where_it_stands_was_not_lifted() -> None:
+    """Somebody lifts what stood in front of it, and all around it moves."""
+    things = WallMap(wall(cameras=2), "w")
+    things.step(1.0, [seen(1.0, sight(1, 0.5))])
+    hidden = sight(1, 0.5, hidden=True)
+    fresh = sight(9, 0.52, state="moves", since_s=2.0)
+    news = things.step(2.0, [seen(2.0, hidden), seen(2.0, fresh, camera="b")])
+    assert [(one.state, one.hidden) for one in news] == [("stands", True)]
+    carried = sight(9, 0.8, state="moves", since_s=2.0)
+    news = things.step(2.2, [seen(2.2, hidden), seen(2.2, carried, camera="b")])
+    assert [one.state for one in news] == ["moves"]
+
+
 def test_a_blind_camera_hides_and_takes_nothing() -> None:
     things = WallMap(wall(), "w")
     things.step(1.0, [seen(1.0, sight(1, 0.5))])
