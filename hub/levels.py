@@ -24,6 +24,7 @@ __all__ = [
     "NAMED_LATE_LEVEL",
     "NARROW_LEVEL",
     "NEXT_IN_LINE_LEVEL",
+    "NOBODYS_RIVAL_LEVEL",
     "NUMBERED_LEVEL",
     "OVERTAKEN_LEVEL",
     "TAB_REFUND_LEVEL",
@@ -78,5 +79,7 @@ EARLY_BODY_LEVEL = 7
 """A code may be that of a body which was seen before its boot's clock was known."""
 NEXT_IN_LINE_LEVEL = 7
 """Who was served at a pick-up wall and is away for two seconds has gone for good."""
+NOBODYS_RIVAL_LEVEL = 7
+"""Who stood in the store without a visit when the floor's node stopped may be who is seen next."""
 LEVEL = 7
 """The newest."""

@@ -7,7 +7,7 @@ import math
 from contracts.geometry import Gate
 from hub.commands import Reply, Resume
 from hub.effects import us
-from hub.levels import ENDED_RIVAL_LEVEL, TOLD_END_LEVEL
+from hub.levels import ENDED_RIVAL_LEVEL, NOBODYS_RIVAL_LEVEL, TOLD_END_LEVEL
 from hub.state import HubState
 from hub.visits.floor import Track
 from hub.visits.gates import inside
@@ -237,7 +237,9 @@ def _find_again(state: HubState, visit: Visit, lost: Track, lost_s: float) -> bo
     if not here:
         return False
     far_m, _, track = min(here)
-    rivals = [row[0] for row in found if row[2] is not track] + _other_lost(state, visit, track)
+    rivals = [row[0] for row in found if row[2] is not track] + _other_lost(
+        state, visit, lost, track
+    )
     # Nearness says little of who it is once anybody could have walked as far.
     walked_m = state.rules.relink_speed_m_s * (track.born_s - lost_s)
     if rivals and min(rivals) < far_m + max(RELINK_MARGIN_M, walked_m):
@@ -246,14 +248,19 @@ def _find_again(state: HubState, visit: Visit, lost: Track, lost_s: float) -> bo
     return True
 
 
-def _other_lost(state: HubState, visit: Visit, track: Track) -> list[float]:
+def _other_lost(state: HubState, visit: Visit, lost: Track, track: Track) -> list[float]:
     """How far from a new body the others were lost who could be it.
 
     Who was given up as lost is still somebody who stands in the store, settled or not; whom staff
-    ended while out of sight did until then.
+    ended while out of sight did until then. When the floor's node stops, all are lost, those too
+    that no visit is known of: their code may still be on its way.
     """
     since_s = track.born_s - state.rules.relink_wait_s
     distances = []
+    if lost.unwatched and state.level >= NOBODYS_RIVAL_LEVEL:
+        for free in state.floor.tracks.values():
+            if free.visit_id is None and free.unwatched and free.last is not None:
+                distances.append(math.dist(free.last[1:], track.points[0][1:]))
     for other in state.visits.values():
         given_up = other.exit_kind == "lost" and (other.exited_s or 0.0) >= since_s
         ended = (

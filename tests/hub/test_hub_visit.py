@@ -10,6 +10,7 @@ import pytest
 from contracts import messages as m
 from hub import commands as c
 from hub.errors import ConflictError, RejectedError
+from hub.levels import LEVEL, NOBODYS_RIVAL_LEVEL
 from hub.rules import Rules
 from hub.store import tables
 from hub.wallet.fake import FakeGateway
@@ -243,6 +244,28 @@ def test_while_nobody_watched_somebody_else_may_have_come(
     day.say(day.floor, 2.0 + away_s, m.NodeBorn(software="test", config_revision=1, floor=True))
     day.step(2.0 + away_s, "t9", 1.2, 3.1, "born")
     shop.play(day.script, 4.0 + away_s)
+    assert _visit(shop, visit_id)["tracks"] == tracks
+
+
+@pytest.mark.parametrize(
+    ("level", "tracks"), [(LEVEL, ["t1"]), (NOBODYS_RIVAL_LEVEL - 1, ["t1", "t9"])]
+)
+def test_who_has_no_visit_may_be_who_is_seen_after_the_floors_node_stopped(
+    shop: Any, day: Any, level: int, tracks: list[str]
+) -> None:
+    """Their code may not have been told yet."""
+    visit_id = shop.open_visit("code-one")
+    shop.hub.core.state.hold_level(level)
+    day.step(1.0, "t1", 1.0, 0.3, "born")
+    day.scan(1.1, "code-one")
+    day.step(1.5, "t1", 1.0, 2.0)
+    day.step(1.6, "t2", 1.0, 0.3, "born")
+    day.step(2.0, "t1", 1.1, 3.0)
+    day.step(2.2, "t2", 1.4, 2.9)
+    day.floor.boot_id, day.floor.sequence = "boot-2", 0
+    day.say(day.floor, 2.6, m.NodeBorn(software="test", config_revision=1, floor=True))
+    day.step(2.7, "t9", 1.2, 3.1, "born")
+    shop.play(day.script, 4.8)
     assert _visit(shop, visit_id)["tracks"] == tracks
 
 
