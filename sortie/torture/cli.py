@@ -85,7 +85,7 @@ def torture(
             busy_s=busy,
             console=console,
         )
-    _print(console, document)
+    _print(console, document, replays=not processes)
     if json_file is not None:
         write_json(json_file, document)
     if document["violations"]:
@@ -143,7 +143,7 @@ def _silent(
         ).document()
 
 
-def _print(console: Console, document: dict[str, Any]) -> None:
+def _print(console: Console, document: dict[str, Any], *, replays: bool) -> None:
     faults, checks = document["faults"], document["checks"]
     console.print(
         f"{document['seeds']} seeds, {document['visits']} visits; "
@@ -154,11 +154,12 @@ def _print(console: Console, document: dict[str, Any]) -> None:
     )
     for violation in document["violations"][:SHOWN_MAX]:
         console.print(
-            f"seed {violation['seed']}, step {violation['step']}: {violation['invariant']}: "
+            f"{'seed' if replays else 'round'} {violation['seed']}, step {violation['step']}: "
+            f"{violation['invariant']}: "
             f"{violation['finding']}",
             highlight=False,
             markup=False,
         )
-    if document["violations"]:
+    if document["violations"] and replays:
         seed = document["violations"][0]["seed"]
         console.print(f"play it again: sortie torture --seeds {seed} --trace", highlight=False)
