@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from contracts.wall import Wall
 from vision.wall.geometry import Depth, WallLens, marker_corners_m
 from vision.wall.outline import Face, face_of_change
-from vision.wall.place import Place, PlaceView
+from vision.wall.place import BODY_HALF, Place, PlaceView
 from vision.wall.scene import F32, Mask, Scene, Seen
 from vision.wall.settings import FollowSettings
 from vision.wall.tracks import Track
@@ -161,7 +161,7 @@ class Follower:
         if view.label > 0.5 and self._found_again(track, t_s, gray, seen, body):
             return
         if view.gone(self._set, body):
-            track.gone_votes += 2 if view.certain else 1
+            track.gone_votes += 2 if view.certain and body <= BODY_HALF else 1
         else:
             track.gone_votes = 0
         # An outline that is too large never shows the bare wall alone.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vision.wall.scene import Mask, Scene, Seen
 from vision.wall.settings import FollowSettings
 
-__all__ = ["Place", "PlaceView"]
+__all__ = ["BODY_HALF", "Place", "PlaceView"]
 
 SAMPLES = 48
 NEAR_PX, FAR_PX = 4, 18
@@ -25,7 +25,7 @@ ROW_STEP, COLUMN_STEP = 2, 2
 ROW_PX_MIN, JUDGED_MIN = 4, 12
 ALIKE = 0.03
 """Colours that differ less are the same."""
-BODY_MAX = 0.1
+BODY_MAX, BODY_HALF, BARE_AT_BODY = 0.1, 0.5, 0.6
 ANOTHER_CLEAR, ANOTHER_BORDER = 0.6, 0.3
 INSIDE_PX, OUTSIDE_PX = 2.5, 4.5
 """Small pixels from the border; the comparison's window reaches less far than the latter."""
@@ -74,12 +74,16 @@ class PlaceView:
         around = self.clear >= settings.clear_share
         # Grey clothes look as a grey wall does, but who wears them hides what is around as well.
         beside = self.clear >= settings.bare_clear and self.border >= settings.bare_border
+        beside = beside and body <= BODY_HALF
         if self.bare >= settings.bare_share and self.still > 0.5 and (around or beside):
             return True
         if self.seen(settings) or self.stirred > 0.3:
             return False
         # Somebody's head may be just as large as what is behind it, but has no wall's colours.
         open_ = self.clear >= settings.open_share or self.bare >= settings.bare_some
+        if body > BODY_HALF:
+            # What somebody carries past is as large, too, and leaves as much around it clear.
+            open_ = self.bare >= BARE_AT_BODY
         if around and open_ and self.border >= settings.gone_share:
             return True
         return self.empty >= settings.gone_share

@@ -38,6 +38,20 @@ def test_what_may_be_somebody_before_it_is_not(view: PlaceView, body: float) -> 
     assert not view.gone(SETTINGS, body)
 
 
+def test_grey_clothes_of_somebody_before_a_grey_wall_are_no_wall() -> None:
+    """Seen at a wall of the demo: all of the place grey and still, a third of its rim clear."""
+    view = replace(BARE, bare=1.0, clear=0.33)
+    assert view.gone(SETTINGS, 0.2)
+    assert not view.gone(SETTINGS, 1.0)
+
+
+def test_what_is_carried_past_leaves_as_much_around_it_clear() -> None:
+    carried = replace(BARE, bare=0.33, clear=0.5)
+    assert carried.gone(SETTINGS, 0.2)
+    assert not carried.gone(SETTINGS, 0.98)
+    assert replace(carried, bare=0.7).gone(SETTINGS, 0.98), "taken, and still in reach"
+
+
 def test_something_else_that_holds_still_there_is_told_from_what_covers_all_around() -> None:
     other = replace(BARE, bare=0.3, clear=0.7, border=0.45)
     assert other.another
