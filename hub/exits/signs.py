@@ -9,6 +9,7 @@ from hub.receipts.words import amount
 from hub.review.doubts import unclear_of
 from hub.review.waiting import owed
 from hub.state import HubState
+from hub.visits.gates import gate_of
 from hub.visits.marks import mark_of
 from hub.visits.model import Visit
 
@@ -22,7 +23,7 @@ WAITING_S_MAX = 20.0
 
 def gate_signs(state: HubState, gate_id: str, now_s: float) -> GateSigns:
     """The signs of one gate; RejectedError if it is no exit of the store."""
-    gate = next((gate for gate in state.store.gates if gate.gate_id == gate_id), None)
+    gate = gate_of(state.store, gate_id)
     if gate is None or gate.kind != "exit":
         raise RejectedError(f"expected an exit gate of the store, got {gate_id}")
     leaving = [

@@ -221,7 +221,7 @@ class Wall:
     """What is known of one wall. `whole`: its node has told all there is since it was born.
 
     `somebody`: its node says that somebody is before it. `nobody_s`: since when nobody is, None if
-    somebody is or nobody knows. `came_s`: when whoever is there came. `marks` is what shall shine,
+    somebody is or nobody knows. `came_s`: when somebody came last. `marks` is what shall shine,
     as of `revision`; `shown` what became of it, by mark.
     """
 

@@ -211,7 +211,7 @@ def born(state: HubState, wall_ids: tuple[str, ...]) -> None:
         if wall_id not in known:
             continue
         wall = state.parcels.wall(wall_id)
-        wall.whole, wall.somebody, wall.nobody_s, wall.came_s = False, False, None, None
+        wall.whole, wall.somebody, wall.nobody_s = False, False, None
         wall.blind.clear()
         wall.shown.clear()
         for thing_id in list(wall.things):

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.geometry import Bay
+from contracts.geometry import Bay, Gate
 from contracts.store_file import StoreFile
 
-__all__ = ["Exit", "bay_distance_m", "centre", "entry_at", "exits_of", "inside"]
+__all__ = ["Exit", "bay_distance_m", "centre", "entry_at", "exits_of", "gate_of", "inside"]
 
 LINE_MARGIN_M = 0.3
 """A line may be passed this far beyond its ends: people brush along the posts."""
@@ -30,6 +30,11 @@ def centre(polygon: Sequence[Point]) -> Point:
     """The mean of a polygon's corners."""
     count = len(polygon)
     return sum(p[0] for p in polygon) / count, sum(p[1] for p in polygon) / count
+
+
+def gate_of(store: StoreFile, gate_id: str) -> Gate | None:
+    """The gate of a name, None if the store has none."""
+    return next((gate for gate in store.gates if gate.gate_id == gate_id), None)
 
 
 def entry_at(store: StoreFile, point: Point) -> str:

@@ -237,9 +237,8 @@ def _find_again(state: HubState, visit: Visit, lost: Track, lost_s: float) -> bo
     if not here:
         return False
     far_m, _, track = min(here)
-    rivals = [row[0] for row in found if row[2] is not track] + _other_lost(
-        state, visit, lost, track
-    )
+    rivals = [row[0] for row in found if row[2] is not track]
+    rivals += _other_lost(state, visit, lost, track)
     # Nearness says little of who it is once anybody could have walked as far.
     walked_m = state.rules.relink_speed_m_s * (track.born_s - lost_s)
     if rivals and min(rivals) < far_m + max(RELINK_MARGIN_M, walked_m):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from hub.devices.model import Boot
 from hub.levels import EARLY_BODY_LEVEL, UNDATED_LEVEL
 from hub.state import HubState, NearReach
-from hub.visits.gates import bay_distance_m, inside
+from hub.visits.gates import bay_distance_m, gate_of, inside
 from hub.visits.model import TRAIL_MAX, Body, Visit
 
 __all__ = ["note_reach", "open_points", "undated_boot", "undated_scan"]
@@ -34,7 +34,7 @@ def undated_scan(state: HubState, boot: Boot, gate_id: str) -> str | None:
     unknown = undated_boot(state, boot)
     if unknown is not None or state.level < EARLY_BODY_LEVEL:
         return unknown
-    gate = next((gate for gate in state.store.gates if gate.gate_id == gate_id), None)
+    gate = gate_of(state.store, gate_id)
     if gate is None:
         return None
     for track in state.floor.tracks.values():

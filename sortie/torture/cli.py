@@ -155,8 +155,7 @@ def _print(console: Console, document: dict[str, Any], *, replays: bool) -> None
     for violation in document["violations"][:SHOWN_MAX]:
         console.print(
             f"{'seed' if replays else 'round'} {violation['seed']}, step {violation['step']}: "
-            f"{violation['invariant']}: "
-            f"{violation['finding']}",
+            f"{violation['invariant']}: {violation['finding']}",
             highlight=False,
             markup=False,
         )

@@ -54,6 +54,14 @@ def answers(day: Day, node: Node, at_s: float) -> None:
     day.script.append((at_s, name, pong.model_dump_json().encode()))
 
 
+def one_code(make_shop: MakeShop, day: Day, level: int = LEVEL) -> tuple[Shop, str]:
+    """A patient hub that knows the shelf's clock and not the floor's, and a visit with its code."""
+    shop = patient(make_shop, level)
+    visit_id = shop.open_visit("code-one")
+    answers(day, day.shelf, 0.2)
+    return shop, visit_id
+
+
 def heard_late(day: Day, device_id: str) -> None:
     """All that this node said so far comes when it is long dead."""
     day.script[:] = [
@@ -78,9 +86,7 @@ def test_a_code_read_at_an_unknown_time_is_no_body_of_another_boot(
     make_shop: MakeShop, day: Any, level: int, strangers: bool
 ) -> None:
     """It was dated by when it came, and was that of whoever stood at the gate then."""
-    shop = patient(make_shop, level)
-    visit_id = shop.open_visit("code-one")
-    answers(day, day.shelf, 0.2)
+    shop, visit_id = one_code(make_shop, day, level)
     day.scan(5.0, "code-one")
     day.floor_watermark(6.0)
     heard_late(day, "node-floor")
@@ -101,9 +107,7 @@ def test_a_code_read_at_an_unknown_time_is_no_body_of_another_boot(
 
 
 def test_it_is_a_body_of_its_own_boot_and_staff_look_at_it(make_shop: MakeShop, day: Any) -> None:
-    shop = patient(make_shop)
-    visit_id = shop.open_visit("code-one")
-    answers(day, day.shelf, 0.2)
+    shop, visit_id = one_code(make_shop, day)
     day.step(4.8, "t1", 1.0, 0.3, "born")
     day.scan(5.0, "code-one")
     walk_in(day, 5.2, "t1")
@@ -122,9 +126,7 @@ def test_a_code_may_be_that_of_a_body_which_came_before_the_first_answer(
     make_shop: MakeShop, day: Any, level: int, whose: str
 ) -> None:
     """Seed 2569 of the torture: each code was the next one's who came in."""
-    shop = patient(make_shop, level)
-    visit_id = shop.open_visit("code-one")
-    answers(day, day.shelf, 0.2)
+    shop, visit_id = one_code(make_shop, day, level)
     day.floor_watermark(1.0)
     day.step(4.6, "t1", 1.0, 0.3, "born")
     day.step(4.8, "t1", 1.0, 0.4)
@@ -142,9 +144,7 @@ def test_a_code_may_be_that_of_a_body_which_came_before_the_first_answer(
 def test_a_body_of_before_that_is_not_at_the_gate_is_not_whose_code_is_read(
     make_shop: MakeShop, day: Any
 ) -> None:
-    shop = patient(make_shop)
-    visit_id = shop.open_visit("code-one")
-    answers(day, day.shelf, 0.2)
+    shop, visit_id = one_code(make_shop, day)
     day.floor_watermark(1.0)
     day.step(4.0, "t1", 1.0, 0.3, "born")
     walk_in(day, 4.2, "t1")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from contracts.wall import Wall
 from vision.wall.geometry import Depth, WallLens, marker_corners_m
 from vision.wall.outline import Face, face_of_change
-from vision.wall.place import BODY_HALF, Place, PlaceView
+from vision.wall.place import HELD_MIN, Place, PlaceView
 from vision.wall.scene import F32, Mask, Scene, Seen
 from vision.wall.settings import FollowSettings
 from vision.wall.tracks import Track
@@ -47,8 +47,6 @@ OTHER_FRAMES = 6
 SPECK_FRAMES = 15
 STAYS_FRAMES = 200
 """What came and stays is nobody standing there: after so many frames it belongs to the scene."""
-HELD_MIN = 0.5
-"""Of a thing that is one with somebody's picture so much belongs to it."""
 PERSON_M_MIN = 0.1
 """Change no larger than a square of this is nobody."""
 BESIDE_PEOPLE_M = 0.25
@@ -71,7 +69,7 @@ class Follower:
         self.somebody = False
         """Whether anybody is before the wall, as far as this camera sees."""
         self._left: list[tuple[Mask, float]] = []
-        reach_px = max(1, round(self._reach_small() * BESIDE_PEOPLE_M / settings.thing_m_max))
+        reach_px = max(1, round(self._small_px(BESIDE_PEOPLE_M)))
         self._near = np.ones((2 * reach_px + 1,) * 2, np.uint8)
         self._markers = np.zeros((scene.size[1], scene.size[0]), np.bool_)
         self._people = self._markers.copy()
@@ -139,7 +137,6 @@ class Follower:
 
     def _judge(self, track: Track, t_s: float, gray: Gray, seen: Seen, taken: Mask) -> None:
         view = track.place.view(self._scene, seen, taken)
-        body = float(self._people[track.place.mask].mean()) if track.place.usable else 1.0
         if view.seen(self._set):
             track.gone_votes = track.other_frames = 0
             track.unsure |= view.changed > TOUCHED_SHARE
@@ -158,10 +155,11 @@ class Follower:
             track.hidden = False
         if not track.hidden:
             track.seen_s = t_s
+        body = self._body(track.place.mask)
         if view.label > 0.5 and self._found_again(track, t_s, gray, seen, body):
             return
         if view.gone(self._set, body):
-            track.gone_votes += 2 if view.certain and body <= BODY_HALF else 1
+            track.gone_votes += 2 if view.certain and body <= HELD_MIN else 1
         else:
             track.gone_votes = 0
         # An outline that is too large never shows the bare wall alone.
@@ -287,7 +285,11 @@ class Follower:
         """Whether a thing is one with somebody in the picture: who holds it still has not put it
         down."""
         place = self._scene.polygon_mask(track.outline_px)
-        return bool(place.any()) and float(self._people[place].mean()) > HELD_MIN
+        return bool(place.any()) and self._body(place) > HELD_MIN
+
+    def _body(self, place: Mask) -> float:
+        """Share of a place that is one with somebody, 1 if it is not in the picture."""
+        return float(self._people[place].mean()) if place.any() else 1.0
 
     def stand(self, track: Track, t_s: float, gray: Gray, seen: Seen) -> None:
         """It stands where it is: that is how the scene looks from now on."""
@@ -347,6 +349,8 @@ class Follower:
         lasting = lasting & ~known
         joined = cv2.morphologyEx(lasting.astype(np.uint8), cv2.MORPH_CLOSE, CLOSING)
         contours, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        if not contours:
+            return []
         beside = cv2.dilate(self._people.astype(np.uint8), self._near).astype(np.bool_)
         faces = []
         for contour in contours:
@@ -372,8 +376,8 @@ class Follower:
         )
         count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
         wide, high = self._scene.size
-        large = self._reach_small()
-        least = (PERSON_M_MIN / self._set.thing_m_max * large) ** 2
+        large = self._small_px(self._set.thing_m_max)
+        least = self._small_px(PERSON_M_MIN) ** 2
         body = np.zeros(count, np.bool_)
         self.somebody = False
         for k in range(1, count):
@@ -400,7 +404,7 @@ class Follower:
         contour_px = self._scene.to_full(contour)
         face = face_of_change(rgb, self._lens, contour_px, NAMELESS_DEPTH.v_m, size_m)
         if face is None:
-            small = (top - low).max() < self._reach_small()
+            small = (top - low).max() < self._small_px(self._set.thing_m_max)
             if frames >= (SPECK_FRAMES if small else STAYS_FRAMES):
                 self._scene.accept(region, seen.image, empty=False)
             return None
@@ -411,11 +415,13 @@ class Follower:
         self._scene.accept(region, seen.image, empty=False)
         return face
 
-    def _reach_small(self) -> float:
-        """Small pixels of what is no larger than a thing."""
+    def _small_px(self, metres: float) -> float:
+        """Small pixels of so many metres at the wall's middle; the largest thing has four at
+        least."""
         middle = (self._wall.width_m / 2, 0.0, self._wall.height_m / 2)
         px_per_m = self._lens.px_per_m(middle) / self._scene.scale[0]
-        return max(4.0, self._set.thing_m_max * px_per_m) if math.isfinite(px_per_m) else 4.0
+        least = 4.0 / self._set.thing_m_max
+        return metres * (max(least, px_per_m) if math.isfinite(px_per_m) else least)
 
     def _removed(self, contour: Floats, image: F32) -> bool:
         """Whether the border of what changed was an edge before and is less of one now."""

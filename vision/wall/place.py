@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vision.wall.scene import Mask, Scene, Seen
 from vision.wall.settings import FollowSettings
 
-__all__ = ["BODY_HALF", "Place", "PlaceView"]
+__all__ = ["HELD_MIN", "Place", "PlaceView"]
 
 SAMPLES = 48
 NEAR_PX, FAR_PX = 4, 18
@@ -25,7 +25,10 @@ ROW_STEP, COLUMN_STEP = 2, 2
 ROW_PX_MIN, JUDGED_MIN = 4, 12
 ALIKE = 0.03
 """Colours that differ less are the same."""
-BODY_MAX, BODY_HALF, BARE_AT_BODY = 0.1, 0.5, 0.6
+APART_MAX, HELD_MIN = 0.1, 0.5
+"""Of a place less, or more, is one with somebody's picture: nobody is at it, or they hold it."""
+HELD_BARE_MIN = 0.6
+"""Where somebody is at a place that shows the wall, so much of it must."""
 ANOTHER_CLEAR, ANOTHER_BORDER = 0.6, 0.3
 INSIDE_PX, OUTSIDE_PX = 2.5, 4.5
 """Small pixels from the border; the comparison's window reaches less far than the latter."""
@@ -63,27 +66,29 @@ class PlaceView:
         label = self.label >= 0.95 and self.still >= 0.95
         return label and self.clear >= ANOTHER_CLEAR and self.border >= ANOTHER_BORDER
 
-    def gone(self, settings: FollowSettings, body: float = 1.0) -> bool:
+    def gone(self, settings: FollowSettings, body: float) -> bool:
         """Whether the place is seen and the thing is not on it. `body`: the share of its area that
         is one with somebody before the wall."""
         if self.label < settings.gone_share:
             return False
-        if self.certain and body <= BODY_MAX and self.stirred <= BODY_MAX:
+        if self.certain and body <= APART_MAX and self.stirred <= APART_MAX:
             # Of an outline that holds the label only, what is around has gone as well.
             return True
         around = self.clear >= settings.clear_share
+        held = body > HELD_MIN
         # Grey clothes look as a grey wall does, but who wears them hides what is around as well.
-        beside = self.clear >= settings.bare_clear and self.border >= settings.bare_border
-        beside = beside and body <= BODY_HALF
+        rim = self.clear >= settings.bare_clear and self.border >= settings.bare_border
+        beside = rim and not held
         if self.bare >= settings.bare_share and self.still > 0.5 and (around or beside):
             return True
         if self.seen(settings) or self.stirred > 0.3:
             return False
-        # Somebody's head may be just as large as what is behind it, but has no wall's colours.
-        open_ = self.clear >= settings.open_share or self.bare >= settings.bare_some
-        if body > BODY_HALF:
-            # What somebody carries past is as large, too, and leaves as much around it clear.
-            open_ = self.bare >= BARE_AT_BODY
+        # Somebody's head may be just as large as what is behind it, and what they carry past, too,
+        # but neither has a wall's colours.
+        if held:
+            open_ = self.bare >= HELD_BARE_MIN
+        else:
+            open_ = self.clear >= settings.open_share or self.bare >= settings.bare_some
         if around and open_ and self.border >= settings.gone_share:
             return True
         return self.empty >= settings.gone_share

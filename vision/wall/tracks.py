@@ -182,8 +182,8 @@ class Track:
 
     def shaped(self, quad_px: NDArray[np.float32]) -> Floats | None:
         """(N, 2) full pixels: its outline if its label is at `quad_px`, None if nobody knows."""
-        frame = None if self.shape is None else _label_frame(quad_px)
-        if frame is None or self.shape is None:
+        frame = _label_frame(quad_px)
+        if self.shape is None or frame is None:
             return None
         middle, axes = frame
         return np.asarray(self.shape @ axes + middle, np.float64)

@@ -183,16 +183,17 @@ class WallMap:
         if joined == thing.joined:
             return
         thing.joined, self._joined_anew = joined, True
-        standing = [one for one in sights.values() if one.state == "stands" and not one.hidden]
+        standing = []
+        for name, one in sights.items():
+            if one.state == "stands" and not one.hidden:
+                standing.append(one)
+                thing.stood_s[name] = one.seen_s
         moving = [
             one
             for name, one in sights.items()
             if one.state == "moves" and not thing.comes_in_sight(name, one)
         ]
         hidden = [one for one in sights.values() if one.state == "stands" and one.hidden]
-        for name, one in sights.items():
-            if one.state == "stands" and not one.hidden:
-                thing.stood_s[name] = one.seen_s
         gone = [
             one
             for name, one in sights.items()

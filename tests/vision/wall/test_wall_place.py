@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from vision.wall.geometry import Depth
-from vision.wall.place import PlaceView
-from vision.wall.settings import FollowSettings
+from vision.wall.place import Place, PlaceView
+from vision.wall.scene import Scene
+from vision.wall.settings import FollowSettings, SceneSettings
 from vision.wall.tracks import Track
 from vision.wall.votes import Votes
 
@@ -82,5 +84,6 @@ def test_a_label_seen_from_the_side_tells_nothing_of_its_face() -> None:
     assert track.shaped(np.array([[10, 10], [50, 10], [50, 10], [10, 10]], np.float32)) is None
 
 
-def _track(face: np.ndarray) -> Track:
-    return Track(1, Votes(2), face, Depth(0.0, 0.01), 0.01, place=None, t0_s=0.0)  # type: ignore[arg-type]
+def _track(face: NDArray[np.float64]) -> Track:
+    place = Place(Scene(960, 540, SceneSettings()), face, None)
+    return Track(1, Votes(2), face, Depth(0.0, 0.01), 0.01, place, t0_s=0.0)
