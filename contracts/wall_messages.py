@@ -66,7 +66,8 @@ class Thing(Contract):
     of all cameras without standing anywhere. `hidden`: nothing of it is seen right now, and nothing
     says that it went. `label` is None where none was read ("unknown"); `contested`: frames disagree
     about the label, so it counts as unread. `twins`: other things that carry the same label.
-    `outline_m` and `v_m`: corners and depth of its face.
+    `outline_m` and `v_m`: corners and depth of its face. `mark_m`: corners of the part of it that
+    marks are drawn in, which has the label in its middle; None where that is the whole face.
     `since_s`: when it came into this state. `seen_s`: when it was last seen.
     """
 
@@ -77,6 +78,7 @@ class Thing(Contract):
     contested: bool = False
     twins: Annotated[tuple[ThingId, ...], Field(max_length=16)] = ()
     outline_m: Annotated[tuple[OutlinePoint, ...], Field(min_length=3, max_length=8)]
+    mark_m: Annotated[tuple[OutlinePoint, ...], Field(min_length=4, max_length=4)] | None = None
     v_m: Metres = 0.0
     sd_m: Annotated[PositiveMetres, Field(description="of the outline's centre")] = 0.005
     since_s: Seconds

@@ -83,6 +83,7 @@ class WallShown:
         return ThingDrawn(
             key=str(row["thing_id"]),
             outline_m=row["outline_m"],
+            mark_m=row["mark_m"],
             lines=tuple(line for line in (key_tail(key) if key else "?", order) if line),
             told=self._told(row, parcel, key, twin=twin or bool(row["twins"])),
             looks=tuple(looks),

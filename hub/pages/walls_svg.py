@@ -41,7 +41,8 @@ class MarkDrawn:
 @dataclass(frozen=True, slots=True)
 class ThingDrawn:
     """Something at the wall, or a place on it. `looks` are words for how it is drawn: moves,
-    hidden, unknown, twin, contested; `lines` are read on it, `told` when it is pointed at."""
+    hidden, unknown, twin, contested; `lines` are read on it, `told` when it is pointed at; its mark
+    is drawn in `mark_m`, if that is not the whole."""
 
     key: str
     outline_m: Points
@@ -49,6 +50,7 @@ class ThingDrawn:
     told: str = ""
     looks: tuple[str, ...] = ()
     mark: MarkDrawn | None = None
+    mark_m: Points | None = None
 
 
 @cache
@@ -122,16 +124,21 @@ def _hook(hook: Json, sheet: _Sheet) -> str:
 
 def _thing(thing: ThingDrawn, sheet: _Sheet) -> str:
     corners = [sheet.at(float(u), float(z)) for u, z in thing.outline_m]
-    points = " ".join(f"{x:.0f},{y:.0f}" for x, y in corners)
     x0, x1 = min(x for x, _ in corners), max(x for x, _ in corners)
     y0, y1 = min(y for _, y in corners), max(y for _, y in corners)
     looks = escape(" ".join(("thing", *thing.looks)), quote=True)
-    mark = "" if thing.mark is None else _mark(thing.mark, points, corners, sheet)
+    lit = [sheet.at(float(u), float(z)) for u, z in thing.mark_m or thing.outline_m]
+    mark = "" if thing.mark is None else _mark(thing.mark, lit, sheet)
     return (
         f'<g class="{looks}" data-thing="{escape(thing.key, quote=True)}">'
         f"<title>{escape(thing.told)}</title>"
-        f'<polygon points="{points}"/>{mark}{_lines(thing.lines, (x0, y0, x1, y1), sheet)}</g>'
+        f'<polygon points="{_points(corners)}"/>{mark}'
+        f"{_lines(thing.lines, (x0, y0, x1, y1), sheet)}</g>"
     )
+
+
+def _points(corners: Sequence[Point]) -> str:
+    return " ".join(f"{x:.0f},{y:.0f}" for x, y in corners)
 
 
 def _lines(lines: tuple[str, ...], box: tuple[float, float, float, float], sheet: _Sheet) -> str:
@@ -163,11 +170,11 @@ def _laid_on(corners: Sequence[Point]) -> str:
     return f"matrix({numbers})"
 
 
-def _mark(mark: MarkDrawn, points: str, corners: Sequence[Point], sheet: _Sheet) -> str:
+def _mark(mark: MarkDrawn, corners: Sequence[Point], sheet: _Sheet) -> str:
     look, state = escape(mark.look, quote=True), escape(mark.state, quote=True)
     name = f'class="mark look {look} {state}" data-look="{look}" data-state="{state}"'
     if mark.look in _FRAMES:
-        drawn = f'<polygon points="{points}"/>'
+        drawn = f'<polygon points="{_points(corners)}"/>'
     else:
         drawn = (
             f'<use href="#look-{look}" x="-50" y="-50" width="100" height="100" '

@@ -114,7 +114,8 @@ class Order:
 class Seen:
     """A thing at a wall as its node last told. `key` is what its label names, None while it counts
     as unread; `was` is what it named before. `stood_m` is where it stood last, None if it never
-    did: then nobody has taken it from here. `came_s` is when it first stood."""
+    did: then nobody has taken it from here. `mark_m`: where marks belong, if not on the whole face.
+    `came_s` is when it first stood."""
 
     thing_id: str
     state: Literal["stands", "moves", "gone"]
@@ -131,6 +132,7 @@ class Seen:
     v_m: float = 0.0
     stood_m: Outline | None = None
     came_s: float | None = None
+    mark_m: Outline | None = None
 
     @property
     def name(self) -> str | None:
@@ -408,5 +410,6 @@ def _seen(row: Mapping[str, Any]) -> Seen:
     values = dict(row)
     values["outline_m"] = _outline(row["outline_m"])
     values["stood_m"] = _outline(row.get("stood_m"))
+    values["mark_m"] = _outline(row.get("mark_m"))
     values["twins"] = tuple(row.get("twins", ()))
     return Seen(**values)

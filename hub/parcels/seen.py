@@ -106,6 +106,7 @@ def _seen(thing: Thing, before: Seen | None, offset_s: float) -> Seen:
         v_m=thing.v_m,
         stood_m=outline if stands else None if before is None else before.stood_m,
         came_s=came_s,
+        mark_m=thing.mark_m,
     )
 
 

@@ -314,6 +314,7 @@ def _thing(state: HubState, wall: Wall, thing: Seen, mark: Any) -> dict[str, Any
         "contested": thing.contested,
         "twins": list(thing.twins),
         "outline_m": thing.outline_m,
+        "mark_m": thing.mark_m,
         "v_m": thing.v_m,
         "label": thing.text,
         "key": thing.key,

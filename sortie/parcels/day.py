@@ -232,12 +232,12 @@ def _tell_looks(world: WallWorld, hub: Hub) -> None:
 
 
 def _meant(hub: Hub, world: WallWorld) -> dict[str, tuple[float, float]]:
-    """Where the node told the hub that each labelled thing's middle is, (u, z)."""
+    """Where the node told the hub that the middle of a mark for each label belongs, (u, z)."""
     known = hub.core.state.parcels.walls.get(world.wall.wall_id)
     found = {}
     for one in () if known is None else known.things.values():
         if one.state == "stands" and one.text is not None:
-            us, zs = zip(*one.outline_m, strict=True)
+            us, zs = zip(*(one.mark_m or one.outline_m), strict=True)
             found[one.text] = ((min(us) + max(us)) / 2, (min(zs) + max(zs)) / 2)
     return found
 

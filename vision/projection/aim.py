@@ -157,7 +157,7 @@ def make_aim(
         assert mark.area_m is not None
         corners, v_m, sd_mm = mark.area_m, 0.0, 0.0
     else:
-        corners, v_m = thing.outline_m, thing.v_m
+        corners, v_m = thing.mark_m or thing.outline_m, thing.v_m
         sd_mm = min(1000 * thing.sd_m, SD_MARGIN_MM_MAX)
     form = shape(
         mark.look,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vision.wall.middle import Corners
 from vision.wall.records import Sight
 
 __all__ = ["at_depth", "depth_of"]
@@ -42,14 +43,17 @@ def depth_of(sights: Sequence[Sight]) -> tuple[float, float] | None:
     return float(point[1]), math.hypot(RAY_SD_M, float(apart.max())) / spread
 
 
-def at_depth(sight: Sight, v_m: float) -> tuple[tuple[float, float], ...]:
-    """The outline (u, z) that a camera sees, if its plane is at v and not where the camera took it
-    to be: each corner moves along its ray."""
+def at_depth(
+    sight: Sight, v_m: float, corners: Corners | None = None
+) -> tuple[tuple[float, float], ...]:
+    """The outline (u, z) that a camera sees, or other corners that it sees as deep, if their plane
+    is at v and not where the camera took it to be: each corner moves along its ray."""
+    corners = sight.outline_m if corners is None else corners
     eye_u, eye_v, eye_z = sight.eye_m
     if abs(sight.v_m - eye_v) < 1e-6:
-        return sight.outline_m
+        return corners
     factor = (v_m - eye_v) / (sight.v_m - eye_v)
     return tuple(
         (round(eye_u + (u - eye_u) * factor, 5), round(eye_z + (z - eye_z) * factor, 5))
-        for u, z in sight.outline_m
+        for u, z in corners
     )

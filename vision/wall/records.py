@@ -58,8 +58,9 @@ class Sight:
     """One thing as one camera knows it; as contracts.wall_messages.Thing where names are alike.
 
     `sight_id` is the camera's own number for it. `symbology`, `text` and `reads` are None and 0
-    where no label is known. `centre_m` (u, v, z) of the label, or of the face. `eye_m` is the
-    camera, so that the face can be set at another depth along the rays it was seen by.
+    where no label is known. `label_m`: its corners (u, z) at `v_m`, None where none was found.
+    `centre_m` (u, v, z) of the label, or of the face. `eye_m` is the camera, so that the face can
+    be set at another depth along the rays it was seen by.
     """
 
     sight_id: int
@@ -76,6 +77,7 @@ class Sight:
     eye_m: tuple[float, float, float]
     since_s: float
     seen_s: float
+    label_m: tuple[tuple[float, float], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

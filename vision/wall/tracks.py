@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.wall.geometry import Depth, WallLens
+from vision.wall.middle import Corners
 from vision.wall.place import Place
 from vision.wall.records import Sight, SightState
 from vision.wall.scene import F32, Scene
@@ -20,7 +21,7 @@ __all__ = ["Look", "Patch", "Track"]
 Gray = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
-_Metres = tuple[tuple[tuple[float, float], ...], tuple[float, float, float], float]
+_Metres = tuple[Corners, Corners | None, tuple[float, float, float], float]
 
 PATCH_PX_MAX = 420
 MARGIN_PX = 10
@@ -67,6 +68,11 @@ class Patch:
         dx = _peak(np.asarray(marks[y], np.float32), x)
         dy = _peak(np.asarray(marks[:, x], np.float32), y)
         return float(best), np.array([cx + dx - self.x, cy + dy - self.y])
+
+
+def _corners(points: Floats) -> Corners:
+    """(u, z) of points (N, 3) on the wall."""
+    return tuple((round(float(u), 5), round(float(z), 5)) for u, _, z in points)
 
 
 def _label_frame(quad_px: NDArray[np.float32]) -> tuple[Floats, Floats] | None:
@@ -199,16 +205,17 @@ class Track:
 
     def sight(self, lens: WallLens) -> Sight:
         """What is told of it."""
-        outline, centre, sd_m = self._in_metres(lens)
+        outline, label_m, centre, sd_m = self._in_metres(lens)
         label = None if self.doubted else self.votes.label
         symbology, text, reads = label or (None, None, 0)
         return Sight(
             self.sight_id, self.state, self.hidden, symbology, text, reads, self.votes.contested,
             outline, round(self.depth.v_m, 5), sd_m, centre, lens.eye_m, self.since_s, self.seen_s,
+            label_m,
         )  # fmt: skip
 
     def _in_metres(self, lens: WallLens) -> _Metres:
-        """Outline, centre and deviation on the wall; worked out once while it does not move."""
+        """Outline, label, centre and deviation on the wall; worked out once while it stays."""
         if self._metres is not None and self._metres[0] == (
             id(self.outline_px),
             id(self.quad_px),
@@ -216,13 +223,15 @@ class Track:
         ):
             return self._metres[1]
         v_m = self.depth.v_m
-        outline = lens.on_plane(self.outline_px, v_m)
+        outline = _corners(lens.on_plane(self.outline_px, v_m))
+        label = None if self.quad_px is None else _corners(lens.on_plane(self.quad_px, v_m))
         u, v, z = (float(c) for c in lens.on_plane(self.centre_px[None], v_m)[0])
         # An error of depth moves the outline along the rays; straight ahead it does not show.
         eye_u, eye_v, eye_z = lens.eye_m
         slant = math.hypot(u - eye_u, z - eye_z) / max(0.1, abs(v_m - eye_v))
         worked_out = (
-            tuple((round(float(a), 5), round(float(c), 5)) for a, _, c in outline),
+            outline,
+            label,
             (round(u, 5), round(v, 5), round(z, 5)),
             round(math.hypot(self.face_sd_m, self.depth.sd_m * slant), 5),
         )

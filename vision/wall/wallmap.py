@@ -22,6 +22,7 @@ from contracts.labels import label_key
 from contracts.wall import Wall
 from contracts.wall_messages import LabelRead, Thing
 from vision.errors import VisionError
+from vision.wall.middle import Corners, about_label
 from vision.wall.rays import at_depth, depth_of
 from vision.wall.records import Sight, SightState, WallObservation
 
@@ -29,6 +30,8 @@ __all__ = ["FRESH_S", "WallMap"]
 
 MOVED_M = 0.008
 """A thing that moved less is no news."""
+MARK_MOVED_M = 0.002
+"""Where its mark belongs is."""
 SIZE_M = 0.02
 NEAR_M = 0.05
 """Two cameras that have a thing within this, and three deviations, see the same one."""
@@ -223,6 +226,7 @@ class WallMap:
             label=label,
             contested=any(one.contested for one in sights.values()),
             outline_m=outline[:8],
+            mark_m=_mark(told, outline, v_m),
             v_m=v_m,
             sd_m=max(sd_m, 1e-4),
             since_s=since_s,
@@ -393,6 +397,15 @@ def _label(sights: Sequence[Sight]) -> LabelRead | None:
     return LabelRead(symbology=best.symbology, text=best.text, reads=min(reads, 1_000_000))
 
 
+def _mark(sights: Sequence[Sight], outline: Corners, v_m: float) -> Corners | None:
+    """Where marks belong on a face at v, by the camera that knows the label's place best."""
+    labelled = [one for one in sights if one.label_m is not None]
+    if not labelled:
+        return None
+    best = min(labelled, key=lambda one: one.sd_m)
+    return about_label(outline, at_depth(best, v_m, best.label_m))
+
+
 def _differs(now: Thing, told: Thing) -> bool:
     """Whether the hub should hear of it."""
     if (now.state, now.hidden, now.contested, now.twins) != (
@@ -406,13 +419,25 @@ def _differs(now: Thing, told: Thing) -> bool:
         return True
     if now.state == "gone":
         return False
-    (u, z), (tu, tz) = _middle(now.outline_m), _middle(told.outline_m)
-    if math.hypot(u - tu, z - tz) > MOVED_M or abs(now.v_m - told.v_m) > 2 * MOVED_M:
+    if abs(now.v_m - told.v_m) > 2 * MOVED_M:
+        return True
+    if _apart(now.outline_m, told.outline_m) > MOVED_M:
+        return True
+    if now.mark_m is not None and told.mark_m is not None:
+        if _apart(now.mark_m, told.mark_m) > MARK_MOVED_M:
+            return True
+    elif now.mark_m != told.mark_m:
         return True
     return any(
         abs(a - b) > SIZE_M
         for a, b in zip(_size(now.outline_m), _size(told.outline_m), strict=True)
     )
+
+
+def _apart(one: Corners, other: Corners) -> float:
+    """How far the middles of two outlines are apart."""
+    (u, z), (other_u, other_z) = _middle(one), _middle(other)
+    return math.hypot(u - other_u, z - other_z)
 
 
 def _size(outline: Sequence[tuple[float, float]]) -> tuple[float, float]:

@@ -58,6 +58,32 @@ def test_two_cameras_see_one_thing_and_the_rays_tell_its_depth() -> None:
     assert told[0].label.reads == 6
 
 
+def test_a_mark_belongs_about_the_label_at_the_depth_where_the_rays_meet() -> None:
+    things = WallMap(wall(cameras=2), "w")
+    # As above; the label, truly 0.04 m wide, is in the middle, and the left outline is too wide.
+    values = {"v_m": 0.02, "centre_m": (0.4882, 0.02, 1.0068), "eye_m": (0.0, -1.7, 1.3)}
+    label = ((0.4687, 1.02), (0.5077, 1.02), (0.5077, 0.98), (0.4687, 0.98))
+    wide = ((0.39, 1.08), (0.79, 1.08), (0.79, 0.92), (0.39, 0.92))
+    left = sight(1, 0.4882, **{**values, "outline_m": wide, "label_m": label})
+    right = sight(
+        7, 0.5227, v_m=0.02, sd_m=0.005, centre_m=(0.5227, 0.02, 1.0068), eye_m=(1.5, -1.7, 1.3)
+    )
+    told = things.step(1.0, [seen(1.0, left), seen(1.0, right, camera="b")])
+    assert told[0].mark_m is not None
+    us = [u for u, _ in told[0].mark_m]
+    assert sum(us) / 4 == pytest.approx(0.5, abs=0.004)
+    assert max(us) - min(us) == pytest.approx(0.2, abs=0.01)
+
+
+def test_that_a_label_is_known_better_now_is_news() -> None:
+    things = WallMap(wall(), "w")
+    label = ((0.46, 1.02), (0.54, 1.02), (0.54, 0.98), (0.46, 0.98))
+    assert len(things.step(1.0, [seen(1.0, sight(1, 0.5, label_m=label))])) == 1
+    for by_m, news in ((0.001, 0), (0.003, 1)):
+        moved = tuple((u + by_m, z) for u, z in label)
+        assert len(things.step(1.2, [seen(1.2, sight(1, 0.5, label_m=moved))])) == news
+
+
 def test_who_sees_the_place_decides_whether_a_thing_is_gone() -> None:
     things = WallMap(wall(cameras=2), "w")
     things.step(1.0, [seen(1.0, sight(1, 0.5)), seen(1.0, sight(4, 0.5), camera="b")])
