@@ -61,7 +61,11 @@ def test_two_cameras_see_one_thing_and_the_rays_tell_its_depth() -> None:
 def test_a_mark_belongs_about_the_label_at_the_depth_where_the_rays_meet() -> None:
     things = WallMap(wall(cameras=2), "w")
     # As above; the label, truly 0.04 m wide, is in the middle, and the left outline is too wide.
-    values = {"v_m": 0.02, "centre_m": (0.4882, 0.02, 1.0068), "eye_m": (0.0, -1.7, 1.3)}
+    values: dict[str, Any] = {
+        "v_m": 0.02,
+        "centre_m": (0.4882, 0.02, 1.0068),
+        "eye_m": (0.0, -1.7, 1.3),
+    }
     label = ((0.4687, 1.02), (0.5077, 1.02), (0.5077, 0.98), (0.4687, 0.98))
     wide = ((0.39, 1.08), (0.79, 1.08), (0.79, 0.92), (0.39, 0.92))
     left = sight(1, 0.4882, **{**values, "outline_m": wide, "label_m": label})
