@@ -26,6 +26,14 @@ ONE = 16384.0
 
 
 @njit(cache=True)
+def _offsets(ss, focal):  # type: ignore[no-untyped-def]
+    out = np.empty(ss)
+    for i in range(ss):
+        out[i] = ((i + 0.5) / ss - 0.5) / focal
+    return out
+
+
+@njit(cache=True)
 def see_tile(rect, ss, cam, rays, faces, listed, bank, base, sub_depth, sub_face):  # type: ignore[no-untyped-def]
     """Which face each sample of a tile sees.
 
@@ -41,6 +49,8 @@ def see_tile(rect, ss, cam, rays, faces, listed, bank, base, sub_depth, sub_face
         for x in range(columns):
             sub_depth[y, x] = FAR_M
             sub_face[y, x] = -1
+    # Where samples lie in their pixel, in rays: a division a sample is what this would cost else.
+    off_x, off_y = _offsets(ss, cam[12]), _offsets(ss, cam[13])
     for n in range(listed.shape[0]):
         k = listed[n]
         f = faces[k]
@@ -72,10 +82,9 @@ def see_tile(rect, ss, cam, rays, faces, listed, bank, base, sub_depth, sub_face
                 rx0 = rays[cy, cx, 0] + (px - cx) / cam[12]
                 ry0 = rays[cy, cx, 1] + (py - cy) / cam[13]
                 for j in range(ss):
-                    ry = ry0 + ((j + 0.5) / ss - 0.5) / cam[13]
-                    row = (py - y0) * ss + j
+                    ry, row = ry0 + off_y[j], (py - y0) * ss + j
                     for i in range(ss):
-                        rx = rx0 + ((i + 0.5) / ss - 0.5) / cam[12]
+                        rx = rx0 + off_x[i]
                         slope = n0 * rx + n1 * ry + n2
                         if slope == 0.0:
                             continue
@@ -107,29 +116,37 @@ def fill_tile(  # type: ignore[no-untyped-def]
     """
     height, width = rays.shape[0], rays.shape[1]
     x0, y0 = rect[0], rect[1]
+    last, m, texels, high, wide = -1, -1, np.int64(0), np.int64(0), np.int64(0)
     for row in range((rect[3] - y0) * ss):
         py, j = y0 + row // ss, row % ss
         cy = min(height - 1, max(0, py))
+        off_y = (py - cy + (j + 0.5) / ss - 0.5) / cam[13]
+        px, i = x0, -1
         for column in range((rect[2] - x0) * ss):
+            i += 1
+            if i == ss:
+                px, i = px + 1, 0
             k = sub_face[row, column]
             if k < 0:
                 for c in range(4):
                     sub[row, column, c] = 0.02
                 continue
-            px, i = x0 + column // ss, column % ss
+            if k != last:
+                last, m, r = k, int(faces[k, 18]), int(faces[k, 16])
+                texels, wide, high = base[r, 0], base[r, 1], base[r, 2]
             cx = min(width - 1, max(0, px))
             rx = rays[cy, cx, 0] + (px - cx + (i + 0.5) / ss - 0.5) / cam[12]
-            ry = rays[cy, cx, 1] + (py - cy + (j + 0.5) / ss - 0.5) / cam[13]
-            f, t = faces[k], sub_depth[row, column]
+            ry = rays[cy, cx, 1] + off_y
+            t = sub_depth[row, column]
             wx = cam[0] * rx + cam[3] * ry + cam[6]
             wy = cam[1] * rx + cam[4] * ry + cam[7]
             wz = cam[2] * rx + cam[5] * ry + cam[8]
-            dx, dy = cam[9] + t * wx - f[0], cam[10] + t * wy - f[1]
-            dz = cam[11] + t * wz - f[2]
-            a = min(0.999999, max(0.0, f[3] * dx + f[4] * dy + f[5] * dz))
-            b = min(0.999999, max(0.0, f[6] * dx + f[7] * dy + f[8] * dz))
+            dx, dy = cam[9] + t * wx - faces[k, 0], cam[10] + t * wy - faces[k, 1]
+            dz = cam[11] + t * wz - faces[k, 2]
+            a = faces[k, 3] * dx + faces[k, 4] * dy + faces[k, 5] * dz
+            b = faces[k, 6] * dx + faces[k, 7] * dy + faces[k, 8] * dz
+            a, b = min(0.999999, max(0.0, a)), min(0.999999, max(0.0, b))
             texel = np.int64(-1)
-            m = int(f[18])
             if m >= 0:
                 la = labels[m, 3] * a + labels[m, 4] * b + labels[m, 5]
                 lb = labels[m, 6] * a + labels[m, 7] * b + labels[m, 8]
@@ -138,23 +155,27 @@ def fill_tile(  # type: ignore[no-untyped-def]
                     at = int(labels[m, 0]) + int(lb * labels[m, 2]) * tw + int(la * tw)
                     if bank[at, 3] >= 128:
                         texel = np.int64(at)
-            printed = texel >= 0
-            if not printed:
-                r = int(f[16])
-                texel = base[r, 0] + int(b * base[r, 2]) * base[r, 1] + int(a * base[r, 1])
-            shade, extra = f[19], 0.0
-            if f[20] > 0.0 and printed:
+            extra, shade = 0.0, faces[k, 19]
+            if texel < 0:
+                texel = texels + int(b * high) * wide + int(a * wide)
+            elif faces[k, 20] > 0.0:
                 # A lamp's picture in a glossy label: the nearer the mirrored ray, the brighter.
-                dot = wx * f[9] + wy * f[10] + wz * f[11]
-                mx, my, mz = wx - 2 * dot * f[9], wy - 2 * dot * f[10], wz - 2 * dot * f[11]
-                size = np.sqrt(mx * mx + my * my + mz * mz)
-                near = (mx * f[21] + my * f[22] + mz * f[23]) / size
-                if near > 0.98:
-                    spot = np.exp((near - 1.0) * 2400.0) + 0.06 * np.exp((near - 1.0) * 160.0)
-                    extra = f[20] * spot / max(shade, 0.05)
+                extra = faces[k, 20] * _mirrored(faces[k], wx, wy, wz) / max(shade, 0.05)
             for c in range(3):
                 sub[row, column, c] = linear[bank[texel, c]] + extra
             sub[row, column, 3] = shade
+
+
+@njit(cache=True)
+def _mirrored(f, wx, wy, wz):  # type: ignore[no-untyped-def]
+    """How bright the lamp is whose picture a ray (w) finds in a glossy face."""
+    dot = wx * f[9] + wy * f[10] + wz * f[11]
+    mx, my, mz = wx - 2 * dot * f[9], wy - 2 * dot * f[10], wz - 2 * dot * f[11]
+    size = np.sqrt(mx * mx + my * my + mz * mz)
+    near = (mx * f[21] + my * f[22] + mz * f[23]) / size
+    if near <= 0.98:
+        return 0.0
+    return np.exp((near - 1.0) * 2400.0) + 0.06 * np.exp((near - 1.0) * 160.0)
 
 
 @njit(cache=True)
@@ -172,23 +193,30 @@ def filter_tile(  # type: ignore[no-untyped-def]
     for row in range(rows):
         for x in range(inner[0], inner[2]):
             first = (x - rect[0]) * ss + (ss - reach) // 2
-            for c in range(4):
-                total = np.float32(0.0)
-                for k in range(reach):
-                    total += taps[k] * sub[row, first + k, c]
-                between[row, x - inner[0], c] = total
+            sum_0 = sum_1 = sum_2 = sum_3 = np.float32(0.0)
+            for k in range(reach):
+                tap, at = taps[k], sub[row, first + k]
+                sum_0 += tap * at[0]
+                sum_1 += tap * at[1]
+                sum_2 += tap * at[2]
+                sum_3 += tap * at[3]
+            out = between[row, x - inner[0]]
+            out[0], out[1], out[2], out[3] = sum_0, sum_1, sum_2, sum_3
     for y in range(inner[1], inner[3]):
         first = (y - rect[1]) * ss + (ss - reach) // 2
         middle_y = (y - rect[1]) * ss + ss // 2
         for x in range(inner[0], inner[2]):
-            for c in range(4):
-                total = np.float32(0.0)
-                for k in range(reach):
-                    total += taps[k] * between[first + k, x - inner[0], c]
-                if c < 3:
-                    refl[y, x, c] = np.uint16(min(np.float32(65535.0), total * np.float32(ONE)))
-                else:
-                    shade[y, x] = total
+            sum_0 = sum_1 = sum_2 = sum_3 = np.float32(0.0)
+            for k in range(reach):
+                tap, at = taps[k], between[first + k, x - inner[0]]
+                sum_0 += tap * at[0]
+                sum_1 += tap * at[1]
+                sum_2 += tap * at[2]
+                sum_3 += tap * at[3]
+            shade[y, x] = sum_3
+            refl[y, x, 0] = np.uint16(min(np.float32(65535.0), sum_0 * np.float32(ONE)))
+            refl[y, x, 1] = np.uint16(min(np.float32(65535.0), sum_1 * np.float32(ONE)))
+            refl[y, x, 2] = np.uint16(min(np.float32(65535.0), sum_2 * np.float32(ONE)))
             middle_x = (x - rect[0]) * ss + ss // 2
             k = sub_face[middle_y, middle_x]
             depth[y, x] = sub_depth[middle_y, middle_x]

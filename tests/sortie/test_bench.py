@@ -115,6 +115,7 @@ def test_without_postgresql_its_figures_are_left_out(
     monkeypatch.setattr(benchmarks.hub, "programs", lambda: None)
     monkeypatch.setattr(bench, "_under_load", list)
     monkeypatch.setattr(bench, "_on_phones", list)
+    monkeypatch.setattr(bench, "_in_store_time", list)
     names = [row.name for row in bench.PARTS["hub"]()]
     assert "hub's share of bare SQLite" in names
     assert not [name for name in names if "PostgreSQL" in name]
