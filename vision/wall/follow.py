@@ -36,6 +36,8 @@ LEFT_S = 15.0
 """A place that was left is looked at for so long until all of it was seen."""
 TOUCHED_SHARE = 0.03
 LABEL_CLEAR = 0.1
+COVERED_S, COVERED_MAX = 1.4, 2
+"""For so long after its label was covered a thing may be on its way; of so many it is asked."""
 STILL_PX = 1.5
 NUDGED_M = 0.012
 """What is found no farther from its place was not taken off it."""
@@ -137,6 +139,8 @@ class Follower:
 
     def _judge(self, track: Track, t_s: float, gray: Gray, seen: Seen, taken: Mask) -> None:
         view = track.place.view(self._scene, seen, taken)
+        if view.label <= LABEL_CLEAR:
+            track.bared_s = t_s
         if view.seen(self._set):
             track.gone_votes = track.other_frames = 0
             track.unsure |= view.changed > TOUCHED_SHARE
@@ -168,6 +172,18 @@ class Follower:
             self.leave(track, seen, t_s)
             track.enter("gone", t_s)
             track.hidden = False
+
+    def covered(self, t_s: float) -> list[Track]:
+        """Things whose label something has just come in front of, the last ones first."""
+        found = [
+            one
+            for one in self.tracks
+            if one.state == "stands"
+            and one.quad_px is not None
+            and one.votes.label is not None
+            and 0.0 < t_s - one.bared_s <= COVERED_S
+        ]
+        return sorted(found, key=lambda one: -one.bared_s)[:COVERED_MAX]
 
     def _still_the_same(
         self, track: Track, view: PlaceView, t_s: float, gray: Gray, seen: Seen

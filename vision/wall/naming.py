@@ -46,6 +46,8 @@ ODD_MAX = 3
 """So many readings in a row that differ: it is another thing."""
 TILE_PX, STEP_PX = 512, 352
 SWEEP_S = 4.0
+PULLED_M = 0.15
+"""Whoever takes a thing carries it off its place within a few frames, its label to the camera."""
 
 
 class Naming:
@@ -365,8 +367,8 @@ class Naming:
     # ------------------------------------------------------------------ where to read
 
     def requests(self, t_s: float, seen: Seen | None) -> list[Roi]:
-        """Rectangles to read in, within the budget: what is in doubt first, then what came, then
-        what is due."""
+        """Rectangles to read in: those of labels just covered, and within the budget what is in
+        doubt first, then what came, then what is due."""
         wanted = self._in_doubt(t_s)
         if seen is not None:
             wanted += self._stirred(seen)
@@ -379,7 +381,7 @@ class Naming:
             wanted.append(tiles[self._turn % len(tiles)])
             self._turn += 1
         budget = self._set.read.budget_px
-        kept: list[Roi] = []
+        kept = [self._around(one, PULLED_M) for one in self._follow.covered(t_s)]
         for roi in wanted:
             area = (roi[2] - roi[0]) * (roi[3] - roi[1])
             if area <= budget and not any(_within(roi, one) for one in kept):
@@ -422,11 +424,13 @@ class Naming:
         track.tried_s = t_s
         return self._around(track)
 
-    def _around(self, track: Track) -> Roi:
+    def _around(self, track: Track, beside_m: float = 0.0) -> Roi:
         points = track.outline_px if track.quad_px is None else track.quad_px
         low, high = points.min(axis=0), points.max(axis=0)
         wide = 60.0 if track.state == "moves" or track.gone_votes else 12.0
         pad = wide + (0.25 if track.quad_px is not None else 0.05) * (high - low)
+        if beside_m:
+            pad = np.full(2, self._follow.px_of(track, beside_m))
         return self._clipped((*(low - pad), *(high + pad)))
 
     def _clipped(self, box: Sequence[float]) -> Roi:

@@ -96,6 +96,26 @@ def test_nothing_is_told_of_a_wall_that_does_not_change() -> None:
     assert not watch.last.active
 
 
+@pytest.mark.parametrize("covered_s", [0.2, 0.4, 0.6, 0.8, 1.0])
+def test_a_label_that_is_pulled_towards_the_camera_from_behind_a_hand_is_read_there(
+    covered_s: float,
+) -> None:
+    """In the first frame, though nearer by a tenth it looks otherwise than at its place, and people
+    take all that may be read."""
+    watch = Watch(filled(12))
+    thing = watch.thing("p9")
+    crowd = [(over(watch.stage, name, by=40.0), (70, 90, 60)) for name in ("p11", "p12")]
+    watch.stage.people = list(crowd)
+    assert {one.state for one in watch.run(2.0)} <= {"stands"}
+    watch.stage.people = [*crowd, (arm(watch.stage, "p9"), (200, 160, 140))]
+    assert {one.state for one in watch.run(covered_s)} <= {"stands"}
+    box = watch.stage.boxes["p9"]
+    u, v, z = box.centre
+    watch.stage.boxes["p9"] = box.at(u, v - 0.15, z + 0.09)
+    news = watch.run(0.2)
+    assert ("moves", thing.thing_id) in [(one.state, one.thing_id) for one in news]
+
+
 def test_a_parcel_taken_is_told_within_a_second_and_no_other() -> None:
     watch = Watch(filled(12))
     thing = watch.thing("p5")
