@@ -7,14 +7,15 @@ and went), and the hub's events. What comes out is counted, never averaged over 
 - a light that says "take this" is right only on a parcel of an order whose customer was let in at
   the wall and has not gone, whose label is whole and stands there once;
 - a wrong taking is one of a parcel that belongs to no order of whoever took it, noticed if an alarm
-  about that parcel came within NOTICED_S;
+  about that parcel came within NOTICED_S; an alarm is that of the last taking before it;
 - an alarm about a taking is false if that parcel was not taken wrongly;
-- a mark's aim is where its middle fell against where the node has the thing's; how far that was
-  from the middle of the parcel's face counts apart, for it is the outline's fault.
+- a mark's aim is where its middle fell against where the node has it that it belongs; how far that
+  was from the middle of the parcel's face counts apart: marks belong about the label.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -233,12 +234,16 @@ def _wrong(
         if taking.right:
             continue
         score.wrong += 1
+        again_s = min(
+            (one.t_s for one in takings if one.parcel == taking.parcel and one.t_s > taking.t_s),
+            default=math.inf,
+        )
         found = [
             k
             for k, one in enumerate(raised)
             if k not in used
             and (one["key"] == taking.key or (taking.key is None and one["key"] is None))
-            and taking.t_s - SOONER_S <= one["t_s"]
+            and taking.t_s - SOONER_S <= one["t_s"] < again_s - SOONER_S
         ]
         if not found:
             score.faults.append(f"{name}: {taking.parcel} taken wrongly, and nothing was said")

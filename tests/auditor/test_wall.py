@@ -96,6 +96,15 @@ def test_a_wrong_taking_is_noticed_by_an_alarm_about_it_within_a_second(
     assert (found.wrong, found.noticed, found.false_alarms) == (1, noticed, false)
 
 
+@pytest.mark.parametrize("alarm_s", [[30.4], [20.4, 30.4]])
+def test_an_alarm_is_that_of_the_last_taking_before_it(alarm_s: list[float]) -> None:
+    """Of a parcel that is put back and taken again."""
+    again = replace(WRONG, t_s=30.0)
+    found = score(takings=[WRONG, again], alarms=[alarm(one) for one in alarm_s])
+    assert (found.wrong, found.noticed, found.false_alarms) == (2, len(alarm_s), 0)
+    assert sum("nothing was said" in one for one in found.faults) == 2 - len(alarm_s)
+
+
 def test_a_thing_without_a_label_is_noticed_by_an_alarm_without_one() -> None:
     found = score(takings=[Taking("p4", None, 20.0, False)], alarms=[alarm(20.4, None)])
     assert (found.wrong, found.noticed, found.false_alarms) == (1, 1, 0)
