@@ -94,6 +94,15 @@ def test_a_mark_is_drawn_as_its_look_with_what_became_of_it(bench: Bench) -> Non
     assert "0 of them lit" in shown(bench).drawing()
 
 
+def test_a_mark_is_drawn_where_the_node_has_it_that_it_belongs(bench: Bench) -> None:
+    bench.order("o1", 1)
+    bench.stand(1, mark_m=((0.1, 0.5), (0.2, 0.5), (0.2, 0.65), (0.1, 0.65)))
+    bench.scan(code_of("o1"))
+    # About (150, 625), half as wide as the box.
+    assert 'transform="matrix(0.920 0.000 0.000 -1.380 150.000 625.000)"' in drawn(bench, "t1")
+    assert '<polygon points="100,700 300,700 300,550 100,550"/>' in drawn(bench, "t1")
+
+
 def test_what_is_unknown_strange_or_twice_is_drawn_as_such(bench: Bench) -> None:
     bench.order("o1", 1)
     bench.stand(1)
