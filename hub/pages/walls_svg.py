@@ -105,6 +105,10 @@ class _Sheet:
         """Where a point of the front plane is drawn."""
         return u_m * MM, (self.high_m - z_m) * MM
 
+    def line(self, points: Points) -> list[Point]:
+        """Where corners of the front plane are drawn."""
+        return [self.at(float(u), float(z)) for u, z in points]
+
 
 def _board(board: Json, width: float, sheet: _Sheet) -> str:
     _, y = sheet.at(0.0, float(board["z_m"]))
@@ -123,12 +127,13 @@ def _hook(hook: Json, sheet: _Sheet) -> str:
 
 
 def _thing(thing: ThingDrawn, sheet: _Sheet) -> str:
-    corners = [sheet.at(float(u), float(z)) for u, z in thing.outline_m]
+    corners = sheet.line(thing.outline_m)
     x0, x1 = min(x for x, _ in corners), max(x for x, _ in corners)
     y0, y1 = min(y for _, y in corners), max(y for _, y in corners)
     looks = escape(" ".join(("thing", *thing.looks)), quote=True)
-    lit = [sheet.at(float(u), float(z)) for u, z in thing.mark_m or thing.outline_m]
-    mark = "" if thing.mark is None else _mark(thing.mark, lit, sheet)
+    mark = ""
+    if thing.mark is not None:
+        mark = _mark(thing.mark, sheet.line(thing.mark_m or thing.outline_m), sheet)
     return (
         f'<g class="{looks}" data-thing="{escape(thing.key, quote=True)}">'
         f"<title>{escape(thing.told)}</title>"

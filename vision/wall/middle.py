@@ -10,19 +10,24 @@ label: light about the label falls on the right thing even where the outline hol
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
-__all__ = ["Corners", "about_label"]
+from vision.wall.records import Corners
 
-Corners = tuple[tuple[float, float], ...]
+__all__ = ["about_label"]
 
 BEYOND_M = 0.02
 """Marks reach so far beyond the label, whatever the outline says: else they would not be seen."""
 THIN_M = 0.01
 """An outline whose sides are shorter is no face."""
+KNOWN_MAX = 1024
+"""Things that stand are asked for with every picture; so many answers are kept."""
 
 
+@lru_cache(maxsize=KNOWN_MAX)
 def about_label(outline_m: Corners, label_m: Corners) -> Corners | None:
     """The four corners of the largest part of an outline (u, z) that has the label's middle in its
     middle, with sides as the outline's; None if the outline is no face. It holds the label even

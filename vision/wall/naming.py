@@ -27,6 +27,7 @@ from vision.wall.votes import Votes
 __all__ = ["Naming", "Roi"]
 
 Gray = NDArray[np.uint8]
+Floats = NDArray[np.float64]
 Rgb = NDArray[np.uint8]
 Roi = tuple[int, int, int, int]
 
@@ -381,7 +382,10 @@ class Naming:
             wanted.append(tiles[self._turn % len(tiles)])
             self._turn += 1
         budget = self._set.read.budget_px
-        kept = [self._around(one, PULLED_M) for one in self._follow.covered(t_s)]
+        kept = [
+            self._around(one, self._follow.px_of(one, PULLED_M))
+            for one in self._follow.covered(t_s)
+        ]
         for roi in wanted:
             area = (roi[2] - roi[0]) * (roi[3] - roi[1])
             if area <= budget and not any(_within(roi, one) for one in kept):
@@ -424,13 +428,12 @@ class Naming:
         track.tried_s = t_s
         return self._around(track)
 
-    def _around(self, track: Track, beside_m: float = 0.0) -> Roi:
+    def _around(self, track: Track, pad: float | Floats | None = None) -> Roi:
         points = track.outline_px if track.quad_px is None else track.quad_px
         low, high = points.min(axis=0), points.max(axis=0)
-        wide = 60.0 if track.state == "moves" or track.gone_votes else 12.0
-        pad = wide + (0.25 if track.quad_px is not None else 0.05) * (high - low)
-        if beside_m:
-            pad = np.full(2, self._follow.px_of(track, beside_m))
+        if pad is None:
+            wide = 60.0 if track.state == "moves" or track.gone_votes else 12.0
+            pad = wide + (0.25 if track.quad_px is not None else 0.05) * (high - low)
         return self._clipped((*(low - pad), *(high + pad)))
 
     def _clipped(self, box: Sequence[float]) -> Roi:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vision.wall.middle import Corners
-from vision.wall.records import Sight
+from vision.wall.records import Corners, Sight
 
 __all__ = ["at_depth", "depth_of"]
 
@@ -43,9 +42,7 @@ def depth_of(sights: Sequence[Sight]) -> tuple[float, float] | None:
     return float(point[1]), math.hypot(RAY_SD_M, float(apart.max())) / spread
 
 
-def at_depth(
-    sight: Sight, v_m: float, corners: Corners | None = None
-) -> tuple[tuple[float, float], ...]:
+def at_depth(sight: Sight, v_m: float, corners: Corners | None = None) -> Corners:
     """The outline (u, z) that a camera sees, or other corners that it sees as deep, if their plane
     is at v and not where the camera took it to be: each corner moves along its ray."""
     corners = sight.outline_m if corners is None else corners

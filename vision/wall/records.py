@@ -18,7 +18,10 @@ from contracts.wall_messages import MarkLook
 from vision.labels import Code
 from vision.observations import Detections
 
-__all__ = ["LightSpot", "LitRegion", "Reader", "Sight", "SightState", "WallObservation"]
+__all__ = ["Corners", "LightSpot", "LitRegion", "Reader", "Sight", "SightState", "WallObservation"]
+
+Corners = tuple[tuple[float, float], ...]
+"""Corners (u, z) of something at a wall, metres."""
 
 SightState = Literal["stands", "moves", "gone"]
 
@@ -70,14 +73,14 @@ class Sight:
     text: str | None
     reads: int
     contested: bool
-    outline_m: tuple[tuple[float, float], ...]
+    outline_m: Corners
     v_m: float
     sd_m: float
     centre_m: tuple[float, float, float]
     eye_m: tuple[float, float, float]
     since_s: float
     seen_s: float
-    label_m: tuple[tuple[float, float], ...] | None = None
+    label_m: Corners | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.wall.geometry import Depth, WallLens
-from vision.wall.middle import Corners
 from vision.wall.place import Place
-from vision.wall.records import Sight, SightState
+from vision.wall.records import Corners, Sight, SightState
 from vision.wall.scene import F32, Scene
 from vision.wall.votes import Votes
 

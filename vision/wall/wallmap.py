@@ -22,9 +22,9 @@ from contracts.labels import label_key
 from contracts.wall import Wall
 from contracts.wall_messages import LabelRead, Thing
 from vision.errors import VisionError
-from vision.wall.middle import Corners, about_label
+from vision.wall.middle import about_label
 from vision.wall.rays import at_depth, depth_of
-from vision.wall.records import Sight, SightState, WallObservation
+from vision.wall.records import Corners, Sight, SightState, WallObservation
 
 __all__ = ["FRESH_S", "WallMap"]
 
@@ -66,8 +66,7 @@ class _Thing:
         last = self.last
         if camera in self.stood_s or last is None or last.state != "stands":
             return False
-        (u, z), (su, sz) = _middle(last.outline_m), _middle(at_depth(moving, last.v_m))
-        return math.hypot(u - su, z - sz) < NEAR_M + 3.0 * last.sd_m
+        return _apart(last.outline_m, at_depth(moving, last.v_m)) < NEAR_M + 3.0 * last.sd_m
 
 
 class WallMap:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vision.wall.middle import BEYOND_M, Corners, about_label
+from vision.wall.middle import BEYOND_M, about_label
+from vision.wall.records import Corners
 
 
 def box(u: float, z: float, wide: float, high: float) -> Corners:
