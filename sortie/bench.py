@@ -141,11 +141,11 @@ def _under_load() -> list[Any]:
     rows = []
     for way, found in load.measure(LOAD_S).items():
         count, rate = found["events"], found["achieved_per_s"]
+        # A crowd stands beside the others, to compare; nothing is asked of it.
+        limit, late_ms = (load.LIMITS[way], load.P99_MS_MAX) if way in load.LIMITS else (None, None)
         rows += [
-            figure(
-                f"events a second, {way}", rate, "1/s", count, limit=load.LIMITS[way], at_least=True
-            ),
-            figure(f"{way}: p99 to the ack", found["p99_ms"], "ms", count, limit=load.P99_MS_MAX),
+            figure(f"events a second, {way}", rate, "1/s", count, limit=limit, at_least=True),
+            figure(f"{way}: p99 to the ack", found["p99_ms"], "ms", count, limit=late_ms),
             figure(f"{way}: median to the ack", found["p50_ms"], "ms", count),
             figure(f"{way}: share of bare commits", found["share_of_bare"], "share", count),
             figure(f"{way}: CPU of one event", found["hub_cpu_us_per_event"], "us", count),

@@ -79,7 +79,7 @@ def test_the_hub_is_measured_against_bare_commits(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(benchmarks.hub, "REPEATS", 1)
     way = {"events": 9, "achieved_per_s": 2_999, "p50_ms": 9.0, "p99_ms": 101.0}
     way |= {"share_of_bare": 0.1, "hub_cpu_us_per_event": 200.0}
-    monkeypatch.setattr(benchmarks.load, "measure", lambda _s: {"singly": way})
+    monkeypatch.setattr(benchmarks.load, "_run", lambda *_rates, **_crowd: way)
     seen = {
         f"{part}_p{share}_ms": 250.0 + share
         for part in ("cart", "receipt", "paid")
@@ -99,6 +99,8 @@ def test_the_hub_is_measured_against_bare_commits(monkeypatch: pytest.MonkeyPatc
     assert {name: (row["limit"], row["kept"]) for name, row in judged.items()} == {
         "events a second, singly": (3_000, False),
         "singly: p99 to the ack": (100.0, False),
+        "events a second, batched": (8_000, False),
+        "batched: p99 to the ack": (100.0, False),
         "240 phones, pick to cart, p99": (300.0, False),
         "240 phones, exit to receipt, p99": (1_000.0, True),
         "in store time, pick to cart, p99": (300.0, False),
