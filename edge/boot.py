@@ -223,6 +223,7 @@ class Boot:
                 tiles=tuple(mail.tiles),
                 cues=tuple(mail.cues),
                 unplugged=frozenset() if self._shows is None else self._shows.unplugged,
+                shown_s={} if self._shows is None else self._shows.shown_s,
                 dropped={name: worker.dropped for name, worker in self.workers.items()},
                 outbox_waiting=self._outbox.waiting,
                 outbox_full=self._outbox.full,
@@ -278,6 +279,7 @@ class Boot:
                     outbox_waiting=self._outbox.waiting,
                     outbox_full=self._outbox.full,
                     unplugged=frozenset() if self._shows is None else self._shows.unplugged,
+                    shown_s={} if self._shows is None else self._shows.shown_s,
                 )
                 outputs = self._core.step(inputs, now_s)
                 if self._shows is not None:

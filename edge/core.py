@@ -335,6 +335,7 @@ class NodeCore:
                     ],
                     [scan for scan in inputs.scans if scan.gate_id in desk.wall.scanners],
                     inputs.unplugged,
+                    inputs.shown_s,
                 )
             )
         return news

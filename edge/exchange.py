@@ -24,7 +24,8 @@ class NodeInputs:
 
     A picture comes either as a frame, which the core perceives itself, or as the observation that
     `NodeCore.perceive` made of it elsewhere (a camera's own thread, a cache of an earlier run).
-    `scans` are of gates and of walls' scanners. `unplugged` are projectors that show nothing.
+    `scans` are of gates and of walls' scanners. `unplugged` are projectors that show nothing,
+    `shown_s` says by projector when its last picture was with it (none: at once).
     `dropped` (frames lost so far, by camera id), `outbox_waiting`, `outbox_full` and `cpu_share`
     are what the driver knows of itself.
     """
@@ -37,6 +38,7 @@ class NodeInputs:
     tiles: tuple[SendTiles, ...] = ()
     cues: tuple[WallCues, ...] = ()
     unplugged: frozenset[str] = frozenset()
+    shown_s: Mapping[str, float] = field(default_factory=dict)
     dropped: Mapping[str, int] = field(default_factory=dict)
     outbox_waiting: int = 0
     outbox_full: bool = False

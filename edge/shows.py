@@ -29,8 +29,15 @@ class _Shown(Kept[D]):
     wanted: Picture | None = None
     stale = False
     helped_s = -1e18
+    shown_s = -1e18
 
-    def try_to(self, show: Callable[[D, Picture], None], *, again: bool = False) -> None:
+    def try_to(
+        self,
+        show: Callable[[D, Picture], None],
+        clock: Callable[[], float],
+        *,
+        again: bool = False,
+    ) -> None:
         """Shows what is wanted if that is not shown yet, the device is a new one, or `again`."""
         before = self.device
         device = self.ready()
@@ -39,7 +46,7 @@ class _Shown(Kept[D]):
         if self.stale or again or device is not before:
             try:
                 show(device, self.wanted)
-                self.stale = False
+                self.stale, self.shown_s = False, clock()
             except HardwareError as error:
                 self.failed(error)
 
@@ -78,6 +85,11 @@ class Shows:
             if kept.device is None or not kept.device.plugged
         )
 
+    @property
+    def shown_s(self) -> dict[str, float]:
+        """When each projector's newest picture was with it; long ago where that did not work."""
+        return {name: kept.shown_s for name, kept in self._projectors.items()}
+
     def show(self, pictures: Mapping[str, Picture], lamps: Mapping[str, Picture]) -> None:
         """Gives each device its newest picture; what cannot be shown now is shown when it can."""
         now_s = self._clock()
@@ -87,10 +99,12 @@ class Shows:
                     devices[name].wanted, devices[name].stale = picture, True
         for projector in self._projectors.values():
             self._help(projector, now_s)
-            projector.try_to(lambda one, picture: one.show(picture, now_s=now_s))
+            projector.try_to(lambda one, picture: one.show(picture, now_s=now_s), self._clock)
         for strip in self._lights.values():
             # The driver repeats them as often as firmware needs it, and what did not go out whole.
-            strip.try_to(lambda one, colours: one.show(colours, now_s=now_s), again=True)
+            strip.try_to(
+                lambda one, colours: one.show(colours, now_s=now_s), self._clock, again=True
+            )
 
     def close(self) -> None:
         """Goes dark and releases all; closing twice is fine."""

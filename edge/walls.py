@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -113,6 +114,7 @@ class Beam(Protocol):
         *,
         calibrate: int = 0,
         plugged: bool = True,
+        shown_s: float | None = None,
     ) -> BeamOut:
         """The next picture, and what became of the marks."""
         ...
@@ -198,9 +200,10 @@ class WallDesk:
         sights: Sequence[WallObservation],
         scans: Sequence[GateScan] = (),
         unplugged: frozenset[str] = frozenset(),
+        shown_s: Mapping[str, float] = MappingProxyType({}),
     ) -> WallNews:
         """What follows from the pictures, the scans, and the hub's last word. `unplugged`:
-        projectors that show nothing."""
+        projectors that show nothing; `shown_s`: when the last picture of each was with it."""
         if self._remembered is not None:
             # Without its memory a wall is read afresh: things get new names, and nothing else.
             with suppress(VisionError):
@@ -229,8 +232,15 @@ class WallDesk:
         lit: dict[str, list[Any]] = {name: [] for name in self._eyes}
         want_capture = False
         for name, beam in self._beams.items():
-            plugged = name not in unplugged
-            out = beam.step(now_s, things, marks, sights, calibrate=calibrate, plugged=plugged)
+            out = beam.step(
+                now_s,
+                things,
+                marks,
+                sights,
+                calibrate=calibrate,
+                plugged=name not in unplugged,
+                shown_s=shown_s.get(name),
+            )
             if out.picture is not None:
                 pictures[name] = out.picture
             if out.judged is not None:

@@ -136,3 +136,16 @@ def test_an_unplugged_projector_is_given_darkness_now_and_then() -> None:
     assert rig.projectors[0].pictures == 3
     rig.shows.close()
     assert rig.shows.unplugged == {rig.name}
+
+
+def test_it_tells_when_a_picture_was_with_its_projector() -> None:
+    rig = Rig()
+    rig.missing = True
+    rig.step(picture=9)
+    assert rig.shows.shown_s[rig.name] < 0
+    rig.missing = False
+    rig.step(2 * RETRY_S)
+    assert rig.shows.shown_s == {rig.name: rig.now_s}
+    shown_s = rig.now_s
+    rig.step()
+    assert rig.shows.shown_s == {rig.name: shown_s}

@@ -73,6 +73,7 @@ class Projects:
     def __init__(self) -> None:
         self.marks: list[Sequence[Mark]] = []
         self.plugged: list[bool] = []
+        self.shown_s: list[float | None] = []
         self.calibrate: list[int] = []
 
     def snapshot(self) -> dict[str, Any]:
@@ -87,9 +88,11 @@ class Projects:
         *,
         calibrate: int = 0,
         plugged: bool = True,
+        shown_s: float | None = None,
     ) -> Out:
         self.marks.append(marks)
         self.plugged.append(plugged)
+        self.shown_s.append(shown_s)
         self.calibrate.append(calibrate)
         return Out(
             picture=np.full((2, 3, 3), len(marks), np.uint8),
@@ -224,6 +227,13 @@ def test_an_unplugged_projector_is_told_to_its_beam() -> None:
     made.step(1.0, [], (), frozenset({"beam-1"}))
     made.step(2.0, [])
     assert beam.plugged == [False, True]
+
+
+def test_a_beam_is_told_when_its_picture_was_with_the_projector() -> None:
+    made, beam, _ = desk()
+    made.step(1.0, [])
+    made.step(2.0, [], shown_s={"beam-1": 1.4})
+    assert beam.shown_s == [None, 1.4]
 
 
 def test_lamps_are_news_only_when_they_change() -> None:

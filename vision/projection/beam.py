@@ -23,6 +23,7 @@ from vision.projection.calibrate import Calibration
 from vision.projection.calibrating import CalibrationRun
 from vision.projection.dots import DotCheck, DotVerdict
 from vision.projection.draw import Raster, add_light
+from vision.projection.late import Lateness
 from vision.projection.marking import Marking
 from vision.projection.model import Optics
 from vision.projection.records import BeamOut, MarkState, marks_seen
@@ -83,6 +84,7 @@ class Beam:
         self._retry_s = 0.0
         self._restless_s = 0.0
         self._picture_s = 0.0
+        self._late = Lateness()
         self._seen_s: dict[str, float] = {}
         self._start_s: float | None = None
         self._was_plugged = False
@@ -107,12 +109,14 @@ class Beam:
         *,
         calibrate: int = 0,
         plugged: bool = True,
+        shown_s: float | None = None,
     ) -> BeamOut:
         """`things` are all there are at the wall, `marks` all that shall shine, `observations`
-        those since the last step; `calibrate` as in WallCues. The picture given back is taken to
-        be thrown at once."""
+        those since the last step; `calibrate` as in WallCues. `shown_s`: when the last picture
+        given back was with the projector; without it that is taken to have been at once."""
         if self._start_s is None:
             self._start_s = now_s
+        self._late.shown(shown_s)
         fresh = self._take_in(now_s, things, observations)
         self._plug(now_s, plugged)
         self._wishes(now_s, calibrate, waited_for=bool(marks))
@@ -139,6 +143,8 @@ class Beam:
             now_s, by_id, marks, self._model, lambda mark: self._why_dark(mark, by_id, now_s)
         )
         picture = self._picture(now_s)
+        if picture is not None:
+            self._late.given(now_s)
         changed = self._mark_states(now_s, states)
         return BeamOut(
             picture,
@@ -161,7 +167,7 @@ class Beam:
                 continue
             if one.t_s <= self._seen_s.get(one.camera_id, -math.inf):
                 continue
-            fresh.append(one)
+            fresh.append(self._late.timed(one))
             if not one.blind:
                 self._seen_s[one.camera_id] = one.t_s
             if one.active and self._run is None:

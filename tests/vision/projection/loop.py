@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -56,7 +55,8 @@ class Stepped(ABC):
 
 @dataclass
 class Loop(Stepped):
-    """`marks` shall shine; `things` are those of the room's boxes unless given."""
+    """`marks` shall shine; `things` are those of the room's boxes unless given. Pictures reach the
+    projector `late_s` after the step that gave them; cameras go on meanwhile."""
 
     room: Room
     beam: Beam
@@ -73,6 +73,9 @@ class Loop(Stepped):
     _coming: list[tuple[float, NDArray[np.uint8]]] = field(default_factory=list)
     _frame_s: float = 0.0
     want: bool = False
+    late_s: float = 0.0
+    _meanwhile: list[WallObservation] = field(default_factory=list)
+    _shown_s: float | None = None
 
     @staticmethod
     def of(room: Room, **settings: float) -> Loop:
@@ -91,26 +94,30 @@ class Loop(Stepped):
         self.now_s = round(self.now_s + STEP_S, 6)
         while self._coming and self._coming[0][0] <= self.now_s:
             self.room.lit = self._coming.pop(0)[1]
-        seen: Sequence[WallObservation] = ()
+        seen, self._meanwhile = self._meanwhile, []
         if self.now_s - self._frame_s >= FRAME_S - 1e-9:
-            self._frame_s = self.now_s
-            grey = self.room.grey() if self.want else None
-            seen = (
-                WallObservation(
-                    "cam-1", self.room.wall.wall_id, self.now_s, self.active, self.blind,
-                    capture=grey,
-                ),
-            )  # fmt: skip
+            seen.append(self._look(self.now_s))
         out = self.beam.step(
             self.now_s, self.seen_things(), self.marks, seen,
-            calibrate=self.calibrate, plugged=self.plugged,
+            calibrate=self.calibrate, plugged=self.plugged, shown_s=self._shown_s,
         )  # fmt: skip
         if out.picture is not None:
+            while self.late_s and self._frame_s + FRAME_S < self.now_s + self.late_s:
+                self._meanwhile.append(self._look(self._frame_s + FRAME_S))
+            self.now_s += self.late_s
+            self._shown_s = self.now_s if self.late_s else None
             self._coming.append((self.now_s + LATENCY_S, out.picture))
         if not self.plugged:
             self._coming, self.room.lit = [], None
         self.last = self.hear(out)
         return out
+
+    def _look(self, t_s: float) -> WallObservation:
+        self._frame_s = t_s
+        return WallObservation(
+            "cam-1", self.room.wall.wall_id, t_s, self.active, self.blind,
+            capture=self.room.grey() if self.want else None,
+        )  # fmt: skip
 
 
 def take(box_id: str, label: str, look: str = "take_a", mark_id: str | None = None) -> Mark:

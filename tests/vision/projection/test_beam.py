@@ -14,7 +14,7 @@ from contracts.wall_messages import Mark, MarkSeen
 from tests.vision.projection.loop import Loop, take
 from tests.vision.projection.room import Box, Room, a_wall, boxes, bumped
 from vision.errors import CalibrationError
-from vision.projection import Beam
+from vision.projection import Beam, BeamSettings
 from vision.projection.beam import STARTING_S
 from vision.projection.model import Optics
 
@@ -342,3 +342,16 @@ def test_what_was_measured_survives_a_restart() -> None:
     again.until("true", 1.0)
     with pytest.raises(CalibrationError, match="calibrate anew"):
         Beam(wall.projectors[0], wall, remembered={"model": 3})
+
+
+def test_a_node_whose_pictures_are_late_calibrates_none_the_less() -> None:
+    """Captures that cameras took before a picture was with the projector do not show it."""
+    bump = bumped(nominal(), np.random.default_rng(3), m=0.02, deg=0.7)
+    loop = a_loop(truth=bump)
+    loop.late_s = 0.3
+    said = loop.until("true", 60.0)
+    assert said.residual_mm is not None
+    assert said.residual_mm < BeamSettings().residual_mm_max
+    invite(loop, 0, 1)
+    loop.run(4.0)
+    assert {state(loop, k).state for k in (0, 1)} == {"seen"}
