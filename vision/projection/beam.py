@@ -90,6 +90,7 @@ class Beam:
         self._was_plugged = False
         self._marks = Marking(self._file_cameras, self._settings)
         self._shown: dict[str, MarkSeen] = {}
+        self._lit_s: dict[str, float] = {}
         self._drawn: object = None
         self._said: tuple[State, str, float | None] | None = None
 
@@ -340,11 +341,18 @@ class Beam:
         newest = max(self._seen_s.values(), default=-math.inf)
         if mark.look in INVITING and now_s - newest > self._settings.camera_quiet_s_max:
             return "no camera of the wall gives pictures"
-        return why_withheld(mark, things, now_s=now_s, settings=self._settings)
+        lit_s = self._lit_s.get(mark.mark_id, math.inf)
+        return why_withheld(mark, things, now_s=now_s, settings=self._settings, lit_s=lit_s)
 
     def _mark_states(self, now_s: float, states: Mapping[str, MarkState]) -> tuple[MarkSeen, ...]:
         """Notes how marks stand; those that stand otherwise than before."""
         before, self._shown = self._shown, marks_seen(self._shown, states, now_s)
+        lit = {name for name, (state, _) in states.items() if state != "withheld"}
+        self._lit_s = {
+            name: self._lit_s.get(name, now_s)
+            for name in states
+            if name in lit or name in self._lit_s
+        }
         return tuple(one for name, one in self._shown.items() if one is not before.get(name))
 
     # What goes out.

@@ -7,6 +7,7 @@ thing has to be there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -23,9 +24,15 @@ _key = lru_cache(maxsize=KEYS_MAX)(label_key)
 
 
 def why_withheld(
-    mark: Mark, things: Mapping[str, Thing], *, now_s: float, settings: BeamSettings
+    mark: Mark,
+    things: Mapping[str, Thing],
+    *,
+    now_s: float,
+    settings: BeamSettings,
+    lit_s: float = math.inf,
 ) -> str | None:
-    """Why a mark must not shine; None if it may, as far as things tell."""
+    """Why a mark must not shine; None if it may, as far as things tell. `lit_s`: when it first
+    shone."""
     if mark.thing_id is None:
         return None
     thing = things.get(mark.thing_id)
@@ -39,6 +46,9 @@ def why_withheld(
         return f"the thing was not seen for more than {settings.hidden_s_max:.0f} s"
     if mark.look not in INVITING:
         return None
+    if thing.hidden and lit_s <= thing.seen_s and now_s - thing.seen_s > settings.covered_s_max:
+        # Whoever came in front of it may be lifting it, and the light would fall on what is behind.
+        return "somebody is in front of the thing"
     return _why_not_inviting(mark, thing, things)
 
 

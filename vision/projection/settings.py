@@ -29,6 +29,10 @@ class BeamSettings(BaseModel):
     hidden_s_max: Annotated[
         float, Field(gt=0, le=30, description="longer hidden things are not marked for taking")
     ] = 2.0
+    covered_s_max: Annotated[
+        float,
+        Field(gt=0, le=30, description="what shone on what is hidden since goes dark after"),
+    ] = 0.5
     camera_quiet_s_max: Annotated[
         float, Field(gt=0, le=30, description="without pictures for longer nothing invites")
     ] = 2.0

@@ -355,3 +355,21 @@ def test_a_node_whose_pictures_are_late_calibrates_none_the_less() -> None:
     invite(loop, 0, 1)
     loop.run(4.0)
     assert {state(loop, k).state for k in (0, 1)} == {"seen"}
+
+
+def test_a_mark_whose_thing_is_hidden_stays_dark_until_it_is_seen_again() -> None:
+    loop = a_true_loop()
+    invite(loop, 0)
+    loop.run(1.0)
+    assert state(loop, 0).state == "seen"
+    last_s = loop.now_s
+    stands = loop.seen_things()
+    hidden = [one.model_copy(update={"hidden": True, "seen_s": last_s}) for one in stands]
+    loop.things = hidden
+    loop.run(0.4)
+    assert state(loop, 0).state != "withheld"
+    loop.run(1.0)
+    assert state(loop, 0).reason == "somebody is in front of the thing"
+    loop.things = None
+    loop.run(0.1)
+    assert state(loop, 0).state != "withheld"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -27,13 +28,14 @@ def thing(thing_id: str = "a", **changed: Any) -> Thing:
     return Thing.model_validate({**values, **changed})
 
 
-def why(look: str, *things: Thing, **mark: Any) -> str | None:
+def why(look: str, *things: Thing, lit_s: float = math.inf, **mark: Any) -> str | None:
     values = {"mark_id": "m", "look": look, "thing_id": "a", "label_text": SSCC, **mark}
     return why_withheld(
         Mark.model_validate(values),
         {one.thing_id: one for one in things},
         now_s=100.0,
         settings=BeamSettings(),
+        lit_s=lit_s,
     )
 
 
@@ -82,3 +84,16 @@ def test_warnings_follow_a_thing_that_moves_and_need_no_label() -> None:
 
 def test_a_place_needs_no_thing() -> None:
     assert why("place", thing_id=None, label_text=None, area_m=FACE) is None
+
+
+def test_what_shone_and_is_hidden_since_goes_dark_sooner() -> None:
+    """Whoever is in front of it may be lifting it."""
+    hidden = thing(hidden=True, seen_s=99.4)
+    assert why("take_a", hidden, lit_s=99.0) == "somebody is in front of the thing"
+    assert why("take_a", thing(hidden=True, seen_s=99.6), lit_s=99.0) is None
+    assert why("take_a", thing(seen_s=99.4), lit_s=99.0) is None
+    assert why("not_this", hidden, lit_s=99.0) is None
+
+
+def test_what_was_hidden_before_it_shone_is_lit_for_as_long_as_it_may_be() -> None:
+    assert why("take_a", thing(hidden=True, seen_s=98.5), lit_s=99.0) is None
