@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from contracts.wall import Wall
 from vision.wall.geometry import Depth, WallLens, marker_corners_m
 from vision.wall.outline import Face, face_of_change
+from vision.wall.parts import find_part
 from vision.wall.place import HELD_MIN, Place, PlaceView
 from vision.wall.scene import F32, Mask, Scene, Seen
 from vision.wall.settings import FollowSettings
 from vision.wall.tracks import Track
 from vision.wall.votes import Votes
 
-__all__ = ["NAMELESS_DEPTH", "NUDGED_M", "Follower"]
+__all__ = ["NAMELESS_DEPTH", "NUDGED_M", "PULLED_M", "Follower"]
 
 Gray = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -36,8 +37,15 @@ LEFT_S = 15.0
 """A place that was left is looked at for so long until all of it was seen."""
 TOUCHED_SHARE = 0.03
 LABEL_CLEAR = 0.1
-COVERED_S, COVERED_MAX = 1.4, 2
-"""For so long after its label was covered a thing may be on its way; of so many it is asked."""
+COVERED_S = 1.4
+"""For so long after its label was covered a thing may be on its way."""
+IN_PART_MAX = 4
+"""Of so many of those half a label is looked for in a frame."""
+PULLED_M = 0.15
+"""Whoever takes a thing carries it so far off its place within a few frames, its label to the
+camera."""
+PART_MIN, PART_AHEAD = 0.65, 0.2
+"""Half of a label: how alike, and how much more than any other label is there."""
 STILL_PX = 1.5
 NUDGED_M = 0.012
 """What is found no farther from its place was not taken off it."""
@@ -102,6 +110,9 @@ class Follower:
                 self._judge(track, t_s, gray, seen, taken)
             elif track.state == "moves":
                 self._carried(track, t_s, gray, seen)
+        for track in self.covered(t_s, IN_PART_MAX):
+            if track.covered > 0.5:
+                self._look_for_part(track, t_s, gray, seen)
         self._forget(t_s)
         self._clear_left(t_s, seen)
 
@@ -139,6 +150,7 @@ class Follower:
 
     def _judge(self, track: Track, t_s: float, gray: Gray, seen: Seen, taken: Mask) -> None:
         view = track.place.view(self._scene, seen, taken)
+        track.covered = view.label
         if view.label <= LABEL_CLEAR:
             track.bared_s = t_s
         if view.seen(self._set):
@@ -173,7 +185,7 @@ class Follower:
             track.enter("gone", t_s)
             track.hidden = False
 
-    def covered(self, t_s: float) -> list[Track]:
+    def covered(self, t_s: float, most: int) -> list[Track]:
         """Things whose label something has just come in front of, the last ones first."""
         found = [
             one
@@ -183,7 +195,7 @@ class Follower:
             and one.votes.label is not None
             and 0.0 < t_s - one.bared_s <= COVERED_S
         ]
-        return sorted(found, key=lambda one: -one.bared_s)[:COVERED_MAX]
+        return sorted(found, key=lambda one: -one.bared_s)[:most]
 
     def _still_the_same(
         self, track: Track, view: PlaceView, t_s: float, gray: Gray, seen: Seen
@@ -220,11 +232,33 @@ class Follower:
                 self._shift(track, found)
                 self.stand(track, t_s, gray, seen)
             return True
+        self._lifted(track, found, t_s, seen)
+        return True
+
+    def _look_for_part(self, track: Track, t_s: float, gray: Gray, seen: Seen) -> None:
+        """Half of its label, still in its place, or in the hand that has just come in front of it
+        and carries it off."""
+        patch = track.patch
+        if patch is None:
+            return
+        others = [
+            one.patch.gray for one in self.tracks if one is not track and one.patch is not None
+        ]
+        reach_px = int(self.px_of(track, PULLED_M))
+        part = find_part(patch.gray, (patch.x, patch.y), gray, reach_px, others)
+        if part is None or part.alike < PART_MIN or part.ahead < PART_AHEAD:
+            return
+        if float(np.linalg.norm(part.shift)) <= self.px_of(track, NUDGED_M):
+            track.gone_votes = 0
+        elif not self._was_there(track, part.shift, seen):
+            self._lifted(track, part.shift, t_s, seen)
+
+    def _lifted(self, track: Track, by_px: Floats, t_s: float, seen: Seen) -> None:
+        """It is on its way, and so far from its place now."""
         self.leave(track, seen, t_s)
-        self._shift(track, found)
+        self._shift(track, by_px)
         track.enter("moves", t_s)
         track.hidden, track.seen_s, track.still_frames = False, t_s, 0
-        return True
 
     def px_of(self, track: Track, metres: float) -> float:
         """Full pixels of so many metres where a thing is."""

@@ -16,7 +16,7 @@ from contracts.labels import LABEL_CHARS_MAX, label_key
 from contracts.wall import Wall
 from vision.labels import Code
 from vision.wall.corners import refined
-from vision.wall.follow import NAMELESS_DEPTH, NUDGED_M, Follower
+from vision.wall.follow import NAMELESS_DEPTH, NUDGED_M, PULLED_M, Follower
 from vision.wall.geometry import Depth, WallLens, label_print
 from vision.wall.outline import Face, face_of_label
 from vision.wall.scene import Scene, Seen
@@ -47,8 +47,8 @@ ODD_MAX = 3
 """So many readings in a row that differ: it is another thing."""
 TILE_PX, STEP_PX = 512, 352
 SWEEP_S = 4.0
-PULLED_M = 0.15
-"""Whoever takes a thing carries it off its place within a few frames, its label to the camera."""
+COVERED_MAX = 2
+"""Labels that were just covered, beside whose place is read in a frame."""
 
 
 class Naming:
@@ -384,7 +384,7 @@ class Naming:
         budget = self._set.read.budget_px
         kept = [
             self._around(one, self._follow.px_of(one, PULLED_M))
-            for one in self._follow.covered(t_s)
+            for one in self._follow.covered(t_s, COVERED_MAX)
         ]
         for roi in wanted:
             area = (roi[2] - roi[0]) * (roi[3] - roi[1])

@@ -116,6 +116,23 @@ def test_a_label_that_is_pulled_towards_the_camera_from_behind_a_hand_is_read_th
     assert ("moves", thing.thing_id) in [(one.state, one.thing_id) for one in news]
 
 
+def test_a_label_of_which_a_hand_leaves_half_is_known_as_it_is_carried_off() -> None:
+    watch = Watch(filled(12))
+    thing = watch.thing("p9")
+    watch.stage.people = [(arm(watch.stage, "p9"), (200, 160, 140))]
+    assert {one.state for one in watch.run(0.4)} <= {"stands"}
+    box = watch.stage.boxes["p9"]
+    u, v, z = box.centre
+    watch.stage.boxes["p9"] = box.at(u, v - 0.1, z + 0.07)
+    face = watch.stage.lens.pixels(watch.stage.boxes["p9"].corners())
+    middle = 0.37 * face[0, 0] + 0.63 * face[1, 0]
+    (_, top), (right, bottom) = face.min(axis=0) - 6, face.max(axis=0) + 30
+    hand = np.array([[middle, bottom], [middle, top], [right, top], [right, bottom]])
+    watch.stage.people = [(hand, (200, 160, 140))]
+    news = watch.run(0.2)
+    assert ("moves", thing.thing_id) in [(one.state, one.thing_id) for one in news]
+
+
 def test_a_parcel_taken_is_told_within_a_second_and_no_other() -> None:
     watch = Watch(filled(12))
     thing = watch.thing("p5")

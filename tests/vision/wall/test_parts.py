@@ -1,0 +1,74 @@
+"""Half of a label, in a hand that carries it off, is told from halves of other labels."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from vision.wall.parts import Part, find_part
+
+Gray = NDArray[np.uint8]
+AT = (100, 90)
+SIDE = 84
+MODULES = 21
+CORNERS = ((0, 0), (0, 14), (14, 0))
+
+
+def code(seed: int) -> Gray:
+    """What codes of one kind have in common is in three corners; the rest is their own."""
+    cells = np.random.default_rng(seed).integers(0, 2, (MODULES, MODULES)).astype(np.uint8)
+    for row, column in CORNERS:
+        cells[row : row + 7, column : column + 7] = 1
+        cells[row + 1 : row + 6, column + 1 : column + 6] = 0
+        cells[row + 2 : row + 5, column + 2 : column + 5] = 1
+    picture = cv2.resize(235 - 195 * cells, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.2), np.uint8)
+
+
+def held(label: Gray, at: tuple[int, int], *, scale: float = 1.0, hidden: float = 0.45) -> Gray:
+    """A picture of a label that is somewhere else, so much larger, its right part behind a hand."""
+    noise = np.random.default_rng(7).normal(0, 4, (300, 320))
+    picture = np.full((300, 320), 120.0) + noise
+    side = round(SIDE * scale)
+    larger = cv2.resize(label, (side, side), interpolation=cv2.INTER_LINEAR)
+    picture[at[1] : at[1] + side, at[0] : at[0] + side] = larger
+    picture[at[1] : at[1] + side, at[0] + round(side * (1 - hidden)) : at[0] + side] = 96
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def found(label: Gray, picture: Gray, *rivals: Gray) -> Part | None:
+    return find_part(label, AT, picture, 70, rivals)
+
+
+OTHERS = tuple(code(seed) for seed in range(2, 9))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.08, 1.2])
+def test_half_of_it_is_found_where_it_is_carried_to(scale: float) -> None:
+    part = found(code(1), held(code(1), (140, 120), scale=scale), *OTHERS)
+    assert part is not None
+    assert part.alike > 0.8
+    assert part.ahead > 0.2
+    grown = (scale - 1) * SIDE / 2
+    assert part.shift == pytest.approx([40 + grown, 30 + grown], abs=4)
+
+
+def test_half_of_another_is_like_another() -> None:
+    for stranger in OTHERS:
+        part = found(code(1), held(stranger, (140, 120)), *OTHERS)
+        assert part is None or part.ahead < 0
+
+
+def test_half_of_a_stranger_is_ahead_of_nobody() -> None:
+    """A code that nobody knows has corners like all of them."""
+    for seed in range(20, 40):
+        part = found(code(1), held(code(seed), (140, 120)), *OTHERS)
+        assert part is None or part.alike < 0.75 or part.ahead < 0.12
+
+
+def test_a_bare_picture_and_a_small_label_tell_nothing() -> None:
+    assert found(code(1), np.full((300, 320), 120, np.uint8)) is None
+    small = cv2.resize(code(1), (20, 20), interpolation=cv2.INTER_AREA)
+    assert find_part(np.asarray(small, np.uint8), AT, held(code(1), AT), 70, ()) is None

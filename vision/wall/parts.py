@@ -1,0 +1,123 @@
+"""A label that is carried off half behind a hand, larger by the frame: known by half of it.
+
+A label that comes nearer does not correlate with how it looked at its place, nor does one with a
+thumb on it. Half of it, scaled as if it had come so much nearer, does. Codes of one kind have
+patterns in common, so a half has to look like this label and clearly less like any other.
+Candidates are looked for in pictures of half the size and judged in the full one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Part", "find_part"]
+
+Gray = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+
+SHARE = 0.42
+"""A little less than half: some of it is in the shade of what hides the rest."""
+SCALES = (1.0, 1.1, 1.22)
+COARSE_MIN = 0.55
+"""A candidate correlates so much in the half-size picture."""
+SIDE_PX_MIN = 12
+"""Halves of smaller labels tell nothing."""
+FLAT_SD = 8.0
+MARGIN_PX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Half of a label, found: its correlation, `ahead` of the other label that is most like it
+    there by so much, and how far the label's middle has moved, (2,) full pixels."""
+
+    alike: float
+    ahead: float
+    shift: Floats
+
+
+def find_part(
+    label: Gray, at: tuple[int, int], gray: Gray, reach_px: int, rivals: Sequence[Gray]
+) -> Part | None:
+    """The most alike half of `label` (H, W), whose corner was at `at` (x, y) of `gray`, within
+    `reach_px` of there; `rivals` are how other labels look. None if no half is alike enough to be
+    judged."""
+    high, wide = label.shape
+    x0, y0 = max(0, at[0] - reach_px), max(0, at[1] - reach_px)
+    window = gray[y0 : at[1] + high + reach_px, x0 : at[0] + wide + reach_px]
+    if min(high, wide) < 2 * SIDE_PX_MIN or min(window.shape) < max(high, wide):
+        return None
+    small = _halved(window)
+    best: tuple[float, tuple[int, int], tuple[int, int], tuple[slice, slice]] | None = None
+    for scale in SCALES:
+        size = (max(1, round(wide * scale)), max(1, round(high * scale)))
+        larger = _sized(label, size)
+        for half in _halves(larger):
+            found = _place(larger[half], window, small)
+            if found is not None and (best is None or found[0] > best[0]):
+                best = found[0], found[1], size, half
+    if best is None:
+        return None
+    alike, (x, y), size, half = best
+    rows, columns = half
+    near = window[
+        max(0, y - MARGIN_PX) : y + rows.stop - rows.start + MARGIN_PX,
+        max(0, x - MARGIN_PX) : x + columns.stop - columns.start + MARGIN_PX,
+    ]
+    other = max((_alike(_sized(one, size)[half], near) for one in rivals), default=0.0)
+    corner = np.array([x0 + x - columns.start, y0 + y - rows.start], np.float64)
+    shift = corner + np.array(size) / 2 - (np.array(at) + np.array([wide, high]) / 2)
+    return Part(alike, alike - other, shift)
+
+
+def _sized(picture: Gray, size: tuple[int, int]) -> Gray:
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _halved(picture: Gray) -> Gray:
+    return np.asarray(
+        cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8
+    )
+
+
+def _halves(label: Gray) -> Iterator[tuple[slice, slice]]:
+    """Left, right, upper and lower half, as far as something is printed on them."""
+    high, wide = label.shape
+    y, x = slice(0, high), slice(0, wide)
+    rows, columns = math.ceil(SHARE * high), math.ceil(SHARE * wide)
+    upper, lower = slice(0, rows), slice(high - rows, high)
+    left, right = slice(0, columns), slice(wide - columns, wide)
+    for half in ((y, left), (y, right), (upper, x), (lower, x)):
+        if float(label[half].std()) >= FLAT_SD:
+            yield half
+
+
+def _alike(part: Gray, window: Gray) -> float:
+    """The best correlation in a window; 0 where there is none."""
+    if window.shape[0] < part.shape[0] or window.shape[1] < part.shape[1]:
+        return 0.0
+    best = float(cv2.minMaxLoc(cv2.matchTemplate(window, part, cv2.TM_CCOEFF_NORMED))[1])
+    return best if math.isfinite(best) else 0.0
+
+
+def _place(half: Gray, window: Gray, small: Gray) -> tuple[float, tuple[int, int]] | None:
+    """Correlation and corner (x, y) of the best place in the window."""
+    coarse = _halved(half)
+    if coarse.shape[0] > small.shape[0] or coarse.shape[1] > small.shape[1]:
+        return None
+    _, alike, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(small, coarse, cv2.TM_CCOEFF_NORMED))
+    if not math.isfinite(alike) or alike < COARSE_MIN:
+        return None
+    high, wide = half.shape
+    left, top = max(0, 2 * x - MARGIN_PX), max(0, 2 * y - MARGIN_PX)
+    near = window[top : 2 * y + high + MARGIN_PX, left : 2 * x + wide + MARGIN_PX]
+    if near.shape[0] < high or near.shape[1] < wide:
+        return None
+    _, alike, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(near, half, cv2.TM_CCOEFF_NORMED))
+    return (float(alike), (left + x, top + y)) if math.isfinite(alike) else None
