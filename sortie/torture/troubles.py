@@ -178,8 +178,9 @@ class Troubles:
         try:
             other = side.open_hub()
         except HubError:
-            # One owns the store; this one may not.
+            # It has taken the lease and cannot read the database: the first one is fenced off.
             self._world.told("second_hub_refused")
+            side.contested()
             return
         except Killed:
             self._both_killed()

@@ -268,6 +268,19 @@ def test_a_second_hub_that_is_killed_takes_the_first_along(point: str) -> None:
         assert world.checks.violations == []
 
 
+def test_a_second_hub_that_cannot_read_the_database_ends_the_first_one_as_well() -> None:
+    """It has the lease by then; who is locked out of the database was not what went wrong."""
+    with scratch() as folder, World(1, folder, busy_s=SHORT_S) as world:
+        while world.now_s < SHORT_S / 2 or not world.side.up:
+            world.step()
+        assert world.side.lock()
+        world.troubles._second_hub(Trouble(world.now_s, "second_hub", 0.0, 0.0, 1, ""))
+        assert world.faults["second_hub_refused"] == 1
+        world.side.unlock()
+        world.run()
+        assert world.checks.violations == []
+
+
 def test_a_visit_that_was_refused_let_nobody_in() -> None:
     """Who had shown a code of it was turned away; staff may have put them on another one since."""
     visit = Visit("v", "payer", "token", "", 0.0, 0.0, scanned_s=1.0, stage="shopping")
