@@ -22,8 +22,8 @@ Gray = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 SHARE = 0.42
-"""A little less than half: some of it is in the shade of what hides the rest."""
-SCALES = (1.0, 1.1, 1.22)
+"""Less than half: some of it is in the shade of what hides the rest."""
+SCALES = (1.0, 1.1, 1.22, 1.35)
 COARSE_MIN = 0.55
 """A candidate correlates so much in the half-size picture."""
 SIDE_PX_MIN = 12
