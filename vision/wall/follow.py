@@ -111,7 +111,7 @@ class Follower:
             elif track.state == "moves":
                 self._carried(track, t_s, gray, seen)
         for track in self.covered(t_s, IN_PART_MAX):
-            if track.covered > 0.5:
+            if track.covered > 0.5 and track.whole:
                 self._look_for_part(track, t_s, gray, seen)
         self._forget(t_s)
         self._clear_left(t_s, seen)
@@ -346,7 +346,7 @@ class Follower:
         place = Place(self._scene, track.outline_px, track.quad_px)
         clear = place.grown(2) & ~seen.moving & ~self._people
         self._scene.accept(clear, seen.image, empty=False)
-        track.settle(self._scene, gray, t_s, seen.image)
+        track.settle(self._scene, gray, t_s, seen.image, self._people | seen.moving)
 
     def leave(self, track: Track, seen: Seen, t_s: float) -> None:
         """Its place is empty, or will be when nobody stands in front of it any more."""

@@ -179,6 +179,10 @@ class Place:
             judged += len(spots)
         return alike / judged if judged >= JUDGED_MIN else 0.0
 
+    def label_in(self, mask: Mask) -> float:
+        """Share of the label's area, or of all of it without a label, that is in `mask` (h, w)."""
+        return float(mask[self._cut][self._label].mean()) if self.usable else 0.0
+
     def grown(self, by_px: int) -> Mask:
         """The place and so many small pixels around it."""
         kernel = np.ones((2 * by_px + 1,) * 2, np.uint8)

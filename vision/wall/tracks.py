@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vision.wall.geometry import Depth, WallLens
 from vision.wall.place import Place
 from vision.wall.records import Corners, Sight, SightState
-from vision.wall.scene import F32, Scene
+from vision.wall.scene import F32, Mask, Scene
 from vision.wall.votes import Votes
 
 __all__ = ["Look", "Patch", "Track"]
@@ -126,7 +126,8 @@ class Look:
 class Track:
     """A thing followed. `outline_px` (N, 2) full pixels; `quad_px` (4, 2) of its label, None while
     none was read; `outer_px`: what changed when it came, if that was seen. `bared_s`: when its
-    label was last seen where it is; `covered`: the share of it that was not, in the last picture.
+    label was last seen where it is; `covered`: the share of it that was not, in the last picture;
+    `whole`: nothing was in front of it when its look was taken.
     `unsure`: it was out of sight or touched, so whether it is
     still the same must be looked at; `doubted`: looked at, and it did not look the same, so its
     label does not count until it is read again. `told`: whether it is news yet."""
@@ -147,6 +148,7 @@ class Track:
     seen_s: float = 0.0
     bared_s: float = -math.inf
     covered: float = 0.0
+    whole: bool = True
     told: bool = True
     unsure: bool = False
     doubted: bool = False
@@ -196,9 +198,13 @@ class Track:
         middle, axes = frame
         return np.asarray(self.shape @ axes + middle, np.float64)
 
-    def settle(self, scene: Scene, gray: Gray, t_s: float, image: F32) -> None:
-        """It stands where it is now: place and look are taken anew."""
+    def settle(
+        self, scene: Scene, gray: Gray, t_s: float, image: F32, in_front: Mask | None = None
+    ) -> None:
+        """It stands where it is now: place and look are taken anew. `in_front` (h, w): where
+        somebody is."""
         self.place = Place(scene, self.outline_px, self.quad_px)
+        self.whole = in_front is None or self.place.label_in(in_front) == 0.0
         self.patch = None if self.quad_px is None else Patch.of(gray, self.quad_px)
         self.look = Look.of(image, self.place) if self.place.usable else None
         self.enter("stands", t_s)

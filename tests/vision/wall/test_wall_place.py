@@ -84,6 +84,24 @@ def test_a_label_seen_from_the_side_tells_nothing_of_its_face() -> None:
     assert track.shaped(np.array([[10, 10], [50, 10], [50, 10], [10, 10]], np.float32)) is None
 
 
+@pytest.mark.parametrize(("sleeve_px", "whole"), [(55, True), (40, False)])
+def test_a_look_that_was_taken_past_a_sleeve_is_not_all_its_own(
+    sleeve_px: int, *, whole: bool
+) -> None:
+    """Half of such a label looks like whoever stands there."""
+    track = _track(np.array([[20, 20], [120, 20], [120, 100], [20, 100]], np.float64))
+    track.quad_px = np.array([[40, 30], [90, 30], [90, 80], [40, 80]], np.float32)
+    scene = Scene(960, 540, SceneSettings())
+    high, wide = scene.size[1], scene.size[0]
+    in_front = np.zeros((high, wide), np.bool_)
+    in_front[:, round(2 * sleeve_px / scene.scale[0]) :] = True
+    gray, image = np.zeros((540, 960), np.uint8), np.zeros((high, wide, 3), np.float32)
+    track.settle(scene, gray, 1.0, image, in_front)
+    assert track.whole is whole
+    track.settle(scene, gray, 2.0, image)
+    assert track.whole
+
+
 def _track(face: NDArray[np.float64]) -> Track:
     place = Place(Scene(960, 540, SceneSettings()), face, None)
     return Track(1, Votes(2), face, Depth(0.0, 0.01), 0.01, place, t0_s=0.0)
