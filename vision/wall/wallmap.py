@@ -56,15 +56,16 @@ class _Thing:
     stood_s: dict[str, float] = field(default_factory=dict)
     """When each camera last saw it stand."""
 
-    def refuted(self, camera: str, gone: Sight) -> bool:
-        """Whether another camera saw it stand there later than this one says that it went."""
-        return any(at_s > gone.since_s for name, at_s in self.stood_s.items() if name != camera)
+    def refuted(self, camera: str, left: Sight) -> bool:
+        """Whether another camera saw it stand there later than this one says that it left."""
+        return any(at_s > left.since_s for name, at_s in self.stood_s.items() if name != camera)
 
     def comes_in_sight(self, camera: str, moving: Sight) -> bool:
-        """Whether what a camera sees move is only new to it: it stands where others had it, and
-        what was in front of it moves."""
+        """Whether what a camera sees move is only new to it, or was put down in another's sight: it
+        stands where others had it, and what was in front of it moves."""
         last = self.last
-        if camera in self.stood_s or last is None or last.state != "stands":
+        stands = camera not in self.stood_s or self.refuted(camera, moving)
+        if not stands or last is None or last.state != "stands":
             return False
         return _apart(last.outline_m, at_depth(moving, last.v_m)) < NEAR_M + 3.0 * last.sd_m
 

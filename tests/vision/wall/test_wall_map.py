@@ -128,6 +128,24 @@ def test_what_another_camera_sees_for_the_first_time_where_it_stands_was_not_lif
     assert [one.state for one in news] == ["moves"]
 
 
+def test_what_was_put_down_in_sight_of_another_camera_is_not_still_moved() -> None:
+    """One camera still has it in somebody's hand, who has put it down and stands before it."""
+    things = WallMap(wall(cameras=2), "w")
+    things.step(1.0, [seen(1.0, sight(1, 0.5)), seen(1.0, sight(4, 0.5), camera="b")])
+    held = sight(4, 0.5, state="moves", since_s=2.0, seen_s=3.0)
+    away = sight(1, 0.9, state="moves", since_s=2.0, seen_s=2.0)
+    things.step(2.0, [seen(2.0, away), seen(2.0, held, camera="b")])
+    stands = sight(1, 0.51, since_s=3.0, seen_s=3.0)
+    news = things.step(3.0, [seen(3.0, stands), seen(3.0, held, camera="b")])
+    assert [(one.state, one.hidden) for one in news] == [("stands", False)]
+    hidden = sight(1, 0.51, since_s=3.0, seen_s=3.0, hidden=True)
+    news = things.step(4.0, [seen(4.0, hidden), seen(4.0, held, camera="b")])
+    assert [(one.state, one.hidden) for one in news] == [("stands", True)]
+    gone_off = sight(4, 0.8, state="moves", since_s=2.0, seen_s=5.0)
+    news = things.step(5.0, [seen(5.0, hidden), seen(5.0, gone_off, camera="b")])
+    assert [one.state for one in news] == ["moves"]
+
+
 def test_a_blind_camera_hides_and_takes_nothing() -> None:
     things = WallMap(wall(), "w")
     things.step(1.0, [seen(1.0, sight(1, 0.5))])
