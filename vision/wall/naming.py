@@ -119,7 +119,12 @@ class Naming:
         seen: Seen | None,
     ) -> None:  # fmt: skip
         leader = track.votes.leader
-        if leader is None and (missing := self._missing(key, t_s)) is not None:
+        other = leader is not None and leader != key
+        missing = self._missing(key, t_s) if leader is None else None
+        if (other or missing) and seen is not None and self._stirs(code, seen):
+            self._elsewhere(code, key, t_s, rgb, gray, seen)  # Somebody carries it past.
+            return
+        if missing is not None:
             self._follow.tracks.remove(track)
             self._put(missing, code, t_s, rgb, gray, seen, track)
             return
@@ -127,11 +132,6 @@ class Naming:
             float(np.linalg.norm(code.polygon.mean(axis=0) - track.quad_px.mean(axis=0)))
             < 0.5 * float(np.linalg.norm(code.polygon[0] - code.polygon[2]))
         )
-        other = leader is not None and leader != key
-        if other and seen is not None and self._stirs(code, seen):
-            # Somebody carries it past.
-            self._elsewhere(code, key, t_s, rgb, gray, seen)
-            return
         if other and on_label and (track.doubted or track.unsure or track.votes.odd >= ODD_MAX):
             self._replaced(track, code, key, t_s, rgb, gray, seen)
             return

@@ -266,6 +266,22 @@ def test_a_new_parcel_and_a_box_without_label() -> None:
     watch.until(lambda one: one.thing_id == bare[0].thing_id and one.state == "gone", 1.0)
 
 
+def test_a_parcel_carried_past_a_box_without_label_is_not_put_there() -> None:
+    watch = Watch(filled(6))
+    watch.stage.boxes["bare"] = replace(parcel(2, 1.3, 1.38 + 0.08), text=None)
+    watch.run(4.0)
+    thing = watch.thing("p2")
+    box = watch.stage.boxes["p2"]
+    for u in (0.9, 1.3, 1.55, 1.28, 1.0, 1.33):
+        watch.stage.boxes["p2"] = box.at(u, -0.12, 1.38 + 0.12)
+        news = [one for one in watch.run(0.2) if one.thing_id == thing.thing_id]
+        assert "stands" not in {one.state for one in news}
+    watch.stage.boxes["p2"] = box
+    watch.run(3.0)
+    assert (watch.thing("p2").thing_id, watch.thing("p2").state) == (thing.thing_id, "stands")
+    assert len([one for one in watch.map.things() if one.label is None]) == 1
+
+
 def test_the_same_label_twice_makes_twins_until_one_goes() -> None:
     watch = Watch(filled(6))
     box = watch.stage.boxes["p2"]
