@@ -212,6 +212,7 @@ class Boot:
         observations = self._take_observations()
         batches = [scale.read() for scale in self._scales.values()]
         scans = self._gate.read()
+        unplugged, shown_s = self._projectors()
         # Read last: nothing that goes into the step may be newer than the step.
         now_s = self._clock()
         outputs = self._core.step(
@@ -222,8 +223,8 @@ class Boot:
                 pings=tuple(mail.pings),
                 tiles=tuple(mail.tiles),
                 cues=tuple(mail.cues),
-                unplugged=frozenset() if self._shows is None else self._shows.unplugged,
-                shown_s={} if self._shows is None else self._shows.shown_s,
+                unplugged=unplugged,
+                shown_s=shown_s,
                 dropped={name: worker.dropped for name, worker in self.workers.items()},
                 outbox_waiting=self._outbox.waiting,
                 outbox_full=self._outbox.full,
@@ -246,6 +247,12 @@ class Boot:
             else:
                 self._say_full(now_s)
         self._publish(outputs)
+
+    def _projectors(self) -> tuple[frozenset[str], dict[str, float]]:
+        """Those that show nothing, and when each one's newest picture was with it."""
+        if self._shows is None:
+            return frozenset(), {}
+        return self._shows.unplugged, self._shows.shown_s
 
     def _number(self, outputs: NodeOutputs, now_s: float) -> list[tuple[int, bytes]]:
         """Events with their evidence, numbered and encoded, in the core's order."""
@@ -274,12 +281,13 @@ class Boot:
             observations = self._take_observations() if due else []
             if observations:
                 now_s = max(now_s, self._clock())
+                unplugged, shown_s = self._projectors()
                 inputs = NodeInputs(
                     observations=tuple(observations),
                     outbox_waiting=self._outbox.waiting,
                     outbox_full=self._outbox.full,
-                    unplugged=frozenset() if self._shows is None else self._shows.unplugged,
-                    shown_s={} if self._shows is None else self._shows.shown_s,
+                    unplugged=unplugged,
+                    shown_s=shown_s,
                 )
                 outputs = self._core.step(inputs, now_s)
                 if self._shows is not None:

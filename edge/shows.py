@@ -31,13 +31,7 @@ class _Shown(Kept[D]):
     helped_s = -1e18
     shown_s = -1e18
 
-    def try_to(
-        self,
-        show: Callable[[D, Picture], None],
-        clock: Callable[[], float],
-        *,
-        again: bool = False,
-    ) -> None:
+    def try_to(self, show: Callable[[D, Picture], None], *, again: bool = False) -> None:
         """Shows what is wanted if that is not shown yet, the device is a new one, or `again`."""
         before = self.device
         device = self.ready()
@@ -46,7 +40,7 @@ class _Shown(Kept[D]):
         if self.stale or again or device is not before:
             try:
                 show(device, self.wanted)
-                self.stale, self.shown_s = False, clock()
+                self.stale, self.shown_s = False, self._clock()
             except HardwareError as error:
                 self.failed(error)
 
@@ -99,12 +93,10 @@ class Shows:
                     devices[name].wanted, devices[name].stale = picture, True
         for projector in self._projectors.values():
             self._help(projector, now_s)
-            projector.try_to(lambda one, picture: one.show(picture, now_s=now_s), self._clock)
+            projector.try_to(lambda one, picture: one.show(picture, now_s=now_s))
         for strip in self._lights.values():
             # The driver repeats them as often as firmware needs it, and what did not go out whole.
-            strip.try_to(
-                lambda one, colours: one.show(colours, now_s=now_s), self._clock, again=True
-            )
+            strip.try_to(lambda one, colours: one.show(colours, now_s=now_s), again=True)
 
     def close(self) -> None:
         """Goes dark and releases all; closing twice is fine."""

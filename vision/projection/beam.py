@@ -83,7 +83,6 @@ class Beam:
         self._calibrate_seen: int | None = None
         self._retry_s = 0.0
         self._restless_s = 0.0
-        self._picture_s = 0.0
         self._late = Lateness()
         self._seen_s: dict[str, float] = {}
         self._start_s: float | None = None
@@ -139,7 +138,7 @@ class Beam:
             # What stood where it should and now does not was moved, or the projector was.
             self._doubt |= found.jumped
             if not self._dots.showing:
-                self._marks.keep(captures, self._picture_s)
+                self._marks.keep(captures, self._late.given_s)
         states = self._marks.follow(
             now_s, by_id, marks, self._model, lambda mark: self._why_dark(mark, by_id, now_s)
         )
@@ -347,11 +346,10 @@ class Beam:
     def _mark_states(self, now_s: float, states: Mapping[str, MarkState]) -> tuple[MarkSeen, ...]:
         """Notes how marks stand; those that stand otherwise than before."""
         before, self._shown = self._shown, marks_seen(self._shown, states, now_s)
-        lit = {name for name, (state, _) in states.items() if state != "withheld"}
         self._lit_s = {
             name: self._lit_s.get(name, now_s)
-            for name in states
-            if name in lit or name in self._lit_s
+            for name, (state, _) in states.items()
+            if state != "withheld" or name in self._lit_s
         }
         return tuple(one for name, one in self._shown.items() if one is not before.get(name))
 
@@ -367,7 +365,7 @@ class Beam:
             key: object = ("stripes", id(self._run), self._run.number)
             if key == self._drawn:
                 return None
-            self._drawn, self._picture_s = key, now_s
+            self._drawn = key
             stripes = self._run.picture
             return np.zeros((height, width, 3), np.uint8) if stripes is None else stripes
         lit = self._marks.lit(now_s, self._model)
@@ -375,7 +373,7 @@ class Beam:
         key = (self._marks.key(now_s), _digest(lit), self._dots.showing, id(self._dots))
         if key == self._drawn:
             return None
-        self._drawn, self._picture_s = key, now_s
+        self._drawn = key
         picture = np.zeros((height, width, 3), np.uint8)
         for aim, form in lit:
             add_light(picture, form, _dimmed(COLOURS[aim.mark.look], self._settings.brightness))

@@ -30,6 +30,11 @@ class Lateness:
         """A step gives a picture back."""
         self._pictures.append(_Picture(now_s))
 
+    @property
+    def given_s(self) -> float:
+        """When the newest was given back; 0 before the first."""
+        return self._pictures[-1].given_s if self._pictures else 0.0
+
     def shown(self, shown_s: float | None) -> None:
         """When the newest was on its way, as far as is known; None if that was in its step."""
         if self._pictures and self._pictures[-1].shown_s is None:

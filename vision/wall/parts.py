@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Part", "find_part"]
+__all__ = ["Part", "best_place", "find_part"]
 
 Gray = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -66,11 +67,9 @@ def find_part(
         return None
     alike, (x, y), size, half = best
     rows, columns = half
-    near = window[
-        max(0, y - MARGIN_PX) : y + rows.stop - rows.start + MARGIN_PX,
-        max(0, x - MARGIN_PX) : x + columns.stop - columns.start + MARGIN_PX,
-    ]
-    other = max((_alike(_sized(one, size)[half], near) for one in rivals), default=0.0)
+    near, _ = _near(window, (x, y), (rows.stop - rows.start, columns.stop - columns.start))
+    others = [best_place(_sized(one, size)[half], near) for one in rivals]
+    other = max((0.0 if one is None else one[0] for one in others), default=0.0)
     corner = np.array([x0 + x - columns.start, y0 + y - rows.start], np.float64)
     shift = corner + np.array(size) / 2 - (np.array(at) + np.array([wide, high]) / 2)
     return Part(alike, alike - other, shift)
@@ -98,26 +97,33 @@ def _halves(label: Gray) -> Iterator[tuple[slice, slice]]:
             yield half
 
 
-def _alike(part: Gray, window: Gray) -> float:
-    """The best correlation in a window; 0 where there is none."""
-    if window.shape[0] < part.shape[0] or window.shape[1] < part.shape[1]:
-        return 0.0
-    best = float(cv2.minMaxLoc(cv2.matchTemplate(window, part, cv2.TM_CCOEFF_NORMED))[1])
-    return best if math.isfinite(best) else 0.0
+def _near(
+    window: Gray, at: tuple[int, int], shape: tuple[int, ...]
+) -> tuple[Gray, tuple[int, int]]:
+    """What lies about so large a part whose corner is at (x, y), and where that begins."""
+    left, top = max(0, at[0] - MARGIN_PX), max(0, at[1] - MARGIN_PX)
+    right, bottom = at[0] + shape[1] + MARGIN_PX, at[1] + shape[0] + MARGIN_PX
+    return window[top:bottom, left:right], (left, top)
 
 
 def _place(half: Gray, window: Gray, small: Gray) -> tuple[float, tuple[int, int]] | None:
     """Correlation and corner (x, y) of the best place in the window."""
-    coarse = _halved(half)
-    if coarse.shape[0] > small.shape[0] or coarse.shape[1] > small.shape[1]:
+    coarse = best_place(_halved(half), small)
+    if coarse is None or coarse[0] < COARSE_MIN:
         return None
-    _, alike, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(small, coarse, cv2.TM_CCOEFF_NORMED))
-    if not math.isfinite(alike) or alike < COARSE_MIN:
+    x, y = coarse[1]
+    near, (left, top) = _near(window, (2 * x, 2 * y), half.shape)
+    found = best_place(half, near)
+    if found is None:
         return None
-    high, wide = half.shape
-    left, top = max(0, 2 * x - MARGIN_PX), max(0, 2 * y - MARGIN_PX)
-    near = window[top : 2 * y + high + MARGIN_PX, left : 2 * x + wide + MARGIN_PX]
-    if near.shape[0] < high or near.shape[1] < wide:
+    alike, (x, y) = found
+    return alike, (left + x, top + y)
+
+
+def best_place(part: NDArray[Any], window: NDArray[Any]) -> tuple[float, tuple[int, int]] | None:
+    """The best correlation of a part with a place in a window, both (H, W) of one type, and that
+    place's corner (x, y); None where it does not fit, or one of them is flat."""
+    if window.shape[0] < part.shape[0] or window.shape[1] < part.shape[1]:
         return None
-    _, alike, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(near, half, cv2.TM_CCOEFF_NORMED))
-    return (float(alike), (left + x, top + y)) if math.isfinite(alike) else None
+    _, alike, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(window, part, cv2.TM_CCOEFF_NORMED))
+    return (float(alike), (int(x), int(y))) if math.isfinite(alike) else None

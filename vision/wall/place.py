@@ -135,7 +135,7 @@ class Place:
         if not self.usable:
             return PlaceView(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
         changed, moving = seen.changed[self._cut], seen.moving[self._cut]
-        area, label = self._area, self._label
+        area = self._area
         share = float(changed[area].mean())
         if share == 0.0:
             return PlaceView(0.0, 0.0, float(moving[area].mean()), 1.0, 0.0, 0.0, 0.0, 1.0)
@@ -145,7 +145,7 @@ class Place:
         if clear.any():
             gone = seen.changed[iy, ix] & ~seen.moving[iy, ix]
             border = float(gone[clear].mean())
-        unlike = float(changed[label].mean())
+        unlike = self.label_in(seen.changed)
         return PlaceView(
             share,
             unlike,
@@ -154,7 +154,7 @@ class Place:
             border,
             scene.looks_empty(self.mask, seen.image),
             self.bare(seen, taken) if unlike > 0.5 else 0.0,
-            1.0 - float(moving[label].mean()),
+            1.0 - self.label_in(seen.moving),
         )
 
     def bare(self, seen: Seen, taken: Mask) -> float:

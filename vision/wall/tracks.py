@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.wall.geometry import Depth, WallLens
+from vision.wall.parts import best_place
 from vision.wall.place import Place
 from vision.wall.records import Corners, Sight, SightState
 from vision.wall.scene import F32, Mask, Scene
@@ -113,13 +114,11 @@ class Look:
         x0, y0 = max(0, self.x - reach_px), max(0, self.y - reach_px)
         x1, y1 = self.x + reach_px + wide, self.y + reach_px + high
         cut = image[y0 : max(y0, y1), x0 : max(x0, x1)].mean(axis=2)
-        if cut.shape[0] < high or cut.shape[1] < wide or min(high, wide) < 4:
+        found = None if min(high, wide) < 4 else best_place(self.gray, cut)
+        if found is None:
             return 0.0, 0, 0
-        marks = cv2.matchTemplate(cut, self.gray, cv2.TM_CCOEFF_NORMED)
-        _, best, _, (x, y) = cv2.minMaxLoc(marks)
-        if not math.isfinite(best):
-            return 0.0, 0, 0
-        return float(best), x0 + x - self.x, y0 + y - self.y
+        alike, (x, y) = found
+        return alike, x0 + x - self.x, y0 + y - self.y
 
 
 @dataclass(slots=True, eq=False)
@@ -127,10 +126,10 @@ class Track:
     """A thing followed. `outline_px` (N, 2) full pixels; `quad_px` (4, 2) of its label, None while
     none was read; `outer_px`: what changed when it came, if that was seen. `bared_s`: when its
     label was last seen where it is; `covered`: the share of it that was not, in the last picture;
-    `whole`: nothing was in front of it when its look was taken.
-    `unsure`: it was out of sight or touched, so whether it is
-    still the same must be looked at; `doubted`: looked at, and it did not look the same, so its
-    label does not count until it is read again. `told`: whether it is news yet."""
+    `whole`: nothing was in front of it when its look was taken. `unsure`: it was out of sight or
+    touched, so whether it is still the same must be looked at; `doubted`: looked at, and it did not
+    look the same, so its label does not count until it is read again. `told`: whether it is news
+    yet."""
 
     sight_id: int
     votes: Votes

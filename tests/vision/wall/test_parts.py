@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from vision.wall.follow import PART_MIN
 from vision.wall.parts import Part, find_part
 
 Gray = NDArray[np.uint8]
@@ -65,7 +66,7 @@ def test_half_of_a_stranger_is_ahead_of_nobody() -> None:
     """A code that nobody knows has corners like all of them."""
     for seed in range(20, 40):
         part = found(code(1), held(code(seed), (140, 120)), *OTHERS)
-        assert part is None or part.alike < 0.75 or part.ahead < 0.12
+        assert part is None or part.alike < PART_MIN or part.ahead < 0.12
 
 
 def test_a_bare_picture_and_a_small_label_tell_nothing() -> None:
