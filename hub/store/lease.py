@@ -56,6 +56,16 @@ _FENCE = text(
     "WHERE name = :name AND epoch = :epoch FOR SHARE"
 )
 
+# The server itself does not end a session that stopped after a pipeline (libpq's batches end in a
+# Flush, which switches its timer off), nor one that stopped within one: whoever waits does.
+_END_STOPPED = text(
+    "SELECT count(pg_terminate_backend(a.pid)) FROM pg_stat_activity AS a JOIN pg_locks AS l "
+    "ON l.pid = a.pid AND l.relation = 'leases'::regclass AND l.granted "
+    "WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() "
+    "AND a.xact_start IS NOT NULL AND a.wait_event_type = 'Client' "
+    "AND a.state_change < clock_timestamp() - make_interval(secs => :ttl_s)"
+)
+
 
 class Lease(Protocol):
     """The right of one hub to write."""
@@ -199,28 +209,48 @@ class RowLease:
         return self._epoch
 
     def take(self) -> bool:
-        """Takes the lease if it ran out or was given back; False if another hub has it.
-        StoreError if nobody answers."""
+        """Takes the lease if it ran out or was given back; False if another hub has it. An owner
+        that stopped within a transaction loses its session. StoreError if nobody answers."""
         began_s = self._now()
-        values = {"name": self._name, "owner": self._owner, "ttl_us": round(self._ttl_s * 1e6)}
         try:
-            with self._engine.begin() as connection:
-                if not self._made:
-                    # A database that no hub has begun yet has no tables; this one comes first.
-                    t.leases.create(connection, checkfirst=True)
-                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS}")
-                connection.execute(_SEED, values)
-                epoch = connection.execute(_TAKE, values).scalar_one_or_none()
+            epoch = self._asked()
         except SQLAlchemyError as error:
-            raise StoreError(
-                f"the lease at {shown(self._url)} cannot be asked for: {short(error)}"
-            ) from error
-        self._made = True
+            if not self._stopped_ended():
+                raise self._no_answer("asked for", error) from error
+            try:
+                epoch = self._asked()
+            except SQLAlchemyError as again:
+                raise self._no_answer("asked for", again) from again
         if epoch is None:
             return False
-        self._epoch = int(epoch)
+        self._epoch = epoch
         self._good_until_s = began_s + self._ttl_s
         return True
+
+    def _asked(self) -> int | None:
+        values = {"name": self._name, "owner": self._owner, "ttl_us": round(self._ttl_s * 1e6)}
+        with self._engine.begin() as connection:
+            if not self._made:
+                # A database that no hub has begun yet has no tables; this one comes first.
+                t.leases.create(connection, checkfirst=True)
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS}")
+            connection.execute(_SEED, values)
+            epoch = connection.execute(_TAKE, values).scalar_one_or_none()
+        self._made = True
+        return None if epoch is None else int(epoch)
+
+    def _stopped_ended(self) -> int:
+        """How many sessions were ended that held the lease's row and whose client was silent for
+        the lease's time: their transactions are taken back, as by the server's own timeout."""
+        try:
+            with self._engine.begin() as connection:
+                found = connection.execute(_END_STOPPED, {"ttl_s": self._ttl_s}).scalar_one()
+                return int(found)
+        except SQLAlchemyError:
+            return 0
+
+    def _no_answer(self, what: str, error: SQLAlchemyError) -> StoreError:
+        return StoreError(f"the lease at {shown(self._url)} cannot be {what}: {short(error)}")
 
     def renew(self) -> None:
         """Keeps the lease, also one that ran out and that nobody else took."""
@@ -257,9 +287,7 @@ class RowLease:
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_WAIT_MS}")
                 return bool(connection.execute(statement, values).rowcount)
         except SQLAlchemyError as error:
-            raise StoreError(
-                f"the lease at {shown(self._url)} cannot be renewed: {short(error)}"
-            ) from error
+            raise self._no_answer("renewed", error) from error
 
     def _lost(self) -> None:
         self._good_until_s = float("-inf")

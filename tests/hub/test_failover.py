@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,7 @@ class Pair:
     def __init__(self, folder: Path, store: str, url: str, broker: tuple[int, str]) -> None:
         self.hubs: dict[str, Process] = {}
         self.ports = {name: free_port() for name in ("one", "two")}
+        self._gateway = folder / "gateway.sqlite"
         for name, port in self.ports.items():
             environment = environment_of(
                 folder,
@@ -84,6 +87,8 @@ class Pair:
                 mqtt_username="hub",
                 mqtt_password=broker[1],
                 rules__settle_delay_s=0,
+                # The shoppers' phones turn no codes: these must outlive a take-over.
+                rules__code_overlap_s=DEADLINE_S,
                 rules__clock_wait_s=0,
             )
             self.hubs[name] = Process(environment, folder / f"{name}.log", "tests.hub.hub_rig")
@@ -100,6 +105,14 @@ class Pair:
         """Whether a hub owns the store and can work."""
         answer = self.ask(name, "/readyz")
         return answer is not None and answer.status_code == 200
+
+    def hit(self, name: str, how: signal.Signals) -> None:
+        """Sends a hub a signal between two writes of the gateway's file, which both hubs open: a
+        gateway of its own would not stop because a hub that asks it does."""
+        with closing(sqlite3.connect(self._gateway, timeout=DEADLINE_S)) as gateway:
+            gateway.execute("BEGIN IMMEDIATE")
+            self.hubs[name].child.send_signal(how)
+            until(lambda: _state(self.hubs[name].child.pid) in "TZ")
 
     def export(self, name: str) -> dict[str, Any]:
         """What the auditor reads."""
@@ -135,6 +148,11 @@ def pair(
     made = Pair(tmp_path, store_text, postgres_url("hub"), broker)
     yield made
     made.close()
+
+
+def _state(pid: int) -> str:
+    """A process's state letter (proc(5))."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
 
 
 def _shoppers(pair: Pair, day: Any) -> None:
@@ -185,7 +203,7 @@ def test_the_other_hub_takes_over_and_nothing_is_lost_or_doubled(
     nodes = Outbox(*broker, day.script)
     try:
         nodes.wait(lambda: nodes.acked("node-shelf") > 5)
-        pair.hubs["one"].child.send_signal(how)
+        pair.hit("one", how)
         assert until(lambda: pair.ready("two")) < TAKEN_OVER_S
         until(lambda: _settled(pair, "two") and not nodes.unacked(math.inf))
         if how is signal.SIGSTOP:
