@@ -54,6 +54,13 @@ STAND_IN = (
     "mend with: apt-get install mosquitto"
 )
 
+SLOW = (
+    "[yellow]this machine is too slow for the simulated cameras: they leave out pictures, and the "
+    "store sees later and less than its own cameras would let it[/]"
+)
+TOO_SLOW = "too slow"
+"""What simulators log that leave out pictures."""
+
 Tell = Callable[[list[str]], None]
 """Hears what is being started."""
 
@@ -329,7 +336,7 @@ def _attend(processes: StoreProcesses, supervisor: Supervisor, console: Console)
     figures = _Figures()
     line = console.status("") if console.is_terminal else None
     said_s = looked_s = time.monotonic() - PLAIN_STATUS_S
-    over = False
+    over, slow = False, False
     shop = WallShop(processes.hub_url, processes.wall_truth)
     if line is not None:
         line.start()
@@ -346,6 +353,8 @@ def _attend(processes: StoreProcesses, supervisor: Supervisor, console: Console)
                 with suppress(OSError):
                     shop.step()
                 _show(line, figures)
+                if not slow and (slow := _is_slow(processes, supervisor)):
+                    console.print(SLOW)
             if line is None and now_s - said_s >= PLAIN_STATUS_S:
                 said_s = now_s
                 console.print(figures.text(), highlight=False)
@@ -356,6 +365,12 @@ def _attend(processes: StoreProcesses, supervisor: Supervisor, console: Console)
     finally:
         if line is not None:
             line.stop()
+
+
+def _is_slow(processes: StoreProcesses, supervisor: Supervisor) -> bool:
+    """Whether a simulator says that it cannot draw all of its cameras' pictures."""
+    names = ["simulator", *(["wall"] if processes.store.walls else [])]
+    return any(TOO_SLOW in supervisor.last_words(name) for name in names)
 
 
 def _show(line: Status | None, figures: _Figures) -> None:

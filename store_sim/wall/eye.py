@@ -153,8 +153,7 @@ class Eye:
             self._draw(self._still_faces, rect, self._still, self._ss)
             self._map(self._still, self._still_faces, rect, self._beam_still)
             self._restore(rect)
-        if areas:
-            self._bound_tiles()
+        self._bound_tiles(areas)
         return areas
 
     def _restore(self, rect: Rect) -> None:
@@ -167,7 +166,7 @@ class Eye:
         whole: Rect = (0, 0, *self._size)
         self._map(self._still, self._still_faces, whole, self._beam_still)
         self._restore(whole)
-        self._bound_tiles()
+        self._bound_tiles([whole])
 
     def clear_moving(self) -> list[Rect]:
         """Takes away what `move` and `people` drew; the parts where it was."""
@@ -212,10 +211,7 @@ class Eye:
     def light(self, rects: list[Rect], lit: list[list[Rect]]) -> None:
         """Lights the tiles in `rects`, and those on which parts of a projector's picture (`lit`,
         a list for each projector, in its pixels) fall."""
-        grid = self._tiles
-        wanted = np.zeros(len(grid), np.bool_)
-        for x0, y0, x1, y1 in rects:
-            wanted |= (grid[:, 0] < x1) & (grid[:, 2] > x0) & (grid[:, 1] < y1) & (grid[:, 3] > y0)
+        grid, wanted = self._tiles, self._tiles_in(rects)
         for p, parts in enumerate(lit):
             for part in parts:
                 box = self._tile_beam[p]
@@ -281,12 +277,22 @@ class Eye:
             beam_map(area, self.optic.cam, self.optic.rays, layers.depth, layers.face, faces,
                      beam.optic.cam, beam.optic.distortion, out[p], NEAR_M)  # fmt: skip
 
-    def _bound_tiles(self) -> None:
-        """Which part of each projector's picture can fall on each tile. People may be in between,
-        and are then nearer to both, which is why a margin is kept."""
+    def _tiles_in(self, rects: list[Rect]) -> NDArray[np.bool_]:
+        """(T,) which tiles lie in any of `rects`."""
+        grid = self._tiles
+        found = np.zeros(len(grid), np.bool_)
+        for x0, y0, x1, y1 in rects:
+            found |= (grid[:, 0] < x1) & (grid[:, 2] > x0) & (grid[:, 1] < y1) & (grid[:, 3] > y0)
+        return found
+
+    def _bound_tiles(self, rects: list[Rect]) -> None:
+        """Which part of each projector's picture can fall on each tile in `rects`. People may be in
+        between, and are then nearer to both, which is why a margin is kept."""
+        wanted = np.flatnonzero(self._tiles_in(rects)).tolist()
         for p in range(len(self._beams)):
             at = self._beam_still[p]
-            for k, (x0, y0, x1, y1) in enumerate(self._tiles.tolist()):
+            for k in wanted:
+                x0, y0, x1, y1 = self._tiles[k].tolist()
                 part = at[y0:y1, x0:x1]
                 lit = part[..., 3] > 0
                 if lit.any():

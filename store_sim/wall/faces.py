@@ -136,9 +136,11 @@ def bounded(faces: Floats, optic: Optic) -> Floats:
     pixels, depths = pixels.reshape(len(faces), -1, 2), depths.reshape(len(faces), -1)
     for k in range(len(faces)):
         if (depths[k] < 0.02).any():
-            # Reaches behind the lens: anywhere in the picture, if anything of it is ahead.
-            whole = (0, 0, optic.width, optic.height)
-            faces[k, 12:16] = whole if (depths[k] > 0.02).any() else (0, 0, 0, 0)
+            # Reaches behind the lens.
+            corner, right, under = faces[k, 0:3], along[k], down[k]
+            edges = np.stack([corner, corner + right, corner + right + under, corner + under])
+            found = optic.bounds(edges)
+            faces[k, 12:16] = (0, 0, 0, 0) if found is None else found
             continue
         low = np.floor(pixels[k].min(axis=0)) - 2
         high = np.ceil(pixels[k].max(axis=0)) + 3

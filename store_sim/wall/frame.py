@@ -25,6 +25,8 @@ __all__ = ["Optic", "heading_in_wall", "optic", "turned", "wall_pose", "world_to
 Floats = NDArray[np.float64]
 
 _RAYS_MAX = 8
+NEAR_M = 0.01
+"""What is nearer to the lens is not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class Optic:
 
     `cam` (16,) as store_sim.render.camera.camera_array gives it. `rays` (H, W, 2) float32: where
     the line of sight through a pixel's centre meets the plane one metre ahead, right and down.
-    `distortion` (5,) of contracts.geometry.
+    `distortion` (5,) of contracts.geometry. `columns` (W, 2) and `rows` (H, 2): the least and the
+    most that `rays` says to the right in a column of pixels, and down in a row.
     """
 
     cam: Floats
@@ -41,6 +44,8 @@ class Optic:
     height: int
     distortion: Floats
     rays: NDArray[np.float32]
+    columns: NDArray[np.float32]
+    rows: NDArray[np.float32]
 
     def pixels(self, points: Floats) -> tuple[Floats, Floats]:
         """Pixels (N, 2) and depths (N,) of points (N, 3); NaN behind the lens."""
@@ -50,6 +55,21 @@ class Optic:
         x, y = x / ahead, y / ahead
         seen = bend_lens(x, y, self.distortion)
         return self.cam[14:16] + self.cam[12:14] * seen, z
+
+    def bounds(self, corners: Floats) -> tuple[int, int, int, int] | None:
+        """x0, y0, x1, y1 of the pixels on which a flat thing (N, 3), a convex polygon, may be seen
+        as far as it is ahead; None if it is nowhere in the picture. Also for what reaches behind
+        the lens, the corners of which have no pixels."""
+        away = np.asarray(corners, np.float64) - self.cam[9:12]
+        seen = _ahead(away @ self.cam[:9].reshape(3, 3).T)
+        if len(seen) == 0:
+            return None
+        low, high = seen.min(axis=0), seen.max(axis=0)
+        across = np.flatnonzero((self.columns[:, 1] >= low[0]) & (self.columns[:, 0] <= high[0]))
+        along = np.flatnonzero((self.rows[:, 1] >= low[1]) & (self.rows[:, 0] <= high[1]))
+        if len(across) == 0 or len(along) == 0:
+            return None
+        return int(across[0]), int(along[0]), int(across[-1]) + 1, int(along[-1]) + 1
 
     def bent(self, points: Floats) -> Floats:
         """Points (N, 3) moved so that a pinhole without distortion sees them where this one
@@ -104,12 +124,26 @@ def _optic(intrinsics: Intrinsics, pose: Pose) -> Optic:
     as_camera = Camera(camera_id="o", role="wall", fps=1, intrinsics=intrinsics, pose=pose)
     distortion = np.array(intrinsics.distortion, np.float64)
     size = (intrinsics.width, intrinsics.height)
-    return Optic(camera_array(as_camera), *size, distortion, _rays(intrinsics))
+    rays, columns, rows = _rays(intrinsics)
+    return Optic(camera_array(as_camera), *size, distortion, rays, columns, rows)
+
+
+def _ahead(corners: Floats) -> Floats:
+    """Where the part of a polygon (N, 3) that is ahead of the lens meets the plane one metre ahead:
+    its corners (M, 2), right and down, M from 0 on."""
+    found = []
+    for here, after in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        if here[2] >= NEAR_M:
+            found.append(here[:2] / here[2])
+        if (here[2] >= NEAR_M) != (after[2] >= NEAR_M):
+            share = (NEAR_M - here[2]) / (after[2] - here[2])
+            found.append((here + share * (after - here))[:2] / NEAR_M)
+    return np.array(found).reshape(-1, 2)
 
 
 @lru_cache(maxsize=_RAYS_MAX)
-def _rays(intrinsics: Intrinsics) -> NDArray[np.float32]:
-    """Lines of sight, see Optic; kept, because undoing a lens takes a second."""
+def _rays(intrinsics: Intrinsics) -> tuple[NDArray[np.float32], ...]:
+    """Lines of sight and their spans, see Optic; kept, because undoing a lens takes a second."""
     w, h = intrinsics.width, intrinsics.height
     distortion = np.array(intrinsics.distortion, np.float64)
     rows, columns = np.mgrid[0:h, 0:w]
@@ -123,8 +157,11 @@ def _rays(intrinsics: Intrinsics) -> NDArray[np.float32]:
     if distortion.any():
         undo_lens(seen, distortion)
     rays = seen.reshape(h, w, 2).astype(np.float32)
-    rays.setflags(write=False)
-    return rays
+    columns = np.stack([rays[..., 0].min(axis=0), rays[..., 0].max(axis=0)], axis=1)
+    lines = np.stack([rays[..., 1].min(axis=1), rays[..., 1].max(axis=1)], axis=1)
+    for one in (rays, columns, lines):
+        one.setflags(write=False)
+    return rays, columns, lines
 
 
 def turned(

@@ -6,6 +6,9 @@ stamped with the machine's monotonic clock. The orders that customers come for l
 folder as orders.json for whoever posts them to the hub; the codes that come back are appended
 there to codes.jsonl as {"order_id", "code"} lines. The truth is written there too, deed by deed, as
 deeds.jsonl; nothing else leaves this process.
+
+Where drawing takes longer than it may, pictures are left out, counted and told: a node that must
+share its cores with whoever draws for it would see nothing but old pictures.
 """
 
 from __future__ import annotations
@@ -43,6 +46,11 @@ ATTACH_S = 0.5
 """So often a projector's ring is looked for that is not there yet."""
 PICTURE_AGE_S = 3_600.0
 """A projector goes on throwing the last picture it got."""
+DRAWING_SHARE = 0.4
+"""So much of the time may go into drawing; what it takes more is left out."""
+PAUSE_S_MAX = 0.8
+"""But never for longer: a camera is blind after two seconds."""
+SAY_S = 60.0
 
 
 class WallLiveSettings(BaseSettings):
@@ -97,6 +105,22 @@ class _Watched:
             self._ring.close()
 
 
+class _Pace:
+    """When the next pictures may be drawn, after what the last ones took."""
+
+    def __init__(self) -> None:
+        self._next_s = -1e9
+
+    def may_draw(self, now_s: float) -> bool:
+        """Whether the cameras may look now."""
+        return now_s >= self._next_s
+
+    def drew(self, began_s: float, ended_s: float) -> None:
+        """So long the last pictures took."""
+        took_s = ended_s - began_s
+        self._next_s = ended_s + min(PAUSE_S_MAX, took_s * (1 / DRAWING_SHARE - 1))
+
+
 class LiveWall:
     """A wall's world along a clock. `step` does what is due and says how long to wait."""
 
@@ -138,6 +162,9 @@ class LiveWall:
         orders = [asdict(order) for order in world.orders]
         (truth_dir / "orders.json").write_text(json.dumps(orders, indent=1), encoding="utf-8")
         self._codes_read, self._deeds_written = 0, 0
+        self._pace = _Pace()
+        self._last_index: dict[str, int] = {}
+        self.pictures, self.pictures_left_out = 0, 0
         world.frames(0.0)  # What stands is drawn before the clock runs.
         self._start_s = clock()
 
@@ -158,10 +185,23 @@ class LiveWall:
             if self._gate is not None:
                 at_s = self._start_s + scan.t_s
                 self._gate.write(GateScan(scan.scanner_id, at_s, scan.code))
-        for frame in self.world.frames(self.world.t_s):
-            self._rings[frame.camera_id].write(frame.rgb, t_s=self._start_s + frame.t_s)
+        self._draw()
         self._write_deeds()
         return max(0.0, STEP_S - (self._clock() - now_s))
+
+    def _draw(self) -> None:
+        began_s = self._clock()
+        if not self._pace.may_draw(began_s):
+            return
+        frames = self.world.frames(self.world.t_s)
+        for frame in frames:
+            self._rings[frame.camera_id].write(frame.rgb, t_s=self._start_s + frame.t_s)
+            last = self._last_index.get(frame.camera_id, frame.index - 1)
+            self._last_index[frame.camera_id] = frame.index
+            self.pictures += 1
+            self.pictures_left_out += frame.index - last - 1
+        if frames:
+            self._pace.drew(began_s, self._clock())
 
     def _read_codes(self) -> None:
         path = self._truth / "codes.jsonl"
@@ -214,9 +254,16 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     print(f"ready {name} {settings.case} {settings.seed}", flush=True)
+    said_s, left_out = time.monotonic(), 0
     try:
         while not stop.wait(live.step()):
-            pass
+            if time.monotonic() - said_s > SAY_S and live.pictures_left_out > left_out:
+                said_s, left_out = time.monotonic(), live.pictures_left_out
+                print(
+                    f"{name}: this machine is too slow: {left_out} pictures left out, "
+                    f"{live.pictures} drawn",
+                    flush=True,
+                )
     finally:
         live.close()
     return 0

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from hardware.cameras.shm import FrameRingWriter, ShmCamera, ShmCameraSettings
 from hardware.gates import ShmGate, ShmGateSettings
@@ -68,3 +69,43 @@ def test_a_live_wall_speaks_through_rings(tmp_path: Path) -> None:
     (deed,) = [json.loads(line) for line in (truth / "deeds.jsonl").read_text().splitlines()]
     assert deed["kind"] == "take"
     assert deed["right"], "what was lit through the ring was taken"
+
+
+class _Slow(WallWorld):
+    """A wall whose pictures take their time."""
+
+    def __init__(self, clock: _Clock, took_s: float) -> None:
+        super().__init__(store_named("demo").walls[0], "labels-12", 3, first_s=60.0)
+        self.clock, self.took_s = clock, took_s
+
+    def frames(self, t_s: float) -> tuple[Frame, ...]:
+        found = super().frames(t_s)
+        if found and t_s > 0.0:
+            self.clock.now_s += self.took_s
+        return found
+
+
+@pytest.mark.parametrize(("took_s", "apart_s"), [(0.02, 0.2), (0.2, 0.5), (1.0, 1.8)])
+def test_what_is_drawn_too_slowly_is_drawn_less_often_and_counted(
+    tmp_path: Path, took_s: float, apart_s: float
+) -> None:
+    """Four tenths of the time may go into drawing, and nobody waits for a picture for long."""
+    clock = _Clock()
+    rings = tmp_path / "rings"
+    rings.mkdir()
+    world = _Slow(clock, took_s)
+    live = LiveWall(world, truth_dir=tmp_path / "t", shm_root=rings, clock=clock, stream_id=1)
+    eye = ShmCamera("wall-1-eye-1", ShmCameraSettings(name="wall-1-eye-1", root=rings), clock=clock)
+    seen: list[float] = []
+    try:
+        while clock.now_s < 112.0:
+            live.step()
+            if (frame := eye.read_latest(max_age_s=5.0)) is not None:
+                seen.append(frame.t_s)
+            clock.now_s += 1 / 30
+    finally:
+        live.close()
+    assert np.median(np.diff(seen)) == pytest.approx(apart_s, abs=0.11)
+    due = 2 * round((seen[-1] - seen[0]) * 5 + 1)
+    assert live.pictures + live.pictures_left_out == due
+    assert (live.pictures_left_out > 0) == (took_s > 0.1)
