@@ -33,7 +33,16 @@ from sortie.demo_scene import REVIEW_WAIT_S, set_scene
 from sortie.errors import ProcessFailedError, UsageError
 from sortie.lockstep import Sensors
 from sortie.parcels.shop import WallShop
-from sortie.serve import StorePlan, StoreProcesses, content_type, get_json, serves
+from sortie.serve import (
+    FEW_CORES,
+    LATE_S_MAX,
+    StorePlan,
+    StoreProcesses,
+    content_type,
+    few_cores,
+    get_json,
+    serves,
+)
 from sortie.supervisor import Supervisor, check_port_free
 from store_sim.scenarios import build
 
@@ -54,6 +63,10 @@ STAND_IN = (
     "mend with: apt-get install mosquitto"
 )
 
+FEW = (
+    f"[yellow]{FEW_CORES} cores or less for a whole store: the wall's simulated cameras count as "
+    f"blind after {LATE_S_MAX} s, a real one's after 2[/]"
+)
 SLOW = (
     "[yellow]this machine is too slow for the simulated cameras: they leave out pictures, and the "
     "store sees later and less than its own cameras would let it[/]"
@@ -139,6 +152,8 @@ def run_demo(
     processes = StoreProcesses(plan)
     if processes.broker_files.stand_in:
         console.print(STAND_IN)
+    if store.walls and few_cores():
+        console.print(FEW, highlight=False)
     supervisor = Supervisor(processes.folder / "logs", say=console.print)
     try:
         with _stopped_by_signals(supervisor):

@@ -49,6 +49,10 @@ PREFIXES = (
 WALL_SCANS = "wall-scans"
 WALL_FIRST_S = 25.0
 """The first customer comes when the projector has been calibrated."""
+FEW_CORES = 2
+LATE_S_MAX = "4.0"
+"""Simulated cameras that share so few cores with all else are late, and not blind: the wall's node
+bears it for so long."""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Several processes share few cores: none of them may take all for one product of matrices."""
 FRESH_S = 2.5
@@ -56,6 +60,11 @@ PROBE_TIMEOUT_S = 1.0
 ANSWER_TIMEOUT_S = 20.0
 # A proxy of the environment is not meant for the store's own machines.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def few_cores() -> bool:
+    """Whether simulated cameras must be borne with."""
+    return len(os.sched_getaffinity(0)) <= FEW_CORES
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +171,12 @@ class StoreProcesses:
         }
         if gallery is not None:
             settings["GALLERY"] = str(gallery)
-        if any(
-            node.walls and not node.gates for node in self.store.nodes if node.node_id == node_id
-        ):
+        here = next(node for node in self.store.nodes if node.node_id == node_id)
+        if here.walls and not here.gates:
             settings["GATE_RING"] = WALL_SCANS
+        if here.walls and few_cores():
+            settings["CORE__FRAME_AGE_S_MAX"] = LATE_S_MAX
+            settings["CAMERA__FRAME_AGE_S_MAX"] = LATE_S_MAX
         return _child(node_id, "edge.main", "SORTIE_NODE_", settings)
 
     def pages(self) -> Child:
