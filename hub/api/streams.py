@@ -19,7 +19,7 @@ from fastapi import HTTPException
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-__all__ = ["STREAMS_MAX", "EventStream", "Streams"]
+__all__ = ["AT_WALL_S", "STREAMS_MAX", "EventStream", "Streams"]
 
 STREAMS_MAX = 500
 POLL_S = 0.1
@@ -28,6 +28,9 @@ PAUSE_OWN_S = 0.05
 POLL_OWN_S = 0.5
 """So often such a stream looks by itself; when something happens it is woken."""
 HEARTBEAT_S = 10.0
+"""So often a stream without news gives a sign of life."""
+AT_WALL_S = 2.0
+"""The same where somebody acts on what a stream said last: whoever hears nothing must doubt it."""
 STILL_S = 5.0
 """So long a stream may outlive the session it was asked with."""
 AGAIN_S = 5.0
@@ -39,12 +42,13 @@ Still = Callable[[], bool]
 @dataclass(slots=True)
 class _Turn:
     """In how many seconds a stream's state changes by itself; how long ago it was read, and what
-    had happened in the whole hub by then; how long ago anything was sent."""
+    had happened in the whole hub by then; how long ago anything was sent, and may have been."""
 
     in_s: float = math.inf
     read_s: float = 0.0
     whole: int = -1
     quiet_s: float = 0.0
+    beat_s: float = HEARTBEAT_S
 
     def read(self, whole: int) -> None:
         """It is about to be read."""
@@ -113,12 +117,15 @@ class Streams:
         turns_s: Callable[[dict[str, Any]], float] = lambda _state: math.inf,
         still: Still = lambda: True,
         version: Callable[[], int] | None = None,
+        beat_s: float = HEARTBEAT_S,
     ) -> StreamingResponse:
         """Sends what `read` returns whenever it differs from what was sent last. `turns_s` says in
         how many seconds a state becomes another one without anything happening; whoever asked gets
         it for as long as they `still` may. `version` rises when what `read` looks at changes, the
-        whole hub's if it is not given."""
-        return self._response(self._states(read, event, turns_s, still, version or self._version))
+        whole hub's if it is not given. `beat_s`: so long nothing may be said."""
+        turn = _Turn(beat_s=beat_s)
+        states = self._states(read, event, turns_s, still, version or self._version, turn)
+        return self._response(states)
 
     def feed(
         self,
@@ -151,9 +158,9 @@ class Streams:
         turns_s: Callable[[dict[str, Any]], float],
         still: Still,
         version: Callable[[], int],
+        turn: _Turn,
     ) -> AsyncIterator[str]:
         sent = ""
-        turn = _Turn()
         async for changed in self._changes(still, version, turn):
             if not changed:
                 yield ": still here\n\n"
@@ -196,7 +203,7 @@ class Streams:
                 turn.read(whole)
                 yield True
             # What was looked at and found as it was is no sign of life to whoever waits.
-            if turn.quiet_s >= HEARTBEAT_S:
+            if turn.quiet_s >= turn.beat_s:
                 turn.quiet_s = 0.0
                 yield False
             if own and not told:

@@ -19,7 +19,7 @@ from hub.api.auth import Limiter, Needs, StaffAuth, check_origin, client_of, has
 from hub.api.idempotent import Keyed
 from hub.api.parcels import By
 from hub.api.reading import WallPath
-from hub.api.streams import EventStream, Streams
+from hub.api.streams import AT_WALL_S, EventStream, Streams
 from hub.commands import Reply
 from hub.driver import Driver
 from hub.parcels.codes import digest_of, judge_pickup
@@ -161,6 +161,7 @@ def _kiosk(
             lambda: driver.read(lambda hub: _bystander(hub, wall_id)),
             event="kiosk",
             version=lambda: driver.wall_version(wall_id),
+            beat_s=AT_WALL_S,
         )
 
 

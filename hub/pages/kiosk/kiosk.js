@@ -17,6 +17,9 @@ const NOTICE_MS = 8000;
 const WARNED_MS = 15_000;
 /** So long after the last person the kiosk speaks its own language again. */
 const OWN_MS = 45_000;
+/** The hub gives a kiosk a sign of life every two seconds: what it said last is old after three of
+ *  them, and may send nobody to a parcel. */
+const SILENT_MS = 6000;
 const wall = location.pathname.replace(/\/+$/, "").split("/").pop();
 const token = decodeURIComponent(location.hash.slice(1));
 const url = `/api/v1/walls/${encodeURIComponent(wall)}`;
@@ -136,6 +139,7 @@ await takeForms().catch(() => undefined);
 follow(`${url}/kiosk/live`, {
   token,
   event: "kiosk",
+  silent_ms: SILENT_MS,
   state: (news) => {
     state = news;
     alarm_ms = news.alarm ? alarm_ms ?? performance.now() : null;

@@ -9,9 +9,12 @@ const UNKNOWN = [401, 404, 422];
 const SILENT_MS = 30_000;
 
 /** Follows a stream of JSON states, sent as `event`, until `close` is called; with a token where
- *  one is needed. `state` gets every state, `link` whether the stream stands, `gone` that there is
- *  no such thing, `answered` each answer when it begins. */
-export function follow(url, { event = "visit", token = "", state, link, gone, answered }) {
+ *  one is needed. `silent_ms`: nothing at all for so long, and it stands no more. `state` gets every
+ *  state, `link` whether the stream stands, `gone` that there is no such thing, `answered` each
+ *  answer when it begins. */
+export function follow(url, {
+  event = "visit", token = "", silent_ms = SILENT_MS, state, link, gone, answered,
+}) {
   const ending = new AbortController();
   let timer = null;
   let tries = 0;
@@ -31,7 +34,7 @@ export function follow(url, { event = "visit", token = "", state, link, gone, an
           tries = 0;
           link(true);
           state(JSON.parse(said));
-        });
+        }, silent_ms);
       }
     } catch (error) {
       if (!(error instanceof TypeError) && error.name !== "AbortError") console.error(error);
@@ -51,12 +54,12 @@ export function follow(url, { event = "visit", token = "", state, link, gone, an
   };
 }
 
-/** Reads a body of server-sent events until it ends; `heard` gets the data of each named `event`. */
-export async function read(body, event, heard) {
+/** Reads a body of server-sent events until it ends or is silent; `heard` gets the data of each named `event`. */
+export async function read(body, event, heard, silent_ms = SILENT_MS) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const silent = setTimeout(() => reader.cancel().catch(() => undefined), SILENT_MS);
+    const silent = setTimeout(() => reader.cancel().catch(() => undefined), silent_ms);
     const { value, done } = await reader.read();
     clearTimeout(silent);
     if (done) return;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -25,6 +26,7 @@ SETTINGS = {"SCREEN_TOKENS": json.dumps({WALL: SCREEN})}
 INVITING = "document.querySelector('.look.take_a, .look.take_b')"
 CARD = "#stage .card"
 TRIES = 3
+SILENT_S_MAX = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -266,6 +268,26 @@ def test_without_the_hub_nothing_old_is_shown(
     store.start_hub(**SETTINGS)
     kiosk.until("!document.querySelector('.card.out')")
     shop.post("orders/web-9/cancel")
+
+
+def test_while_the_hub_hangs_nothing_old_is_shown(
+    kiosk: Any, store: Store, shop: Shop, node: WallNode
+) -> None:
+    """Its connection stands, so that only its silence can tell: six seconds of it, where streams
+    that send nobody anywhere are borne with for thirty."""
+    shown(kiosk, shop, node, "web-hung", 191)
+    hub = store._processes["hub"]
+    hub.send_signal(signal.SIGSTOP)
+    began_s = time.monotonic()
+    try:
+        card(kiosk, "out", "No connection to the store")
+        assert time.monotonic() - began_s < SILENT_S_MAX
+        assert kiosk.eval(f"{INVITING} === null")
+    finally:
+        hub.send_signal(signal.SIGCONT)
+    card(kiosk, "showing", "green ring")
+    node.lift(191, 0.1)
+    card(kiosk, "done")
 
 
 def test_it_speaks_three_languages_and_can_be_still(kiosk: Any, node: WallNode) -> None:
