@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import pickle
 import sqlite3
 from collections import Counter
 from pathlib import Path
@@ -39,9 +42,19 @@ CAUGHT_BY = {
 
 
 @pytest.fixture(scope="module")
-def result() -> Result:
-    """All short seeds; their counts are what several tests look at."""
-    return run_seeds(SEEDS, jobs=1, busy_s=SHORT_S)
+def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """All short seeds; their counts are what several tests look at. Of several processes of tests
+    the first plays them, the others wait for what came of it."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return run_seeds(SEEDS, jobs=1, busy_s=SHORT_S)
+    shared = tmp_path_factory.getbasetemp().parent
+    with (shared / "torture.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = shared / "torture.pickle"
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(run_seeds(SEEDS, jobs=1, busy_s=SHORT_S)))
+        found: Result = pickle.loads(kept.read_bytes())
+        return found
 
 
 def test_nothing_breaks_in_two_hundred_seeds(result: Result) -> None:
