@@ -27,6 +27,8 @@ Floats = NDArray[np.float64]
 _RAYS_MAX = 8
 NEAR_M = 0.01
 """What is nearer to the lens is not seen."""
+BLUR_PX = 2.0
+"""A thing's light reaches so far past its edges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ class Optic:
         seen = _ahead(away @ self.cam[:9].reshape(3, 3).T)
         if len(seen) == 0:
             return None
-        low, high = seen.min(axis=0), seen.max(axis=0)
+        slack = BLUR_PX / self.cam[12:14]
+        low, high = seen.min(axis=0) - slack, seen.max(axis=0) + slack
         across = np.flatnonzero((self.columns[:, 1] >= low[0]) & (self.columns[:, 0] <= high[0]))
         along = np.flatnonzero((self.rows[:, 1] >= low[1]) & (self.rows[:, 0] <= high[1]))
         if len(across) == 0 or len(along) == 0:

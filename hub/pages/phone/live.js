@@ -54,7 +54,8 @@ export function follow(url, {
   };
 }
 
-/** Reads a body of server-sent events until it ends or is silent; `heard` gets the data of each named `event`. */
+/** Reads a body of server-sent events until it ends or is silent; `heard` gets the data of each
+ *  named `event`. */
 export async function read(body, event, heard, silent_ms = SILENT_MS) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
