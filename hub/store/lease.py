@@ -36,6 +36,8 @@ __all__ = ["TTL_S", "FileLease", "Lease", "NoLease", "RowLease", "open_lease"]
 
 TTL_S = 5.0
 LOCK_WAIT_MS = 1_000
+LOCK_NOT_AVAILABLE = "55P03"
+"""PostgreSQL's code for a wait that was given up."""
 _NOW_US = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
 _SEED = text(
     "INSERT INTO leases (name, owner, epoch, taken_us, expires_us) VALUES (:name, '', 0, 0, 0) "
@@ -215,7 +217,7 @@ class RowLease:
         try:
             epoch = self._asked()
         except SQLAlchemyError as error:
-            if not self._stopped_ended():
+            if not (_is_locked(error) and self._stopped_ended()):
                 raise self._no_answer("asked for", error) from error
             try:
                 epoch = self._asked()
@@ -295,6 +297,11 @@ class RowLease:
             f"expected the lease of {self._name} in epoch {self._epoch}, another hub has it by "
             "now; nothing was stored"
         )
+
+
+def _is_locked(error: SQLAlchemyError) -> bool:
+    """Whether somebody else's lock was waited for in vain."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) == LOCK_NOT_AVAILABLE
 
 
 def open_lease(url: str, name: str, *, owner: str, ttl_s: float = TTL_S) -> Lease:
