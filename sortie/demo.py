@@ -45,6 +45,7 @@ from sortie.serve import (
 )
 from sortie.supervisor import Supervisor, check_port_free
 from store_sim.scenarios import build
+from store_sim.slowness import TOO_SLOW
 
 __all__ = ["audit_run", "run_demo", "run_folder"]
 
@@ -71,9 +72,6 @@ SLOW = (
     "[yellow]this machine is too slow for the simulated cameras: they leave out pictures, and the "
     "store sees later and less than its own cameras would let it[/]"
 )
-TOO_SLOW = "too slow"
-"""What simulators log that leave out pictures."""
-
 Tell = Callable[[list[str]], None]
 """Hears what is being started."""
 

@@ -171,10 +171,10 @@ class StoreProcesses:
         }
         if gallery is not None:
             settings["GALLERY"] = str(gallery)
-        here = next(node for node in self.store.nodes if node.node_id == node_id)
-        if here.walls and not here.gates:
+        node = next(one for one in self.store.nodes if one.node_id == node_id)
+        if node.walls and not node.gates:
             settings["GATE_RING"] = WALL_SCANS
-        if here.walls and few_cores():
+        if node.walls and few_cores():
             settings["CORE__FRAME_AGE_S_MAX"] = LATE_S_MAX
             settings["CAMERA__FRAME_AGE_S_MAX"] = LATE_S_MAX
         return _child(node_id, "edge.main", "SORTIE_NODE_", settings)

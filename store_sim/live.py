@@ -37,6 +37,7 @@ from store_sim.phones import HubClient, Phones
 from store_sim.plates import PlateBank
 from store_sim.purses import Purses
 from store_sim.scenarios import build
+from store_sim.slowness import Slowness
 from store_sim.stream import CameraRig, chosen_cameras, make_renderers
 from store_sim.tampering import Troubles
 from store_sim.truth import TruthWriter
@@ -57,7 +58,6 @@ BEHIND_S_MAX = 0.25
 LEFT_OUT_S_MAX = 0.5
 """But each camera gives one picture in this time, so that none is taken for dead."""
 STANDSTILL_S = 3.0
-SAY_S = 30.0
 
 
 class LiveSettings(BaseSettings):
@@ -352,7 +352,7 @@ def _run(
         phones.close()
         raise
     say(f"store {store.store_id}: open, scenario {scenario.name}, seed {settings.seed}")
-    said_s, left_out = time.monotonic(), 0
+    slowness = Slowness(time.monotonic())
     control: ControlServer | None = None
     try:
         if settings.control_port is not None and settings.control_token is not None:
@@ -361,11 +361,8 @@ def _run(
             )
         while not stop.is_set() and not live.finished:
             stop.wait(live.step())
-            if time.monotonic() - said_s > SAY_S and live.pictures_left_out > left_out:
-                said_s, left_out = time.monotonic(), live.pictures_left_out
-                say(
-                    f"this machine is too slow: {left_out} pictures left out, {live.pictures} drawn"
-                )
+            if (line := slowness.line(time.monotonic(), live)) is not None:
+                say(line)
     finally:
         if control is not None:
             control.close()

@@ -26,7 +26,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hub.errors import LeaseLostError, StoreError, StoreTakenError
 from hub.store import tables as t
@@ -215,19 +215,24 @@ class RowLease:
         that stopped within a transaction loses its session. StoreError if nobody answers."""
         began_s = self._now()
         try:
-            epoch = self._asked()
+            epoch = self._taken()
         except SQLAlchemyError as error:
-            if not (_is_locked(error) and self._stopped_ended()):
-                raise self._no_answer("asked for", error) from error
-            try:
-                epoch = self._asked()
-            except SQLAlchemyError as again:
-                raise self._no_answer("asked for", again) from again
+            raise self._no_answer("asked for", error) from error
         if epoch is None:
             return False
         self._epoch = epoch
         self._good_until_s = began_s + self._ttl_s
         return True
+
+    def _taken(self) -> int | None:
+        """The epoch it is taken in, None if another hub has it. Where an owner that stopped was in
+        the way it is asked for twice."""
+        try:
+            return self._asked()
+        except DBAPIError as error:
+            if not (_is_locked(error) and self._stopped_ended()):
+                raise
+            return self._asked()
 
     def _asked(self) -> int | None:
         values = {"name": self._name, "owner": self._owner, "ttl_us": round(self._ttl_s * 1e6)}
@@ -299,9 +304,9 @@ class RowLease:
         )
 
 
-def _is_locked(error: SQLAlchemyError) -> bool:
+def _is_locked(error: DBAPIError) -> bool:
     """Whether somebody else's lock was waited for in vain."""
-    return getattr(getattr(error, "orig", None), "sqlstate", None) == LOCK_NOT_AVAILABLE
+    return getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE
 
 
 def open_lease(url: str, name: str, *, owner: str, ttl_s: float = TTL_S) -> Lease:

@@ -125,6 +125,10 @@ def _face(
     return out
 
 
+_AROUND = (0, 20, 24, 4)
+"""The corners of a face, one after the other, among the 5 x 5 points that `bounded` looks at."""
+
+
 def bounded(faces: Floats, optic: Optic) -> Floats:
     """The faces with their bounds in the picture of `optic`; (0, 0, 0, 0) where out of sight."""
     faces = faces.copy()
@@ -137,10 +141,7 @@ def bounded(faces: Floats, optic: Optic) -> Floats:
     for k in range(len(faces)):
         if (depths[k] < 0.02).any():
             # Reaches behind the lens.
-            corner, right, under = faces[k, 0:3], along[k], down[k]
-            edges = np.stack([corner, corner + right, corner + right + under, corner + under])
-            found = optic.bounds(edges)
-            faces[k, 12:16] = (0, 0, 0, 0) if found is None else found
+            faces[k, 12:16] = optic.bounds(points[k, _AROUND]) or (0, 0, 0, 0)
             continue
         low = np.floor(pixels[k].min(axis=0)) - 2
         high = np.ceil(pixels[k].max(axis=0)) + 3

@@ -25,7 +25,7 @@ __all__ = ["Optic", "heading_in_wall", "optic", "turned", "wall_pose", "world_to
 Floats = NDArray[np.float64]
 
 _RAYS_MAX = 8
-NEAR_M = 0.01
+AHEAD_M = 0.01
 """What is nearer to the lens is not seen."""
 BLUR_PX = 2.0
 """A thing's light reaches so far past its edges."""
@@ -53,7 +53,7 @@ class Optic:
         """Pixels (N, 2) and depths (N,) of points (N, 3); NaN behind the lens."""
         away = np.asarray(points, np.float64).reshape(-1, 3) - self.cam[9:12]
         x, y, z = (away @ self.cam[3 * k : 3 * k + 3] for k in range(3))
-        ahead = np.where(z > 0.01, z, np.nan)
+        ahead = np.where(z > AHEAD_M, z, np.nan)
         x, y = x / ahead, y / ahead
         seen = bend_lens(x, y, self.distortion)
         return self.cam[14:16] + self.cam[12:14] * seen, z
@@ -136,11 +136,11 @@ def _ahead(corners: Floats) -> Floats:
     its corners (M, 2), right and down, M from 0 on."""
     found = []
     for here, after in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        if here[2] >= NEAR_M:
+        if here[2] >= AHEAD_M:
             found.append(here[:2] / here[2])
-        if (here[2] >= NEAR_M) != (after[2] >= NEAR_M):
-            share = (NEAR_M - here[2]) / (after[2] - here[2])
-            found.append((here + share * (after - here))[:2] / NEAR_M)
+        if (here[2] >= AHEAD_M) != (after[2] >= AHEAD_M):
+            share = (AHEAD_M - here[2]) / (after[2] - here[2])
+            found.append((here + share * (after - here))[:2] / AHEAD_M)
     return np.array(found).reshape(-1, 2)
 
 

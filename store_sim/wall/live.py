@@ -33,6 +33,7 @@ from hardware.errors import HardwareError
 from hardware.gates import GateRingWriter
 from hardware.ports import GateScan
 from store_sim.errors import SimulatorError
+from store_sim.slowness import Slowness
 from store_sim.wall.errors import WallSimError
 from store_sim.wall.world import WallWorld
 
@@ -50,7 +51,6 @@ DRAWING_SHARE = 0.4
 """So much of the time may go into drawing; what it takes more is left out."""
 PAUSE_S_MAX = 0.8
 """But never for longer: a camera is blind after two seconds."""
-SAY_S = 60.0
 
 
 class WallLiveSettings(BaseSettings):
@@ -254,16 +254,11 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     print(f"ready {name} {settings.case} {settings.seed}", flush=True)
-    said_s, left_out = time.monotonic(), 0
+    slowness = Slowness(time.monotonic())
     try:
         while not stop.wait(live.step()):
-            if time.monotonic() - said_s > SAY_S and live.pictures_left_out > left_out:
-                said_s, left_out = time.monotonic(), live.pictures_left_out
-                print(
-                    f"{name}: this machine is too slow: {left_out} pictures left out, "
-                    f"{live.pictures} drawn",
-                    flush=True,
-                )
+            if (line := slowness.line(time.monotonic(), live)) is not None:
+                print(f"{name}: {line}", flush=True)
     finally:
         live.close()
     return 0

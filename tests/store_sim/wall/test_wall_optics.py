@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from store_sim.wall.frame import NEAR_M, Optic, optic
+from store_sim.wall.frame import AHEAD_M, Optic, optic
 from tests.store_sim.wall.wall_kit import store_named
 
 
@@ -31,7 +31,7 @@ def test_bounds_hold_all_of_a_thing_that_is_seen(seed: int) -> None:
     found = eye.bounds(np.array([_at(eye, *one) for one in corners]))
     a, b = rng.random((2, 4_000))
     inside = corner + a[:, None] * along + b[:, None] * down
-    inside = inside[inside[:, 2] > NEAR_M]
+    inside = inside[inside[:, 2] > AHEAD_M]
     pixels, _depths = eye.pixels(np.array([_at(eye, *one) for one in inside]).reshape(-1, 3))
     # Beyond the picture's edges a lens's polynomial may bend back into it.
     ahead = inside[:, :2] / inside[:, 2:]
