@@ -32,6 +32,7 @@ __all__ = [
     "TOLD_END_LEVEL",
     "UNDATED_LEVEL",
     "UNHEARD_LEVEL",
+    "YIELDS_LEVEL",
 ]
 
 TAG_ALONG_LEVEL = 1
@@ -81,5 +82,8 @@ NEXT_IN_LINE_LEVEL = 7
 """Who was served at a pick-up wall and is away for two seconds has gone for good."""
 NOBODYS_RIVAL_LEVEL = 7
 """Who stood in the store without a visit when the floor's node stopped may be who is seen next."""
-LEVEL = 7
+YIELDS_LEVEL = 8
+"""At a pick-up wall where two are served, whose parcels wait untouched gives way to who scans, and
+who went while others were there too is known to have gone once nobody is there."""
+LEVEL = 8
 """The newest."""

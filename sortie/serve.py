@@ -50,6 +50,8 @@ WALL_SCANS = "wall-scans"
 WALL_FIRST_S = 25.0
 """The first customer comes when the projector has been calibrated."""
 FEW_CORES = 2
+FEW_FIRST_S = 50.0
+"""The same on so few cores, where products may be enrolled meanwhile."""
 LATE_S_MAX = "4.0"
 """Simulated cameras that share so few cores with all else are late, and not blind: the wall's node
 bears it for so long."""
@@ -244,7 +246,7 @@ class StoreProcesses:
             "WALL_ID": wall.wall_id,
             "CASE": self.plan.wall_case,
             "SEED": str(self.plan.seed),
-            "FIRST_S": str(WALL_FIRST_S),
+            "FIRST_S": str(FEW_FIRST_S if few_cores() else WALL_FIRST_S),
             "SHM_ROOT": str(self.rings),
             "GATE_RING": WALL_SCANS,
         }

@@ -8,13 +8,14 @@ wall whose node tells nothing of it goes by time alone.
 
 from __future__ import annotations
 
-from hub.levels import NEXT_IN_LINE_LEVEL
+from hub.levels import NEXT_IN_LINE_LEVEL, YIELDS_LEVEL
 from hub.parcels.model import Session, Wall
 
 __all__ = [
     "AWAY_BEFORE_S",
     "AWAY_S",
     "CAME_S",
+    "ON_THE_WAY_S",
     "attended",
     "away",
     "gone_for_good",
@@ -31,6 +32,8 @@ CAME_S = 1.0
 """Who comes after a scan and is there for less may be passing by."""
 STAYED_S = 5.0
 """Who was there before the scan and still is so much later is no passer-by."""
+ON_THE_WAY_S = 15.0
+"""Who scanned so long ago is on no way from the scanner to the wall any more."""
 
 
 def attended(wall: Wall, now_s: float, level: int) -> None:
@@ -47,7 +50,10 @@ def attended(wall: Wall, now_s: float, level: int) -> None:
 
 def stayed(wall: Wall, now_s: float, level: int) -> None:
     """Time passed: who came after their scan and is still there was no passer-by, nor is who
-    scanned where the camera sees them."""
+    scanned where the camera sees them. Who scanned long ago was among those who were there and are
+    not any more."""
+    if level >= YIELDS_LEVEL:
+        _all_went(wall, now_s)
     only = _only(wall)
     if only is None or not wall.somebody:
         return
@@ -82,6 +88,17 @@ def gone_for_good(wall: Wall, session: Session, now_s: float, level: int) -> boo
         return False
     away_s = AWAY_S if level >= NEXT_IN_LINE_LEVEL else AWAY_BEFORE_S
     return now_s >= max(wall.nobody_s, session.moved_s) + away_s
+
+
+def _all_went(wall: Wall, now_s: float) -> None:
+    """Everybody has gone. Of several customers none was known to be there by being the only one;
+    that they would still come is not to be expected for ever."""
+    if wall.nobody_s is None or wall.came_s is None:
+        return
+    for session in wall.live():
+        there_s = wall.nobody_s - max(wall.came_s, session.moved_s)
+        if there_s >= CAME_S and now_s >= session.moved_s + ON_THE_WAY_S:
+            session.met = True
 
 
 def _only(wall: Wall) -> Session | None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from hub.command import Reply
 from hub.errors import RejectedError
+from hub.levels import YIELDS_LEVEL
 from hub.parcels import paying
 from hub.parcels.alarms import raise_alarm, wall_of
 from hub.parcels.attending import away, gone_for_good, stayed
@@ -26,6 +27,7 @@ from hub.visits.commands import CodeJudged
 __all__ = [
     "IDLE_S",
     "LINGER_S",
+    "YIELD_S",
     "end",
     "in_hand",
     "open_at_wall",
@@ -39,6 +41,8 @@ __all__ = [
 
 IDLE_S = 45.0
 """A customer at whose wall nothing moved for so long has gone."""
+YIELD_S = 20.0
+"""And after so long they give way to who waits for a light."""
 STAFF_IDLE_S = 180.0
 SERVED_S_MAX = 900.0
 """And nobody is served for longer, whatever moves."""
@@ -200,8 +204,7 @@ def open_for(state: HubState, wall: Wall, orders: Sequence[Order]) -> Session:
         if away(wall, one):
             # Whoever comes now is not the one who went.
             end(state, wall, one)
-    looks = {one.look for one in wall.live()}
-    free = next((look for look in LOOKS if look not in looks), None)
+    free = _free_look(state, wall)
     if free is None:
         return refuse(state, wall, "busy")
     session = new_session(state, wall, "customer", free)
@@ -215,6 +218,29 @@ def open_for(state: HubState, wall: Wall, orders: Sequence[Order]) -> Session:
         return session
     cue_paid(state, session)
     return session
+
+
+def _free_look(state: HubState, wall: Wall) -> SessionLook | None:
+    """A light that is nobody's. Where all are somebody's, whoever has touched nothing for longest
+    gives theirs up if that is long enough: who is still there scans again, and who has gone would
+    leave it to the next."""
+    taken = {one.look for one in wall.live()}
+    free = next((look for look in LOOKS if look not in taken), None)
+    if free is not None or state.level < YIELDS_LEVEL:
+        return free
+    idle = [one for one in wall.live() if one.look in LOOKS and _idles(state, one)]
+    if not idle:
+        return None
+    longest = min(idle, key=lambda one: one.moved_s)
+    end(state, wall, longest)
+    return longest.look
+
+
+def _idles(state: HubState, session: Session) -> bool:
+    """Whether a customer has left alone what shines for them, and owes no answer."""
+    silent = state.now_s >= session.moved_s + YIELD_S
+    owes = session.paying or session.wrong or in_hand(state, session)
+    return silent and session.who == "customer" and not owes
 
 
 def turn_away(state: HubState, wall: Wall, session: Session) -> None:

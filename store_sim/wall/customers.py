@@ -17,8 +17,10 @@ __all__ = ["Script", "SimOrder", "WallScene", "mover", "plan"]
 
 CODE_S_MAX = 30.0
 """Who has no code by then goes home."""
-LIGHT_S_MAX = 25.0
-"""Who sees no light for so long after the scan gives up."""
+LIGHT_S_MAX = 8.0
+"""Who sees no light for so long after the scan scans again."""
+SCANS_MAX = 3
+"""And gives up after so many."""
 NEXT_LIGHT_S = 3.0
 
 
@@ -123,18 +125,27 @@ def plan(scene: WallScene, who: Visitor, order: SimOrder, side: float) -> Steps:
         return
     if order.needs_code:
         yield from who.wait(CODE_S_MAX, lambda: scene.code_of(order.order_id) is not None)
-        code = scene.code_of(order.order_id)
-        if code is None:
+        if scene.code_of(order.order_id) is None:
             yield from _leave(scene, who, order, side)
             return
         yield from who.wait(0.6 + 0.8 * float(who.rng.random()))
-        scene.scan(order, code)
-    who.look_at((scene.width_m / 2, 0.0, 1.3))
-    yield from who.wait(LIGHT_S_MAX, lambda: bool(_seen(scene, order)))
+    yield from _ask(scene, who, order)
     # Eyes and feet need a moment.
     yield from who.wait(0.5 + 0.7 * float(who.rng.random()))
     yield from _act(scene, who, order)
     yield from _leave(scene, who, order, side)
+
+
+def _ask(scene: WallScene, who: Visitor, order: SimOrder) -> Steps:
+    """Scans, and scans again as long as nothing shines."""
+    who.look_at((scene.width_m / 2, 0.0, 1.3))
+    for _ in range(SCANS_MAX):
+        code = scene.code_of(order.order_id)
+        if order.needs_code and code is not None:
+            scene.scan(order, code)
+        yield from who.wait(LIGHT_S_MAX, lambda: bool(_seen(scene, order)))
+        if _seen(scene, order):
+            return
 
 
 def _act(scene: WallScene, who: Visitor, order: SimOrder) -> Steps:

@@ -88,7 +88,7 @@ class WallWorld:
         self._codes: dict[str, str] = {}
         self._looks: dict[str, MarkLook] = {}
         self._scans: list[WallScan] = []
-        self._scan_times: list[float] = []
+        self._scan_times: dict[str, float] = {}
         self._waiting = list(self.orders)
         self._left: set[str] = set()
         self._runs: list[_Run] = []
@@ -195,7 +195,7 @@ class WallWorld:
         """A customer holds their code before the scanner."""
         scanner = self.wall.scanners[0] if self.wall.scanners else "scanner"
         self._scans.append(WallScan(scanner, self.t_s, code))
-        self._scan_times.append(self.t_s)
+        self._scan_times.setdefault(order.order_id, self.t_s)
         self.truth.notes.append((self.t_s, f"scan {order.order_id}"))
 
     def look_of(self, order_id: str) -> MarkLook | None:
@@ -307,7 +307,7 @@ class WallWorld:
         """Faults whose time has come."""
         for fault in list(self._armed):
             if len(self._scan_times) >= fault.after_scans:
-                since = self._scan_times[fault.after_scans - 1] if fault.after_scans else 0.0
+                since = [0.0, *self._scan_times.values()][fault.after_scans]
                 if self.t_s >= since + fault.delay_s:
                     self._armed.remove(fault)
                     self._ends.append((self.t_s + fault.for_s, fault))

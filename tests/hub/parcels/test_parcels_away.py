@@ -14,6 +14,7 @@ from hub.parcels.attending import (
     AWAY_BEFORE_S,
     AWAY_S,
     CAME_S,
+    ON_THE_WAY_S,
     STAYED_S,
     attended,
     gone_for_good,
@@ -162,6 +163,42 @@ def test_who_scans_where_they_are_seen_is_known_by_staying(bench: Bench) -> None
     bench.wait(STAYED_S + 0.4)
     bench.go()
     assert bench.looks() == {}
+
+
+def two(bench: Bench) -> None:
+    """Two customers scan beside each other; the one who came first takes theirs and both go."""
+    bench.order("o1", 1)
+    bench.order("o2", 2)
+    bench.stand(1)
+    bench.stand(2, 0.5)
+    bench.come()
+    bench.scan(code_of("o1"))
+    bench.scan(code_of("o2"))
+    bench.wait(4.0)
+    bench.lift(1)
+    bench.wait(2.0)
+    bench.go()
+
+
+def test_of_two_customers_who_took_nothing_has_gone_with_the_other(bench: Bench) -> None:
+    two(bench)
+    assert bench.looks() == {"t2": "take_b"}, "they may be on their way from the scanner"
+    bench.wait(ON_THE_WAY_S - 8.0)
+    assert bench.looks() == {"t2": "take_b"}
+    bench.wait(2.0)
+    assert (bench.looks(), bench.state_of(2)) == ({}, "ready")
+    bench.come()
+    assert bench.looks() == {}
+
+
+def test_who_scans_after_all_have_gone_is_waited_for(bench: Bench) -> None:
+    two(bench)
+    bench.order("o3", 3)
+    bench.stand(3, 0.9)
+    bench.scan(code_of("o2"))
+    bench.scan(code_of("o3"))
+    bench.wait(ON_THE_WAY_S + 1.0)
+    assert bench.looks() == {"t2": "take_b", "t3": "take_a"}
 
 
 def test_who_took_something_was_there(bench: Bench) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hub.commands import AddBadge
 from hub.errors import ConflictError, RejectedError
 from hub.parcels.codes import digest_of, holder_of, judge_pickup, pickup_code
 from hub.parcels.commands import (
@@ -18,6 +19,7 @@ from hub.parcels.commands import (
     ReportMissing,
     ScanAtWall,
 )
+from hub.parcels.sessions import YIELD_S
 from hub.rules import Rules
 from hub.visits.codes import EntryPass, KeyRing, make_code
 from tests.hub.parcels.wall_kit import KEYS, Bench, code_of, key, sha, sscc
@@ -119,6 +121,57 @@ def test_two_customers_have_two_looks_and_a_third_waits(bench: Bench) -> None:
     bench.wait(6.0)
     bench.scan(code_of("o3"))
     assert bench.looks() == {"t3": "take_a"}
+
+
+def three(bench: Bench) -> None:
+    """Three orders of one parcel each; the customers of two scan, the second five seconds later."""
+    for number, (order, u) in enumerate((("o1", 0.05), ("o2", 0.35), ("o3", 0.65)), 1):
+        bench.order(order, number)
+        bench.stand(number, u)
+    bench.scan(code_of("o1"))
+    bench.wait(5.0)
+    bench.scan(code_of("o2"))
+
+
+def test_who_touches_nothing_gives_way_to_who_waits(bench: Bench) -> None:
+    three(bench)
+    bench.wait(YIELD_S - 5.4)
+    bench.scan(code_of("o3"))
+    assert refused(bench) == "busy"
+    bench.wait(0.6)
+    bench.scan(code_of("o3"))
+    assert bench.looks() == {"t1": "not_this", "t2": "take_b", "t3": "take_a"}
+    ended = next(one for one in bench.wall().sessions if one.state == "ended")
+    assert (ended.left, bench.state_of(1)) == ([key(1)], "ready")
+    bench.scan(code_of("o1"))
+    assert refused(bench) == "busy", "and waits like anybody else"
+
+
+def test_who_has_something_in_hand_gives_way_to_nobody(bench: Bench) -> None:
+    bench.order("o1", 1, 4)
+    bench.stand(4, 1.0)
+    bench.order("o9", 9)
+    bench.stand(9, 1.3)
+    three(bench)
+    bench.lift(9)
+    bench.wait(YIELD_S + 5.0)
+    bench.scan(code_of("o3"))
+    assert refused(bench) == "busy", "both are told to put back what is not theirs"
+    bench.stand(9, 1.3)
+    bench.wait(YIELD_S)
+    bench.lift(1)
+    bench.lift(2)
+    bench.scan(code_of("o3"))
+    assert refused(bench) == "busy"
+
+
+def test_staff_at_the_wall_give_no_light_away(bench: Bench) -> None:
+    three(bench)
+    bench.do(AddBadge(badge_sha256=sha("SORTIE-STAFF:BO"), holder="bo", by="staff"))
+    bench.scan("SORTIE-STAFF:BO")
+    bench.wait(YIELD_S)
+    bench.scan(code_of("o3"))
+    assert [one.who for one in bench.wall().live()] == ["customer", "staff", "customer"]
 
 
 def test_of_two_customers_a_wrong_taking_stops_both(bench: Bench) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
 from contracts.labels import label_key
 from store_sim.wall import WallTruth, WallWorld, cases
+from store_sim.wall.customers import LIGHT_S_MAX, SCANS_MAX
 from store_sim.wall.errors import WallSimError
 from store_sim.wall.filling import Filling, fill, most_parcels
 from store_sim.wall.lights import lit_by
@@ -68,6 +71,16 @@ def test_nobody_takes_anything_in_the_dark_but_who_has_no_order() -> None:
     world = world_of("demo", "taken-by-nobody", 4)
     TrueDriver(world, dark=True).run(200.0)
     assert [deed.order_id for deed in world.truth.takings()] == [None]
+
+
+def test_who_sees_no_light_scans_again_and_gives_up_in_the_end() -> None:
+    world = world_of("demo", "qr", 7)
+    TrueDriver(world, dark=True).run(120.0)
+    first = world.orders[0].order_id
+    scans = [t_s for t_s, words in world.truth.notes if words == f"scan {first}"]
+    assert len(scans) == SCANS_MAX
+    assert min(b - a for a, b in itertools.pairwise(scans)) >= LIGHT_S_MAX - 0.1
+    assert not world.truth.takings()
 
 
 def test_odd_parcels_are_odd() -> None:
