@@ -7,7 +7,7 @@ moved until it is where it belongs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,7 +21,7 @@ from vision.projection.settings import BeamSettings
 from vision.projection.shapes import Shape, shape
 from vision.wall.records import LitRegion
 
-__all__ = ["Aim", "Drawing", "make_aim", "place_of"]
+__all__ = ["Aim", "Drawing", "corners_of", "make_aim", "place_of"]
 
 KEPT_ALIKE = 0.1
 """A mark is looked for by the camera that saw it last unless another sees it so much clearer."""
@@ -143,6 +143,13 @@ def place_of(mark: Mark) -> str:
     return mark.thing_id or str(mark.area_m)
 
 
+def corners_of(mark: Mark, thing: Thing | None) -> Sequence[tuple[float, float]]:
+    """What a mark is drawn in: its area, or what of its thing is sure to be about the label."""
+    corners = mark.area_m if thing is None else thing.mark_m or thing.outline_m
+    assert corners is not None
+    return corners
+
+
 def make_aim(
     mark: Mark,
     thing: Thing | None,
@@ -153,12 +160,9 @@ def make_aim(
     now_s: float,
 ) -> Aim:
     """Aims a mark at its thing, or at its area on the front plane."""
-    if thing is None:
-        assert mark.area_m is not None
-        corners, v_m, sd_mm = mark.area_m, 0.0, 0.0
-    else:
-        corners, v_m = thing.mark_m or thing.outline_m, thing.v_m
-        sd_mm = min(1000 * thing.sd_m, SD_MARGIN_MM_MAX)
+    corners = corners_of(mark, thing)
+    v_m = 0.0 if thing is None else thing.v_m
+    sd_mm = 0.0 if thing is None else min(1000 * thing.sd_m, SD_MARGIN_MM_MAX)
     form = shape(
         mark.look,
         corners,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.wall_messages import INVITING, Mark, Thing
-from vision.projection.aim import Aim, Drawing, make_aim, place_of
+from vision.projection.aim import Aim, Drawing, corners_of, make_aim, place_of
 from vision.projection.draw import Raster, on_plane, raster
 from vision.projection.model import Floats, Optics
 from vision.projection.records import MarkState
@@ -169,8 +169,7 @@ class Marking:
     def _aimed(self, mark: Mark, things: Mapping[str, Thing], now_s: float) -> Aim:
         """The aim there was, if thing and mark are the same; else a new one."""
         thing = None if mark.thing_id is None else things[mark.thing_id]
-        corners = mark.area_m if thing is None else thing.outline_m
-        assert corners is not None
+        corners = corners_of(mark, thing)
         outline = np.array(corners, np.float64)
         v_m = 0.0 if thing is None else thing.v_m
         old = self._aims.get(mark.mark_id)

@@ -92,15 +92,20 @@ def test_every_mark_falls_on_its_own_face_and_is_seen_there() -> None:
     assert {one.look for one in loop.last.lit["cam-1"]} == set(LOOKS)
 
 
-def test_light_is_steered_to_a_face_whose_depth_was_misjudged() -> None:
+@pytest.mark.parametrize("part", [1.0, 0.8])
+def test_light_is_steered_to_a_face_whose_depth_was_misjudged(part: float) -> None:
+    """All of the face, or what of it is about the label: the middle is the same."""
     loop = a_true_loop()
     invite(loop, 2)
     really, said = box(loop, 2), 0.045
     lens = loop.room.camera
     seen = lens.on_depth(lens.project(really.corners), really.v + said)
+    middle = seen.mean(axis=0)
+    about = middle + part * (seen - middle)
     moved = really.thing(0.0).model_copy(
         update={
             "outline_m": tuple((float(u), float(z)) for u, _, z in seen),
+            "mark_m": None if part == 1.0 else tuple((float(u), float(z)) for u, _, z in about),
             "v_m": really.v + said,
         }
     )
