@@ -50,8 +50,9 @@ place."""
 @dataclass(frozen=True, slots=True)
 class Lamp:
     """A mark fell on a parcel's face from `t0_s` to `t1_s` (None: to the end). Medians over that
-    time: `off_mm` how far its middle was from the face's, `aim_mm` from where it was meant to be
-    (None: nobody knows). `settled`: it was on long enough to be seen and corrected."""
+    time: `off_mm` how far its middle was from the face's, `label_mm` from that of its label's code
+    (None: it has none), `aim_mm` from where the node has that (None: nobody knows). `settled`: it
+    was on long enough to be seen and corrected."""
 
     parcel: str
     look: str
@@ -59,6 +60,7 @@ class Lamp:
     t1_s: float | None
     off_mm: float
     aim_mm: float | None = None
+    label_mm: float | None = None
     settled: bool = True
 
 
@@ -102,12 +104,16 @@ class ParcelScore:
     latency_s: list[float] = field(default_factory=list)
     noticed_s: list[float] = field(default_factory=list)
     aim_mm: list[float] = field(default_factory=list)
+    label_mm: list[float] = field(default_factory=list)
     off_mm: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
         """The figures as `sortie parcels score` gives them. `intervals`: 95 % of the share of
-        retrievals, of wrong takings, of takings (Wilson)."""
+        retrievals, of wrong takings, of takings (Wilson). `projection_error_mm`: how far the
+        light's middle fell from that of the label it is drawn about, both as they truly are;
+        `aim_mm`: from where the node has it in the wall's frame, which depends on how deep that
+        has it."""
         return {
             "retrievals": self.retrievals,
             "green_wrong": self.green_wrong,
@@ -128,7 +134,8 @@ class ParcelScore:
                 "false_alarms": self.false_alarms,
                 "noticed_s": _percentiles(self.noticed_s),
             },
-            "projection_error_mm": {**_percentiles(self.aim_mm), "n": len(self.aim_mm)},
+            "projection_error_mm": {**_percentiles(self.label_mm), "n": len(self.label_mm)},
+            "aim_mm": {**_percentiles(self.aim_mm), "n": len(self.aim_mm)},
             "off_centre_mm": {**_percentiles(self.off_mm), "n": len(self.off_mm)},
             "faults": self.faults,
         }
@@ -217,8 +224,8 @@ def _greens(
             score.faults.append(f"{name}: {lamp.look} on {lamp.parcel} at {lamp.t0_s:.2f} s")
         elif lamp.settled:
             score.off_mm.append(lamp.off_mm)
-            if lamp.aim_mm is not None:
-                score.aim_mm.append(lamp.aim_mm)
+            score.aim_mm.extend(() if lamp.aim_mm is None else (lamp.aim_mm,))
+            score.label_mm.extend(() if lamp.label_mm is None else (lamp.label_mm,))
 
 
 def _wrong(

@@ -276,7 +276,8 @@ def _parcels() -> list[Any]:
     ]  # fmt: skip
     for name, values, unit, limit in (
         ("green after the scan, p95", found["green_latency_s"]["p95"], "s", 0.3),
-        ("aim at the wall, p95", found["projection_error_mm"]["p95"], "mm", 5.0),
+        ("light off its label, p95", found["projection_error_mm"]["p95"], "mm", 5.0),
+        ("light off where the node has the label, p95", found["aim_mm"]["p95"], "mm", None),
         ("mark off the face's middle, p95", found["off_centre_mm"]["p95"], "mm", None),
     ):
         if values is not None:

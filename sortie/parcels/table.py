@@ -19,7 +19,7 @@ __all__ = ["print_walls", "wall_progress"]
 FAULTS_SHOWN = 20
 WORDS = (
     "n parcels fetched; green on wrong, on unknown, missing, and how long after the scan; wrong "
-    "takings, noted within 1 s, false alarms; aim at the wall in mm, median and p95"
+    "takings, noted within 1 s, false alarms; light off its label in mm, median and p95"
 )
 
 
@@ -70,7 +70,7 @@ def print_walls(console: Console, document: dict[str, Any]) -> None:
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    wrong, aim = row["wrong_takings"], row["projection_error_mm"]
+    wrong, light = row["wrong_takings"], row["projection_error_mm"]
     return [
         str(row["retrievals"]),
         str(row["green_wrong"]),
@@ -80,8 +80,8 @@ def _cells(row: dict[str, Any]) -> list[str]:
         str(wrong["happened"]),
         str(wrong["noticed"]),
         str(wrong["false_alarms"]),
-        _shown(aim["p50"]),
-        _shown(aim["p95"]),
+        _shown(light["p50"]),
+        _shown(light["p95"]),
     ]
 
 

@@ -26,6 +26,7 @@ class _Shining:
     t0_s: float
     off_mm: list[float] = field(default_factory=list)
     aim_mm: list[float] = field(default_factory=list)
+    label_mm: list[float] = field(default_factory=list)
 
 
 class Witness:
@@ -50,6 +51,7 @@ class Witness:
         for key, lit in now.items():
             shining = self._on.setdefault(key, _Shining(world.t_s))
             shining.off_mm.append(lit.off_mm)
+            shining.label_mm.extend(() if lit.label_mm is None else (lit.label_mm,))
             place = meant.get(texts[key[0]] or "")
             if place is not None:
                 u, _, z = lit.at_m
@@ -140,6 +142,19 @@ class Witness:
         shining = self._on.pop(key)
         parcel, look = key
         settled = t_s - shining.t0_s >= SETTLED_S
-        off_mm = float(np.median(shining.off_mm))
-        aim_mm = float(np.median(shining.aim_mm)) if shining.aim_mm else None
-        self._lamps.append(Lamp(parcel, look, shining.t0_s, t_s, off_mm, aim_mm, settled=settled))
+        self._lamps.append(
+            Lamp(
+                parcel,
+                look,
+                shining.t0_s,
+                t_s,
+                off_mm=float(np.median(shining.off_mm)),
+                aim_mm=_median(shining.aim_mm),
+                label_mm=_median(shining.label_mm),
+                settled=settled,
+            )
+        )
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return float(np.median(values)) if values else None

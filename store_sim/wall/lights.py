@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from contracts.wall_messages import MarkLook
 from store_sim.wall.beam import Beam
-from store_sim.wall.parcels import ParcelPose, SimParcel, frame_of
+from store_sim.wall.parcels import ParcelPose, SimParcel, frame_of, label_corners
 
 __all__ = ["Lit", "lit_by"]
 
@@ -31,13 +31,15 @@ LEAST_SHARE = 0.2
 class Lit:
     """A mark that falls on a parcel: how it looks, by which projector, how far its middle is from
     the face's middle (mm, on the plane of the face), which share of it falls on the face and gets
-    there, nobody being in between, and where its middle is, (u, v, z)."""
+    there, nobody being in between, where its middle is, (u, v, z), and how far that is from the
+    middle of the label's code (mm; None where there is no label)."""
 
     look: MarkLook
     projector_id: str
     off_mm: float
     share: float
     at_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    label_mm: float | None = None
 
 
 def _rays(beam: Beam, pixels: Floats) -> Floats:
@@ -66,19 +68,23 @@ def lit_by(
         middle = (pixels.min(axis=0) + pixels.max(axis=0)) / 2
         near = np.argsort(np.nan_to_num(((middles - middle) ** 2).sum(axis=1), nan=1e18))[:NEAREST]
         hits = [(_hit(beam, listed[int(k)], pixels, rays, step), int(k)) for k in near]
-        (share, off_mm, at_m), best = max(hits, key=lambda hit: (hit[0][0], -hit[1]))
+        (share, off_mm, at), best = max(hits, key=lambda hit: (hit[0][0], -hit[1]))
         if share < LEAST_SHARE:
             continue
-        index = listed[best][0].index
-        found.setdefault(index, []).append(
-            Lit(look, beam.projector_id, round(off_mm, 2), round(share, 3), at_m)
-        )
+        parcel, pose = listed[best]
+        label_mm = None
+        if parcel.label is not None:
+            code = label_corners(parcel, pose).mean(axis=0)
+            label_mm = round(1000.0 * float(np.linalg.norm(at - code)), 2)
+        u, v, z = at.tolist()
+        lit = Lit(look, beam.projector_id, round(off_mm, 2), round(share, 3), (u, v, z), label_mm)
+        found.setdefault(parcel.index, []).append(lit)
     return {index: tuple(lits) for index, lits in found.items()}
 
 
 def _hit(
     beam: Beam, what: tuple[SimParcel, ParcelPose], pixels: Floats, rays: Floats, step: int
-) -> tuple[float, float, tuple[float, float, float]]:
+) -> tuple[float, float, Floats]:
     """The share of a mark that reaches a parcel's front, how far its middle is from the front's,
     in millimetres on the front's plane, and where it is. A ring round the whole front counts as on
     it."""
@@ -97,5 +103,5 @@ def _hit(
     inside = (np.abs(x[few]) <= w / 2) & (np.abs(y[few]) <= h / 2) & (t[few] > 0)
     columns, rows = pixels[few, 0].astype(np.intp), pixels[few, 1].astype(np.intp)
     clear = t[few] <= beam.shadow[rows, columns] + BIAS_M
-    u, v, z = np.array(pose.at_m) + middle[0] * right + middle[1] * up
-    return float((inside & clear).mean()), off_mm, (float(u), float(v), float(z))
+    where = np.array(pose.at_m) + middle[0] * right + middle[1] * up
+    return float((inside & clear).mean()), off_mm, where

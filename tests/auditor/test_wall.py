@@ -10,8 +10,8 @@ import pytest
 from auditor.wall import STAYS_S, Lamp, ParcelScore, Served, Taking, joined, score_wall
 
 MINE = Served("c1", 10.0, 30.0, ("p1", "p2"))
-RIGHT = Lamp("p1", "take_a", 10.2, 15.0, 3.0, 1.5)
-ALSO = Lamp("p2", "take_a", 10.4, 18.0, 4.0, 2.5)
+RIGHT = Lamp("p1", "take_a", 10.2, 15.0, 3.0, aim_mm=0.5, label_mm=1.5)
+ALSO = Lamp("p2", "take_a", 10.4, 18.0, 4.0, aim_mm=0.7, label_mm=2.5)
 
 
 def score(**more: Any) -> ParcelScore:
@@ -33,6 +33,7 @@ def test_a_retrieval_that_went_well_has_no_fault() -> None:
     assert found["faults"] == []
     assert found["green_latency_s"]["p50"] == pytest.approx(0.3)
     assert found["projection_error_mm"] == {"p50": 2.0, "p95": 2.45, "n": 2}
+    assert found["aim_mm"]["p50"] == pytest.approx(0.6)
     assert found["off_centre_mm"]["p50"] == 3.5
 
 

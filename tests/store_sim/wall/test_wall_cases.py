@@ -13,7 +13,7 @@ from store_sim.wall.customers import LIGHT_S_MAX, SCANS_MAX
 from store_sim.wall.errors import WallSimError
 from store_sim.wall.filling import Filling, fill, most_parcels
 from store_sim.wall.lights import lit_by
-from store_sim.wall.parcels import corners_of
+from store_sim.wall.parcels import corners_of, label_corners
 from store_sim.wall.picture import cue_picture
 from tests.store_sim.wall.wall_kit import TrueDriver, store_named, world_of
 
@@ -133,6 +133,11 @@ def test_truth_knows_which_light_falls_where() -> None:
     lit = world.truth.lit()
     assert set(lit) == {"parcel-02", "parcel-05"}
     assert all(one.look == "take_a" and one.off_mm < 3.0 for marks in lit.values() for one in marks)
+    for index in (2, 5):
+        parcel, pose = world.standing()[index]
+        beside = label_corners(parcel, pose).mean(axis=0) - np.array(pose.at_m)
+        (on_middle,) = lit[parcel.name]
+        assert on_middle.label_mm == pytest.approx(1000 * np.linalg.norm(beside), abs=3.0)
     # Thrown 40 pixels aside it is no longer on the middle, and the truth says by how much.
     world.show(beam.projector_id, np.roll(cue_picture(world, (2,), (0, 90, 255)), 12, axis=1))
     world.step(0.4)
