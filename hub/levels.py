@@ -83,7 +83,8 @@ NEXT_IN_LINE_LEVEL = 7
 NOBODYS_RIVAL_LEVEL = 7
 """Who stood in the store without a visit when the floor's node stopped may be who is seen next."""
 YIELDS_LEVEL = 8
-"""At a pick-up wall where two are served, whose parcels wait untouched gives way to who scans, and
-who went while others were there too is known to have gone once nobody is there."""
+"""At a pick-up wall where two are served, whose parcels wait untouched gives way to who scans; who
+went while others were there too is known to have gone once nobody is there; who scans after that
+moment came after them."""
 LEVEL = 8
 """The newest."""

@@ -18,6 +18,7 @@ __all__ = [
     "ON_THE_WAY_S",
     "attended",
     "away",
+    "followed",
     "gone_for_good",
     "seen_again",
     "stayed",
@@ -65,6 +66,8 @@ def stayed(wall: Wall, now_s: float, level: int) -> None:
 
 def unattended(wall: Wall, now_s: float) -> None:
     """Nobody is before the wall."""
+    if wall.somebody:
+        wall.left_s = now_s
     wall.somebody = False
     if wall.nobody_s is None:
         wall.nobody_s = now_s
@@ -80,6 +83,15 @@ def away(wall: Wall, session: Session) -> bool:
     """Whether a customer was there and is not, so that nothing invites them."""
     met = session.who == "customer" and session.met and session.live
     return met and wall.nobody_s is not None and not wall.blind
+
+
+def followed(wall: Wall, session: Session, level: int) -> bool:
+    """Whether a customer was there, then nobody was, and nothing of theirs has moved since: who is
+    there now and scans something else is whoever came after them."""
+    if level < YIELDS_LEVEL or wall.left_s is None or wall.blind:
+        return away(wall, session)
+    left = session.who == "customer" and session.met and session.live
+    return away(wall, session) or (left and wall.left_s > session.moved_s)
 
 
 def gone_for_good(wall: Wall, session: Session, now_s: float, level: int) -> bool:

@@ -223,8 +223,9 @@ class Wall:
     """What is known of one wall. `whole`: its node has told all there is since it was born.
 
     `somebody`: its node says that somebody is before it. `nobody_s`: since when nobody is, None if
-    somebody is or nobody knows. `came_s`: when somebody came last. `marks` is what shall shine,
-    as of `revision`; `shown` what became of it, by mark.
+    somebody is or nobody knows. `came_s`, `left_s`: when somebody came last, and when nobody was
+    there any more. `marks` is what shall shine, as of `revision`; `shown` what became of it, by
+    mark.
     """
 
     wall_id: str
@@ -233,6 +234,7 @@ class Wall:
     somebody: bool = False
     nobody_s: float | None = None
     came_s: float | None = None
+    left_s: float | None = None
     blind: dict[str, str] = field(default_factory=dict)
     projection: dict[str, dict[str, Any]] = field(default_factory=dict)
     revision: int = 0

@@ -13,7 +13,7 @@ from hub.errors import RejectedError
 from hub.levels import YIELDS_LEVEL
 from hub.parcels import paying
 from hub.parcels.alarms import raise_alarm, wall_of
-from hub.parcels.attending import away, gone_for_good, stayed
+from hub.parcels.attending import followed, gone_for_good, stayed
 from hub.parcels.codes import PickupJudged, holder_of
 from hub.parcels.commands import OpenAtWall, ScanAtWall
 from hub.parcels.judging import hand_over_due
@@ -201,7 +201,7 @@ def open_for(state: HubState, wall: Wall, orders: Sequence[Order]) -> Session:
     if wall.blind:
         return refuse(state, wall, "blind")
     for one in wall.live():
-        if away(wall, one):
+        if followed(wall, one, state.level):
             # Whoever comes now is not the one who went.
             end(state, wall, one)
     free = _free_look(state, wall)

@@ -20,7 +20,7 @@ CODE_S_MAX = 30.0
 LIGHT_S_MAX = 8.0
 """Who sees no light for so long after the scan scans again."""
 SCANS_MAX = 3
-"""And gives up after so many."""
+"""And after so many looks from nearer, scans once more and gives up."""
 NEXT_LIGHT_S = 3.0
 
 
@@ -129,17 +129,17 @@ def plan(scene: WallScene, who: Visitor, order: SimOrder, side: float) -> Steps:
             yield from _leave(scene, who, order, side)
             return
         yield from who.wait(0.6 + 0.8 * float(who.rng.random()))
-    yield from _ask(scene, who, order)
+    yield from _ask(scene, who, order, SCANS_MAX)
     # Eyes and feet need a moment.
     yield from who.wait(0.5 + 0.7 * float(who.rng.random()))
     yield from _act(scene, who, order)
     yield from _leave(scene, who, order, side)
 
 
-def _ask(scene: WallScene, who: Visitor, order: SimOrder) -> Steps:
+def _ask(scene: WallScene, who: Visitor, order: SimOrder, scans: int) -> Steps:
     """Scans, and scans again as long as nothing shines."""
     who.look_at((scene.width_m / 2, 0.0, 1.3))
-    for _ in range(SCANS_MAX):
+    for _ in range(scans):
         code = scene.code_of(order.order_id)
         if order.needs_code and code is not None:
             scene.scan(order, code)
@@ -164,7 +164,9 @@ def _act(scene: WallScene, who: Visitor, order: SimOrder) -> Steps:
 
 def _collect(scene: WallScene, who: Visitor, order: SimOrder, patience_s: float) -> Steps:
     """Takes what is lit, one after the other, until as many are taken as the order has. Who sees no
-    light from beside the wall looks from in front of it: light may wait for somebody to come."""
+    light from beside the wall looks from in front of it: light may wait for somebody to come. Who
+    still lacks something steps back and asks once more, unless it was called off."""
+    asked = order.behaviour == "cancelled"
     wanted = len(order.parcels) - (order.behaviour == "leave_one")
     mine = 0
     while mine < wanted:
@@ -174,6 +176,11 @@ def _collect(scene: WallScene, who: Visitor, order: SimOrder, patience_s: float)
             yield from who.walk((scene.width_m * (0.25 if who.at[0] < 0.0 else 0.75), -0.75))
             yield from who.wait(patience_s, lambda: bool(_seen(scene, order)))
         lit = _seen(scene, order)
+        if not lit and not asked:
+            asked = True
+            yield from who.walk((who.at[0], -0.8))
+            yield from _ask(scene, who, order, 1)
+            continue
         if not lit:
             return
         index = min(lit, key=lambda k: abs(scene.standing()[k][1].at_m[0] - who.at[0]))

@@ -165,6 +165,27 @@ def test_who_scans_where_they_are_seen_is_known_by_staying(bench: Bench) -> None
     assert bench.looks() == {}
 
 
+def test_who_scans_after_everybody_went_came_after_them(bench: Bench) -> None:
+    served(bench)
+    bench.go()
+    bench.wait(AWAY_S - 1.0)
+    bench.come()
+    assert bench.looks() == SHINES, "they may have come back"
+    bench.scan(code_of("o9"))
+    assert bench.looks() == {"t9": "take_a", "t2": "not_this"}
+    assert [one.state for one in bench.wall().sessions] == ["ended", "showing"]
+
+
+def test_who_came_back_and_took_something_is_still_there(bench: Bench) -> None:
+    served(bench)
+    bench.go()
+    bench.wait(AWAY_S - 1.0)
+    bench.come()
+    bench.lift(1)
+    bench.scan(code_of("o9"))
+    assert bench.looks() == {"t2": "take_a", "t9": "take_b"}
+
+
 def two(bench: Bench) -> None:
     """Two customers scan beside each other; the one who came first takes theirs and both go."""
     bench.order("o1", 1)
