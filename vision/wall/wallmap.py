@@ -349,8 +349,9 @@ def _match(thing: _Thing, sight: Sight) -> tuple[int, float] | None:
     if sight.text is not None and texts:
         if all(label_key(text) != label_key(sight.text) for text in texts):
             return None
-        if near:
-            return (0, off)
+        between = _labels_apart(others, sight)
+        if near or between < NEAR_M:
+            return (0, min(off, between))
         missing = (
             last is not None
             and (last.state != "stands" or last.hidden)
@@ -362,6 +363,21 @@ def _match(thing: _Thing, sight: Sight) -> tuple[int, float] | None:
     if thing.restored_s is not None and (sight.text is None) != (not texts):
         return None
     return (2, off) if near and _inside(last, others, outline) else None
+
+
+def _labels_apart(others: Sequence[Sight], sight: Sight) -> float:
+    """How far a label is from where another camera has the same one; inf if none has. An outline
+    may hold a neighbour, so that its middle is elsewhere."""
+    if sight.label_m is None:
+        return math.inf
+    return min(
+        (
+            _apart(at_depth(sight, one.v_m, sight.label_m), one.label_m)
+            for one in others
+            if one.label_m is not None and one.state == sight.state == "stands"
+        ),
+        default=math.inf,
+    )
 
 
 def _inside(

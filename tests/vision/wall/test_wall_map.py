@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,6 +43,23 @@ def test_a_thing_is_told_once_and_again_when_it_moved() -> None:
     gone = things.step(1.6, [seen(1.6, sight(1, 0.52, state="gone", since_s=1.6))])
     assert [(one.state, one.since_s) for one in gone] == [("gone", 1.6)]
     assert things.things() == ()
+
+
+def test_one_label_is_one_thing_though_a_camera_has_its_face_larger() -> None:
+    things = WallMap(wall(cameras=2), "w")
+    at: dict[str, Any] = {"label_m": ((0.45, 1.05), (0.55, 1.05), (0.55, 0.95), (0.45, 0.95))}
+    wide = ((0.4, 1.4), (0.9, 1.4), (0.9, 0.9), (0.4, 0.9))
+    first = seen(1.0, sight(1, 0.5, outline_m=wide, **at))
+    second = seen(1.0, sight(7, 0.5, eye_m=(1.5, -1.7, 1.3), **at), camera="b")
+    (one,) = things.step(1.0, [first, second])
+    assert one.twins == ()
+    # The same label elsewhere is another one.
+    beside: dict[str, Any] = {"label_m": tuple((u + 0.3, z) for u, z in at["label_m"])}
+    twin = sight(8, 0.8, eye_m=(1.5, -1.7, 1.3), **beside)
+    things.step(
+        1.2, [replace(first, t_s=1.2), replace(second, t_s=1.2, sights=(*second.sights, twin))]
+    )
+    assert [len(thing.twins) for thing in things.things()] == [1, 1]
 
 
 def test_two_cameras_see_one_thing_and_the_rays_tell_its_depth() -> None:
