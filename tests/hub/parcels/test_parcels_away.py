@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from hub.commands import AddBadge
-from hub.levels import NEXT_IN_LINE_LEVEL
+from hub.levels import NEXT_IN_LINE_LEVEL, YIELDS_LEVEL
 from hub.parcels.attending import (
     AWAY_BEFORE_S,
     AWAY_S,
@@ -17,6 +17,7 @@ from hub.parcels.attending import (
     ON_THE_WAY_S,
     STAYED_S,
     attended,
+    followed,
     gone_for_good,
     unattended,
 )
@@ -174,6 +175,15 @@ def test_who_scans_after_everybody_went_came_after_them(bench: Bench) -> None:
     bench.scan(code_of("o9"))
     assert bench.looks() == {"t9": "take_a", "t2": "not_this"}
     assert [one.state for one in bench.wall().sessions] == ["ended", "showing"]
+
+
+def test_older_databases_know_nobody_who_came_after_them(bench: Bench) -> None:
+    served(bench)
+    bench.go()
+    bench.wait(AWAY_S - 1.0)
+    bench.come()
+    assert followed(bench.wall(), bench.session(), YIELDS_LEVEL)
+    assert not followed(bench.wall(), bench.session(), YIELDS_LEVEL - 1)
 
 
 def test_who_came_back_and_took_something_is_still_there(bench: Bench) -> None:
