@@ -224,8 +224,10 @@ def _greens(
             score.faults.append(f"{name}: {lamp.look} on {lamp.parcel} at {lamp.t0_s:.2f} s")
         elif lamp.settled:
             score.off_mm.append(lamp.off_mm)
-            score.aim_mm.extend(() if lamp.aim_mm is None else (lamp.aim_mm,))
-            score.label_mm.extend(() if lamp.label_mm is None else (lamp.label_mm,))
+            if lamp.aim_mm is not None:
+                score.aim_mm.append(lamp.aim_mm)
+            if lamp.label_mm is not None:
+                score.label_mm.append(lamp.label_mm)
 
 
 def _wrong(

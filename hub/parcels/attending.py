@@ -81,17 +81,17 @@ def seen_again(wall: Wall, now_s: float) -> None:
 
 def away(wall: Wall, session: Session) -> bool:
     """Whether a customer was there and is not, so that nothing invites them."""
-    met = session.who == "customer" and session.met and session.live
-    return met and wall.nobody_s is not None and not wall.blind
+    return _came(session) and wall.nobody_s is not None and not wall.blind
 
 
 def followed(wall: Wall, session: Session, level: int) -> bool:
     """Whether a customer was there, then nobody was, and nothing of theirs has moved since: who is
     there now and scans something else is whoever came after them."""
+    if away(wall, session):
+        return True
     if level < YIELDS_LEVEL or wall.left_s is None or wall.blind:
-        return away(wall, session)
-    left = session.who == "customer" and session.met and session.live
-    return away(wall, session) or (left and wall.left_s > session.moved_s)
+        return False
+    return _came(session) and wall.left_s > session.moved_s
 
 
 def gone_for_good(wall: Wall, session: Session, now_s: float, level: int) -> bool:
@@ -100,6 +100,11 @@ def gone_for_good(wall: Wall, session: Session, now_s: float, level: int) -> boo
         return False
     away_s = AWAY_S if level >= NEXT_IN_LINE_LEVEL else AWAY_BEFORE_S
     return now_s >= max(wall.nobody_s, session.moved_s) + away_s
+
+
+def _came(session: Session) -> bool:
+    """Whether it is a customer's who was seen to be there."""
+    return session.who == "customer" and session.met and session.live
 
 
 def _all_went(wall: Wall, now_s: float) -> None:

@@ -228,7 +228,7 @@ def _free_look(state: HubState, wall: Wall) -> SessionLook | None:
     free = next((look for look in LOOKS if look not in taken), None)
     if free is not None or state.level < YIELDS_LEVEL:
         return free
-    idle = [one for one in wall.live() if one.look in LOOKS and _idles(state, one)]
+    idle = [one for one in wall.live() if _idles(state, one)]
     if not idle:
         return None
     longest = min(idle, key=lambda one: one.moved_s)

@@ -51,7 +51,8 @@ class Witness:
         for key, lit in now.items():
             shining = self._on.setdefault(key, _Shining(world.t_s))
             shining.off_mm.append(lit.off_mm)
-            shining.label_mm.extend(() if lit.label_mm is None else (lit.label_mm,))
+            if lit.label_mm is not None:
+                shining.label_mm.append(lit.label_mm)
             place = meant.get(texts[key[0]] or "")
             if place is not None:
                 u, _, z = lit.at_m
