@@ -40,7 +40,8 @@ class PlaceView:
     (moving) of its area, `clear` of the border's outside that is as ever, `border` of the inside
     along that which changed and stands still, `empty` of its area that looks as the empty wall did,
     `bare` of its label's area that has the colours of the wall around it, `still` of its
-    label's area that does not move."""
+    label's area that does not move; `apart`: how far the colours of what is clear are from what
+    they were, the median, 0..1."""
 
     changed: float
     label: float
@@ -50,6 +51,7 @@ class PlaceView:
     empty: float
     bare: float
     still: float
+    apart: float = 0.0
 
     def seen(self, settings: FollowSettings) -> bool:
         """Whether the thing is there and can be seen."""
@@ -74,9 +76,10 @@ class PlaceView:
         if self.certain and body <= APART_MAX and self.stirred <= APART_MAX:
             # Of an outline that holds the label only, what is around has gone as well.
             return True
-        around = self.clear >= settings.clear_share
         held = body > HELD_MIN
-        # Grey clothes look as a grey wall does, but who wears them hides what is around as well.
+        # Grey clothes look as a grey wall does, but who wears them hides what is around as well,
+        # and that is as it was to a hundredth where nobody hides it.
+        around = self.clear >= settings.clear_share and not (held and self.apart > ALIKE)
         rim = self.clear >= settings.bare_clear and self.border >= settings.bare_border
         beside = rim and not held
         if self.bare >= settings.bare_share and self.still > 0.5 and (around or beside):
@@ -155,6 +158,7 @@ class Place:
             scene.looks_empty(self.mask, seen.image),
             self.bare(seen, taken) if unlike > 0.5 else 0.0,
             1.0 - self.label_in(seen.moving),
+            _apart(scene, seen, oy[clear], ox[clear]),
         )
 
     def bare(self, seen: Seen, taken: Mask) -> float:
@@ -189,7 +193,17 @@ class Place:
         return cv2.dilate(self.mask.astype(np.uint8), kernel).astype(np.bool_)
 
 
-_Index = tuple[NDArray[np.intp], NDArray[np.intp]]
+_Rows = NDArray[np.intp]
+_Index = tuple[_Rows, _Rows]
+
+
+def _apart(scene: Scene, seen: Seen, rows: _Rows, columns: _Rows) -> float:
+    """The median of how far the colours of some small pixels are from what they were, 0..1."""
+    before = scene.image
+    if not len(rows) or before is None:
+        return 0.0
+    off = np.abs(seen.image[rows, columns] - before[rows, columns]).max(axis=1)
+    return float(np.median(off))
 
 
 def _bands(small: NDArray[np.float64], high: int, wide: int) -> tuple[_Index, _Index]:

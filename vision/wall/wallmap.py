@@ -60,6 +60,16 @@ class _Thing:
         """Whether another camera saw it stand there later than this one says that it left."""
         return any(at_s > left.since_s for name, at_s in self.stood_s.items() if name != camera)
 
+    def left_from(self, camera: str, sight: Sight) -> bool:
+        """Whether a camera saw it leave. One that is refuted knows nothing of where it stands, and
+        finds it as one that is new to it."""
+        if sight.state != "gone":
+            return False
+        wrong = self.refuted(camera, sight)
+        if wrong:
+            self.stood_s.pop(camera, None)
+        return not wrong
+
     def comes_in_sight(self, camera: str, moving: Sight) -> bool:
         """Whether what a camera sees move is only new to it, or was put down in another's sight: it
         stands where others had it, and what was in front of it moves."""
@@ -197,11 +207,7 @@ class WallMap:
             if one.state == "moves" and not thing.comes_in_sight(name, one)
         ]
         hidden = [one for one in sights.values() if one.state == "stands" and one.hidden]
-        gone = [
-            one
-            for name, one in sights.items()
-            if one.state == "gone" and not thing.refuted(name, one)
-        ]
+        gone = [one for name, one in sights.items() if thing.left_from(name, one)]
         # Who sees the place without the thing knows more than who cannot see the place.
         told = standing or moving or gone or hidden
         if not told:

@@ -133,6 +133,22 @@ def test_that_a_thing_went_is_refuted_by_who_saw_it_stand_later() -> None:
     assert [one.state for one in news] == ["gone"]
 
 
+def test_who_was_refuted_finds_a_thing_where_it_stands_and_does_not_see_it_lifted() -> None:
+    """Grey clothes were taken for the wall; whoever wore them steps aside, and all moves."""
+    things = WallMap(wall(cameras=2), "w")
+    things.step(1.0, [seen(1.0, sight(1, 0.5)), seen(1.0, sight(4, 0.5), camera="b")])
+    wrong = sight(4, 0.5, state="gone", since_s=2.0)
+    there = sight(1, 0.5, seen_s=3.0)
+    things.step(3.0, [seen(3.0, there), seen(3.0, wrong, camera="b")])
+    hidden = sight(1, 0.5, hidden=True, seen_s=3.0)
+    found = sight(4, 0.52, state="moves", since_s=4.0, seen_s=4.0)
+    news = things.step(4.0, [seen(4.0, hidden), seen(4.0, found, camera="b")])
+    assert [(one.state, one.hidden) for one in news] == [("stands", True)]
+    lifted = sight(4, 0.8, state="moves", since_s=4.0, seen_s=4.2)
+    news = things.step(4.2, [seen(4.2, hidden), seen(4.2, lifted, camera="b")])
+    assert [one.state for one in news] == ["moves"]
+
+
 def test_what_another_camera_sees_for_the_first_time_where_it_stands_was_not_lifted() -> None:
     """Somebody lifts what stood in front of it, and all around it moves."""
     things = WallMap(wall(cameras=2), "w")

@@ -47,6 +47,36 @@ def test_grey_clothes_of_somebody_before_a_grey_wall_are_no_wall() -> None:
     assert not view.gone(SETTINGS, 1.0)
 
 
+def test_a_back_that_lets_much_of_the_rim_pass_for_the_wall_is_no_wall() -> None:
+    """Seen at a wall of the demo: a jumper before a wall of its colour, 0.06 apart."""
+    back = replace(BARE, changed=0.69, bare=1.0, clear=0.58, border=0.5)
+    assert replace(back, apart=0.003).gone(SETTINGS, 1.0), "taken, and still in reach"
+    assert not replace(back, apart=0.06).gone(SETTINGS, 1.0)
+    assert replace(back, apart=0.06).gone(SETTINGS, 0.2), "a shadow, and nobody at it"
+
+
+def test_how_far_the_rim_is_from_what_it_was_is_seen() -> None:
+    """A back of nearly the wall's colour comes before a dark parcel and all around it."""
+    scene = Scene(960, 540, SceneSettings())
+    before = np.full((540, 960, 3), 120, np.uint8)
+    before[200:300, 400:500] = 40
+    face = np.array([[400, 200], [500, 200], [500, 300], [400, 300]], np.float64)
+    scene.step(0.0, before)
+    place = Place(scene, face, None)
+    aparts = []
+    for back in (120, 128):
+        after = before.copy()
+        after[150:350, 350:550] = back
+        for t_s in (1.0, 2.0):
+            seen = scene.step(t_s, after)
+        assert seen is not None
+        view = place.view(scene, seen, np.zeros_like(seen.changed))
+        assert view.label == 1.0
+        assert view.clear > 0.9
+        aparts.append(view.apart)
+    assert aparts[0] < 0.005 < 0.025 < aparts[1]
+
+
 def test_what_is_carried_past_leaves_as_much_around_it_clear() -> None:
     carried = replace(BARE, bare=0.33, clear=0.5)
     assert carried.gone(SETTINGS, 0.2)
