@@ -22,7 +22,9 @@ from tests.browser.pages.wall_rig import (
 )
 from tests.hub.parcels.wall_kit import key, sscc
 
-SETTINGS = {"SCREEN_TOKENS": json.dumps({WALL: SCREEN})}
+WALLS = 20
+"""A test has a wall of its own, and need not wait until the last one's customers have gone."""
+SETTINGS = {"SCREEN_TOKENS": json.dumps({f"wall-{k}": SCREEN for k in range(1, WALLS + 1)})}
 INVITING = "document.querySelector('.look.take_a, .look.take_b')"
 CARD = "#stage .card"
 TRIES = 3
@@ -31,8 +33,14 @@ SILENT_S_MAX = 20.0
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with wall_store(tmp_path_factory.mktemp("kiosk"), **SETTINGS) as made:
+    with wall_store(tmp_path_factory.mktemp("kiosk"), WALLS, **SETTINGS) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def walls() -> Iterator[int]:
+    """Numbers of walls at which nobody was yet."""
+    return iter(range(1, WALLS + 1))
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +49,9 @@ def shop(store: Store) -> Shop:
 
 
 @pytest.fixture
-def node(store: Store) -> Iterator[WallNode]:
+def node(store: Store, walls: Iterator[int]) -> Iterator[WallNode]:
     """A node that was just born before an empty wall."""
-    made = WallNode(store)
+    made = WallNode(store, next(walls))
     yield made
     made.stop()
 
@@ -52,7 +60,7 @@ def node(store: Store) -> Iterator[WallNode]:
 def kiosk(chromium: Any, store: Store, node: WallNode) -> Iterator[Any]:
     tab = chromium.tab()
     tab.size(1080, 1920)
-    tab.goto(f"{store.hub_url}/kiosk/{WALL}?lang=en#{SCREEN}")
+    tab.goto(f"{store.hub_url}/kiosk/{node.wall_id}?lang=en#{SCREEN}")
     yield tab
     tab.eval("localStorage.clear()")
     tab.close()
@@ -251,8 +259,8 @@ def test_a_label_that_is_there_twice_is_shown_to_nobody(
     assert kiosk.eval(f"{INVITING} === null")
     node.see(node.thing(122, "stands", 0.5, 0.52, text="SOMETHING-ELSE-122"))
     # Which of the two went away nobody knows: it is shown again when staff have looked.
-    (alarm,) = shop.get(f"walls/{WALL}")["alarms"]
-    shop.post(f"walls/{WALL}/alarms/{alarm['number']}/clear")
+    (alarm,) = shop.get(f"walls/{node.wall_id}")["alarms"]
+    shop.post(f"walls/{node.wall_id}/alarms/{alarm['number']}/clear")
     card(kiosk, "showing", "green ring")
     node.lift(121, 0.1)
     card(kiosk, "done")
@@ -350,7 +358,7 @@ def test_the_browsers_camera_reads_codes_where_it_can(
     node.stand(131, 0.1)
     shop.ready(131)
     kiosk.send("Page.addScriptToEvaluateOnNewDocument", source=CAMERA)
-    kiosk.goto(f"{store.hub_url}/kiosk/{WALL}?lang=en&camera#{SCREEN}")
+    kiosk.goto(f"{store.hub_url}/kiosk/{node.wall_id}?lang=en&camera#{SCREEN}")
     card(kiosk, "idle")
     kiosk.click("#camera")
     kiosk.until("document.querySelector('#view')?.srcObject")

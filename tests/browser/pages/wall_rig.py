@@ -38,16 +38,33 @@ WALL, NODE, BEAM, EYE = "wall-1", "node-wall", "beam-1", "eye-1"
 SCREEN = "the-kiosk-of-the-tests"
 
 
-def wall_store_file(folder: Path) -> Path:
-    """The demo store with one wall, 1 m wide, two boards, a hook; written into `folder`."""
+def wall_store_file(folder: Path, walls: int = 1) -> Path:
+    """The demo store with walls, each 1 m wide, two boards, a hook, with a node of its own; written
+    into `folder`."""
     document = yaml.safe_load(STORE.read_text(encoding="utf-8"))
-    hook = {"hook_id": "hook-1", "u_m": 0.5, "z_m": 1.15}
-    document["walls"] = [wall(hooks=[hook], scanners=["kiosk-1"])]
+    document["walls"] = [_wall(k) for k in range(1, walls + 1)]
     nodes = [node for node in document["nodes"] if not node.get("walls")]
-    document["nodes"] = [*nodes, {"node_id": NODE, "walls": [WALL]}]
+    of_walls = [{"node_id": _of(NODE, k), "walls": [_of(WALL, k)]} for k in range(1, walls + 1)]
+    document["nodes"] = [*nodes, *of_walls]
     path = folder / "wall-store.yaml"
     path.write_text(yaml.safe_dump(_plain(document)), encoding="utf-8")
     return path
+
+
+def _of(first: str, number: int) -> str:
+    """How the number-th wall, and what belongs to it, is called: as the first, but for the end."""
+    stem, last = first.rsplit("-", 1)
+    if number == 1:
+        return first
+    return f"{stem}-{number}" if last == "1" else f"{first}-{number}"
+
+
+def _wall(number: int) -> dict[str, Any]:
+    hook = {"hook_id": _of("hook-1", number), "u_m": 0.5, "z_m": 1.15}
+    made = wall(hooks=[hook], scanners=[_of("kiosk-1", number)], wall_id=_of(WALL, number))
+    made["cameras"][0]["camera_id"] = _of(EYE, number)
+    made["projectors"][0]["projector_id"] = _of(BEAM, number)
+    return made
 
 
 def _plain(value: Any) -> Any:
@@ -60,12 +77,13 @@ def _plain(value: Any) -> Any:
 class WallNode(ScriptedNode):
     """The wall's node; tests and its MQTT thread both speak, one at a time."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, number: int = 1) -> None:
         self._speaking = threading.RLock()
         self.light = "true"
-        self.cues = WallCues(wall_id=WALL, revision=0)
-        super().__init__(NODE, store.layout.store_id, store.files)
-        self.say(m.NodeBorn(software="test", config_revision=1, walls=(WALL,)))
+        self.wall_id, self._beam, self._eye = (_of(one, number) for one in (WALL, BEAM, EYE))
+        self.cues = WallCues(wall_id=self.wall_id, revision=0)
+        super().__init__(_of(NODE, number), store.layout.store_id, store.files)
+        self.say(m.NodeBorn(software="test", config_revision=1, walls=(self.wall_id,)))
         self.see(whole=True)
         self.project("true", residual_mm=1.8)
         self.committed()
@@ -77,7 +95,7 @@ class WallNode(ScriptedNode):
 
     def see(self, *things: Thing, whole: bool = False) -> None:
         """News of things."""
-        self.say(ThingsSeen(wall_id=WALL, t_s=time.monotonic(), whole=whole, things=things))
+        self.say(ThingsSeen(wall_id=self.wall_id, t_s=time.monotonic(), whole=whole, things=things))
 
     def stand(self, number: int, u: float, z: float = 0.52, **more: Any) -> None:
         """The number-th parcel stands there, 0.16 m wide."""
@@ -107,7 +125,7 @@ class WallNode(ScriptedNode):
         """How the projector hits; unless it does, nothing shines."""
         self.light = state
         judged = ProjectionJudged(
-            wall_id=WALL, projector_id=BEAM, t_s=time.monotonic(), state=state,
+            wall_id=self.wall_id, projector_id=self._beam, t_s=time.monotonic(), state=state,
             residual_mm=residual_mm, points=12, reason=reason,
         )  # fmt: skip
         self.say(judged)
@@ -115,13 +133,13 @@ class WallNode(ScriptedNode):
 
     def attended(self, somebody: bool) -> None:
         """Somebody is before the wall, or nobody any more."""
-        self.say(WallAttended(wall_id=WALL, t_s=time.monotonic(), somebody=somebody))
+        self.say(WallAttended(wall_id=self.wall_id, t_s=time.monotonic(), somebody=somebody))
 
     def blind(self, blind: bool, reason: str = "") -> None:
         """The camera sees nothing any more, or sees again."""
         self.say(
             m.SensorOutage(
-                sensor_id=EYE, kind="camera", bay_id=None, wall_id=WALL, blind=blind,
+                sensor_id=self._eye, kind="camera", bay_id=None, wall_id=self.wall_id, blind=blind,
                 t_s=time.monotonic(), reason=reason,
             )
         )  # fmt: skip
@@ -142,7 +160,9 @@ class WallNode(ScriptedNode):
             for one in self.cues.marks
         )
         if marks:
-            judged = MarksJudged(wall_id=WALL, t_s=now_s, revision=self.cues.revision, marks=marks)
+            judged = MarksJudged(
+                wall_id=self.wall_id, t_s=now_s, revision=self.cues.revision, marks=marks
+            )
             self.say(judged)
 
     def _heard(self, client: mqtt.Client, user: object, message: mqtt.MQTTMessage) -> None:
@@ -157,9 +177,9 @@ class WallNode(ScriptedNode):
 
 
 @contextmanager
-def wall_store(folder: Path, **settings: str) -> Iterator[Store]:
-    """Broker and hub of the demo store with a wall, and whatever a test starts besides."""
-    made = Store(folder, wall_store_file(folder))
+def wall_store(folder: Path, walls: int = 1, /, **settings: str) -> Iterator[Store]:
+    """Broker and hub of the demo store with walls, and whatever a test starts besides."""
+    made = Store(folder, wall_store_file(folder, walls))
     try:
         made.start_hub(**settings)
         yield made
