@@ -121,7 +121,10 @@ class Beam(Protocol):
 
 
 class LampStrip(Protocol):
-    """Marks as colours of one strip's lamps: vision.projection.Lamps."""
+    """Marks as colours of one strip's lamps: vision.projection.Lamps. `lit` as BeamOut has it."""
+
+    @property
+    def lit(self) -> Mapping[str, Sequence[Any]]: ...
 
     def step(
         self, now_s: float, things: Sequence[Thing], marks: Sequence[Mark]
@@ -249,15 +252,17 @@ class WallDesk:
             want_capture = want_capture or out.want_capture
             for camera_id, regions in out.lit.items():
                 lit.setdefault(camera_id, []).extend(regions)
-        for camera_id, eye in self._eyes.items():
-            eye.capture(want_capture)
-            eye.shine(tuple(lit[camera_id]))
         lamps: dict[str, Picture] = {}
         for name, strip in self._strips.items():
             colours, states = strip.step(now_s, things, marks)
             shown += states
+            for camera_id, regions in strip.lit.items():
+                lit.setdefault(camera_id, []).extend(regions)
             if name not in self._lamps or not np.array_equal(colours, self._lamps[name]):
                 self._lamps[name] = lamps[name] = colours
+        for camera_id, eye in self._eyes.items():
+            eye.capture(want_capture)
+            eye.shine(tuple(lit[camera_id]))
         events += self._marks_judged(shown, now_s)
         return WallNews(tuple(events), pictures, lamps)
 

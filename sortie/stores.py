@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 DEMO = "demo"
-WALL_STORES = ("demo", "wall-24", "wall-4k", "van")
+WALL_STORES = ("demo", "wall-24", "wall-4k", "van", "wall-strips")
 """Shipped stores with pick-up walls; each case is played at the first that has room for it."""
 
 

@@ -73,7 +73,7 @@ class WallRun:
 
 
 class _ShownLine(DirectLine):
-    """A direct line on which projectors show what the node draws."""
+    """A direct line on which projectors and lamps show what the node draws."""
 
     def __init__(self, nodes: Sequence[LockstepNode], hub: Hub, world: WallWorld) -> None:
         super().__init__(nodes, hub)
@@ -86,6 +86,8 @@ class _ShownLine(DirectLine):
         outputs = super().step(node, tick)
         for name, picture in outputs.pictures.items():
             self._world.show(name, picture)
+        for name, colours in outputs.lamps.items():
+            self._world.show_lamps(name, colours)
         return outputs
 
 

@@ -143,6 +143,8 @@ def _fits(wall: Wall, case: str) -> bool:
         return False
     if (wall.kind == "van") != found.van:
         return False
+    if (not wall.projectors) != found.lamps:
+        return False
     try:
         cast_filling(found, wall)
     except SimulatorError:

@@ -54,7 +54,7 @@ class Witness:
             if lit.label_mm is not None:
                 shining.label_mm.append(lit.label_mm)
             place = meant.get(texts[key[0]] or "")
-            if place is not None:
+            if place is not None and lit.at_m is not None:
                 u, _, z = lit.at_m
                 shining.aim_mm.append(1000.0 * math.hypot(u - place[0], z - place[1]))
         for at_s, words in world.truth.notes:

@@ -50,7 +50,8 @@ class OrderPlan:
 class WallCase:
     """One named case. `parcels` None: as many as the wall has room for, up to 12. `odd_share`:
     share of parcels that are odd; with duplicates and forgeries it is the ordered ones that are
-    copied. `off`: how far projectors hang from where their file says (1: usual)."""
+    copied. `off`: how far projectors hang from where their file says (1: usual). `lamps`: for walls
+    with strips of lamps and no projector."""
 
     name: str
     words: str
@@ -64,6 +65,7 @@ class WallCase:
     hide_markers: bool = False
     off: float = 1.0
     van: bool = False
+    lamps: bool = False
 
 
 _TAKE = (OrderPlan(), OrderPlan(), OrderPlan())
@@ -141,6 +143,13 @@ _CASES: tuple[WallCase, ...] = (
     WallCase(
         "van-stop", "stops of a round: all of a stop's parcels", van=True,
         orders=(OrderPlan(2), OrderPlan(1), OrderPlan(3)),
+    ),
+    WallCase(
+        "lamps", "strips of lamps along the boards, and no projector", lamps=True,
+        orders=(
+            OrderPlan(2), OrderPlan(), OrderPlan(1, "wrong_return"), OrderPlan(),
+            OrderPlan(2, together=True),
+        ),
     ),
 )  # fmt: skip
 _BY_NAME = {case.name: case for case in _CASES}

@@ -29,16 +29,17 @@ LEAST_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Lit:
-    """A mark that falls on a parcel: how it looks, by which projector, how far its middle is from
-    the face's middle (mm, on the plane of the face), which share of it falls on the face and gets
-    there, nobody being in between, where its middle is, (u, v, z), and how far that is from the
-    middle of the label's code (mm; None where there is no label)."""
+    """A mark that falls on a parcel: how it looks, by which projector or strip, how far its middle
+    is from the face's middle (mm, on the plane of the face; of lamps along their board), which
+    share of it falls on the face and gets there, nobody being in between, or is below it, where its
+    middle is, (u, v, z), and how far that is from the middle of the label's code (mm; None where
+    there is no label, both None of lamps, which are aimed at none)."""
 
     look: MarkLook
-    projector_id: str
+    device_id: str
     off_mm: float
     share: float
-    at_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    at_m: tuple[float, float, float] | None = (0.0, 0.0, 0.0)
     label_mm: float | None = None
 
 

@@ -1,11 +1,11 @@
 """The simulated wall in real time: `python -m store_sim.wall.live`, settings from SORTIE_WALL_*.
 
 Cameras write into shared-memory rings (the names in their URIs), scans into a gate ring whose gate
-is the scanner; what projectors shall throw is read from the rings that their drivers write. All is
-stamped with the machine's monotonic clock. The orders that customers come for lie in the truth
-folder as orders.json for whoever posts them to the hub; the codes that come back are appended
-there to codes.jsonl as {"order_id", "code"} lines. The truth is written there too, deed by deed, as
-deeds.jsonl; nothing else leaves this process.
+is the scanner; what projectors and lamps shall show is read from the rings that their drivers
+write. All is stamped with the machine's monotonic clock. The orders that customers come for lie in
+the truth folder as orders.json for whoever posts them to the hub; the codes that come back are
+appended there to codes.jsonl as {"order_id", "code"} lines. The truth is written there too, deed by
+deed, as deeds.jsonl; nothing else leaves this process.
 
 Where drawing takes longer than it may, pictures are left out, counted and told: a node that must
 share its cores with whoever draws for it would see nothing but old pictures.
@@ -23,15 +23,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.errors import ContractError
 from contracts.store_file import load_store_file
+from contracts.wall import LightStrip
 from hardware.cameras.shm import FrameRingWriter, ShmCamera, ShmCameraSettings
 from hardware.errors import HardwareError
 from hardware.gates import GateRingWriter
 from hardware.ports import GateScan
+from hardware.rings import RingReader
 from store_sim.errors import SimulatorError
 from store_sim.slowness import Slowness
 from store_sim.wall.errors import WallSimError
@@ -105,6 +109,36 @@ class _Watched:
             self._ring.close()
 
 
+class _WatchedLamps:
+    """A strip's ring, looked for until it is there."""
+
+    def __init__(self, light: LightStrip, name: str, root: Path | None) -> None:
+        self.light, self._name, self._root = light, name, root
+        self._ring: RingReader | None = None
+        self._tried_s = -1e9
+
+    def colours(self, now_s: float) -> NDArray[np.uint8] | None:
+        """The newest colours not given before, (lamps, 3), None if there are none."""
+        try:
+            if self._ring is None:
+                if now_s - self._tried_s < ATTACH_S:
+                    return None
+                self._tried_s = now_s
+                self._ring = RingReader(self._name, root=self._root)
+            record = self._ring.newest()
+        except HardwareError:
+            self.close()
+            return None
+        if record is None or len(record.payload) != 3 * self.light.lamps:
+            return None
+        return record.payload.reshape(-1, 3)
+
+    def close(self) -> None:
+        if self._ring is not None:
+            self._ring.close()
+            self._ring = None
+
+
 class _Pace:
     """When the next pictures may be drawn, after what the last ones took."""
 
@@ -142,6 +176,7 @@ class LiveWall:
         self._rings: dict[str, FrameRingWriter] = {}
         self._gate: GateRingWriter | None = None
         self._watched: list[_Watched] = []
+        self._lamps: list[_WatchedLamps] = []
         for camera in world.wall.cameras:
             name = ring_name(camera.uri)
             if name is None:
@@ -157,6 +192,11 @@ class LiveWall:
         self._watched = [
             _Watched(one.projector_id, name, shm_root, clock)
             for one in world.wall.projectors
+            if (name := ring_name(one.uri)) is not None
+        ]
+        self._lamps = [
+            _WatchedLamps(one, name, shm_root)
+            for one in world.wall.lights
             if (name := ring_name(one.uri)) is not None
         ]
         orders = [asdict(order) for order in world.orders]
@@ -180,6 +220,10 @@ class LiveWall:
             rgb = one.picture(now_s)
             if rgb is not None:
                 self.world.show(one.projector_id, rgb)
+        for strip in self._lamps:
+            colours = strip.colours(now_s)
+            if colours is not None:
+                self.world.show_lamps(strip.light.light_id, colours)
         self.world.step(max(t_s, self.world.t_s))
         for scan in self.world.scans():
             if self._gate is not None:
@@ -231,6 +275,8 @@ class LiveWall:
             self._gate.close()
         for one in self._watched:
             one.close()
+        for strip in self._lamps:
+            strip.close()
 
 
 def main() -> int:

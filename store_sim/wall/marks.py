@@ -10,9 +10,11 @@ from scipy import ndimage
 
 from contracts.wall_messages import MarkLook
 
-__all__ = ["marks_in"]
+__all__ = ["BLUE", "DARK", "GREEN", "RED", "WHITE", "colours_of", "marks_in"]
 
 Floats = NDArray[np.float64]
+
+GREEN, BLUE, RED, WHITE = 1, 2, 3, 4
 
 DARK = 60
 """A pixel whose brightest colour is below this is no mark."""
@@ -23,17 +25,17 @@ LARGEST_SHARE = 0.25
 """What fills more of a picture than this is no mark but a test pattern."""
 
 
-def _colours(rgb: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """(H, W): 0 dark, 1 green, 2 blue, 3 red, 4 white."""
+def colours_of(rgb: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """(H, W): 0 dark, GREEN, BLUE, RED or WHITE."""
     r, g, b = (rgb[..., k].astype(np.int16) for k in range(3))
     top = np.maximum(np.maximum(r, g), b)
     low = np.minimum(np.minimum(r, g), b)
     kind = np.zeros(r.shape, np.int8)
     bright = top >= DARK
-    kind[bright & (g >= r) & (g > b)] = 1
-    kind[bright & (b >= g) & (b > r)] = 2
-    kind[bright & (r > g) & (r >= b)] = 3
-    kind[bright & (low > 0.6 * top)] = 4
+    kind[bright & (g >= r) & (g > b)] = GREEN
+    kind[bright & (b >= g) & (b > r)] = BLUE
+    kind[bright & (r > g) & (r >= b)] = RED
+    kind[bright & (low > 0.6 * top)] = WHITE
     return kind
 
 
@@ -46,8 +48,8 @@ def marks_in(rgb: NDArray[np.uint8]) -> list[tuple[MarkLook, Floats]]:
     if len(rows) == 0:
         return found
     x0, y0 = max(0, int(columns[0]) - JOIN_PX), max(0, int(rows[0]) - JOIN_PX)
-    kinds = _colours(rgb[y0 : int(rows[-1]) + JOIN_PX + 1, x0 : int(columns[-1]) + JOIN_PX + 1])
-    for kind in (1, 2, 3, 4):
+    kinds = colours_of(rgb[y0 : int(rows[-1]) + JOIN_PX + 1, x0 : int(columns[-1]) + JOIN_PX + 1])
+    for kind in (GREEN, BLUE, RED, WHITE):
         mask = kinds == kind
         if not mask.any() or mask.sum() > LARGEST_SHARE * width * height:
             continue
@@ -86,12 +88,12 @@ def _patches(mask: NDArray[np.bool_]) -> list[tuple[Floats, int]]:
 
 
 def _look(kind: int, pixels: Floats, pieces: int) -> MarkLook:
-    if kind == 1:
+    if kind == GREEN:
         return "take_a"
-    if kind == 2:
+    if kind == BLUE:
         return "take_b"
     low, high = pixels.min(axis=0), pixels.max(axis=0)
-    if kind == 3:
+    if kind == RED:
         # A cross has light in its middle, a frame has not.
         near = np.abs(pixels - (low + high) / 2) < 0.12 * (high - low) + 1
         return "not_this" if near.all(axis=1).any() else "wrong"

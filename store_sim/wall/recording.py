@@ -7,6 +7,8 @@ A folder holds
     scans.jsonl        {"scanner_id", "t_s", "code"}
     shown.jsonl        {"projector_id", "t_s", "file"}: what was thrown from then on; null: nothing
     shown/*.png        those pictures
+    lamps.jsonl        {"light_id", "t_s", "colours"}: what a strip showed from then on, RRGGBB of
+                       one lamp after the other
     truth/deeds.jsonl  what people did, for the auditor alone
 """
 
@@ -54,6 +56,7 @@ class WallRecorder:
         }
         self._scans = (folder / "scans.jsonl").open("w", encoding="utf-8")
         self._shown = (folder / "shown.jsonl").open("w", encoding="utf-8")
+        self._lamps = (folder / "lamps.jsonl").open("w", encoding="utf-8")
         self._last: dict[str, Picture | None] = {}
         self._count = 0
 
@@ -91,11 +94,18 @@ class WallRecorder:
         row = {"projector_id": projector_id, "t_s": self.world.t_s, "file": name}
         _write(self._shown, row)
 
+    def show_lamps(self, light_id: str, colours: Picture) -> None:
+        """WallWorld.show_lamps, written down."""
+        self.world.show_lamps(light_id, colours)
+        row = {"light_id": light_id, "t_s": self.world.t_s, "colours": colours.tobytes().hex()}
+        _write(self._lamps, row)
+
     def close(self) -> None:
         """Finishes the recording."""
         entries = [video.close(self._folder) for video in self._videos.values()]
         self._scans.close()
         self._shown.close()
+        self._lamps.close()
         with (self._folder / "truth" / "deeds.jsonl").open("w", encoding="utf-8") as out:
             for deed in self.world.truth.log:
                 _write(out, asdict(deed))
@@ -117,14 +127,15 @@ def _write(out: IO[str], row: dict[str, Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class WallEvent:
-    """One thing of a recording: a camera's frame, a scan, or what a projector threw from then on
-    (`picture` None: nothing)."""
+    """One thing of a recording: a camera's frame, a scan, what a projector threw from then on
+    (`picture` None: nothing), or what a strip's lamps showed (`picture` (lamps, 3))."""
 
-    kind: Literal["frame", "scan", "shown"]
+    kind: Literal["frame", "scan", "shown", "lamps"]
     t_s: float
     frame: Frame | None = None
     scan: WallScan | None = None
     projector_id: str = ""
+    light_id: str = ""
     picture: Picture | None = None
 
 
@@ -152,6 +163,8 @@ class RecordedWall:
     def __iter__(self) -> Iterator[WallEvent]:
         streams = [self._frames(entry) for entry in self._document["cameras"]]
         streams += [self._rows("scans.jsonl"), self._rows("shown.jsonl")]
+        if self.wall.lights:
+            streams.append(self._rows("lamps.jsonl"))
         return heapq.merge(*streams, key=lambda event: event.t_s)
 
     def _frames(self, entry: dict[str, Any]) -> Iterator[WallEvent]:
@@ -171,6 +184,10 @@ class RecordedWall:
             row = json.loads(line)
             if name == "scans.jsonl":
                 yield WallEvent("scan", row["t_s"], scan=WallScan(**row))
+                continue
+            if name == "lamps.jsonl":
+                lamps = np.frombuffer(bytes.fromhex(row["colours"]), np.uint8).reshape(-1, 3)
+                yield WallEvent("lamps", row["t_s"], light_id=row["light_id"], picture=lamps)
                 continue
             picture = None
             if row["file"] is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from store_sim.wall.eye import Eye, Textures
 from store_sim.wall.faces import Bank, parcel_faces, rects_of, shadow_faces, wall_faces
 from store_sim.wall.lights import Lit, lit_by
 from store_sim.wall.parcels import ParcelPose, SimParcel
+from store_sim.wall.strips import Strip
 from store_sim.wall.visitor import Carried, Visitor
 
 __all__ = ["Stage"]
@@ -31,7 +33,7 @@ _CLOTH = 22
 
 
 class Stage:
-    """Cameras, projectors and what is before them."""
+    """Cameras, projectors, strips of lamps and what is before them."""
 
     def __init__(self, wall: Wall, case: WallCase, parcels: list[SimParcel], seed: int) -> None:
         rng = np.random.default_rng([seed, 21])
@@ -54,6 +56,7 @@ class Stage:
             )
             for one in wall.projectors
         )  # fmt: skip
+        self.strips = tuple(Strip(wall, one) for one in wall.lights)
         self.eyes = tuple(
             Eye(wall, one, self.beams, self._textures, case.dials, seed + 31 * k)
             for k, one in enumerate(wall.cameras)
@@ -88,6 +91,18 @@ class Stage:
                     self._thrown[k].append(rect)
                     self._lights = None
 
+    def show_lamps(self, light_id: str, colours: Picture) -> None:
+        """What a strip shows."""
+        for strip in self.strips:
+            if strip.light_id == light_id:
+                strip.show(colours)
+                self._lights = None
+
+    def watch(self, t_s: float) -> None:
+        """Whoever is there sees what shines, and remembers lamps that blink."""
+        for strip in self.strips:
+            strip.watch(t_s)
+
     def bump(self, rng: np.random.Generator) -> None:
         """Somebody runs into the projectors."""
         for k, beam in enumerate(self.beams):
@@ -106,16 +121,22 @@ class Stage:
         self._blocked = begins
 
     def lights(self) -> dict[int, tuple[Lit, ...]]:
-        """The marks that fall on standing parcels, by index."""
+        """The marks that fall on standing parcels, or shine below them, by index."""
         if self._lights is None:
             self._sync_standing()
-            found: dict[int, tuple[Lit, ...]] = {}
-            listed = [(self._parcels[index], pose) for index, pose in self._standing.items()]
-            for beam in self.beams:
-                for index, lits in lit_by(beam, listed).items():
-                    found[index] = found.get(index, ()) + lits
-            self._lights = found
+            found = _together(lit_by(beam, self._listed()) for beam in self.beams)
+            self._lights = _together([found, *(strip.lit(self._listed()) for strip in self.strips)])
         return self._lights
+
+    def glimpsed(self, t_s: float) -> dict[int, tuple[Lit, ...]]:
+        """The marks as who has watched until now sees them: lamps that blink shine on."""
+        if not self.strips:
+            return self.lights()
+        found = _together(lit_by(beam, self._listed()) for beam in self.beams)
+        return _together([found, *(strip.lit(self._listed(), t_s) for strip in self.strips)])
+
+    def _listed(self) -> list[tuple[SimParcel, ParcelPose]]:
+        return [(self._parcels[index], pose) for index, pose in self._standing.items()]
 
     def frames(self, t_s: float) -> tuple[Frame, ...]:
         """The pictures that are due; see WallWorld.frames."""
@@ -131,6 +152,8 @@ class Stage:
         frames = []
         for eye, index in due:
             rgb = eye.picture()
+            for strip in self.strips:
+                strip.glow(eye.optic, eye.depth, rgb)
             if self._blocked and eye is self.eyes[0]:
                 rgb = np.minimum(rgb // 40 + _CLOTH, 255).astype(np.uint8)
             frames.append(Frame(eye.camera.camera_id, index / eye.camera.fps, index, rgb))
@@ -214,3 +237,11 @@ class Stage:
             rects += eye.move(moving)
             rects += eye.people(bodies)
             eye.light(rects, thrown)
+
+
+def _together(parts: Iterable[dict[int, tuple[Lit, ...]]]) -> dict[int, tuple[Lit, ...]]:
+    found: dict[int, tuple[Lit, ...]] = {}
+    for part in parts:
+        for index, lits in part.items():
+            found[index] = found.get(index, ()) + lits
+    return found

@@ -166,6 +166,15 @@ class WallWorld:
         self._shown[projector_id] = rgb
         self._stage.show(projector_id, rgb if self._plugs[projector_id] else None)
 
+    def show_lamps(self, light_id: str, colours: Picture) -> None:
+        """What a strip of lamps shows from now on, (lamps, 3) uint8."""
+        known = [one.light_id for one in self.wall.lights]
+        if light_id not in known:
+            raise WallSimError(
+                f"wall {self.wall.wall_id}: expected a strip of {sorted(known)}, got {light_id!r}"
+            )
+        self._stage.show_lamps(light_id, colours)
+
     def plugged(self, projector_id: str) -> bool:
         """Whether a projector has power."""
         return self._plugs[projector_id]
@@ -207,8 +216,8 @@ class WallWorld:
         return len(self._runs) <= 1
 
     def lights(self) -> dict[int, tuple[Lit, ...]]:
-        """What light falls on which parcel."""
-        return self._stage.lights()
+        """What light who is there sees at which parcel."""
+        return self._stage.glimpsed(self.t_s)
 
     def standing(self) -> dict[int, tuple[SimParcel, ParcelPose]]:
         """The parcels that stand or hang at the wall."""
@@ -271,6 +280,7 @@ class WallWorld:
     def _advance(self) -> None:
         self._come()
         self._break()
+        self._stage.watch(self.t_s)
         for run in list(self._runs):
             if next(run.steps, self) is self:
                 self._runs.remove(run)

@@ -118,9 +118,13 @@ class Eye:
 
 
 class Lamps:
+    def __init__(self) -> None:
+        self.lit: dict[str, tuple[object, ...]] = {}
+
     def step(
         self, now_s: float, things: Sequence[Thing], marks: Sequence[Mark]
     ) -> tuple[NDArray[np.uint8], tuple[MarkSeen, ...]]:
+        self.lit = {"eye-1": ("lamps",)} if marks else {}
         shown = tuple(MarkSeen(mark_id=m.mark_id, state="withheld", since_s=1) for m in marks)
         return np.full((4, 3), 10 * len(marks), np.uint8), shown
 
@@ -191,7 +195,7 @@ def test_marks_are_shown_until_the_hub_has_been_silent_too_long() -> None:
     news = made.step(10.0, [sight(10.0)])
     assert news.pictures["beam-1"][0, 0, 0] == 1
     assert news.lamps["strip-1"][0, 0] == 10
-    assert list(eye.lit) == ["m1"]
+    assert list(eye.lit) == ["m1", "lamps"]
     (judged,) = [e for e in news.events if isinstance(e, MarksJudged)]
     assert judged.revision == 3
     assert [(one.mark_id, one.state) for one in judged.marks] == [("m1", "shown")]

@@ -33,7 +33,7 @@ def _broken(folder: Path, old: str, new: str) -> Path:
 
 def test_a_store_has_a_name_or_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert store_names() == (
-        "demo", "fridge", "nano", "six-bay", "van", "wall-24", "wall-4k",
+        "demo", "fridge", "nano", "six-bay", "van", "wall-24", "wall-4k", "wall-strips",
     )  # fmt: skip
     for name in store_names():
         assert store_path(name).name == f"{name}.yaml"
@@ -43,7 +43,7 @@ def test_a_store_has_a_name_or_a_path(tmp_path: Path, monkeypatch: pytest.Monkey
     assert store_path("nano") != Path("nano"), "a name wins"
     assert store_path("./nano") == Path("nano")
     with pytest.raises(
-        UsageError, match=r"nano, six-bay, van, wall-24, wall-4k, got 'nanno'.*no such file"
+        UsageError, match=r"nano, six-bay, van, wall-24, wall-4k, wall-strips, got 'nanno'.*no such file"
     ):
         store_path("nanno")
     with pytest.raises(UsageError, match="it is a folder"):

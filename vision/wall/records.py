@@ -38,10 +38,12 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LitRegion:
-    """Where light of ours falls in a camera's picture: `polygon_px` (N, 2), and how it looks."""
+    """Where light of ours falls in a camera's picture: `polygon_px` (N, 2), and how it looks.
+    `lamps`: it is not what light falls on but the lamps themselves, which hide what is there."""
 
     polygon_px: NDArray[np.float32]
     look: MarkLook
+    lamps: bool = False
 
 
 @dataclass(frozen=True, slots=True)

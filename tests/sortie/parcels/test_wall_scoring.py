@@ -58,6 +58,7 @@ def test_each_case_is_played_at_a_shipped_wall_that_has_room_for_it() -> None:
     assert walls["labels-24"] == "wall-24"
     assert walls["code128"] == "wall-4k"
     assert walls["van-stop"] == "van"
+    assert walls["lamps"] == "wall-strips"
 
 
 def test_a_wish_that_cannot_be_is_refused_with_what_there_is() -> None:

@@ -17,7 +17,7 @@ from store_sim.wall.parcels import corners_of, label_corners
 from store_sim.wall.picture import cue_picture
 from tests.store_sim.wall.wall_kit import TrueDriver, store_named, world_of
 
-STORE_OF = {"van-stop": "van", "code128": "wall-4k", "labels-24": "wall-24"}
+STORE_OF = {"van-stop": "van", "code128": "wall-4k", "labels-24": "wall-24", "lamps": "wall-strips"}
 
 
 def _deeds(truth: WallTruth, kind: str) -> list[tuple[str, bool]]:
@@ -102,7 +102,7 @@ def test_odd_parcels_are_odd() -> None:
     assert not ordered & set(others)
 
 
-@pytest.mark.parametrize("name", ["demo", "wall-24", "wall-4k", "van"])
+@pytest.mark.parametrize("name", ["demo", "wall-24", "wall-4k", "van", "wall-strips"])
 def test_parcels_of_every_filling_stand_apart_and_within_the_wall(name: str) -> None:
     wall = store_named(name).walls[0]
     seen = set()

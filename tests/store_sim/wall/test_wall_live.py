@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 
 from hardware.cameras.shm import FrameRingWriter, ShmCamera, ShmCameraSettings
 from hardware.gates import ShmGate, ShmGateSettings
+from hardware.lights.shm import ShmLight, ShmLightSettings
 from hardware.ports import Frame, GateScan
 from store_sim.wall import WallWorld
 from store_sim.wall.live import LiveWall
+from store_sim.wall.parcels import corners_of
 from store_sim.wall.picture import cue_picture
 from tests.store_sim.wall.wall_kit import store_named
 
@@ -69,6 +72,45 @@ def test_a_live_wall_speaks_through_rings(tmp_path: Path) -> None:
     (deed,) = [json.loads(line) for line in (truth / "deeds.jsonl").read_text().splitlines()]
     assert deed["kind"] == "take"
     assert deed["right"], "what was lit through the ring was taken"
+
+
+def test_lamps_of_a_live_wall_shine_as_their_ring_says(tmp_path: Path) -> None:
+    """The driver begins after the wall, ends, and begins again."""
+    wall = store_named("wall-strips").walls[0]
+    world = WallWorld(wall, "lamps", 3)
+    clock = _Clock()
+    rings = tmp_path / "rings"
+    rings.mkdir()
+    live = LiveWall(world, truth_dir=tmp_path / "t", shm_root=rings, clock=clock, stream_id=1)
+    low_m = wall.boards[0].z_m
+    faces = [corners_of(*one) for one in world.standing().values()]
+    (u0, _, _), (u1, _, _) = next(
+        (face.min(axis=0), face.max(axis=0))
+        for face in faces
+        if abs(face[:, 2].min() - low_m) < 0.02
+    )
+    at = 0.02 + 1.51 * (np.arange(90) + 0.5) / 90
+    colours = np.where((at >= u0) & (at <= u1), 255, 0)[:, None] * np.array([0, 1, 0])
+
+    def lit() -> bool:
+        for _ in range(8):
+            clock.now_s += 0.1
+            live.step()
+        marks = [mark.look for lits in world.truth.lights.values() for mark in lits]
+        return "take_a" in marks
+
+    try:
+        assert not lit()
+        for generation in (1, 2):
+            settings = ShmLightSettings(name="wall-strips-low", root=rings, lamps=90)
+            strip = ShmLight("wall-strips-low", settings, clock_ns=partial(int, generation))
+            assert not lit()
+            strip.show(colours.astype(np.uint8), now_s=clock())
+            assert lit()
+            strip.close()
+            assert not lit(), "a driver that ends leaves darkness"
+    finally:
+        live.close()
 
 
 class _Slow(WallWorld):

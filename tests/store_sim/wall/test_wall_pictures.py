@@ -54,7 +54,7 @@ def test_pyzbar_reads_what_it_can_read() -> None:
     assert read <= wanted
 
 
-@pytest.mark.parametrize("name", ["demo", "wall-24", "wall-4k", "van"])
+@pytest.mark.parametrize("name", ["demo", "wall-24", "wall-4k", "van", "wall-strips"])
 def test_symbols_lie_where_geometry_says_and_as_finely(name: str) -> None:
     """The corners a reader finds are within a module of the true ones, and px a module in the
     picture are those of contracts.wall, foreshortened by no more than the parcel's turn."""

@@ -61,6 +61,21 @@ def test_a_wall_is_recorded_and_replayed(tmp_path: Path) -> None:
         WallRecorder(world, tmp_path)
 
 
+def test_lamps_are_recorded_and_replayed(tmp_path: Path) -> None:
+    world = world_of("wall-strips", "lamps", 4)
+    recorder = WallRecorder(world, tmp_path)
+    colours = np.zeros((90, 3), np.uint8)
+    colours[3] = (0, 255, 40)
+    recorder.step(0.4)
+    recorder.frames(0.4)
+    recorder.show_lamps("wall-strips-low", colours)
+    recorder.close()
+    (event,) = [event for event in RecordedWall(tmp_path) if event.kind == "lamps"]
+    assert (event.t_s, event.light_id) == (0.4, "wall-strips-low")
+    assert event.picture is not None
+    assert np.array_equal(event.picture, colours)
+
+
 def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match=r"wall\.json"):
         RecordedWall(tmp_path)

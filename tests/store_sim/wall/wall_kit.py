@@ -10,6 +10,7 @@ import store_sim
 from contracts.store_file import StoreFile, load_store_file
 from contracts.wall_messages import MarkLook
 from store_sim.wall import SimOrder, WallWorld
+from store_sim.wall.parcels import corners_of
 from store_sim.wall.picture import cue_picture
 
 STORES = Path(store_sim.__file__).parent / "stores"
@@ -63,14 +64,34 @@ class TrueDriver:
             world.tell_look(order.order_id, look)
             indexes = tuple(k for k in order.indexes if k in standing)
             marks.append((look, indexes, tuple(standing[k][1] for k in indexes)))
-        if marks == self._before or self._dark or not world.beams:
+        if marks == self._before or self._dark:
             return
         self._before = marks
+        if not world.beams:
+            self._show_lamps([(look, indexes) for look, indexes, _ in marks])
+            return
         width, height = world.beams[0].size
         picture = np.zeros((height, width, 3), np.uint8)
         for look, indexes, _ in marks:
             picture = np.maximum(picture, cue_picture(world, indexes, COLOURS[look]))
         world.show(world.beams[0].projector_id, picture)
+
+    def _show_lamps(self, marks: list[tuple[MarkLook, tuple[int, ...]]]) -> None:
+        """The lamps below what is asked for, on the strip of its board."""
+        world, standing = self.world, self.world.standing()
+        boards = {one.board_id: one.z_m for one in world.wall.boards}
+        for light in world.wall.lights:
+            at = light.u0_m + (light.u1_m - light.u0_m) * (np.arange(light.lamps) + 0.5) / (
+                light.lamps
+            )
+            colours = np.zeros((light.lamps, 3), np.uint8)
+            for look, indexes in marks:
+                for k in indexes:
+                    corners = corners_of(*standing[k])
+                    (u0, _, z0), (u1, _, _) = corners.min(axis=0), corners.max(axis=0)
+                    if abs(z0 - boards[light.board_id]) < 0.03:
+                        colours[(at >= u0) & (at <= u1)] = COLOURS[look]
+            world.show_lamps(light.light_id, colours)
 
     def _active(self) -> list[SimOrder]:
         """Orders whose customer waits for light: scanned, or here without a scan; not cancelled

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from contracts.wall import LightStrip
 from contracts.wall_messages import Mark
 from tests.vision.projection.loop import take
 from tests.vision.projection.room import Box, a_wall
-from vision.projection import Lamps
+from vision.projection import Lamps, Optics
 
 STRIP = LightStrip(light_id="led", board_id="b-2", u0_m=0.0, u1_m=1.2, lamps=60)
 LEFT = Box("left", 0.2, 1.25, 0.1, 0.2, 0.3, label="L")
@@ -79,7 +80,63 @@ def test_two_things_at_the_same_lamps_do_not_invite() -> None:
     assert "r" in lit([take("left", "L", "not_this")], boxes=boxes)
 
 
+def test_a_neighbours_outline_that_is_too_wide_takes_a_lamp_and_no_more() -> None:
+    beside = Box("beside", 0.38, 1.25, 0.1, 0.2, 0.3, label="B")
+    alone = lit([take("left", "L")])
+    shared = lit([take("left", "L")], boxes=(LEFT, beside))
+    assert alone.startswith(shared.rstrip("."))
+    assert 0.5 * alone.count("g") < shared.count("g") < alone.count("g")
+
+
+def test_what_leans_on_the_board_above_is_not_below_it() -> None:
+    """A corner of it hangs below its board, and it takes no lamps of the board below."""
+    wall = a_wall(lights=(STRIP,))
+    low = LightStrip(light_id="low", board_id="b-1", u0_m=0.0, u1_m=1.2, lamps=60)
+    z = strip_z()
+    leaning = LEFT.thing(10.0).model_copy(
+        update={"outline_m": ((0.1, z + 0.2), (0.3, z + 0.3), (0.35, z), (0.15, z - 0.07))}
+    )
+    under = Box("under", 0.2, z - 0.15, 0.1, 0.2, 0.2, label="U")
+    strip = Lamps(low, wall.model_copy(update={"lights": (low,)}))
+    colours, shown = strip.step(10.0, [leaning, under.thing(10.0)], [take("under", "U")])
+    assert shown[0].state == "shown"
+    assert colours.any()
+
+
 def test_what_is_beyond_the_strip_is_not_lit() -> None:
     aside = Box("aside", 1.4, 1.25, 0.1, 0.2, 0.3, label="A")
     _, shown = lamps().step(10.0, [aside.thing(10.0)], [take("aside", "A")])
     assert shown[0].reason == "beyond the strip's ends"
+
+
+def test_lamps_lie_below_the_label_and_not_below_the_neighbour_an_outline_reaches_to() -> None:
+    strip = lamps()
+    wide = LEFT.thing(10.0)
+    label = ((0.2, 1.3), (0.3, 1.3), (0.3, 1.2), (0.2, 1.2))
+    outline = ((0.1, 1.4), (0.6, 1.4), (0.6, 1.1), (0.1, 1.1))
+    wide = wide.model_copy(update={"outline_m": outline, "mark_m": label})
+    colours, _ = strip.step(10.0, [wide], [take("left", "L", "not_this")])
+    assert np.flatnonzero(colours.any(axis=1)).tolist() == [10, 14]
+    colours, _ = strip.step(10.0, [wide], [take("left", "L", "not_this"), take("left", "L")])
+    assert {tuple(one) for one in colours[10:15]} == {(0, 255, 40)}, "what invites has its lamps"
+
+
+def test_cameras_are_told_where_lamps_shine_as_long_as_they_do() -> None:
+    strip = lamps()
+    things = [LEFT.thing(10.0)]
+    strip.step(10.0, things, [take("left", "L", "take_b")])
+    (region,) = strip.lit["cam-1"]
+    assert region.lamps
+    camera = a_wall(lights=(STRIP,)).cameras[0]
+    lens = Optics.of(a_wall(lights=(STRIP,)), camera.intrinsics, camera.pose)
+    lamp = lens.project(np.array([[0.2, 0.0, strip_z()]]))[0]
+    inside = cv2.pointPolygonTest(region.polygon_px, (float(lamp[0]), float(lamp[1])), False)
+    assert inside > 0
+    strip.step(10.4, things, [take("left", "L", "take_b")])
+    assert strip.lit["cam-1"][0] is region, "dark for a blink, and still the same region"
+    strip.step(11.0, things, [])
+    assert strip.lit["cam-1"] == ()
+
+
+def strip_z() -> float:
+    return next(one.z_m for one in a_wall().boards if one.board_id == STRIP.board_id)
