@@ -43,7 +43,7 @@ def test_a_store_has_a_name_or_a_path(tmp_path: Path, monkeypatch: pytest.Monkey
     assert store_path("nano") != Path("nano"), "a name wins"
     assert store_path("./nano") == Path("nano")
     with pytest.raises(
-        UsageError, match=r"nano, six-bay, van, wall-24, wall-4k, wall-strips, got 'nanno'.*no such file"
+        UsageError, match=r"nano, six-bay, van, wall-24, .*strips, got 'nanno'.*no such file"
     ):
         store_path("nanno")
     with pytest.raises(UsageError, match="it is a folder"):

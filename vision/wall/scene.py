@@ -32,7 +32,11 @@ EMPTY_TELLING_MIN = 0.4
 """Shares of a place of which it must be known how it looks empty, and that must look otherwise
 then."""
 LIT_RGB_MIN = 0.06
+LAMP_MIN = 0.97
+"""A lamp is too bright for a camera: in its middle its own channel is at its end."""
 LIT_GROW_PX = 3
+BODY_SHARE = 0.15
+"""What is longer than this share of the picture's width may be somebody."""
 RIVAL_MAX = 0.6
 """A lit channel has gained at least so much more than the others."""
 
@@ -78,6 +82,7 @@ class Scene:
         self._reference: Look | None = None
         self._last: F32 | None = None
         self._lit: tuple[tuple[Mask, int | None], ...] = ()
+        self._lamps: tuple[tuple[Mask, int | None], ...] = ()
         shape = (self.size[1], self.size[0])
         self._settled = np.zeros(shape, np.uint8)
         self.empty = np.zeros((*shape, 3), np.float32)
@@ -103,13 +108,15 @@ class Scene:
 
     def shine(self, regions: Sequence[LitRegion]) -> None:
         """Where our own light falls from the next frame on."""
-        lit = []
+        lit: list[tuple[Mask, int | None]] = []
+        lamps: list[tuple[Mask, int | None]] = []
         kernel = np.ones((2 * LIT_GROW_PX + 1,) * 2, np.uint8)
         for region in regions:
             mask = self.polygon_mask(region.polygon_px).astype(np.uint8)
             grown = cv2.dilate(mask, kernel).astype(np.bool_)
-            lit.append((grown, LIT_CHANNEL.get(region.look)))
-        self._lit = tuple(lit)
+            of_one = lamps if region.lamps else lit
+            of_one.append((grown, LIT_CHANNEL.get(region.look)))
+        self._lit, self._lamps = tuple(lit), tuple(lamps)
 
     @property
     def image(self) -> F32 | None:
@@ -130,7 +137,7 @@ class Scene:
             self._calm, self._calm_s = small, t_s
         if stirred:
             self._awake_until_s = max(self._awake_until_s, t_s + self._set.awake_s)
-        if t_s > self._awake_until_s and not self._lit:
+        if t_s > self._awake_until_s and not self._lit and not self._lamps:
             self._last = None
             return None
         return self._look(small)
@@ -156,7 +163,7 @@ class Scene:
         reference = self._reference.image
         gains = channel_gains(image, reference)
         image = image * gains
-        if self._lit:
+        if self._lit or self._lamps:
             image = self._unlit(image, reference)
         changed = self._changed(image, gains)
         moving = np.zeros(shape, np.bool_)
@@ -174,8 +181,19 @@ class Scene:
 
     def _unlit(self, image: F32, reference: F32) -> F32:
         """The picture with our own light left out: in each lit place the channel it is in, and
-        elsewhere what has gained in one channel only, as light that misses its place does."""
+        elsewhere what has gained in one channel only, as light that misses its place does; lamps
+        themselves as they were before they shone."""
         image = image.copy()
+        gain = image - reference
+        for mask, channel in self._lamps:
+            if channel is None:
+                shines = least(gain) > LIT_RGB_MIN / 2
+            else:
+                others = np.maximum(gain[..., (channel + 1) % 3], gain[..., (channel + 2) % 3])
+                # Whoever stands before a lamp hides it: only what is its colour is the lamp.
+                coloured = gain[..., channel] - np.maximum(others, 0) > LIT_RGB_MIN / 2
+                shines = coloured | ((image[..., channel] > LAMP_MIN) & (gain[..., channel] > 0))
+            image[mask & shines] = reference[mask & shines]
         gain = image - reference
         for mask, channel in self._lit:
             if channel is None:
@@ -184,7 +202,7 @@ class Scene:
             else:
                 lit = mask & (gain[..., channel] > 0)
                 image[lit, channel] = reference[lit, channel]
-        for channel in range(3):
+        for channel in range(3) if self._lit else ():
             others = np.maximum(gain[..., (channel + 1) % 3], gain[..., (channel + 2) % 3])
             alone = (gain[..., channel] > LIT_RGB_MIN) & (
                 np.maximum(others, 0) < RIVAL_MAX * gain[..., channel]
@@ -213,11 +231,16 @@ class Scene:
         return opened.astype(np.bool_)
 
     def _adapt(self, image: F32, changed: Mask, moving: Mask) -> None:
-        """Slow light goes into the reference where nothing differs."""
+        """Slow light goes into the reference where nothing differs. Not where somebody stands: what
+        of their clothes looks as what is behind them would be learnt, and missed when they go."""
         assert self._reference is not None
         busy = (changed | moving).astype(np.uint8)
         quiet = cv2.dilate(busy, np.ones((9, 9), np.uint8)) == 0
-        for mask, _ in self._lit:
+        _, _, stats, _ = cv2.connectedComponentsWithStats(busy, connectivity=8)
+        for x, y, w, h in stats[1:, :4].tolist():
+            if max(w, h) > BODY_SHARE * self.size[0]:
+                quiet[y : y + h, x : x + w] = False
+        for mask, _ in (*self._lit, *self._lamps):
             quiet &= ~mask
         rate = (self._set.follow * quiet.astype(np.float32))[..., None]
         before = self._reference.image

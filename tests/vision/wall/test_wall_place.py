@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vision.wall.geometry import Depth
 from vision.wall.place import Place, PlaceView
+from vision.wall.records import LitRegion
 from vision.wall.scene import Scene
 from vision.wall.settings import FollowSettings, SceneSettings
 from vision.wall.tracks import Track
@@ -75,6 +76,44 @@ def test_how_far_the_rim_is_from_what_it_was_is_seen() -> None:
         assert view.clear > 0.9
         aparts.append(view.apart)
     assert aparts[0] < 0.005 < 0.025 < aparts[1]
+
+
+def test_lamps_that_shine_before_something_change_nothing() -> None:
+    """A strip along a board: far brighter than what it is before, and white in the middle."""
+    dark = np.full((540, 960, 3), 90, np.uint8)
+    shining = dark.copy()
+    shining[300:306, 300:500] = (120, 255, 140)
+    shining[302:304, 300:500] = 255
+    corners = np.array([[290, 290], [510, 290], [510, 316], [290, 316]], np.float32)
+    changed = []
+    for regions in ((), (LitRegion(corners, "take_a", lamps=True),)):
+        scene = Scene(960, 540, SceneSettings())
+        scene.step(0.0, dark)
+        scene.shine(regions)
+        seen = scene.step(0.2, shining)
+        assert seen is not None
+        changed.append(int(seen.changed.sum()))
+    assert changed[0] > 100
+    assert changed[1] == 0
+
+
+def test_clothes_as_dark_as_what_is_behind_them_are_not_learnt() -> None:
+    """Somebody stands before a wall with a dark panel for a while, and steps aside."""
+    scene = Scene(960, 540, SceneSettings())
+    wall = np.full((540, 960, 3), 120, np.uint8)
+    wall[200:, 600:700] = (40, 41, 44)
+    before = wall.copy()
+    before[100:, 500:800] = (14, 24, 18)
+    scene.step(0.0, wall)
+    for k in range(100):
+        scene.wake(0.2 * (k + 1))
+        seen = scene.step(0.2 * (k + 1), before)
+    assert seen is not None
+    assert not seen.changed[400 // 2, 650 // 2], "it passes for the panel"
+    for k in range(3):
+        seen = scene.step(30.0 + 0.2 * k, wall)
+        assert seen is not None
+        assert not seen.changed.any()
 
 
 def test_what_is_carried_past_leaves_as_much_around_it_clear() -> None:
