@@ -250,14 +250,18 @@ def _session(state: HubState, session: Session, *, whole: bool) -> dict[str, Any
     taken = sum(one in ("taken", "handed_over") for one in states)
     idle_s = STAFF_IDLE_S if session.who == "staff" else IDLE_S
     gone = away(_wall(state, session.wall_id), session)
+    layout = layout_of(state, session.wall_id)
+    lamps = bool(layout.lights) and not layout.projectors
+    served = session.who in ("customer", "route")
     shown: dict[str, Any] = {
         "session_id": session.session_id,
         "who": session.who,
-        "look": session.look if session.who in ("customer", "route") else None,
-        "colour": colour_of(session) if session.who in ("customer", "route") else None,
+        "look": session.look if served else None,
+        "lamps": lamps,
+        "colour": colour_of(session, lamps=lamps) if served else None,
         "state": session.state,
         "reason": session.reason,
-        "words": session_words(session, parcels=len(states), taken=taken, away=gone),
+        "words": session_words(session, parcels=len(states), taken=taken, away=gone, lamps=lamps),
         "away": gone,
         "parcels": len(states),
         "taken": taken,

@@ -37,14 +37,19 @@ ALARM_WORDS: dict[AlarmKind, str] = {
 }
 
 
-def colour_of(session: Session) -> str:
+def colour_of(session: Session, *, lamps: bool = False) -> str:
     """How a session's marks are called: by colour and by form, for those who do not tell colours
-    apart."""
+    apart. `lamps`: lamps below a parcel shine, and no form is thrown at it."""
+    if lamps:
+        return "blinking blue lamps below" if session.look == "take_b" else "green lamps below"
     return "blue diamond" if session.look == "take_b" else "green ring"
 
 
-def session_words(session: Session, *, parcels: int, taken: int, away: bool = False) -> str:
-    """One sentence or two on how a session stands. `away`: its light waits for them."""
+def session_words(
+    session: Session, *, parcels: int, taken: int, away: bool = False, lamps: bool = False
+) -> str:
+    """One sentence or two on how a session stands. `away`: its light waits for them; `lamps`: see
+    colour_of."""
     if session.state == "refused":
         return REFUSAL_WORDS[session.reason]
     if session.state == "wrong":
@@ -67,7 +72,7 @@ def session_words(session: Session, *, parcels: int, taken: int, away: bool = Fa
         more += f" {_count(session.elsewhere)} at another wall."
     if session.state == "taken":
         return f"Right. {_count(left)} to go.{more}"
-    return f"Take the {_count(left)} with the {colour_of(session)}.{more}"
+    return f"Take the {_count(left)} with the {colour_of(session, lamps=lamps)}.{more}"
 
 
 def _count(number: int) -> str:

@@ -16,8 +16,11 @@ export async function takeForms() {
   document.body.prepend(document.importNode(forms, true));
 }
 
-/** The symbol of a look; `words` is read aloud, without them it is decoration. */
-export function drawLook(look, words = "") {
+const LAMPED = ["take_a", "take_b", "place"];
+
+/** The symbol of a look; `words` is read aloud, without them it is decoration. `lamps`: lamps below
+ *  a parcel shine, and no form is thrown at it. */
+export function drawLook(look, words = "", lamps = false) {
   const svg = drawing("0 0 100 100", `look ${look}`);
   if (words) {
     svg.removeAttribute("aria-hidden");
@@ -25,7 +28,7 @@ export function drawLook(look, words = "") {
     svg.setAttribute("aria-label", words);
   }
   const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `#look-${look}`);
+  use.setAttribute("href", `#look-${look}${lamps && LAMPED.includes(look) ? "-lamps" : ""}`);
   use.setAttribute("width", "100");
   use.setAttribute("height", "100");
   svg.append(use);

@@ -42,7 +42,7 @@ export function sessionCard(session, words) {
   const shown = session.state === state && ["showing", "taken"].includes(state);
   const look = shown ? session.look : state === "staff" && session.stowing ? "place" : null;
   return {
-    key: session.session_id, state, head, text, look,
+    key: session.session_id, state, head, text, look, lamps: !!session.lamps,
     icon: ICON_OF[state] ?? (session.who === "staff" ? "scan" : "stop"),
     open: look !== null || ["reading", "staff", "away"].includes(state),
     taken: session.taken, of: session.parcels,
@@ -52,13 +52,13 @@ export function sessionCard(session, words) {
 /** The state that is shown, its headline and what to do. */
 function told(session, words) {
   const { state, parcels, taken, reason } = session;
-  const look = lookIn(words, session.look);
+  const look = lookIn(words, session.look, session.lamps);
   // What is not lit now is not asked for: a label may be there twice, a hand may hide it.
   const left = session.lit || parcels - taken;
   if (state === "wrong") return [state, [words.wrong[0], `${words.wrong[1]} ${look && taken < parcels ? words.right(look) : ""}`.trim()]];
   if (state === "refused" && reason === "busy") return ["waiting", words.waiting];
   if (words.reasons[reason]) return ["refused", words.reasons[reason]];
-  if (session.who === "staff") return ["staff", session.stowing ? words.place : words.stow];
+  if (session.who === "staff") return ["staff", session.stowing ? (session.lamps ? words.place_lamps : words.place) : words.stow];
   if (state === "refused") return [state, words.refused];
   if (session.away && ["showing", "taken"].includes(state)) return ["away", words.waits];
   if (state === "showing") return [state, [words.show(look, left), more(session, words) || words.count(parcels)]];
@@ -81,7 +81,7 @@ function more(session, words) {
 /** A card as an element. */
 export function drawCard(one, words) {
   const picture = one.look
-    ? drawLook(one.look, words.looks[one.look] ?? "")
+    ? drawLook(one.look, (one.lamps ? words.lamps : words.looks)[one.look] ?? "", one.lamps)
     : drawIcon(ICONS[one.icon], one.state);
   return h("section", { class: `card ${one.state}`, "data-state": one.state, "data-look": one.look ?? "" },
     h("div", { class: "picture" }, picture),

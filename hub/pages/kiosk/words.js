@@ -9,6 +9,7 @@ const en = {
   van: ["Ready for the next stop", "What belongs to it lights up."],
   reading: ["One moment", "We are looking for your parcel."],
   looks: { take_a: "green ring", take_b: "blue double diamond" },
+  lamps: { take_a: "green lamps below", take_b: "blinking blue lamps below" },
   show: (look, left) => left === 1
     ? `Take the parcel with the ${look}`
     : `Take the ${left} parcels with the ${look}`,
@@ -30,6 +31,7 @@ const en = {
   elsewhere: (n) => (n === 1 ? "1 more waits at another wall." : `${n} more wait at another wall.`),
   unpaid: "Some of it must be paid at the desk first.",
   place: ["Put it in the white dashed frame", "It is done when the parcel stands there."],
+  place_lamps: ["Put it above the white lamps", "It is done when the parcel stands there."],
   stow: ["Staff at work", "Scan a parcel's label to see where it goes. Scan your badge when you are done."],
   unsure: ["We cannot show your parcel", "Please ask our staff. They hand it over."],
   refused: ["We cannot hand this over", "Please ask our staff."],
@@ -67,6 +69,7 @@ const fr = {
   van: ["Prêt pour l'arrêt suivant", "Ce qui est pour lui s'éclaire."],
   reading: ["Un instant", "Nous cherchons votre colis."],
   looks: { take_a: "cercle vert", take_b: "double losange bleu" },
+  lamps: { take_a: "trait de lampes vertes", take_b: "trait de lampes bleues qui clignotent" },
   show: (look, left) => left === 1
     ? `Prenez le colis marqué d'un ${look}`
     : `Prenez les ${left} colis marqués d'un ${look}`,
@@ -88,6 +91,7 @@ const fr = {
   elsewhere: (n) => (n === 1 ? "1 autre attend à un autre mur." : `${n} autres attendent à un autre mur.`),
   unpaid: "Une partie doit d'abord être payée au comptoir.",
   place: ["Posez-le dans le cadre blanc en pointillés", "C'est fait quand le colis y est."],
+  place_lamps: ["Posez-le au-dessus des lampes blanches", "C'est fait quand le colis y est."],
   stow: ["L'équipe travaille ici", "Scannez l'étiquette d'un colis pour voir sa place. Scannez votre badge à la fin."],
   unsure: ["Nous ne pouvons pas montrer votre colis", "Adressez-vous à notre équipe. Elle vous le remet."],
   refused: ["Nous ne pouvons pas vous le remettre", "Adressez-vous à notre équipe."],
@@ -126,6 +130,8 @@ const de = {
   reading: ["Einen Moment", "Wir suchen Ihr Paket."],
   looks: { take_a: "grüner Ring", take_b: "blaue Doppelraute" },
   with: { take_a: "dem grünen Ring", take_b: "der blauen Doppelraute" },
+  lamps: { take_a: "grüne Lampen darunter", take_b: "blinkende blaue Lampen darunter" },
+  with_lamps: { take_a: "den grünen Lampen darunter", take_b: "den blinkenden blauen Lampen darunter" },
   show: (look, left) => left === 1
     ? `Nehmen Sie das Paket mit ${look}`
     : `Nehmen Sie die ${left} Pakete mit ${look}`,
@@ -147,6 +153,7 @@ const de = {
   elsewhere: (n) => (n === 1 ? "1 weiteres wartet an einer anderen Wand." : `${n} weitere warten an einer anderen Wand.`),
   unpaid: "Ein Teil muss zuerst an der Kasse bezahlt werden.",
   place: ["Stellen Sie es in den weißen gestrichelten Rahmen", "Es ist fertig, wenn das Paket dort steht."],
+  place_lamps: ["Stellen Sie es über die weißen Lampen", "Es ist fertig, wenn das Paket dort steht."],
   stow: ["Hier arbeitet das Personal", "Scannen Sie ein Etikett, um zu sehen, wohin das Paket kommt. Am Ende das Abzeichen."],
   unsure: ["Wir können Ihr Paket nicht zeigen", "Bitte fragen Sie unser Personal. Es gibt Ihnen das Paket."],
   refused: ["Wir können das nicht ausgeben", "Bitte wenden Sie sich an unser Personal."],
@@ -190,4 +197,5 @@ export function ownLanguage(search, browser) {
 }
 
 /** How a sentence names a look: in German it bends. */
-export const lookIn = (words, look) => (words.with ?? words.looks)[look] ?? "";
+export const lookIn = (words, look, lamps = false) =>
+  (lamps ? words.with_lamps ?? words.lamps : words.with ?? words.looks)[look] ?? "";

@@ -7,6 +7,7 @@ import { clock } from "./view.js";
 import { money } from "./words.js";
 
 const LOOKS = { take_a: "green ring", take_b: "blue double diamond" };
+const LAMPS = { take_a: "green lamps below", take_b: "blinking blue lamps below" };
 const PARCEL = {
   expected: ["on its way to the store", ""], stowed: ["in the store", ""], ready: ["ready for you", "good"],
   cued: ["lit for you", "good"], taken: ["in your hands", "good"], handed_over: ["picked up", ""],
@@ -59,10 +60,10 @@ export function parcelsView(state, { now_s, qr, turns_s, unlit, act }) {
 /** What the wall shows for this phone now. */
 function atWall(session, unlit) {
   const left = session.lit || session.parcels - session.taken;
-  const look = LOOKS[session.look];
+  const look = (session.lamps ? LAMPS : LOOKS)[session.look];
   const card = (tone, head, text, drawn = null) =>
     h("section", { class: `card at-wall ${tone}`, "data-state": session.state, role: "status" },
-      drawn ? drawLook(drawn, look) : null, h("div", {}, h("h2", {}, head), text ? h("p", {}, text) : null));
+      drawn ? drawLook(drawn, look, session.lamps) : null, h("div", {}, h("h2", {}, head), text ? h("p", {}, text) : null));
   const rest = session.elsewhere ? `${parcels(session.elsewhere)} at another wall.` : "";
   if (session.state === "wrong") return card("red", "Please put it back", `That parcel is not yours.${session.taken < session.parcels ? ` Yours has the ${look}.` : ""}`);
   if (REFUSED[session.reason]) return card("amber", "The wall shows nothing", REFUSED[session.reason]);

@@ -6,6 +6,7 @@ import json
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -22,8 +23,9 @@ from tests.browser.pages.wall_rig import (
 )
 from tests.hub.parcels.wall_kit import key, sscc
 
-WALLS = 20
-"""A test has a wall of its own, and need not wait until the last one's customers have gone."""
+WALLS = 21
+"""A test has a wall of its own, and need not wait until the last one's customers have gone. The
+last one has lamps and no projector."""
 SETTINGS = {"SCREEN_TOKENS": json.dumps({f"wall-{k}": SCREEN for k in range(1, WALLS + 1)})}
 INVITING = "document.querySelector('.look.take_a, .look.take_b')"
 CARD = "#stage .card"
@@ -40,7 +42,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture(scope="module")
 def walls() -> Iterator[int]:
     """Numbers of walls at which nobody was yet."""
-    return iter(range(1, WALLS + 1))
+    return iter(range(1, WALLS))
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +60,16 @@ def node(store: Store, walls: Iterator[int]) -> Iterator[WallNode]:
 
 @pytest.fixture
 def kiosk(chromium: Any, store: Store, node: WallNode) -> Iterator[Any]:
+    with opened(chromium, store, node, "en") as tab:
+        yield tab
+
+
+@contextmanager
+def opened(chromium: Any, store: Store, node: WallNode, language: str) -> Iterator[Any]:
+    """The kiosk of a node's wall."""
     tab = chromium.tab()
     tab.size(1080, 1920)
-    tab.goto(f"{store.hub_url}/kiosk/{node.wall_id}?lang=en#{SCREEN}")
+    tab.goto(f"{store.hub_url}/kiosk/{node.wall_id}?lang={language}#{SCREEN}")
     yield tab
     tab.eval("localStorage.clear()")
     tab.close()
@@ -104,6 +113,32 @@ def test_from_the_scan_to_the_last_parcel(kiosk: Any, shop: Shop, node: WallNode
     assert kiosk.text("#said").startswith("Done, thank you")
     card(kiosk, "idle")
     assert kiosk.faults == []
+
+
+def test_where_lamps_shine_it_speaks_of_lamps(chromium: Any, store: Store, shop: Shop) -> None:
+    """A wall without a projector: no form is thrown, and none is drawn."""
+    node = WallNode(store, WALLS)
+    code = shop.order("web-16", 161)
+    node.stand(161, 0.1)
+    shop.ready(161)
+    picture = "document.querySelector('.card .picture use').getAttribute('href')"
+    try:
+        with opened(chromium, store, node, "en") as tab:
+            card(tab, "idle")
+            type_code(tab, code)
+            card(tab, "showing", "Take the parcel with the green lamps below")
+            assert tab.eval(picture) == "#look-take_a-lamps"
+            assert tab.eval(f"document.querySelector({picture}).tagName") == "symbol"
+            assert tab.faults == []
+        for language, words in (
+            ("fr", "Prenez le colis marqué d'un trait de lampes vertes"),
+            ("de", "Nehmen Sie das Paket mit den grünen Lampen darunter"),
+        ):
+            with opened(chromium, store, node, language) as tab:
+                card(tab, "showing", words)
+        node.lift(161, 0.1)
+    finally:
+        node.stop()
 
 
 def test_a_wrong_parcel_is_asked_back(kiosk: Any, shop: Shop, node: WallNode) -> None:

@@ -36,13 +36,16 @@ from tests.hub.parcels.wall_kit import key, sscc
 
 WALL, NODE, BEAM, EYE = "wall-1", "node-wall", "beam-1", "eye-1"
 SCREEN = "the-kiosk-of-the-tests"
+LAMPS = [{"light_id": "strip-1", "board_id": "low", "u0_m": 0.0, "u1_m": 1.0, "lamps": 60}]
 
 
 def wall_store_file(folder: Path, walls: int = 1) -> Path:
     """The demo store with walls, each 1 m wide, two boards, a hook, with a node of its own; written
-    into `folder`."""
+    into `folder`. The last of several has lamps below its parcels and no projector."""
     document = yaml.safe_load(STORE.read_text(encoding="utf-8"))
     document["walls"] = [_wall(k) for k in range(1, walls + 1)]
+    if walls > 1:
+        document["walls"][-1] |= {"projectors": [], "lights": LAMPS}
     nodes = [node for node in document["nodes"] if not node.get("walls")]
     of_walls = [{"node_id": _of(NODE, k), "walls": [_of(WALL, k)]} for k in range(1, walls + 1)]
     document["nodes"] = [*nodes, *of_walls]
