@@ -30,6 +30,8 @@ COARSE_MIN = 0.55
 SIDE_PX_MIN = 12
 """Halves of smaller labels tell nothing."""
 FLAT_SD = 8.0
+CONTRAST_MIN = 0.3
+"""A label in the shade of whoever carries it has so much of its contrast."""
 MARGIN_PX = 4
 
 
@@ -117,6 +119,10 @@ def _place(half: Gray, window: Gray, small: Gray) -> tuple[float, tuple[int, int
     if found is None:
         return None
     alike, (x, y) = found
+    here = near[y : y + half.shape[0], x : x + half.shape[1]]
+    if float(here.std()) < CONTRAST_MIN * float(half.std()):
+        # A seam in plain cloth has the form of a label's edge, and nothing of its black and white.
+        return None
     return alike, (left + x, top + y)
 
 

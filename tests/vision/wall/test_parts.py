@@ -56,6 +56,15 @@ def test_half_of_it_is_found_where_it_is_carried_to(scale: float) -> None:
     assert part.shift == pytest.approx([40 + grown, 30 + grown], abs=4)
 
 
+@pytest.mark.parametrize(("contrast", "there"), [(0.6, True), (0.1, False)])
+def test_a_faint_likeness_in_plain_cloth_is_no_label(contrast: float, there: bool) -> None:
+    """In the shade a label keeps most of its black and white; a seam never had any."""
+    faint = 60 + contrast * (code(1).astype(np.float64) - 137)
+    picture = np.full((300, 320), 60, np.uint8)
+    picture[120 : 120 + SIDE, 140 : 140 + SIDE] = np.clip(faint, 0, 255).astype(np.uint8)
+    assert (found(code(1), picture, *OTHERS) is not None) is there
+
+
 def test_half_of_another_is_like_another() -> None:
     for stranger in OTHERS:
         part = found(code(1), held(stranger, (140, 120)), *OTHERS)
