@@ -174,7 +174,7 @@ class Follower:
         body = self._body(track.place.mask)
         if view.label > 0.5 and self._found_again(track, t_s, gray, seen, body):
             return
-        if view.gone(self._set, body):
+        if view.gone(self._set, body, nobody=not self._people.any()):
             track.gone_votes += 2 if view.certain and body <= HELD_MIN else 1
         else:
             track.gone_votes = 0

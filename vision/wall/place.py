@@ -20,6 +20,9 @@ __all__ = ["HELD_MIN", "Place", "PlaceView"]
 
 SAMPLES = 48
 NEAR_PX, FAR_PX = 4, 18
+ASIDE_PX = 150
+"""Small pixels to either side: a wall's colours are looked for so far where none are near."""
+CERTAIN_BARE, CERTAIN_STILL, CERTAIN_LABEL = 0.95, 0.8, 0.9
 FREE_PX_MIN = 40
 ROW_STEP, COLUMN_STEP = 2, 2
 ROW_PX_MIN, JUDGED_MIN = 4, 12
@@ -41,7 +44,7 @@ class PlaceView:
     along that which changed and stands still, `empty` of its area that looks as the empty wall did,
     `bare` of its label's area that has the colours of the wall around it, `still` of its
     label's area that does not move; `apart`: how far the colours of what is clear are from what
-    they were, the median, 0..1."""
+    they were, the median, 0..1; `wide`: as `bare`, of a wall's colours farther to both sides."""
 
     changed: float
     label: float
@@ -52,6 +55,7 @@ class PlaceView:
     bare: float
     still: float
     apart: float = 0.0
+    wide: float = 0.0
 
     def seen(self, settings: FollowSettings) -> bool:
         """Whether the thing is there and can be seen."""
@@ -60,7 +64,12 @@ class PlaceView:
     @property
     def certain(self) -> bool:
         """Whether the bare wall was seen in the frame before as well: nothing there moves."""
-        return self.bare >= 0.95 and self.still >= 0.8 and self.label >= 0.9
+        return self.bare >= CERTAIN_BARE and self._still
+
+    @property
+    def _still(self) -> bool:
+        """Whether nothing of the label is seen, and nothing moves there."""
+        return self.still >= CERTAIN_STILL and self.label >= CERTAIN_LABEL
 
     @property
     def another(self) -> bool:
@@ -68,11 +77,14 @@ class PlaceView:
         label = self.label >= 0.95 and self.still >= 0.95
         return label and self.clear >= ANOTHER_CLEAR and self.border >= ANOTHER_BORDER
 
-    def gone(self, settings: FollowSettings, body: float) -> bool:
+    def gone(self, settings: FollowSettings, body: float, *, nobody: bool = False) -> bool:
         """Whether the place is seen and the thing is not on it. `body`: the share of its area that
-        is one with somebody before the wall."""
+        is one with somebody before the wall; `nobody`: none is in the picture at all."""
         if self.label < settings.gone_share:
             return False
+        if nobody and self.wide >= CERTAIN_BARE and self._still:
+            # Around an outline that is far too small, all that stood there has gone as well.
+            return True
         if self.certain and body <= APART_MAX and self.stirred <= APART_MAX:
             # Of an outline that holds the label only, what is around has gone as well.
             return True
@@ -132,6 +144,8 @@ class Place:
         far = cv2.dilate(cut, np.ones((2 * FAR_PX + 1,) * 2, np.uint8))
         near = cv2.dilate(cut, np.ones((2 * NEAR_PX + 1,) * 2, np.uint8))
         self._around = (far > 0) & (near == 0)
+        self._aside = (wider[0], slice(max(0, x0 - ASIDE_PX), x1 + ASIDE_PX))
+        self._beside = ~mask[self._aside]
 
     def view(self, scene: Scene, seen: Seen, taken: Mask) -> PlaceView:
         """How the place looks now; `taken` (h, w) is where the wall itself is not seen."""
@@ -149,6 +163,11 @@ class Place:
             gone = seen.changed[iy, ix] & ~seen.moving[iy, ix]
             border = float(gone[clear].mean())
         unlike = self.label_in(seen.changed)
+        still = 1.0 - self.label_in(seen.moving)
+        bare = self.bare(seen, taken) if unlike > 0.5 else 0.0
+        wide = 0.0
+        if bare < CERTAIN_BARE and unlike >= CERTAIN_LABEL and still >= CERTAIN_STILL:
+            wide = self._bare_within(self._aside, self._beside & ~taken[self._aside], seen)
         return PlaceView(
             share,
             unlike,
@@ -156,20 +175,24 @@ class Place:
             float(clear.mean()) if len(clear) else 0.0,
             border,
             scene.looks_empty(self.mask, seen.image),
-            self.bare(seen, taken) if unlike > 0.5 else 0.0,
-            1.0 - self.label_in(seen.moving),
+            bare,
+            still,
             _apart(scene, seen, oy[clear], ox[clear]),
+            wide,
         )
 
     def bare(self, seen: Seen, taken: Mask) -> float:
         """Share of the label's area, or of all of it without a label, that has a colour that the
         bare wall near it has: what is in front of the wall, a hand or a sleeve, is seldom of its
         colour, and what stood there and went shows it."""
-        free = self._around & ~taken[self._wider]
+        return self._bare_within(self._wider, self._around & ~taken[self._wider], seen)
+
+    def _bare_within(self, area: tuple[slice, slice], free: Mask, seen: Seen) -> float:
+        """The share, by the colours of what is `free` in a part of the picture."""
         if free.sum() < FREE_PX_MIN:
             return 0.0
-        wall, here = seen.image[self._wider], seen.image[self._cut]
-        first = self.rows.start - self._wider[0].start
+        wall, here = seen.image[area], seen.image[self._cut]
+        first = self.rows.start - area[0].start
         alike = judged = 0
         # A wall looks the same along a row: its back, its boards, their shadows.
         for row in range(0, self._label.shape[0], ROW_STEP):

@@ -56,6 +56,35 @@ def test_a_back_that_lets_much_of_the_rim_pass_for_the_wall_is_no_wall() -> None
     assert replace(back, apart=0.06).gone(SETTINGS, 0.2), "a shadow, and nobody at it"
 
 
+def test_of_an_outline_that_is_far_too_small_all_around_has_gone_too() -> None:
+    """A box was lifted of which the outline held a corner: no wall is near that is as it was."""
+    lifted = replace(BARE, bare=0.37, clear=0.04, wide=0.98)
+    assert lifted.gone(SETTINGS, 0.0, nobody=True)
+    assert not lifted.gone(SETTINGS, 0.0)
+    assert not replace(lifted, wide=0.5).gone(SETTINGS, 0.0, nobody=True)
+    assert not replace(lifted, still=0.4).gone(SETTINGS, 0.0, nobody=True)
+
+
+def test_a_walls_colours_are_looked_for_to_both_sides() -> None:
+    scene = Scene(960, 540, SceneSettings())
+    before = np.full((540, 960, 3), 120, np.uint8)
+    before[150:350, 300:600] = 40
+    face = np.array([[420, 220], [470, 220], [470, 290], [420, 290]], np.float64)
+    views = []
+    for seen_there in (120, 200):
+        scene = Scene(960, 540, SceneSettings())
+        scene.step(0.0, before)
+        after = before.copy()
+        after[150:350, 300:600] = seen_there
+        for t_s in (1.0, 2.0):
+            seen = scene.step(t_s, after)
+        assert seen is not None
+        views.append(Place(scene, face, None).view(scene, seen, seen.changed))
+    assert [view.bare for view in views] == [0.0, 0.0]
+    assert views[0].wide == 1.0
+    assert views[1].wide == 0.0
+
+
 def test_how_far_the_rim_is_from_what_it_was_is_seen() -> None:
     """A back of nearly the wall's colour comes before a dark parcel and all around it."""
     scene = Scene(960, 540, SceneSettings())
