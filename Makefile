@@ -3,9 +3,8 @@
 SHELL := /bin/bash
 PYTHON ?= $(shell bash scripts/find-python)
 VENV := .venv
-# One process of tests more than there are cores, five at most: each has its own servers, and many
-# tests wait for a browser, a broker or a clock.
-WORKERS ?= -n $(shell echo $$(( $$(nproc) < 4 ? $$(nproc) + 1 : 5 ))) --dist worksteal
+# One process of tests for each core, four at most: each has its own servers.
+WORKERS ?= -n logical --maxprocesses 4 --dist worksteal
 BIN := $(VENV)/bin
 
 .PHONY: install system demo test check bench train clean
