@@ -143,7 +143,7 @@ def _fits(wall: Wall, case: str) -> bool:
         return False
     if (wall.kind == "van") != found.van:
         return False
-    if (not wall.projectors) != found.lamps:
+    if (found.lamps and wall.projectors) or not (wall.projectors or wall.lights):
         return False
     try:
         cast_filling(found, wall)
