@@ -67,7 +67,7 @@ class Stage:
         self._carried: list[Carried] = []
         self._people: list[Visitor] = []
         self._thrown: list[list[Rect]] = [[] for _ in self.beams]
-        self._lights: dict[int, tuple[Lit, ...]] | None = None
+        self._thrown_marks: dict[int, tuple[Lit, ...]] | None = None
         self._blocked = False
         self._fresh, self._seen = False, False
         self._changed: list[Floats] = []
@@ -78,7 +78,7 @@ class Stage:
         """Where everything is now; people's bodies are asked for when they are drawn."""
         if standing != self._standing:
             self._standing = dict(standing)
-            self._lights = None
+            self._thrown_marks = None
         self._carried = [Carried(one.parcel, one.pose) for one in carried]
         self._people = people
 
@@ -89,14 +89,13 @@ class Stage:
                 rect = beam.show(rgb)
                 if rect is not None:
                     self._thrown[k].append(rect)
-                    self._lights = None
+                    self._thrown_marks = None
 
     def show_lamps(self, light_id: str, colours: Picture) -> None:
         """What a strip shows."""
         for strip in self.strips:
             if strip.light_id == light_id:
                 strip.show(colours)
-                self._lights = None
 
     def watch(self, t_s: float) -> None:
         """Whoever is there sees what shines, and remembers lamps that blink."""
@@ -114,7 +113,7 @@ class Stage:
             for eye in self.eyes:
                 eye.beam_moved()
                 eye.light([(0, 0, eye.optic.width, eye.optic.height)], [])
-        self._lights = None
+        self._thrown_marks = None
 
     def block(self, begins: bool) -> None:
         """Something hangs before the first camera, or is taken away."""
@@ -122,21 +121,20 @@ class Stage:
 
     def lights(self) -> dict[int, tuple[Lit, ...]]:
         """The marks that fall on standing parcels, or shine below them, by index."""
-        if self._lights is None:
-            self._sync_standing()
-            found = _together(lit_by(beam, self._listed()) for beam in self.beams)
-            self._lights = _together([found, *(strip.lit(self._listed()) for strip in self.strips)])
-        return self._lights
+        return self._with_strips(None)
 
     def glimpsed(self, t_s: float) -> dict[int, tuple[Lit, ...]]:
         """The marks as who has watched until now sees them: lamps that blink shine on."""
-        if not self.strips:
-            return self.lights()
-        found = _together(lit_by(beam, self._listed()) for beam in self.beams)
-        return _together([found, *(strip.lit(self._listed(), t_s) for strip in self.strips)])
+        return self._with_strips(t_s)
 
-    def _listed(self) -> list[tuple[SimParcel, ParcelPose]]:
-        return [(self._parcels[index], pose) for index, pose in self._standing.items()]
+    def _with_strips(self, t_s: float | None) -> dict[int, tuple[Lit, ...]]:
+        listed = [(self._parcels[index], pose) for index, pose in self._standing.items()]
+        if self._thrown_marks is None:
+            self._sync_standing()
+            self._thrown_marks = _together(lit_by(beam, listed) for beam in self.beams)
+        if not self.strips:
+            return self._thrown_marks
+        return _together([self._thrown_marks, *(one.lit(listed, t_s) for one in self.strips)])
 
     def frames(self, t_s: float) -> tuple[Frame, ...]:
         """The pictures that are due; see WallWorld.frames."""
@@ -230,7 +228,7 @@ class Stage:
             shadows = beam.move(moving, bodies, tex.texels, tex.rows)
             if shadows:
                 self._thrown[k] += shadows
-                self._lights = None
+                self._thrown_marks = None
         thrown, self._thrown = self._thrown, [[] for _ in self.beams]
         for eye in self.eyes:
             rects = eye.clear_moving()

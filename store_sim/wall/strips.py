@@ -57,7 +57,7 @@ class Strip:
         """(lamps, 3): where they are in the wall's frame."""
         self.colours = np.zeros((light.lamps, 3), np.uint8)
         self._shone_s = np.full(light.lamps, -np.inf)
-        self._kinds = np.zeros(light.lamps, np.int8)
+        self._now, self._kinds = np.zeros((2, light.lamps), np.int8)
 
     @property
     def light_id(self) -> str:
@@ -72,13 +72,13 @@ class Strip:
                 f"{colours.dtype} {colours.shape}"
             )
         self.colours = colours.copy()
+        self._now = colours_of(self.colours[None])[0]
 
     def watch(self, t_s: float) -> None:
         """Somebody looks at it at a time: what shines is remembered for a blink."""
-        kinds = colours_of(self.colours[None])[0]
-        lit = kinds > 0
+        lit = self._now > 0
         self._shone_s[lit] = t_s
-        self._kinds[lit] = kinds[lit]
+        self._kinds[lit] = self._now[lit]
 
     def lit(
         self, standing: Iterable[tuple[SimParcel, ParcelPose]], t_s: float | None = None
@@ -86,7 +86,7 @@ class Strip:
         """The marks below parcels, by the parcels' index: of what shines now, or for somebody who
         has looked until `t_s`."""
         if t_s is None:
-            kinds = colours_of(self.colours[None])[0]
+            kinds = self._now
         else:
             kinds = np.where(t_s - self._shone_s <= EYE_S, self._kinds, 0).astype(np.int8)
         if not kinds.any():

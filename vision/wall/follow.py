@@ -149,7 +149,8 @@ class Follower:
         return taken
 
     def _judge(self, track: Track, t_s: float, gray: Gray, seen: Seen, taken: Mask) -> None:
-        view = track.place.view(self._scene, seen, taken)
+        nobody = not self._people.any()
+        view = track.place.view(self._scene, seen, taken, nobody=nobody)
         track.covered = view.label
         if view.label <= LABEL_CLEAR:
             track.bared_s = t_s
@@ -174,7 +175,7 @@ class Follower:
         body = self._body(track.place.mask)
         if view.label > 0.5 and self._found_again(track, t_s, gray, seen, body):
             return
-        if view.gone(self._set, body, nobody=not self._people.any()):
+        if view.gone(self._set, body, nobody=nobody):
             track.gone_votes += 2 if view.certain and body <= HELD_MIN else 1
         else:
             track.gone_votes = 0

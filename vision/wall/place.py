@@ -147,8 +147,9 @@ class Place:
         self._aside = (wider[0], slice(max(0, x0 - ASIDE_PX), x1 + ASIDE_PX))
         self._beside = ~mask[self._aside]
 
-    def view(self, scene: Scene, seen: Seen, taken: Mask) -> PlaceView:
-        """How the place looks now; `taken` (h, w) is where the wall itself is not seen."""
+    def view(self, scene: Scene, seen: Seen, taken: Mask, *, nobody: bool = True) -> PlaceView:
+        """How the place looks now; `taken` (h, w) is where the wall itself is not seen. Without
+        `nobody`, while somebody is in the picture, `wide` is not looked for."""
         if not self.usable:
             return PlaceView(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
         changed, moving = seen.changed[self._cut], seen.moving[self._cut]
@@ -166,7 +167,7 @@ class Place:
         still = 1.0 - self.label_in(seen.moving)
         bare = self.bare(seen, taken) if unlike > 0.5 else 0.0
         wide = 0.0
-        if bare < CERTAIN_BARE and unlike >= CERTAIN_LABEL and still >= CERTAIN_STILL:
+        if nobody and bare < CERTAIN_BARE and unlike >= CERTAIN_LABEL and still >= CERTAIN_STILL:
             wide = self._bare_within(self._aside, self._beside & ~taken[self._aside], seen)
         return PlaceView(
             share,

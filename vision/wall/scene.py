@@ -193,8 +193,8 @@ class Scene:
                 # Whoever stands before a lamp hides it: only what is its colour is the lamp.
                 coloured = gain[..., channel] - np.maximum(others, 0) > LIT_RGB_MIN / 2
                 shines = coloured | ((image[..., channel] > LAMP_MIN) & (gain[..., channel] > 0))
-            image[mask & shines] = reference[mask & shines]
-        gain = image - reference
+            shines &= mask
+            image[shines], gain[shines] = reference[shines], 0.0
         for mask, channel in self._lit:
             if channel is None:
                 bright = mask & (least(gain) > LIT_RGB_MIN / 2)
