@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Border", "border_from"]
+__all__ = ["Border", "border_from", "faded"]
 
 Floats = NDArray[np.float64]
+F32 = NDArray[np.float32]
 Rgb = NDArray[np.uint8]
 
 SAMPLES = 28
@@ -28,6 +29,8 @@ PAIR_PX = 4
 """A crease is dark between two slopes so near to each other."""
 MARGIN_PX = 2.0
 FAR_PX = 130
+EDGE_LESS = 0.7
+"""A border with so much less edge than before is that of a thing that was taken."""
 BEYOND_PX = 3.0
 FOLD_PX = 15
 """A bag is folded so far below its top: the next line counts."""
@@ -214,3 +217,18 @@ def _lines(agreed: Floats, signs: Floats) -> list[tuple[float, float, bool]]:
         lines.append((float(top), float(agreed[top]), False))
         k += 1
     return lines
+
+
+def faded(before: F32, now: F32, contour: Floats) -> bool:
+    """Whether a border (N, 2) in two pictures (h, w, 3) was an edge and is less of one now."""
+    band = np.zeros(now.shape[:2], np.uint8)
+    cv2.polylines(band, [np.round(contour).astype(np.int32)], True, 1, thickness=3)
+    border = band > 0
+    return bool(_edges(now)[border].mean() < EDGE_LESS * _edges(before)[border].mean())
+
+
+def _edges(image: F32) -> F32:
+    dx = cv2.Sobel(image, cv2.CV_32F, 1, 0)
+    dy = cv2.Sobel(image, cv2.CV_32F, 0, 1)
+    edges: F32 = (np.abs(dx) + np.abs(dy)).sum(axis=2)
+    return edges

@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.wall import Wall
+from vision.wall.borders import faded
 from vision.wall.geometry import Depth, WallLens, marker_corners_m
 from vision.wall.outline import Face, face_of_change
 from vision.wall.parts import find_part
 from vision.wall.place import HELD_MIN, Place, PlaceView
-from vision.wall.scene import F32, Mask, Scene, Seen
+from vision.wall.scene import Mask, Scene, Seen
 from vision.wall.settings import FollowSettings
+from vision.wall.shades import gap_px, is_shade
 from vision.wall.tracks import Track
 from vision.wall.votes import Votes
 
@@ -33,6 +35,8 @@ NAMELESS_DEPTH = Depth(0.03, 0.08)
 """Where the face of a thing without label is taken to be: near the board's front edge."""
 TRACKS_MAX = 256
 FRESH_S = 3.0
+SHADED_S, SHADE_M = 15.0, 0.3
+"""What comes so near a thing with a label, and so soon after it, may be its shadow."""
 LEFT_S = 15.0
 """A place that was left is looked at for so long until all of it was seen."""
 TOUCHED_SHARE = 0.03
@@ -63,8 +67,6 @@ BESIDE_PEOPLE_M = 0.25
 """Nothing that comes without a label is told so near somebody."""
 CLOSING = np.ones((9, 9), np.uint8)
 BESIDE = np.ones((9, 9), np.uint8)
-EDGE_LESS = 0.7
-"""A border with so much less edge than before is that of a thing that was taken."""
 
 
 class Follower:
@@ -166,7 +168,7 @@ class Follower:
                 track.seen_s = t_s
             return
         track.unsure = True
-        track.hidden |= view.changed > 0.75
+        track.hidden |= max(view.changed, view.label) > 0.75
         if track.hidden and view.changed <= 0.75 and view.label <= LABEL_CLEAR:
             self._still_the_same(track, view, t_s, gray, seen)
             track.hidden = False
@@ -413,7 +415,7 @@ class Follower:
             if (whole & beside).any() and not any(whole[one.place.mask].any() for one in fresh):
                 # A shadow or a sleeve of somebody who holds still.
                 continue
-            face = self._arrival(contour[:, 0].astype(np.float64), whole, rgb, seen)
+            face = self._arrival(contour[:, 0].astype(np.float64), whole, rgb, seen, t_s)
             if face is not None:
                 faces.append(face)
         return faces
@@ -441,7 +443,7 @@ class Follower:
         self._people = body[labels]
 
     def _arrival(
-        self, contour: Floats, region: Mask, rgb: NDArray[np.uint8], seen: Seen
+        self, contour: Floats, region: Mask, rgb: NDArray[np.uint8], seen: Seen, t_s: float
     ) -> Face | None:
         inside = region & (seen.settled > 0)
         frames = int(np.median(seen.settled[inside])) if inside.any() else 0
@@ -459,12 +461,28 @@ class Follower:
             if frames >= (SPECK_FRAMES if small else STAYS_FRAMES):
                 self._scene.accept(region, seen.image, empty=False)
             return None
-        if self._removed(contour, seen.image) or self._uncovered(face, seen):
-            self._scene.accept(region, seen.image, empty=True)
-            return None
+        before = self._scene.image
+        if before is not None:
+            if faded(before, seen.image, contour) or self._uncovered(face, seen):
+                self._scene.accept(region, seen.image, empty=True)
+                return None
+            if self._came_near(contour, t_s) and is_shade(before, seen.image, region):
+                self._scene.accept(region, seen.image, empty=False)
+                return None
         # Its sides and its shadow came with it.
         self._scene.accept(region, seen.image, empty=False)
         return face
+
+    def _came_near(self, contour: Floats, t_s: float) -> bool:
+        """Whether a thing with a label was put so near lately that it may shade the wall there."""
+        low, top = contour.min(axis=0), contour.max(axis=0)
+        return any(
+            track.state == "stands"
+            and track.votes.label is not None
+            and self.started_s < track.since_s > t_s - SHADED_S
+            and gap_px(track.place.box, low, top) <= self._small_px(SHADE_M)
+            for track in self.tracks
+        )
 
     def _small_px(self, metres: float) -> float:
         """Small pixels of so many metres at the wall's middle; the largest thing has four at
@@ -474,26 +492,8 @@ class Follower:
         least = 4.0 / self._set.thing_m_max
         return metres * (max(least, px_per_m) if math.isfinite(px_per_m) else least)
 
-    def _removed(self, contour: Floats, image: F32) -> bool:
-        """Whether the border of what changed was an edge before and is less of one now."""
-        before = self._scene.image
-        if before is None:
-            return False
-        band = np.zeros(image.shape[:2], np.uint8)
-        cv2.polylines(band, [np.round(contour).astype(np.int32)], True, 1, thickness=3)
-        border = band > 0
-        now, then = float(_edges(image)[border].mean()), float(_edges(before)[border].mean())
-        return now < EDGE_LESS * then
-
     def _uncovered(self, face: Face, seen: Seen) -> bool:
         """Whether what is seen there is the wall itself: from aside, what was behind a thing that
         went, and the shadow that went with it, are somewhere else than its face."""
         place = Place(self._scene, face.outline_px, None)
         return place.usable and place.bare(seen, self._taken_up(seen)) >= self._set.bare_share
-
-
-def _edges(image: F32) -> F32:
-    dx = cv2.Sobel(image, cv2.CV_32F, 1, 0)
-    dy = cv2.Sobel(image, cv2.CV_32F, 0, 1)
-    edges: F32 = (np.abs(dx) + np.abs(dy)).sum(axis=2)
-    return edges

@@ -58,8 +58,9 @@ class PlaceView:
     wide: float = 0.0
 
     def seen(self, settings: FollowSettings) -> bool:
-        """Whether the thing is there and can be seen."""
-        return self.changed < settings.seen_share
+        """Whether the thing is there and can be seen. Where its label was, the wall itself is not:
+        of an outline that is far too large, that is all which changed."""
+        return self.changed < settings.seen_share and not self.certain
 
     @property
     def certain(self) -> bool:

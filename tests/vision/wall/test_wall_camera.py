@@ -266,6 +266,32 @@ def test_a_new_parcel_and_a_box_without_label() -> None:
     watch.until(lambda one: one.thing_id == bare[0].thing_id and one.state == "gone", 1.0)
 
 
+GREY = (106, 107, 109)
+"""What three fifths of the light leave of the wall."""
+
+
+@pytest.mark.parametrize(
+    ("put", "colour", "things"),
+    [("near", GREY, 0), ("near", (168, 128, 84), 1), ("far", GREY, 1), ("before", GREY, 1)],
+    ids=["a shadow", "another colour", "far from it", "long after it"],
+)
+def test_the_shadow_of_a_parcel_that_was_put_down_is_no_thing(
+    put: str, colour: tuple[int, int, int], things: int
+) -> None:
+    watch = Watch(filled(6))
+    watch.stage.boxes["new"] = parcel(77, 0.52, 1.38 + 0.08)
+    if put == "before":
+        watch.run(20.0)
+    u = 1.3 if put == "far" else 0.8
+    watch.stage.boxes["shade"] = replace(parcel(2, u, 1.38 + 0.08), text=None, colour=colour)
+    watch.run(6.0)
+    assert watch.thing("new").state == "stands"
+    assert len([one for one in watch.map.things() if one.label is None]) == things
+    del watch.stage.boxes["shade"]
+    told = watch.run(3.0)
+    assert len([one for one in told if one.state == "gone"]) == things
+
+
 def test_a_parcel_carried_past_a_box_without_label_is_not_put_there() -> None:
     watch = Watch(filled(6))
     watch.stage.boxes["bare"] = replace(parcel(2, 1.3, 1.38 + 0.08), text=None)

@@ -41,6 +41,16 @@ def test_what_may_be_somebody_before_it_is_not(view: PlaceView, body: float) -> 
     assert not view.gone(SETTINGS, body)
 
 
+def test_of_an_outline_that_is_far_too_large_the_label_alone_shows_that_it_has_gone() -> None:
+    """Seen at a wall of the demo: a grey box before grey boards; a quarter of its place changed."""
+    view = replace(BARE, changed=0.26, clear=0.88, border=0.12)
+    assert not view.seen(SETTINGS)
+    assert view.gone(SETTINGS, 0.0)
+    beside = replace(view, bare=0.4)
+    assert beside.seen(SETTINGS), "something else is before the label"
+    assert not beside.gone(SETTINGS, 0.0)
+
+
 def test_grey_clothes_of_somebody_before_a_grey_wall_are_no_wall() -> None:
     """Seen at a wall of the demo: all of the place grey and still, a third of its rim clear."""
     view = replace(BARE, bare=1.0, clear=0.33)
