@@ -32,6 +32,7 @@ __all__ = [
     "TOLD_END_LEVEL",
     "UNDATED_LEVEL",
     "UNHEARD_LEVEL",
+    "WENT_ALONG_LEVEL",
     "YIELDS_LEVEL",
 ]
 
@@ -86,5 +87,7 @@ YIELDS_LEVEL = 8
 """At a pick-up wall where two are served, whose parcels wait untouched gives way to who scans; who
 went while others were there too is known to have gone once nobody is there; who scans after that
 moment came after them."""
-LEVEL = 8
+WENT_ALONG_LEVEL = 9
+"""What has no label and goes with a parcel that it stood at is its side, or its shadow."""
+LEVEL = 9
 """The newest."""

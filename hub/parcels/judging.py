@@ -12,10 +12,12 @@ seconds, and never while a camera of the wall is blind: then staff say what beca
 
 from __future__ import annotations
 
+import math
+
 from hub.effects import us
-from hub.levels import CAME_ALONG_LEVEL
+from hub.levels import CAME_ALONG_LEVEL, WENT_ALONG_LEVEL
 from hub.parcels.alarms import clear, mended, raise_alarm
-from hub.parcels.model import Parcel, Seen, Session, Wall
+from hub.parcels.model import Outline, Parcel, Seen, Session, Wall
 from hub.parcels.paying import settle_late
 from hub.parcels.service import (
     WAITING,
@@ -35,6 +37,9 @@ IN_HAND_S_MAX = 15.0
 """A parcel that is still seen being carried counts as fetched after so long."""
 UNKNOWN_STOOD_S = 3.0
 """What has no label and stood for less was a hand or a bag, nothing that could be taken."""
+WENT_ALONG_S, WENT_ALONG_M = 1.0, 0.1
+"""Two things that are lifted so soon after each other, and stood so near, are one: nobody's hand
+comes twice in that time."""
 
 
 def lifted(state: HubState, wall: Wall, thing: Seen, t_s: float) -> None:
@@ -52,7 +57,9 @@ def lifted(state: HubState, wall: Wall, thing: Seen, t_s: float) -> None:
     if any(one.who == "staff" for one in wall.live()):
         _by_staff(state, wall, parcel)
         return
-    if parcel is None and _came_along(state, thing, live, t_s):
+    if parcel is None and (
+        _came_along(state, thing, live, t_s) or _went_along(state, wall, thing, live)
+    ):
         return
     if parcel is not None and parcel.state not in WAITING:
         return
@@ -70,6 +77,34 @@ def _came_along(state: HubState, thing: Seen, live: list[Session], t_s: float) -
     if state.level < CAME_ALONG_LEVEL or thing.came_s is None:
         return False
     return any(one.who == "customer" and thing.came_s >= one.began_s for one in live)
+
+
+def _went_along(state: HubState, wall: Wall, thing: Seen, live: list[Session]) -> bool:
+    """Whether a thing without a label stood at a parcel that has just been lifted rightly: it was
+    that parcel's side or lid, or its shadow."""
+    if state.level < WENT_ALONG_LEVEL or thing.name is not None:
+        return False
+    just = {
+        key
+        for session in live
+        for key, taken_s in session.taken.items()
+        if state.now_s - taken_s <= WENT_ALONG_S
+    }
+    return any(
+        one.name in just and _apart_m(one.stood_m, thing.stood_m) <= WENT_ALONG_M
+        for one in wall.things.values()
+    )
+
+
+def _apart_m(one: Outline | None, other: Outline | None) -> float:
+    """How far the boxes around two outlines are apart, along the axis that parts them more."""
+    if one is None or other is None:
+        return math.inf
+    gaps: list[float] = [
+        max(min(a) - max(b), min(b) - max(a))
+        for a, b in zip(zip(*one, strict=True), zip(*other, strict=True), strict=True)
+    ]
+    return max(0.0, *gaps)
 
 
 def set_down(state: HubState, wall: Wall, thing: Seen) -> None:

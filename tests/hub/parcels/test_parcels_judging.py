@@ -105,6 +105,28 @@ def test_a_hand_that_was_a_thing_for_a_moment_alarms_nobody(bench: Bench) -> Non
     assert (bench.session().state, bench.alarms()) == ("showing", [])
 
 
+@pytest.mark.parametrize(
+    ("u", "later_s", "alarms"),
+    [
+        (0.2, 0.4, []),
+        (0.2, 1.5, ["wrong_taken"]),
+        (0.8, 0.4, ["wrong_taken"]),
+    ],
+    ids=["at it", "at it, but later", "far from it"],
+)
+def test_what_goes_with_a_parcel_it_stood_at_is_its_side_or_its_shadow(
+    bench: Bench, u: float, later_s: float, alarms: list[str]
+) -> None:
+    bench.tell(bench.thing("shade", None, "stands", u, 0.7))
+    three(bench)
+    bench.wait(4.0)
+    bench.lift(1, gone=False)
+    bench.wait(later_s)
+    bench.tell(bench.thing("shade", None, "gone", u, 0.7))
+    assert bench.alarms() == alarms
+    assert bench.state_of(1) == "taken"
+
+
 def test_what_is_hidden_is_not_taken(bench: Bench) -> None:
     three(bench)
     bench.stand(3, 0.65, hidden=True)
