@@ -1,7 +1,7 @@
 """The hub's MQTT client: paho with manual acknowledgement, so that PUBACK follows the commit.
 
-Its thread (hub.wire) puts messages into a bounded inbox; the writer thread empties it. When the
-inbox is full a message is dropped unacknowledged and counted: its node sends it again.
+paho's thread puts messages into a bounded inbox; the writer thread empties it. When the inbox is
+full a message is dropped unacknowledged and counted: its node sends it again.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 from contracts.topics import TOPICS, topic
 from hub.errors import SettingsError
 from hub.service import Outgoing
 from hub.settings import HubSettings
-from hub.wire import WireClient
 
 __all__ = ["INBOX_MAX", "Arrived", "HubMqtt"]
 
@@ -27,6 +26,7 @@ INBOX_MAX = 20_000
 QUEUED_MAX = 10_000
 IN_FLIGHT_MAX = 1_000
 KEEPALIVE_S = 10
+RECONNECT_S = (1, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Arrived:
 
 
 class HubMqtt:
-    """One connection to the broker. `on_news` is called from its thread. Hubs of one store
+    """One connection to the broker. `on_news` is called from paho's thread. Hubs of one store
     share a name at the broker, which so hands its messages to whoever came last; one that is not
     the `owner` any more must not come again."""
 
@@ -68,16 +68,16 @@ class HubMqtt:
         self.connected = False
         self.sessions = 0
         self.last_error = "not connected yet"
-        client = WireClient(
+        client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=f"sortie-hub-{store_id}",
             clean_session=True,
             protocol=MQTTProtocolVersion.MQTTv311,
             manual_ack=True,
-            on_failed=self._failed,
         )
         client.max_inflight_messages_set(IN_FLIGHT_MAX)
         client.max_queued_messages_set(QUEUED_MAX)
+        client.reconnect_delay_set(*RECONNECT_S)
         if settings.mqtt_username is not None:
             password = settings.mqtt_password
             client.username_pw_set(
@@ -87,15 +87,15 @@ class HubMqtt:
         client.on_pre_connect = self._before
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
+        client.on_connect_fail = self._failed
         client.on_message = self._arrived
         self._client = client
-        self._thread = threading.Thread(target=client.run, name="hub-mqtt", daemon=True)
 
     def start(self) -> None:
         """Connects; SettingsError if the broker is not there in time."""
         settings = self._settings
         self._client.connect_async(settings.mqtt_host, settings.mqtt_port, keepalive=KEEPALIVE_S)
-        self._thread.start()
+        self._client.loop_start()
         if not self._ready.wait(settings.mqtt_wait_s):
             self.stop()
             raise SettingsError(
@@ -106,9 +106,8 @@ class HubMqtt:
 
     def stop(self) -> None:
         """Disconnects; what was not acknowledged comes again from the nodes."""
-        self._client.end()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._client.disconnect()
+        self._client.loop_stop()
 
     def take(self, most: int) -> list[Arrived]:
         """The oldest messages, until there are `most` events or a few more in them."""
@@ -164,8 +163,8 @@ class HubMqtt:
             self._inbox.clear()
         self._on_news()
 
-    def _failed(self, error: OSError) -> None:
-        self.last_error = f"nobody answers ({error})"
+    def _failed(self, _client: paho.Client, _data: Any) -> None:
+        self.last_error = f"nobody answers ({MQTTErrorCode.MQTT_ERR_CONN_REFUSED.name})"
 
     def _arrived(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         name, payload = message.topic, bytes(message.payload)
@@ -175,9 +174,7 @@ class HubMqtt:
                 self.dropped += 1
                 return
             self._inbox.append(Arrived(name, payload, message.mid, message.qos, events))
-            first = len(self._inbox) == 1
-        if first:
-            self._on_news()
+        self._on_news()
 
 
 def _encrypt(client: paho.Client, settings: HubSettings) -> None:
