@@ -12,12 +12,11 @@ seconds, and never while a camera of the wall is blind: then staff say what beca
 
 from __future__ import annotations
 
-import math
-
 from hub.effects import us
 from hub.levels import CAME_ALONG_LEVEL, WENT_ALONG_LEVEL
 from hub.parcels.alarms import clear, mended, raise_alarm
-from hub.parcels.model import Outline, Parcel, Seen, Session, Wall
+from hub.parcels.marks import gap_m
+from hub.parcels.model import Parcel, Seen, Session, Wall
 from hub.parcels.paying import settle_late
 from hub.parcels.service import (
     WAITING,
@@ -82,7 +81,7 @@ def _came_along(state: HubState, thing: Seen, live: list[Session], t_s: float) -
 def _went_along(state: HubState, wall: Wall, thing: Seen, live: list[Session]) -> bool:
     """Whether a thing without a label stood at a parcel that has just been lifted rightly: it was
     that parcel's side or lid, or its shadow."""
-    if state.level < WENT_ALONG_LEVEL or thing.name is not None:
+    if state.level < WENT_ALONG_LEVEL or thing.name is not None or thing.stood_m is None:
         return False
     just = {
         key
@@ -91,20 +90,11 @@ def _went_along(state: HubState, wall: Wall, thing: Seen, live: list[Session]) -
         if state.now_s - taken_s <= WENT_ALONG_S
     }
     return any(
-        one.name in just and _apart_m(one.stood_m, thing.stood_m) <= WENT_ALONG_M
+        one.name in just
+        and one.stood_m is not None
+        and gap_m(one.stood_m, thing.stood_m) <= WENT_ALONG_M
         for one in wall.things.values()
     )
-
-
-def _apart_m(one: Outline | None, other: Outline | None) -> float:
-    """How far the boxes around two outlines are apart, along the axis that parts them more."""
-    if one is None or other is None:
-        return math.inf
-    gaps: list[float] = [
-        max(min(a) - max(b), min(b) - max(a))
-        for a, b in zip(zip(*one, strict=True), zip(*other, strict=True), strict=True)
-    ]
-    return max(0.0, *gaps)
 
 
 def set_down(state: HubState, wall: Wall, thing: Seen) -> None:

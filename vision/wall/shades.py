@@ -29,8 +29,6 @@ def is_shade(before: F32, now: F32, region: Mask) -> bool:
     """Whether a region (h, w) of two pictures (h, w, 3), 0..1, is as before but for less light."""
     was, became = before[region], now[region]
     bright = was.min(axis=1) > DARK
-    if np.count_nonzero(bright) < MOST_MIN * len(was):
-        return False
     kept: NDArray[np.float32] = became[bright] / was[bright]
     darker = kept.max(axis=1) < 1.0 - TOUCHED
     if np.count_nonzero(darker) < MOST_MIN * len(was):
