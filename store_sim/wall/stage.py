@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from contracts.wall import Wall
 from hardware.ports import Frame
 from store_sim.render.layers import Rect
+from store_sim.scene import BodyPose
 from store_sim.wall.beam import Beam
 from store_sim.wall.cases import WallCase
 from store_sim.wall.eye import Eye, Textures
@@ -66,6 +67,7 @@ class Stage:
         self._drawn: dict[int, tuple[ParcelPose, Floats]] = {}
         self._carried: list[Carried] = []
         self._people: list[Visitor] = []
+        self._shaded = False
         self._thrown: list[list[Rect]] = [[] for _ in self.beams]
         self._thrown_marks: dict[int, tuple[Lit, ...]] | None = None
         self._blocked = False
@@ -81,6 +83,7 @@ class Stage:
             self._thrown_marks = None
         self._carried = [Carried(one.parcel, one.pose) for one in carried]
         self._people = people
+        self._shaded = False
 
     def show(self, projector_id: str, rgb: Picture | None) -> None:
         """What a projector throws."""
@@ -113,7 +116,7 @@ class Stage:
             for eye in self.eyes:
                 eye.beam_moved()
                 eye.light([(0, 0, eye.optic.width, eye.optic.height)], [])
-        self._thrown_marks = None
+        self._thrown_marks, self._shaded = None, False
 
     def block(self, begins: bool) -> None:
         """Something hangs before the first camera, or is taken away."""
@@ -131,6 +134,8 @@ class Stage:
         listed = [(self._parcels[index], pose) for index, pose in self._standing.items()]
         if self._thrown_marks is None:
             self._sync_standing()
+            if not self._shaded and any(beam.shown is not None for beam in self.beams):
+                self._shade(*self._moving())
             self._thrown_marks = _together(lit_by(beam, listed) for beam in self.beams)
         if not self.strips:
             return self._thrown_marks
@@ -222,19 +227,30 @@ class Stage:
 
     def _draw(self) -> None:
         self._see_standing()
-        moving = [self._faces(one.parcel.index, one.pose) for one in self._carried]
-        tex, bodies = self._textures, [who.pose() for who in self._people]
-        for k, beam in enumerate(self.beams):
-            shadows = beam.move(moving, bodies, tex.texels, tex.rows)
-            if shadows:
-                self._thrown[k] += shadows
-                self._thrown_marks = None
+        moving, bodies = self._moving()
+        if not self._shaded:
+            self._shade(moving, bodies)
         thrown, self._thrown = self._thrown, [[] for _ in self.beams]
         for eye in self.eyes:
             rects = eye.clear_moving()
             rects += eye.move(moving)
             rects += eye.people(bodies)
             eye.light(rects, thrown)
+
+    def _moving(self) -> tuple[list[Floats], list[BodyPose]]:
+        """What is carried, and who is there, as they are drawn."""
+        moving = [self._faces(one.parcel.index, one.pose) for one in self._carried]
+        return moving, [who.pose() for who in self._people]
+
+    def _shade(self, moving: list[Floats], bodies: list[BodyPose]) -> None:
+        """What moves is before the projectors where it is now."""
+        self._shaded = True
+        tex = self._textures
+        for k, beam in enumerate(self.beams):
+            shadows = beam.move(moving, bodies, tex.texels, tex.rows)
+            if shadows:
+                self._thrown[k] += shadows
+                self._thrown_marks = None
 
 
 def _together(parts: Iterable[dict[int, tuple[Lit, ...]]]) -> dict[int, tuple[Lit, ...]]:

@@ -15,6 +15,8 @@ from store_sim.wall.filling import Filling, fill, most_parcels
 from store_sim.wall.lights import lit_by
 from store_sim.wall.parcels import corners_of, label_corners
 from store_sim.wall.picture import cue_picture
+from store_sim.wall.stage import Stage
+from store_sim.wall.visitor import Carried
 from tests.store_sim.wall.wall_kit import TrueDriver, store_named, world_of
 
 STORE_OF = {"van-stop": "van", "code128": "wall-4k", "labels-24": "wall-24", "lamps": "wall-strips"}
@@ -150,6 +152,25 @@ def test_truth_knows_which_light_falls_where() -> None:
     assert lit_by(beam, world.standing().values()) == {}
     with pytest.raises(ValueError, match="expected the world's time"):
         world.truth.lit(0.1)
+
+
+def test_light_falls_on_what_was_just_lifted_and_not_through_it() -> None:
+    """From the very moment on, and not only when a camera looks for the next time."""
+    world = world_of("demo", "labels-12", 6)
+    there = world.standing()
+    stage = Stage(world.wall, world.case, [parcel for parcel, _ in there.values()], world.seed)
+    poses = {index: pose for index, (_, pose) in there.items()}
+    stage.show(world.beams[0].projector_id, cue_picture(world, (5,), (0, 255, 60)))
+    stage.at(poses, [], [])
+    assert set(stage.lights()) == {5}
+    stage.frames(0.2)
+    before = poses[5].moved(0.0, -0.1, 0.04)
+    lifted = poses.pop(2)
+    stage.at(poses, [Carried(there[2][0], before)], [])
+    assert stage.lights() == {}
+    stage.at(poses, [Carried(there[2][0], lifted)], [])
+    stage.frames(0.4)
+    assert set(stage.lights()) == {5}
 
 
 def test_looks_are_told_apart() -> None:
