@@ -1,4 +1,4 @@
-"""Drives the hub in a process: one writer thread, two that ask the gateway, and reads for pages.
+"""Drives the hub in a process: one writer thread, some that ask the gateway, and reads for pages.
 
 Everything that touches the hub holds one lock, so there is one writer at a time. The writer takes
 what has arrived (at most a batch), commits it, then acknowledges. The gateway is asked outside
@@ -45,7 +45,7 @@ from hub.store.service import Store
 from hub.turns import Turns
 from hub.views import phone_view, staff_view
 from hub.visits.model import Visit
-from hub.wallet.gateway import GatewayRequest
+from hub.wallet.lanes import Lane
 from hub.wallet.service import Account
 
 __all__ = ["Bus", "Driver", "HubClock"]
@@ -53,6 +53,9 @@ __all__ = ["Bus", "Driver", "HubClock"]
 RECOVER_PAUSE_S = 1.0
 FAILURES_MAX = 5
 GATEWAY_POLL_S = 0.5
+ASKED_AT_ONCE = 8
+"""Questions to the gateway on their way; Stripe lets 25 begin in a second with test keys."""
+REFUNDS_AT_ONCE = 4
 TICK_PAUSE_S = 0.04
 """Two decisions are at least so far apart."""
 T = TypeVar("T")
@@ -121,8 +124,8 @@ class Driver:
     oldest_s: float = 0.0
     lock: Turns = field(default_factory=Turns)
     _news: threading.Event = field(default_factory=threading.Event)
-    _asks: threading.Event = field(default_factory=threading.Event)
-    _refunds: threading.Event = field(default_factory=threading.Event)
+    _asks: Lane = field(default_factory=Lane)
+    _refunds: Lane = field(default_factory=Lane)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
     _answers: deque[tuple[c.GatewayAnswered, float]] = field(default_factory=deque)
@@ -143,16 +146,17 @@ class Driver:
     def start(self, bus: Bus) -> None:
         """Starts the threads."""
         self.bus = bus
-        for name, work in (
-            ("hub-writer", self._write),
-            ("hub-gateway", partial(self._ask, self._asks, refunds=False)),
+        for name, work, threads in (
+            ("hub-writer", self._write, 1),
+            ("hub-gateway", partial(self._ask, self._asks), ASKED_AT_ONCE),
             # A refund that the gateway does not answer must keep nobody waiting at the gate.
-            ("hub-refunds", partial(self._ask, self._refunds, refunds=True)),
-            ("hub-retention", self._retain),
+            ("hub-refunds", partial(self._ask, self._refunds), REFUNDS_AT_ONCE),
+            ("hub-retention", self._retain, 1),
         ):
-            thread = threading.Thread(target=work, name=name, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+            for number in range(threads):
+                thread = threading.Thread(target=work, name=f"{name}-{number}", daemon=True)
+                thread.start()
+                self._threads.append(thread)
 
     def stop(self) -> None:
         """Stops the threads; what is committed is committed."""
@@ -242,6 +246,7 @@ class Driver:
                 self._tick_at_s = now_s + self.tick_s
             elif arrived:
                 self._tick_at_s = self._ticked_s + TICK_PAUSE_S
+            self._pass_on()
         self.happened()
         if arrived:
             self.batches += 1
@@ -258,8 +263,6 @@ class Driver:
             bus.publish(out)
             if sum(item.events for item in arrived) >= BATCH_MAX:
                 self._news.set()
-        if self.hub.asks:
-            self._ring()
 
     def _answered(self) -> list[c.GatewayAnswered]:
         """What the gateway said. A halt loses it: after the recovery its key is asked again."""
@@ -311,46 +314,48 @@ class Driver:
     # -- the gateway ----------------------------------------------------------------------
 
     def _ring(self) -> None:
-        """There may be something to ask the gateway."""
-        self._asks.set()
-        self._refunds.set()
+        """Whoever asks the gateway looks whether they still should."""
+        self._asks.wake()
+        self._refunds.wake()
 
-    def _next_asks(self, *, refunds: bool) -> deque[GatewayRequest]:
-        """All questions of a lane, the oldest first: refunds are asked beside all others."""
-        found: deque[GatewayRequest] = deque()
-        if self.hub.asks:
-            with self.lock:
-                for request in list(self.hub.asks):
-                    if (request.kind == "refund") is refunds:
-                        self.hub.asks.remove(request)
-                        found.append(request)
-        return found
+    def _pass_on(self) -> None:
+        """Gives what is to be asked to those who ask; to be called with the lock."""
+        if not self.hub.asks or not self._threads:
+            return
+        asks = list(self.hub.asks)
+        self.hub.asks.clear()
+        self._refunds.put(one for one in asks if one.kind == "refund")
+        self._asks.put(one for one in asks if one.kind != "refund")
 
-    def _ask(self, news: threading.Event, *, refunds: bool) -> None:
+    def _ask(self, lane: Lane) -> None:
         log = structlog.get_logger("hub")
         while not self._stopping.is_set():
-            news.wait(GATEWAY_POLL_S)
-            news.clear()
-            asks = self._next_asks(refunds=refunds)
-            while asks:
-                if not self.owner or self._stopping.is_set():
-                    with self.lock:
-                        self.hub.asks.extendleft(reversed(asks))
-                    break
-                request = asks.popleft()
-                began_s = self.now()
-                try:
-                    answer = self.hub.ask_gateway(request)
-                except Exception as error:  # noqa: BLE001 - a gateway is somebody else's code
-                    # Not its key: it may have a payer's name in it.
-                    log.error("gateway.failed", asked=request.kind, error=repr(error))
-                    answer = c.GatewayAnswered(
-                        key=request.key, outcome="timeout", reason=type(error).__name__
-                    )
-                if self.hub.gateway_fault is not None:
-                    log.error("gateway.refuses_the_hub", error=self.hub.gateway_fault)
-                self._answers.append((answer, self.now() - began_s))
-                self.wake()
+            if self.hub.asks:
+                with self.lock:
+                    self._pass_on()
+            request = lane.take(GATEWAY_POLL_S)
+            if request is None:
+                continue
+            if not self.owner or self._stopping.is_set():
+                with self.lock:
+                    self.hub.asks.extendleft(reversed([request, *lane.clear()]))
+                lane.done(request)
+                self._stopping.wait(GATEWAY_POLL_S)
+                continue
+            began_s = self.now()
+            try:
+                answer = self.hub.ask_gateway(request)
+            except Exception as error:  # noqa: BLE001 - a gateway is somebody else's code
+                # Not its key: it may have a payer's name in it.
+                log.error("gateway.failed", asked=request.kind, error=repr(error))
+                answer = c.GatewayAnswered(
+                    key=request.key, outcome="timeout", reason=type(error).__name__
+                )
+            lane.done(request)
+            if self.hub.gateway_fault is not None:
+                log.error("gateway.refuses_the_hub", error=self.hub.gateway_fault)
+            self._answers.append((answer, self.now() - began_s))
+            self.wake()
 
     # -- for the pages --------------------------------------------------------------------
 
@@ -358,12 +363,11 @@ class Driver:
         """Does a command; RejectedError changes nothing."""
         with self.lock:
             reply = self.hub.command(command, self.now())
+            self._pass_on()
             cues = self.hub.cues(self.now())
         if cues and self.bus is not None:
             # Who has just scanned in is not to wait for the writer's next step.
             self.bus.publish(cues)
-        if self.hub.asks:
-            self._ring()
         self.happened()
         return reply
 

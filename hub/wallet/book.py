@@ -6,6 +6,7 @@ the hub's own database, so that whichever hub owns the store finds them.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -80,6 +81,8 @@ class SqlBook:
     def __init__(self, url: str, *, now: Callable[[], float] = time.time) -> None:
         self._engine = open_engine(url)
         self._now = now
+        # Of several that ask the gateway one at a time waits for the hub's own writer.
+        self._writing = threading.Lock()
 
     def close(self) -> None:
         """Closes its connections."""
@@ -138,7 +141,7 @@ class SqlBook:
         key = next(iter(row))
         others = {name: statement.excluded[name] for name in row if name != key}
         try:
-            with self._engine.begin() as connection:
+            with self._writing, self._engine.begin() as connection:
                 connection.execute(
                     statement.on_conflict_do_update(index_elements=[key], set_=others)
                 )
