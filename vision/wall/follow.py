@@ -23,7 +23,7 @@ from vision.wall.place import HELD_MIN, Place, PlaceView
 from vision.wall.scene import Mask, Scene, Seen
 from vision.wall.settings import FollowSettings
 from vision.wall.shades import gap_px, is_shade
-from vision.wall.tracks import Track
+from vision.wall.tracks import Track, cover_hidden
 from vision.wall.votes import Votes
 
 __all__ = ["NAMELESS_DEPTH", "NUDGED_M", "PULLED_M", "Follower"]
@@ -349,6 +349,7 @@ class Follower:
         place = Place(self._scene, track.outline_px, track.quad_px)
         clear = place.grown(2) & ~seen.moving & ~self._people
         self._scene.accept(clear, seen.image, empty=False)
+        cover_hidden(self.tracks, track, clear)
         track.settle(self._scene, gray, t_s, seen.image, self._people | seen.moving)
 
     def leave(self, track: Track, seen: Seen, t_s: float) -> None:

@@ -24,6 +24,8 @@ ASIDE_PX = 150
 """Small pixels to either side: a wall's colours are looked for so far where none are near."""
 CERTAIN_BARE, CERTAIN_STILL, CERTAIN_LABEL = 0.95, 0.8, 0.9
 FREE_PX_MIN = 40
+REST_MIN = 0.4
+"""Of a place, and of its label, so much must not be covered by another for the rest to decide."""
 ROW_STEP, COLUMN_STEP = 2, 2
 ROW_PX_MIN, JUDGED_MIN = 4, 12
 ALIKE = 0.03
@@ -136,6 +138,7 @@ class Place:
         if label_px is not None:
             spot = scene.polygon_mask(label_px)[self._cut] & self._area
             self._label = spot if spot.sum() >= 4 else self._area
+        self._whole = int(self._area.sum()), int(self._label.sum())
         small = scene.to_small(outline_px)
         self._inside, self._outside = _bands(small, high, wide)
         self.rows = slice(y0, y1)
@@ -211,6 +214,20 @@ class Place:
     def label_in(self, mask: Mask) -> float:
         """Share of the label's area, or of all of it without a label, that is in `mask` (h, w)."""
         return float(mask[self._cut][self._label].mean()) if self.usable else 0.0
+
+    def cover(self, mask: Mask) -> None:
+        """Something else stands in `mask` (h, w) from now on, and the scene looks so: what is left
+        of the place decides, unless too little is, in place of its label where that is covered."""
+        here = ~mask[self._cut]
+        area, label = self._area & here, self._label & here
+        if area.sum() < REST_MIN * self._whole[0]:
+            return
+        if label.sum() < REST_MIN * self._whole[1]:
+            label = area
+        (iy, ix), (oy, ox) = self._inside, self._outside
+        keep = ~mask[iy, ix]
+        self._area, self._label = area, label
+        self._inside, self._outside = (iy[keep], ix[keep]), (oy[keep], ox[keep])
 
     def grown(self, by_px: int) -> Mask:
         """The place and so many small pixels around it."""

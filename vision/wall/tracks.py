@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -16,7 +17,7 @@ from vision.wall.records import Corners, Sight, SightState
 from vision.wall.scene import F32, Mask, Scene
 from vision.wall.votes import Votes
 
-__all__ = ["Look", "Patch", "Track"]
+__all__ = ["Look", "Patch", "Track", "cover_hidden"]
 
 Gray = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -244,3 +245,11 @@ class Track:
         )
         self._metres = ((id(self.outline_px), id(self.quad_px), self.depth), worked_out)
         return worked_out
+
+
+def cover_hidden(tracks: Iterable[Track], track: Track, where: Mask) -> None:
+    """A thing stands in `where` (h, w), which is how the scene looks now: what of others is hidden
+    there is no more told by what changes there."""
+    for other in tracks:
+        if other is not track and other.state == "stands" and other.hidden:
+            other.place.cover(where)

@@ -214,14 +214,24 @@ class WallMap:
             self._unseen(thing, now_s)
             return
         state = told[0].state
-        best = min(told, key=lambda one: one.sd_m)
+        placed, meet = told, told
+        if standing:
+            # Who has just lost sight of it, or takes what moves before it for it, knows as well
+            # where it stands.
+            since_s = max(one.since_s for one in standing)
+            placed = standing + [one for one in hidden if one.seen_s >= since_s]
+            meet = placed + [one for one in moving if one.seen_s >= since_s]
+        best = min(placed, key=lambda one: one.sd_m)
         label = _label(list(sights.values()))
         outline, v_m, sd_m = best.outline_m, best.v_m, best.sd_m
-        depth = depth_of([one for one in told if one.text is not None]) if state != "gone" else None
+        read = [one for one in meet if one.text is not None]
+        depth = depth_of(read) if state != "gone" else None
         if depth is not None:
             outline = at_depth(best, depth[0])
             v_m, sd_m = depth[0], max(0.002, min(sd_m, math.hypot(0.003, depth[1])))
         before = thing.last
+        if depth is None and standing and before is not None and _stayed(before, best):
+            outline, v_m, sd_m = at_depth(best, before.v_m), before.v_m, before.sd_m
         since_s = max(one.since_s for one in told)
         if before is not None and before.state == state:
             since_s = before.since_s
@@ -232,7 +242,7 @@ class WallMap:
             label=label,
             contested=any(one.contested for one in sights.values()),
             outline_m=outline[:8],
-            mark_m=_mark(told, outline, v_m),
+            mark_m=_mark(placed, outline, v_m),
             v_m=v_m,
             sd_m=max(sd_m, 1e-4),
             since_s=since_s,
@@ -454,6 +464,13 @@ def _differs(now: Thing, told: Thing) -> bool:
         abs(a - b) > SIZE_M
         for a, b in zip(_size(now.outline_m), _size(told.outline_m), strict=True)
     )
+
+
+def _stayed(before: Thing, sight: Sight) -> bool:
+    """Whether a camera that is less sure how deep a thing stands sees it where it stood."""
+    if before.state != "stands" or before.sd_m >= sight.sd_m:
+        return False
+    return _apart(before.outline_m, at_depth(sight, before.v_m)) < NEAR_M
 
 
 def _apart(one: Corners, other: Corners) -> float:

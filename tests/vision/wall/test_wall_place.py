@@ -13,7 +13,7 @@ from vision.wall.place import Place, PlaceView
 from vision.wall.records import LitRegion
 from vision.wall.scene import Scene
 from vision.wall.settings import FollowSettings, SceneSettings
-from vision.wall.tracks import Track
+from vision.wall.tracks import Track, cover_hidden
 from vision.wall.votes import Votes
 
 SETTINGS = FollowSettings()
@@ -93,6 +93,43 @@ def test_a_walls_colours_are_looked_for_to_both_sides() -> None:
     assert [view.bare for view in views] == [0.0, 0.0]
     assert views[0].wide == 1.0
     assert views[1].wide == 0.0
+
+
+@pytest.mark.parametrize("covered", [True, False])
+def test_a_neighbour_that_stands_anew_leaves_the_rest_of_a_hidden_place_to_tell(
+    covered: bool,
+) -> None:
+    """A parcel went behind somebody's back. Then its neighbour, whose face is had too large, is
+    found again, and all of that counts as the scene: half of the place seems unchanged."""
+    scene = Scene(960, 540, SceneSettings())
+    before = np.full((540, 960, 3), 120, np.uint8)
+    before[200:320, 400:560] = 40
+    before[220:260, 420:480] = 230
+    scene.step(0.0, before)
+    corners = np.array([[400, 200], [560, 200], [560, 320], [400, 320]], np.float64)
+    label = np.array([[420, 220], [480, 220], [480, 260], [420, 260]], np.float64)
+    track, neighbour = (
+        Track(n, Votes(2), face, Depth(0.0, 0.01), 0.01, Place(scene, face, inside), t0_s=0.0)
+        for n, face, inside in ((1, corners, label), (2, corners - [100.0, 0.0], None))
+    )
+    track.state, track.hidden = "stands", True
+    after = np.full((540, 960, 3), 120, np.uint8)
+    views = []
+    for t_s in (1.0, 2.0, 3.0, 4.0):
+        after[20:60, round(100 * t_s) : round(100 * t_s) + 40] = 20  # somebody passes far off
+        seen = scene.step(t_s, after)
+        assert seen is not None
+        views.append(track.place.view(scene, seen, seen.changed))
+        if t_s == 2.0:
+            stands = neighbour.place.grown(2)
+            scene.accept(stands, seen.image, empty=False)
+            if covered:
+                cover_hidden([track, neighbour], neighbour, stands)
+    assert views[1].gone(SETTINGS, 0.0)
+    assert views[-1].gone(SETTINGS, 0.0) is covered
+    track.place.cover(scene.polygon_mask(corners))
+    assert seen is not None
+    assert track.place.view(scene, seen, seen.changed) == views[-1], "too little would be left"
 
 
 def test_how_far_the_rim_is_from_what_it_was_is_seen() -> None:
