@@ -134,7 +134,8 @@ class Stage:
         listed = [(self._parcels[index], pose) for index, pose in self._standing.items()]
         if self._thrown_marks is None:
             self._sync_standing()
-            if not self._shaded and any(beam.shown is not None for beam in self.beams):
+            # Where no camera ever looks, nobody who moves stands in the light.
+            if self._seen and not self._shaded:
                 self._shade(*self._moving())
             self._thrown_marks = _together(lit_by(beam, listed) for beam in self.beams)
         if not self.strips:
