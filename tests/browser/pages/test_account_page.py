@@ -45,6 +45,7 @@ def processes(store: Any) -> None:
 def fill(tab: Any, **fields: str) -> None:
     """Types into the fields of a form and sends it."""
     for name, text in fields.items():
+        tab.until(f"document.querySelector('#{name}')")
         tab.eval(f"document.querySelector('#{name}').focus()")
         tab.send("Input.insertText", text=text)
     tab.eval(f"document.querySelector('#{name}').form.requestSubmit()")
