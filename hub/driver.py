@@ -340,6 +340,7 @@ class Driver:
                 with self.lock:
                     self.hub.asks.extendleft(reversed([request, *lane.clear()]))
                 lane.done(request)
+                # Else it would be taken and put back without a pause until the lease is clear.
                 self._stopping.wait(GATEWAY_POLL_S)
                 continue
             began_s = self.now()

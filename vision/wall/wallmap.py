@@ -218,9 +218,9 @@ class WallMap:
         if standing:
             # Who has just lost sight of it, or takes what moves before it for it, knows as well
             # where it stands.
-            since_s = max(one.since_s for one in standing)
-            placed = standing + [one for one in hidden if one.seen_s >= since_s]
-            meet = placed + [one for one in moving if one.seen_s >= since_s]
+            stood_s = max(one.since_s for one in standing)
+            placed = standing + [one for one in hidden if one.seen_s >= stood_s]
+            meet = placed + [one for one in moving if one.seen_s >= stood_s]
         best = min(placed, key=lambda one: one.sd_m)
         label = _label(list(sights.values()))
         outline, v_m, sd_m = best.outline_m, best.v_m, best.sd_m
