@@ -164,7 +164,7 @@ class WallCamera:
             self._scene_wakes(t_s)
         if self._started < START_FRAMES:
             self._started += 1
-            self._follow.started_s = t_s
+            self._follow.start(t_s)
             gray = self._gray(rgb)
             self._naming.take(self._reader.read(gray), t_s, rgb, gray, None)
         elif rois := self._naming.requests(t_s, seen):

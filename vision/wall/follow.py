@@ -1,13 +1,12 @@
 """Things followed by one camera, frame by frame: seen, hidden, moved, gone, come.
 
 A thing stands until its place is seen without it (vision.wall.place), or its label's look is found
-somewhere else. What has come and stays, and is no person, is a thing; it gets its label when that
-is read (vision.wall.naming).
+somewhere else. What has come and stays is a thing (vision.wall.arrivals); it gets its label when
+that is read (vision.wall.naming).
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import cv2
@@ -15,28 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.wall import Wall
-from vision.wall.borders import faded
-from vision.wall.geometry import Depth, WallLens, marker_corners_m
-from vision.wall.outline import Face, face_of_change
+from vision.wall.arrivals import BESIDE, CLOSING, STAYS_FRAMES, Arrivals, taken_up
+from vision.wall.geometry import Depth, WallLens
+from vision.wall.outline import Face
 from vision.wall.parts import find_part
 from vision.wall.place import HELD_MIN, Place, PlaceView
 from vision.wall.scene import Mask, Scene, Seen
 from vision.wall.settings import FollowSettings
-from vision.wall.shades import gap_px, is_shade
 from vision.wall.tracks import Track, cover_hidden
 from vision.wall.votes import Votes
 
-__all__ = ["NAMELESS_DEPTH", "NUDGED_M", "PULLED_M", "Follower"]
+__all__ = ["NUDGED_M", "PULLED_M", "Follower"]
 
 Gray = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
-NAMELESS_DEPTH = Depth(0.03, 0.08)
-"""Where the face of a thing without label is taken to be: near the board's front edge."""
 TRACKS_MAX = 256
-FRESH_S = 3.0
-SHADED_S, SHADE_M = 15.0, 0.3
-"""What comes so near a thing with a label, and so soon after it, may be its shadow."""
 LEFT_S = 15.0
 """A place that was left is looked at for so long until all of it was seen."""
 TOUCHED_SHARE = 0.03
@@ -58,38 +51,31 @@ NEWLY_MIN = 0.5
 STILL_FRAMES = 2
 OTHER_FRAMES = 6
 """For so long something else than its label must hold still there, with nobody at it."""
-SPECK_FRAMES = 15
-STAYS_FRAMES = 200
-"""What came and stays is nobody standing there: after so many frames it belongs to the scene."""
 PERSON_M_MIN = 0.1
 """Change no larger than a square of this is nobody."""
-BESIDE_PEOPLE_M = 0.25
-"""Nothing that comes without a label is told so near somebody."""
-CLOSING = np.ones((9, 9), np.uint8)
-BESIDE = np.ones((9, 9), np.uint8)
 
 
 class Follower:
     """The tracks of one camera. `tracks` holds those that are gone as well, for a while."""
 
     def __init__(self, wall: Wall, lens: WallLens, scene: Scene, settings: FollowSettings) -> None:
-        self._wall, self._lens, self._scene, self._set = wall, lens, scene, settings
+        self._lens, self._scene, self._set = lens, scene, settings
         self.tracks: list[Track] = []
         self._next = 1
-        self.started_s = math.inf
-        """Until then what is seen was there before."""
         self.somebody = False
         """Whether anybody is before the wall, as far as this camera sees."""
         self._left: list[tuple[Mask, float]] = []
-        reach_px = max(1, round(self._small_px(BESIDE_PEOPLE_M)))
-        self._near = np.ones((2 * reach_px + 1,) * 2, np.uint8)
-        self._markers = np.zeros((scene.size[1], scene.size[0]), np.bool_)
-        self._people = self._markers.copy()
-        for marker in wall.markers:
-            corners = lens.pixels(marker_corners_m(marker))
-            if np.isfinite(corners).all():
-                middle = corners.mean(axis=0)
-                self._markers |= scene.polygon_mask(middle + (corners - middle) * 1.4)
+        self._people = np.zeros((scene.size[1], scene.size[0]), np.bool_)
+        self._arrivals = Arrivals(wall, lens, scene, settings)
+
+    def start(self, t_s: float) -> None:
+        """What is seen until now was there before."""
+        self._arrivals.started_s = t_s
+
+    def arrivals(self, t_s: float, rgb: NDArray[np.uint8], seen: Seen) -> list[Face]:
+        """What came and stays and is no person, see Arrivals.find."""
+        waiting = [mask for mask, _ in self._left]
+        return self._arrivals.find(t_s, rgb, seen, self.tracks, self._people, waiting)
 
     def new_track(
         self, t_s: float, outline_px: Floats, depth: Depth, sd_m: float, votes: Votes
@@ -106,7 +92,7 @@ class Follower:
     def step(self, t_s: float, gray: Gray, seen: Seen) -> None:
         """Who is there, and what became of every thing that is known."""
         self._find_people(seen)
-        taken = self._taken_up(seen)
+        taken = taken_up(seen, self.tracks)
         for track in self.tracks:
             if track.state == "stands":
                 self._judge(track, t_s, gray, seen, taken)
@@ -141,14 +127,6 @@ class Follower:
         self.tracks = kept
 
     # ------------------------------------------------------------------ things that stand
-
-    def _taken_up(self, seen: Seen) -> Mask:
-        """Where the wall itself is not seen: what stands there, and what is in front of it."""
-        taken = seen.changed | seen.moving
-        for track in self.tracks:
-            if track.state != "gone":
-                taken[track.place.rows] |= track.place.mask[track.place.rows]
-        return taken
 
     def _judge(self, track: Track, t_s: float, gray: Gray, seen: Seen, taken: Mask) -> None:
         nobody = not self._people.any()
@@ -356,6 +334,7 @@ class Follower:
         """Its place is empty, or will be when nobody stands in front of it any more."""
         if track.state == "stands":
             self._left.append((track.place.grown(3), t_s))
+            self._arrivals.left(track, t_s)
             self._clear_left(t_s, seen)
 
     def _clear_left(self, t_s: float, seen: Seen) -> None:
@@ -375,51 +354,7 @@ class Follower:
                 waiting.append((mask, since_s))
         self._left = waiting
 
-    # ------------------------------------------------------------------ things that come
-
-    def arrivals(self, t_s: float, rgb: NDArray[np.uint8], seen: Seen) -> list[Face]:
-        """What came and stays and is no person; what left without having been known, and specks,
-        become the scene."""
-        lasting = seen.settled >= self._set.settled_frames
-        if not lasting.any():
-            return []
-        waiting = seen.changed & ~lasting
-        known = self._markers | self._people
-        for mask, _ in self._left:
-            known |= mask
-        fresh: list[Track] = []
-        for track in self.tracks:
-            if track.state == "gone":
-                continue
-            known |= track.place.grown(2)
-            named = track.quad_px is not None
-            young = named and track.outer_px is None and t_s - track.since_s < FRESH_S
-            if track.state == "stands" and young and track.since_s > self.started_s:
-                fresh.append(track)
-        for track in fresh:
-            # Of what came only the label is known yet: the rest of it goes with it.
-            known &= ~track.place.grown(2)
-            lasting = lasting | track.place.mask
-        lasting = lasting & ~known
-        joined = cv2.morphologyEx(lasting.astype(np.uint8), cv2.MORPH_CLOSE, CLOSING)
-        contours, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        if not contours:
-            return []
-        beside = cv2.dilate(self._people.astype(np.uint8), self._near).astype(np.bool_)
-        faces = []
-        for contour in contours:
-            region = np.zeros(lasting.shape, np.uint8)
-            cv2.drawContours(region, [contour], -1, 1, thickness=cv2.FILLED)
-            if (waiting & cv2.dilate(region, BESIDE).astype(np.bool_)).any():
-                continue
-            whole = (region > 0) & ~known
-            if (whole & beside).any() and not any(whole[one.place.mask].any() for one in fresh):
-                # A shadow or a sleeve of somebody who holds still.
-                continue
-            face = self._arrival(contour[:, 0].astype(np.float64), whole, rgb, seen, t_s)
-            if face is not None:
-                faces.append(face)
-        return faces
+    # ------------------------------------------------------------------ people
 
     def _find_people(self, seen: Seen) -> None:
         """Who stands in front: stretches of change that reach the picture's edge, or are larger
@@ -430,8 +365,8 @@ class Follower:
         )
         count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
         wide, high = self._scene.size
-        large = self._small_px(self._set.thing_m_max)
-        least = self._small_px(PERSON_M_MIN) ** 2
+        large = self._arrivals.small_px(self._set.thing_m_max)
+        least = self._arrivals.small_px(PERSON_M_MIN) ** 2
         body = np.zeros(count, np.bool_)
         self.somebody = False
         for k in range(1, count):
@@ -442,59 +377,3 @@ class Follower:
                 settled = seen.settled[y : y + h, x : x + w][labels[y : y + h, x : x + w] == k]
                 self.somebody = float(np.median(settled)) < STAYS_FRAMES
         self._people = body[labels]
-
-    def _arrival(
-        self, contour: Floats, region: Mask, rgb: NDArray[np.uint8], seen: Seen, t_s: float
-    ) -> Face | None:
-        inside = region & (seen.settled > 0)
-        frames = int(np.median(seen.settled[inside])) if inside.any() else 0
-        wide, high = self._scene.size
-        low, top = contour.min(axis=0), contour.max(axis=0)
-        if (low <= 0).any() or top[0] >= wide - 1 or top[1] >= high - 1:
-            if frames >= STAYS_FRAMES:
-                self._scene.accept(region, seen.image, empty=False)
-            return None
-        size_m = (self._set.thing_m_min, self._set.thing_m_max)
-        contour_px = self._scene.to_full(contour)
-        face = face_of_change(rgb, self._lens, contour_px, NAMELESS_DEPTH.v_m, size_m)
-        if face is None:
-            small = (top - low).max() < self._small_px(self._set.thing_m_max)
-            if frames >= (SPECK_FRAMES if small else STAYS_FRAMES):
-                self._scene.accept(region, seen.image, empty=False)
-            return None
-        before = self._scene.image
-        if before is not None:
-            if faded(before, seen.image, contour) or self._uncovered(face, seen):
-                self._scene.accept(region, seen.image, empty=True)
-                return None
-            if self._came_near(contour, t_s) and is_shade(before, seen.image, region):
-                self._scene.accept(region, seen.image, empty=False)
-                return None
-        # Its sides and its shadow came with it.
-        self._scene.accept(region, seen.image, empty=False)
-        return face
-
-    def _came_near(self, contour: Floats, t_s: float) -> bool:
-        """Whether a thing with a label was put so near lately that it may shade the wall there."""
-        low, top = contour.min(axis=0), contour.max(axis=0)
-        return any(
-            track.state == "stands"
-            and track.votes.label is not None
-            and self.started_s < track.since_s > t_s - SHADED_S
-            and gap_px(track.place.box, low, top) <= self._small_px(SHADE_M)
-            for track in self.tracks
-        )
-
-    def _small_px(self, metres: float) -> float:
-        """Small pixels of so many metres at the wall's middle; the largest thing has four at
-        least."""
-        middle = (self._wall.width_m / 2, 0.0, self._wall.height_m / 2)
-        px_per_m = self._lens.px_per_m(middle) / self._scene.scale[0]
-        least = 4.0 / self._set.thing_m_max
-        return metres * (max(least, px_per_m) if math.isfinite(px_per_m) else least)
-
-    def _uncovered(self, face: Face, seen: Seen) -> bool:
-        """Whether what is seen there is the wall itself: from aside, what was behind a thing that
-        went, and the shadow that went with it, are somewhere else than its face."""
-        place = Place(self._scene, face.outline_px, None)
-        return place.usable and place.bare(seen, self._taken_up(seen)) >= self._set.bare_share

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.wall.colours import ALIKE, bare_share
 from vision.wall.scene import Mask, Scene, Seen
 from vision.wall.settings import FollowSettings
 
@@ -23,13 +24,8 @@ NEAR_PX, FAR_PX = 4, 18
 ASIDE_PX = 150
 """Small pixels to either side: a wall's colours are looked for so far where none are near."""
 CERTAIN_BARE, CERTAIN_STILL, CERTAIN_LABEL = 0.95, 0.8, 0.9
-FREE_PX_MIN = 40
 REST_MIN = 0.4
 """Of a place, and of its label, so much must not be covered by another for the rest to decide."""
-ROW_STEP, COLUMN_STEP = 2, 2
-ROW_PX_MIN, JUDGED_MIN = 4, 12
-ALIKE = 0.03
-"""Colours that differ less are the same."""
 APART_MAX, HELD_MIN = 0.1, 0.5
 """Of a place less, or more, is one with somebody's picture: nobody is at it, or they hold it."""
 HELD_BARE_MIN = 0.6
@@ -194,22 +190,8 @@ class Place:
 
     def _bare_within(self, area: tuple[slice, slice], free: Mask, seen: Seen) -> float:
         """The share, by the colours of what is `free` in a part of the picture."""
-        if free.sum() < FREE_PX_MIN:
-            return 0.0
         wall, here = seen.image[area], seen.image[self._cut]
-        first = self.rows.start - area[0].start
-        alike = judged = 0
-        # A wall looks the same along a row: its back, its boards, their shadows.
-        for row in range(0, self._label.shape[0], ROW_STEP):
-            spots = here[row][self._label[row]][::COLUMN_STEP]
-            near = slice(max(0, first + row - 1), first + row + 2)
-            colours = wall[near][free[near]]
-            if not len(spots) or len(colours) < ROW_PX_MIN:
-                continue
-            apart = np.abs(spots[:, None] - colours[None]).max(axis=2).min(axis=1)
-            alike += int((apart < ALIKE).sum())
-            judged += len(spots)
-        return alike / judged if judged >= JUDGED_MIN else 0.0
+        return bare_share(here, self._label, wall, free, self.rows.start - area[0].start)
 
     def label_in(self, mask: Mask) -> float:
         """Share of the label's area, or of all of it without a label, that is in `mask` (h, w)."""

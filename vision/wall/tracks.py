@@ -126,7 +126,8 @@ class Look:
 class Track:
     """A thing followed. `outline_px` (N, 2) full pixels; `quad_px` (4, 2) of its label, None while
     none was read; `outer_px`: what changed when it came, if that was seen. `bared_s`: when its
-    label was last seen where it is; `covered`: the share of it that was not, in the last picture;
+    label was last seen where it is; `beside_s`: when somebody was last beside it, while more of it
+    may come to sight; `covered`: the share of its label that was not seen in the last picture;
     `whole`: nothing was in front of it when its look was taken. `unsure`: it was out of sight or
     touched, so whether it is still the same must be looked at; `doubted`: looked at, and it did not
     look the same, so its label does not count until it is read again. `told`: whether it is news
@@ -147,6 +148,7 @@ class Track:
     since_s: float = 0.0
     seen_s: float = 0.0
     bared_s: float = -math.inf
+    beside_s: float = -math.inf
     covered: float = 0.0
     whole: bool = True
     told: bool = True

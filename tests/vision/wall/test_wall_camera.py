@@ -292,6 +292,54 @@ def test_the_shadow_of_a_parcel_that_was_put_down_is_no_thing(
     assert len([one for one in told if one.state == "gone"]) == things
 
 
+LID = (168, 128, 84)
+
+
+def half_square(stage: Stage, *, upper: bool) -> NDArray[np.float64]:
+    """One of the halves of a square to the right of the middle of the upper board."""
+    u, z, side = 0.65, 1.36, 0.24
+    third = (u, z + side) if upper else (u + side, z)
+    corners = [(u, z), (u + side, z + side), third]
+    return stage.lens.pixels(np.array([(u, 0.02, z) for u, z in corners]))
+
+
+def test_the_wall_where_a_parcel_went_that_was_known_in_part_is_no_thing() -> None:
+    watch = Watch({**filled(6), "new": parcel(77, 0.52, 1.38 + 0.08)}, start_s=0.0)
+    neighbour = (half_square(watch.stage, upper=False), (40, 40, 44))
+    watch.stage.people = [neighbour, (half_square(watch.stage, upper=True), LID)]
+    watch.run(3.0)
+    watch.stage.people = [neighbour]
+    del watch.stage.boxes["new"]
+    told = watch.run(8.0)
+    assert [(one.state, one.label is not None) for one in told] == [("gone", True)]
+
+
+def test_what_is_put_where_a_parcel_went_is_a_thing() -> None:
+    watch = Watch({**filled(6), "new": parcel(77, 0.52, 1.38 + 0.08)}, start_s=0.0)
+    neighbour = (half_square(watch.stage, upper=False), (40, 40, 44))
+    watch.stage.people = [neighbour]
+    watch.run(3.0)
+    watch.stage.people = [neighbour, (half_square(watch.stage, upper=True), LID)]
+    del watch.stage.boxes["new"]
+    told = watch.run(8.0)
+    states = [(one.state, one.label is not None) for one in told]
+    assert sorted(states) == [("gone", True), ("stands", False)]
+
+
+def test_more_of_a_parcel_that_was_put_back_is_no_thing_however_late_it_is_seen() -> None:
+    watch = Watch(filled(9))
+    box = watch.stage.boxes.pop("p5")
+    watch.until(lambda one: one.state == "gone", 1.0)
+    watch.run(3.0)
+    watch.stage.boxes["p5"] = box.at(0.42, 0.03, 1.38 + box.size[1] / 2)
+    watch.until(lambda one: one.state == "stands" and one.label is not None, 3.0)
+    watch.run(5.0)
+    lid = box.at(0.45, 0.03, 1.38 + box.size[1] + 0.03)
+    watch.stage.boxes["lid"] = replace(lid, size=(0.25, 0.06), text=None, colour=(132, 98, 62))
+    watch.run(5.0)
+    assert all(one.label is not None for one in watch.map.things())
+
+
 def test_a_parcel_carried_past_a_box_without_label_is_not_put_there() -> None:
     watch = Watch(filled(6))
     watch.stage.boxes["bare"] = replace(parcel(2, 1.3, 1.38 + 0.08), text=None)
