@@ -303,7 +303,8 @@ class Follower:
         if found is None:
             track.still_frames = 0
             if t_s - track.seen_s > self._set.lost_s:
-                track.enter("gone", t_s)
+                # Where it is has not been known since then: who saw it stand later knows better.
+                track.enter("gone", track.seen_s)
             return
         self._shift(track, found)
         track.seen_s = t_s

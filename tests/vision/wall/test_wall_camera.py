@@ -340,6 +340,18 @@ def test_more_of_a_parcel_that_was_put_back_is_no_thing_however_late_it_is_seen(
     assert all(one.label is not None for one in watch.map.things())
 
 
+def test_what_is_lost_on_its_way_is_gone_since_it_was_last_seen() -> None:
+    watch = Watch(filled(9))
+    box = watch.stage.boxes["p5"]
+    watch.stage.boxes["p5"] = box.at(box.centre[0] + 0.05, 0.15, box.centre[2])
+    watch.until(lambda one: one.state == "moves", 1.0)
+    watch.stage.people = [(over(watch.stage, "p5"), (60, 70, 90))]
+    del watch.stage.boxes["p5"]
+    lost_s = watch.stage.t_s
+    watch.until(lambda one: one.state == "gone", 2.0)
+    assert watch.news[-1][1].since_s < lost_s + 0.01
+
+
 def test_a_parcel_carried_past_a_box_without_label_is_not_put_there() -> None:
     watch = Watch(filled(6))
     watch.stage.boxes["bare"] = replace(parcel(2, 1.3, 1.38 + 0.08), text=None)
