@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from contracts.wall import Wall
 from vision.wall.borders import faded
 from vision.wall.colours import bare_share
-from vision.wall.geometry import Depth, WallLens, marker_corners_m
+from vision.wall.geometry import NAMELESS_DEPTH, WallLens, marker_corners_m
 from vision.wall.outline import Face, face_of_change
 from vision.wall.place import Place
 from vision.wall.scene import Mask, Scene, Seen
@@ -24,12 +24,10 @@ from vision.wall.settings import FollowSettings
 from vision.wall.shades import gap_px, is_shade
 from vision.wall.tracks import Track
 
-__all__ = ["BESIDE", "CLOSING", "NAMELESS_DEPTH", "STAYS_FRAMES", "Arrivals", "taken_up"]
+__all__ = ["BESIDE", "CLOSING", "STAYS_FRAMES", "Arrivals", "taken_up"]
 
 Floats = NDArray[np.float64]
 
-NAMELESS_DEPTH = Depth(0.03, 0.08)
-"""Where the face of a thing without label is taken to be: near the board's front edge."""
 FRESH_S = 3.0
 """For so long after a thing was put down, or after somebody stood beside it, more of it is seen."""
 SHADED_S, SHADE_M = 15.0, 0.3
@@ -122,13 +120,13 @@ class Arrivals:
         return faces
 
     def _fresh(self, t_s: float, tracks: Sequence[Track], people: Mask) -> list[Track]:
-        """Things of which only the label is known, and the rest of which may come to sight."""
+        """Things that were put down lately, and the rest of which may come to sight."""
         young = [
             one
             for one in tracks
             if one.state == "stands"
             and one.quad_px is not None
-            and one.outer_px is None
+            and (one.outer_px is None or one.shape is not None)
             and self.started_s < one.since_s > t_s - SHADED_S
         ]
         if young and people.any():
@@ -136,7 +134,7 @@ class Arrivals:
             for one in young:
                 if beside[one.place.mask].any():
                     one.beside_s = t_s
-        # Of one that stood somewhere before, all of it is known: nothing is learnt, and nothing lost.
+        # Of one that stood somewhere before, all is known: nothing is learnt of it late.
         return [
             one
             for one in young

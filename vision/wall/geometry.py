@@ -20,7 +20,10 @@ from contracts.wall import LabelPrint, Marker, Wall
 from vision.geometry import BayFrame, Lens
 from vision.markers import detect_markers
 
-__all__ = ["Depth", "MarkerFit", "WallLens", "find_markers", "label_print", "marker_corners_m"]
+__all__ = [
+    "NAMELESS_DEPTH", "Depth", "MarkerFit", "WallLens", "find_markers", "label_print",
+    "marker_corners_m",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 CORNER_SD_PX = 0.15
@@ -49,6 +52,10 @@ class Depth:
         mine, its = self.sd_m**-2, other.sd_m**-2
         v_m = (self.v_m * mine + other.v_m * its) / (mine + its)
         return Depth(v_m, min(self.sd_m, other.sd_m))
+
+
+NAMELESS_DEPTH = Depth(0.03, 0.08)
+"""Where the face of a thing without label is taken to be: near the board's front edge."""
 
 
 @dataclass(frozen=True, slots=True)

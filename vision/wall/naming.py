@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from contracts.labels import LABEL_CHARS_MAX, label_key
 from contracts.wall import Wall
 from vision.labels import Code
-from vision.wall.arrivals import NAMELESS_DEPTH
 from vision.wall.corners import refined
 from vision.wall.follow import NUDGED_M, PULLED_M, Follower
-from vision.wall.geometry import Depth, WallLens, label_print
+from vision.wall.geometry import NAMELESS_DEPTH, Depth, WallLens, label_print
 from vision.wall.outline import Face, face_of_label
 from vision.wall.scene import Scene, Seen
 from vision.wall.settings import WallSettings

@@ -2,72 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from contracts.wall_messages import Thing
-from tests.vision.wall.drawing import Drawn, Stage, filled, parcel, wall
-from vision.wall import LitRegion, WallCamera, WallMap, WallObservation
-
-PLACE = wall()
-
-
-class Watch:
-    """A stage, the camera that looks at it, the map, and all that was told."""
-
-    def __init__(self, boxes: dict[str, Drawn], start_s: float = 3.0, **how: object) -> None:
-        self.stage = Stage(PLACE, boxes=dict(boxes), **how)  # type: ignore[arg-type]
-        self.eye = WallCamera(PLACE.cameras[0], PLACE)
-        self.map = WallMap(PLACE, "w")
-        self.news: list[tuple[float, Thing]] = []
-        self.last: WallObservation | None = None
-        self.run(start_s)
-
-    def run(self, seconds: float) -> list[Thing]:
-        """So long; the news of it."""
-        told: list[Thing] = []
-        for _ in range(round(seconds * 5)):
-            picture = self.stage.picture()
-            self.last = self.eye.perceive(picture)
-            news = self.map.step(picture.t_s, [self.last])
-            told += news
-            self.news += [(picture.t_s, one) for one in news]
-        return told
-
-    def until(self, done: Callable[[Thing], bool], seconds: float) -> float:
-        """Seconds until news is `done`; fails if it never is."""
-        for k in range(round(seconds * 5)):
-            if any(done(one) for one in self.run(0.2)):
-                return round((k + 1) * 0.2, 3)
-        raise AssertionError(f"not told within {seconds} s; told: {self.news[-6:]}")
-
-    def thing(self, box: str) -> Thing:
-        """The one thing that carries the label of a box, gone ones left out."""
-        text = self.stage.boxes[box].text
-        found = [one for one in self.map.things() if one.label and one.label.text == text]
-        assert len(found) == 1, f"expected {box} once, got {found}"
-        return found[0]
-
-
-def over(stage: Stage, box: str, *, by: float = 60.0) -> NDArray[np.float64]:
-    """A body from the picture's lower edge to above a box."""
-    pixels = stage.lens.pixels(stage.boxes[box].corners())
-    low, high = pixels.min(axis=0) - by, pixels.max(axis=0) + by
-    return np.array([[low[0], 1090], [low[0], low[1]], [high[0], low[1]], [high[0], 1090]])
-
-
-def arm(stage: Stage, box: str) -> NDArray[np.float64]:
-    """An arm from the right lower edge to the middle of a box, as wide as an arm is."""
-    middle = stage.lens.pixels(np.array([stage.boxes[box].centre]))[0]
-    away = np.array([middle[0] + 260, 1090.0])
-    along = (away - middle) / np.linalg.norm(away - middle)
-    side = np.array([-along[1], along[0]]) * 34
-    tip = middle - along * 20
-    return np.array([tip - side, tip + side, away + side, away - side])
+from tests.vision.wall.drawing import filled, parcel
+from tests.vision.wall.watching import Watch, arm, over
+from vision.wall import LitRegion
 
 
 def test_all_labels_are_known_at_once_and_where_they_are() -> None:
@@ -251,93 +193,6 @@ def test_a_parcel_that_swings_while_somebody_is_there_was_not_taken() -> None:
     watch.stage.people = []
     assert {one.state for one in watch.run(4.0)} <= {"stands"}
     assert len(watch.map.things()) == 9
-
-
-def test_a_new_parcel_and_a_box_without_label() -> None:
-    watch = Watch(filled(6))
-    watch.stage.boxes["new"] = parcel(77, 0.52, 1.38 + 0.08)
-    watch.stage.boxes["bare"] = replace(parcel(2, 1.3, 1.38 + 0.08), text=None)
-    watch.run(4.0)
-    assert watch.thing("new").state == "stands"
-    bare = [one for one in watch.map.things() if one.label is None]
-    assert len(bare) == 1
-    assert abs(float(np.mean([u for u, _ in bare[0].outline_m])) - 1.3) < 0.03
-    del watch.stage.boxes["bare"]
-    watch.until(lambda one: one.thing_id == bare[0].thing_id and one.state == "gone", 1.0)
-
-
-GREY = (106, 107, 109)
-"""What three fifths of the light leave of the wall."""
-
-
-@pytest.mark.parametrize(
-    ("put", "colour", "things"),
-    [("near", GREY, 0), ("near", (168, 128, 84), 1), ("far", GREY, 1), ("before", GREY, 1)],
-    ids=["a shadow", "another colour", "far from it", "long after it"],
-)
-def test_the_shadow_of_a_parcel_that_was_put_down_is_no_thing(
-    put: str, colour: tuple[int, int, int], things: int
-) -> None:
-    watch = Watch(filled(6))
-    watch.stage.boxes["new"] = parcel(77, 0.52, 1.38 + 0.08)
-    if put == "before":
-        watch.run(20.0)
-    u = 1.3 if put == "far" else 0.8
-    watch.stage.boxes["shade"] = replace(parcel(2, u, 1.38 + 0.08), text=None, colour=colour)
-    watch.run(6.0)
-    assert watch.thing("new").state == "stands"
-    assert len([one for one in watch.map.things() if one.label is None]) == things
-    del watch.stage.boxes["shade"]
-    told = watch.run(3.0)
-    assert len([one for one in told if one.state == "gone"]) == things
-
-
-LID = (168, 128, 84)
-
-
-def half_square(stage: Stage, *, upper: bool) -> NDArray[np.float64]:
-    """One of the halves of a square to the right of the middle of the upper board."""
-    u, z, side = 0.65, 1.36, 0.24
-    third = (u, z + side) if upper else (u + side, z)
-    corners = [(u, z), (u + side, z + side), third]
-    return stage.lens.pixels(np.array([(u, 0.02, z) for u, z in corners]))
-
-
-def test_the_wall_where_a_parcel_went_that_was_known_in_part_is_no_thing() -> None:
-    watch = Watch({**filled(6), "new": parcel(77, 0.52, 1.38 + 0.08)}, start_s=0.0)
-    neighbour = (half_square(watch.stage, upper=False), (40, 40, 44))
-    watch.stage.people = [neighbour, (half_square(watch.stage, upper=True), LID)]
-    watch.run(3.0)
-    watch.stage.people = [neighbour]
-    del watch.stage.boxes["new"]
-    told = watch.run(8.0)
-    assert [(one.state, one.label is not None) for one in told] == [("gone", True)]
-
-
-def test_what_is_put_where_a_parcel_went_is_a_thing() -> None:
-    watch = Watch({**filled(6), "new": parcel(77, 0.52, 1.38 + 0.08)}, start_s=0.0)
-    neighbour = (half_square(watch.stage, upper=False), (40, 40, 44))
-    watch.stage.people = [neighbour]
-    watch.run(3.0)
-    watch.stage.people = [neighbour, (half_square(watch.stage, upper=True), LID)]
-    del watch.stage.boxes["new"]
-    told = watch.run(8.0)
-    states = [(one.state, one.label is not None) for one in told]
-    assert sorted(states) == [("gone", True), ("stands", False)]
-
-
-def test_more_of_a_parcel_that_was_put_back_is_no_thing_however_late_it_is_seen() -> None:
-    watch = Watch(filled(9))
-    box = watch.stage.boxes.pop("p5")
-    watch.until(lambda one: one.state == "gone", 1.0)
-    watch.run(3.0)
-    watch.stage.boxes["p5"] = box.at(0.42, 0.03, 1.38 + box.size[1] / 2)
-    watch.until(lambda one: one.state == "stands" and one.label is not None, 3.0)
-    watch.run(5.0)
-    lid = box.at(0.45, 0.03, 1.38 + box.size[1] + 0.03)
-    watch.stage.boxes["lid"] = replace(lid, size=(0.25, 0.06), text=None, colour=(132, 98, 62))
-    watch.run(5.0)
-    assert all(one.label is not None for one in watch.map.things())
 
 
 def test_what_is_lost_on_its_way_is_gone_since_it_was_last_seen() -> None:
