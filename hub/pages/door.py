@@ -196,7 +196,8 @@ class Guard:
 
 
 def add_login(app: Starlette, feed: HubFeed, sessions: Sessions) -> None:
-    """Adds /login and /logout; the password is checked by the hub."""
+    """Adds /login, /logout and /still, which says whether one still is logged in; the password is
+    checked by the hub."""
 
     async def form(request: Request) -> Response:
         if sessions.good(cookie_of(request.scope)):
@@ -247,6 +248,11 @@ def add_login(app: Starlette, feed: HubFeed, sessions: Sessions) -> None:
         response.delete_cookie(COOKIE, path="/")
         return response
 
+    async def still(_request: Request) -> Response:
+        # The guard has asked the hub by now.
+        return Response(status_code=204, headers={"Cache-Control": "no-store"})
+
+    app.router.add_route("/still", still, methods=["GET"], include_in_schema=False)
     app.router.add_route("/login", form, methods=["GET"], include_in_schema=False)
     app.router.add_route("/login", enter, methods=["POST"], include_in_schema=False)
     app.router.add_route("/logout", leave, methods=["POST"], include_in_schema=False)

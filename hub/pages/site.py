@@ -13,7 +13,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from hub.pages import PHONE_FILES
 from hub.pages.account import add_account
 from hub.pages.disputed import build_disputes
-from hub.pages.door import Guard, Sessions, add_login
+from hub.pages.door import Guard, Sessions, add_login, cookie_of
 from hub.pages.feed import HubFeed, hub_client
 from hub.pages.life import alongside
 from hub.pages.money import add_money
@@ -34,6 +34,12 @@ HEAD = (
     '<link rel="stylesheet" href="/assets/pages.css">'
     '<meta name="referrer" content="no-referrer"><meta name="color-scheme" content="light dark">'
 )
+ENDED = """<script>setInterval(async () => {
+  const answer = await fetch('/still', {cache: 'no-store'}).catch(() => null);
+  if (answer?.status === 401) location.replace('/login');
+}, 10000)</script>"""
+"""A page whose line broke before its session was ended gets no line again to be sent away by."""
+STILL_S = 10.0
 RECONNECT_S = 30.0
 """A browser that is silent for less keeps its page; on a busy machine seconds pass easily."""
 ACCENT = "#0f8a64"
@@ -98,6 +104,18 @@ def _page(
     def show(client: Client) -> None:
         feed.arrive()
         client.on_delete(feed.leave)
-        ui.add_head_html(HEAD)
+        ui.add_head_html(HEAD + ENDED if settings.door else HEAD)
         ui.colors(primary=ACCENT)
-        build(feed, palette, settings, time.monotonic, sessions.token_of(client.request))
+        token = sessions.token_of(client.request)
+        build(feed, palette, settings, time.monotonic, token)
+        if token:
+            cookie = cookie_of(client.request.scope)
+
+            async def leave_if_ended() -> None:
+                if not await feed.still(token):
+                    sessions.end(cookie)
+                    ui.navigate.to("/login")
+                    # A browser that stays is shown nothing any more.
+                    client.content.clear()
+
+            ui.timer(STILL_S, leave_if_ended)

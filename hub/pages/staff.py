@@ -34,7 +34,6 @@ from hub.pages.words import Palette, label, money
 __all__ = ["build_staff"]
 
 REVIEWS_SHOWN = 20
-STILL_S = 10.0
 TILES_AT_ONCE = 2
 """Cameras that get a new picture per turn: tiles are low-rate, and nodes have better to do."""
 
@@ -118,11 +117,6 @@ class StaffPage:
                 with self._tile_box:
                     self._tiles[camera["camera_id"]] = Tile(camera["camera_id"])
 
-    async def leave_if_ended(self) -> None:
-        """Back to the form once the session was ended elsewhere."""
-        if not await self._feed.still(self._token):
-            ui.navigate.to("/login")
-
     def turn_tiles(self) -> None:
         """New pictures of the next few cameras."""
         names = list(self._tiles)
@@ -196,5 +190,3 @@ def build_staff(
     page.refresh()
     ui.timer(1.0 / settings.updates_hz_max, page.refresh)
     ui.timer(1.0 / settings.tiles_hz_max, page.turn_tiles)
-    if token:
-        ui.timer(STILL_S, page.leave_if_ended)

@@ -80,3 +80,21 @@ def test_a_manager_enrols_signs_in_and_is_signed_out(chromium: Any, store: Any) 
     command(store, "staff", "end", "mona")
     tab.until("location.pathname === '/login'")
     tab.close()
+
+
+def test_a_session_that_is_ended_leaves_every_page_though_its_line_broke(
+    chromium: Any, store: Any
+) -> None:
+    tab, silent = chromium.tab(), chromium.tab()
+    tab.goto(f"{store.pages_url}/login")
+    fill(tab, name="anna", password=WORDS)
+    tab.until("location.pathname === '/staff'")
+    tab.goto(f"{store.pages_url}/stock")
+    tab.until_text("Shelves")
+    silent.goto(f"{store.pages_url}/staff/review")
+    silent.until("window.socket?.connected")
+    silent.eval("!window.socket.disconnect()")
+    command(store, "staff", "end", "anna")
+    for one in (tab, silent):
+        one.until("location.pathname === '/login'")
+        one.close()
