@@ -21,7 +21,7 @@ def recalls(state: HubState, store: Store, command: c.Command) -> Iterator[c.Com
         record = order_record(store, command.order_id)
         if record is not None:
             yield c.RecallOrder(record=record)
-    for visit_id in _visits(state, command):
+    for visit_id in _visits(state, store, command):
         record = None if visit_id in state.visits else store.visit_record(visit_id=visit_id)
         if record is None:
             continue
@@ -29,7 +29,10 @@ def recalls(state: HubState, store: Store, command: c.Command) -> Iterator[c.Com
             yield c.Recall(record=record)
 
 
-def _visits(state: HubState, command: c.Command) -> list[str]:
+def _visits(state: HubState, store: Store, command: c.Command) -> list[str]:
+    if isinstance(command, c.GatewayTold) and command.dispute_id is not None:
+        # What the bank takes back of a tab is a loss of all the visits that the tab has paid.
+        return sorted({command.visit_id, *store.visits_paid_by(command.hold_key)})
     if isinstance(command, c.RECALLED):
         return [] if command.visit_id is None else [command.visit_id]
     if isinstance(command, c.ReturnGoods):

@@ -338,6 +338,14 @@ class Store:
         found = self._read(select(t.visits.c.record).where(column == (visit_id or token_sha256)))
         return json.loads(found[0]["record"]) if found else None
 
+    def visits_paid_by(self, hold_key: str) -> list[str]:
+        """The visits that another's hold, a tab's, has paid."""
+        legs = purse_tables.funding.c
+        paid = select(legs.visit_id).distinct().order_by(legs.visit_id)
+        # The second condition is that of the index.
+        rows = self._read(paid.where(legs.paid_by == hold_key, legs.paid_by != ""))
+        return [row["visit_id"] for row in rows]
+
     def count(self, table: Table, *where: ColumnElement[bool]) -> int:
         """How many rows of a table there are, or of those for which conditions hold."""
         statement = select(func.count().label("n")).select_from(table).where(*where)

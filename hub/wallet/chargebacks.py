@@ -201,7 +201,7 @@ def _owed(state: HubState, record: Chargeback, more_loss: int) -> int:
 
 def _spread(state: HubState, record: Chargeback, taken: int, lost: int, owed: int) -> None:
     """The accounts of the visits whose payment it is learn what the bank has of them. A tab's hold
-    paid several; those that are not in memory have been closed for long."""
+    paid several, all of which hub.recalling has brought back to memory."""
     found = [
         (account, leg)
         for account in state.wallets.accounts.values()

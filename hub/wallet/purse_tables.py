@@ -5,7 +5,7 @@ the journal."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text, column
 
 from hub.store.tables import metadata
 
@@ -31,6 +31,13 @@ funding = Table(
     Column("refunded_minor", _BIG, nullable=False),
     Column("paid_by", _ID, nullable=False),
     Index(None, "visit_id"),
+    Index(
+        "ix_funding_paid_by",
+        "paid_by",
+        "visit_id",
+        sqlite_where=column("paid_by") != "",
+        postgresql_where=column("paid_by") != "",
+    ),
 )
 wallets = Table(
     "wallets",

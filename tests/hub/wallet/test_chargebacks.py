@@ -280,6 +280,33 @@ def test_a_tab_that_is_disputed(make_till: Callable[..., Till]) -> None:
     assert till.stage(third) == "refused"
 
 
+def test_a_tab_that_is_disputed_when_its_visits_are_long_closed(
+    make_till: Callable[..., Till],
+) -> None:
+    till = make_till(tab_visit_minor_max=500, tab_minor_max=2 * COLA_MINOR, visits_final_kept=1)
+    payer = till.open_wallet("w")
+    visits = []
+    for code in ("code-one", "code-two"):
+        visits.append(till.visit(code, secret="w"))
+        till.shop(code, 1)
+    till.wait(1.0)
+    key = f"{payer}:pay:1"
+    for code in ("code-three", "code-four"):
+        till.visit(code, payer="bob")
+        till.shop(code, 1)
+    till.wait(1.0)
+    assert not set(visits) & set(till.hub.core.state.visits)
+    till.gateway.dispute("dp_1", key, 2 * COLA_MINOR)
+    more = {"hold_key": key, "withdrawn_minor": 2 * COLA_MINOR}
+    till.do(_told(payer, "dispute_withdrawn", **more))
+    till.gateway.decide_dispute("dp_1", won=False)
+    till.do(_told(payer, "dispute_lost", **more))
+    for visit_id in visits:
+        till.refund(visit_id, name=visit_id)
+    assert till.posted(f"stored:{payer}") == 0, "the bank has paid them already"
+    assert till.posted("chargeback") == 0, "what was sold is taken back, and its loss with it"
+
+
 def test_a_disputed_tip_is_a_loss_and_no_part_of_the_sale(make_till: Callable[..., Till]) -> None:
     till = make_till(tip_minor_max=500, after_dispute="debt")
     visit_id = _sold(till)

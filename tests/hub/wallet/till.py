@@ -43,8 +43,10 @@ class Till:
         url: str = "sqlite:///:memory:",
         faults: FaultPlan | None = None,
         snapshot_every: int = 20_000,
+        visits_final_kept: int = Rules().visits_final_kept,
         **wallet: Any,
     ) -> None:
+        self.rules = Rules(clock_wait_s=0.0, visits_final_kept=visits_final_kept)
         self.faults = faults
         self.closing: list[Callable[[], None]] = []
         self.gateway = FakeGateway(faults=lambda r, n: self.faults(r, n) if self.faults else "none")
@@ -66,7 +68,7 @@ class Till:
             url=self.url,
             attributor=NearestAttributor,
             gateway=self.gateway,
-            rules=Rules(clock_wait_s=0.0),
+            rules=self.rules,
             snapshot_every=self.snapshot_every,
         )
 
