@@ -42,6 +42,8 @@ CENTRE_SD = 0.03
 BEND_SD = 0.03
 """How far intrinsics may stray from the file's: shares of the focal length, of the width; k1."""
 FIT_PX_MAX = 3.0
+CALM_MIN, AGREED_MIN = 0.6, 0.9
+"""So much of the patches must agree, each in so many of its points, for others to be left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ def calibrate_in_steps(
             "check their places and the projector's size in the wall's file, and that it does not "
             "correct keystone by itself"
         )
+    patches = _undisturbed(model, patches)
     yield None
     left_out = []
     for patch in patches:
@@ -128,6 +131,17 @@ def calibrate_in_steps(
         yield None
     p50, p95 = (float(one) for one in np.percentile(np.concatenate(left_out), [50, 95]))
     yield Calibration(model, p95, p50, sum(len(one) for one in left_out))
+
+
+def _undisturbed(model: Optics, patches: Sequence[Patch]) -> Sequence[Patch]:
+    """Those that all but a few agree on: before the others somebody passed while stripes were
+    thrown, and what was read there is no place. Where more than a few differ, all of them count."""
+    calm = []
+    for one in patches:
+        off_px = np.linalg.norm(model.project(one.points) - one.lit_by, axis=1)
+        if np.mean(off_px < OUTLIER_PX) >= AGREED_MIN:
+            calm.append(one)
+    return calm if len(calm) >= max(PATCHES_MIN + 1, CALM_MIN * len(patches)) else patches
 
 
 def _check_patches(patches: Sequence[Patch]) -> None:
