@@ -133,7 +133,7 @@ def calibrate_in_steps(
     yield Calibration(model, p95, p50, sum(len(one) for one in left_out))
 
 
-def _undisturbed(model: Optics, patches: Sequence[Patch]) -> Sequence[Patch]:
+def _undisturbed(model: Optics, patches: list[Patch]) -> list[Patch]:
     """Those that all but a few agree on: before the others somebody passed while stripes were
     thrown, and what was read there is no place. Where more than a few differ, all of them count."""
     calm = []
