@@ -34,6 +34,10 @@ CONTRAST = """(() => {
     return [pair, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)];
   });
 })()"""
+READY = """document.readyState === 'complete' && location.href !== 'about:blank'
+  && (!document.querySelector('script[src*="_nicegui"]') || window.did_handshake)"""
+"""The document has been read, and a page of NiceGUI's has its line: without it a page loads itself
+once more, and what was clicked meanwhile is lost."""
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless",
@@ -76,10 +80,10 @@ class Tab:
         return self._browser.send(method, session_id=self._session_id, **params)
 
     def goto(self, url: str) -> None:
-        """Opens an address and waits until the document has been read."""
+        """Opens an address and waits until the page can be used."""
         answer = self.send("Page.navigate", url=url)
         assert not answer.get("errorText"), f"{url}: {answer['errorText']}"
-        self.until("document.readyState === 'complete' && location.href !== 'about:blank'")
+        self.until(READY)
 
     def eval(self, script: str) -> Any:
         """The JSON value of an expression; promises are awaited."""
