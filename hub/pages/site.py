@@ -34,12 +34,13 @@ HEAD = (
     '<link rel="stylesheet" href="/assets/pages.css">'
     '<meta name="referrer" content="no-referrer"><meta name="color-scheme" content="light dark">'
 )
+STILL_S = 10.0
 ENDED = """<script>setInterval(async () => {
   const answer = await fetch('/still', {cache: 'no-store'}).catch(() => null);
   if (answer?.status === 401) location.replace('/login');
-}, 10000)</script>"""
-"""A page whose line broke before its session was ended gets no line again to be sent away by."""
-STILL_S = 10.0
+}, EVERY_MS)</script>""".replace("EVERY_MS", f"{1000 * STILL_S:.0f}")
+"""A page whose line broke before its session was ended gets no line again to be sent away by. While
+these pages do not answer it stays: nobody's session ends because they are away."""
 RECONNECT_S = 30.0
 """A browser that is silent for less keeps its page; on a busy machine seconds pass easily."""
 ACCENT = "#0f8a64"
@@ -110,12 +111,16 @@ def _page(
         build(feed, palette, settings, time.monotonic, token)
         if token:
             cookie = cookie_of(client.request.scope)
+            ui.timer(STILL_S, lambda: _leave_if_ended(client, feed, sessions, token, cookie))
 
-            async def leave_if_ended() -> None:
-                if not await feed.still(token):
-                    sessions.end(cookie)
-                    ui.navigate.to("/login")
-                    # A browser that stays is shown nothing any more.
-                    client.content.clear()
 
-            ui.timer(STILL_S, leave_if_ended)
+async def _leave_if_ended(
+    client: Client, feed: HubFeed, sessions: Sessions, token: str, cookie: str
+) -> None:
+    """Back to the form once the session was ended elsewhere."""
+    if await feed.still(token):
+        return
+    sessions.end(cookie)
+    ui.navigate.to("/login")
+    # A browser that stays is shown nothing any more.
+    client.content.clear()

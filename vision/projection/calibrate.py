@@ -112,17 +112,16 @@ def calibrate_in_steps(
     patches = [patch for one in sightings for patch in one.patches]
     _check_patches(patches)
     model = _fit(nominal, patches, sightings)
-    apart = np.concatenate(
-        [np.linalg.norm(model.project(one.points) - one.lit_by, axis=1) for one in patches]
-    )
-    if float(np.median(apart)) > FIT_PX_MAX:
+    apart = [_off_px(model, one.points, one.lit_by) for one in patches]
+    if float(np.median(np.concatenate(apart))) > FIT_PX_MAX:
         off = float(np.median(np.concatenate([_off_mm(model, patch) for patch in patches])))
         raise CalibrationError(
             f"expected markers lit where one projector can light them, got them {off:.0f} mm off; "
             "check their places and the projector's size in the wall's file, and that it does not "
             "correct keystone by itself"
         )
-    patches = _undisturbed(model, patches)
+    patches = _undisturbed(patches, apart)
+    _check_patches(patches)
     yield None
     left_out = []
     for patch in patches:
@@ -133,14 +132,15 @@ def calibrate_in_steps(
     yield Calibration(model, p95, p50, sum(len(one) for one in left_out))
 
 
-def _undisturbed(model: Optics, patches: list[Patch]) -> list[Patch]:
-    """Those that all but a few agree on: before the others somebody passed while stripes were
-    thrown, and what was read there is no place. Where more than a few differ, all of them count."""
-    calm = []
-    for one in patches:
-        off_px = np.linalg.norm(model.project(one.points) - one.lit_by, axis=1)
-        if np.mean(off_px < OUTLIER_PX) >= AGREED_MIN:
-            calm.append(one)
+def _undisturbed(patches: list[Patch], apart: Sequence[Floats]) -> list[Patch]:
+    """Those that all but a few agree on, by how far (N,) px their points are off: before the others
+    somebody passed while stripes were thrown, and what was read there is no place. Where more than
+    a few differ, all of them count."""
+    calm = [
+        patch
+        for patch, off_px in zip(patches, apart, strict=True)
+        if np.mean(off_px < OUTLIER_PX) >= AGREED_MIN
+    ]
     return calm if len(calm) >= max(PATCHES_MIN + 1, CALM_MIN * len(patches)) else patches
 
 
@@ -178,7 +178,7 @@ def _fit(
     if model is None:
         model = _first_pose(start, points, lit_by)
         model = _Fit(start, points, lit_by, starts, ways, ray_lit_by).run(model)
-    good = np.linalg.norm(model.project(points) - lit_by, axis=1) < OUTLIER_PX
+    good = _off_px(model, points, lit_by) < OUTLIER_PX
     fits = np.abs(_off_lines(model, starts, ways, ray_lit_by)) < OUTLIER_PX
     if good.sum() >= PATCH_POINTS_MIN:
         points, lit_by = points[good], lit_by[good]
@@ -276,8 +276,14 @@ def _off_lines(model: Optics, starts: Floats, ways: Floats, lit_by: Floats) -> F
     return off
 
 
+def _off_px(model: Optics, points: Floats, lit_by: Floats) -> Floats:
+    """How far the pixels (N, 2) that light points (N, 3) are from those points' pictures, (N,)."""
+    off: Floats = np.linalg.norm(model.project(points) - lit_by, axis=1)
+    return off
+
+
 def _off_mm(model: Optics, patch: Patch) -> Floats:
-    apart = np.linalg.norm(model.project(patch.points) - patch.lit_by, axis=1)
+    apart = _off_px(model, patch.points, patch.lit_by)
     off: Floats = apart * model.mm_per_px(patch.points.mean(axis=0))
     return np.nan_to_num(off, nan=1e4)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from contracts.wall import Wall
 from vision.wall.borders import faded
-from vision.wall.colours import bare_share
+from vision.wall.colours import FAR_PX, bare_share
 from vision.wall.geometry import NAMELESS_DEPTH, WallLens, marker_corners_m
 from vision.wall.outline import Face, face_of_change
 from vision.wall.place import Place
@@ -41,8 +41,6 @@ STAYS_FRAMES = 200
 """What came and stays is nobody standing there: after so many frames it belongs to the scene."""
 BESIDE_PEOPLE_M = 0.25
 """Nothing that comes without a label is told so near somebody."""
-BARE_PX = 18
-"""Small pixels to either side that the wall's colours are taken from."""
 CLOSING = np.ones((9, 9), np.uint8)
 BESIDE = np.ones((9, 9), np.uint8)
 
@@ -81,8 +79,14 @@ class Arrivals:
         """What came and stays and is no person; what left without having been known, and specks,
         become the scene. `people` (h, w): where somebody is; `waiting`: places that were left and
         not seen since."""
-        fresh = self._fresh(t_s, tracks, people)
+        young = self._young(t_s, tracks)
         lasting = seen.settled >= self._set.settled_frames
+        if not young and not lasting.any():
+            return []
+        beside = people
+        if people.any():
+            beside = cv2.dilate(people.astype(np.uint8), self._near).astype(np.bool_)
+        fresh = _fresh(t_s, young, beside)
         if not lasting.any():
             return []
         unsettled = seen.changed & ~lasting
@@ -101,7 +105,6 @@ class Arrivals:
         contours, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         if not contours:
             return []
-        beside = cv2.dilate(people.astype(np.uint8), self._near).astype(np.bool_)
         faces = []
         for contour in contours:
             region = np.zeros(lasting.shape, np.uint8)
@@ -119,26 +122,15 @@ class Arrivals:
                 faces.append(face)
         return faces
 
-    def _fresh(self, t_s: float, tracks: Sequence[Track], people: Mask) -> list[Track]:
-        """Things that were put down lately, and the rest of which may come to sight."""
-        young = [
+    def _young(self, t_s: float, tracks: Sequence[Track]) -> list[Track]:
+        """Things that were put down lately, of which more than is known may come to sight."""
+        return [
             one
             for one in tracks
             if one.state == "stands"
             and one.quad_px is not None
             and (one.outer_px is None or one.shape is not None)
             and self.started_s < one.since_s > t_s - SHADED_S
-        ]
-        if young and people.any():
-            beside = cv2.dilate(people.astype(np.uint8), self._near).astype(np.bool_)
-            for one in young:
-                if beside[one.place.mask].any():
-                    one.beside_s = t_s
-        # Of one that stood somewhere before, all is known: nothing is learnt of it late.
-        return [
-            one
-            for one in young
-            if one.shape is not None or t_s - max(one.since_s, one.beside_s) < FRESH_S
         ]
 
     def _arrival(
@@ -205,9 +197,22 @@ class Arrivals:
             return False
         rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
         high = slice(int(rows[0]), int(rows[-1]) + 1)
-        wide = slice(max(0, int(columns[0]) - BARE_PX), int(columns[-1]) + 1 + BARE_PX)
+        wide = slice(max(0, int(columns[0]) - FAR_PX), int(columns[-1]) + 1 + FAR_PX)
         here, spots = seen.image[high, wide], region[high, wide]
         return bare_share(here, spots, here, ~taken[high, wide] & ~spots, 0) >= EMPTIED_BARE
+
+
+def _fresh(t_s: float, young: Sequence[Track], beside: Mask) -> list[Track]:
+    """Those of which more comes to sight now. `beside` (h, w): where somebody is, or near."""
+    for one in young:
+        if beside[one.place.mask].any():
+            one.beside_s = t_s
+    # Of one that stood somewhere before, all is known: nothing is learnt of it late.
+    return [
+        one
+        for one in young
+        if one.shape is not None or t_s - max(one.since_s, one.beside_s) < FRESH_S
+    ]
 
 
 def taken_up(seen: Seen, tracks: Iterable[Track]) -> Mask:

@@ -7,8 +7,10 @@ import numpy as np
 
 from vision.wall.scene import F32, Mask
 
-__all__ = ["ALIKE", "bare_share"]
+__all__ = ["ALIKE", "FAR_PX", "bare_share"]
 
+FAR_PX = 18
+"""So many small pixels around a place its wall's colours are taken from."""
 FREE_PX_MIN = 40
 ROW_STEP, COLUMN_STEP = 2, 2
 ROW_PX_MIN, JUDGED_MIN = 4, 12

@@ -13,14 +13,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.wall.colours import ALIKE, bare_share
+from vision.wall.colours import ALIKE, FAR_PX, bare_share
 from vision.wall.scene import Mask, Scene, Seen
 from vision.wall.settings import FollowSettings
 
 __all__ = ["HELD_MIN", "Place", "PlaceView"]
 
 SAMPLES = 48
-NEAR_PX, FAR_PX = 4, 18
+NEAR_PX = 4
 ASIDE_PX = 150
 """Small pixels to either side: a wall's colours are looked for so far where none are near."""
 CERTAIN_BARE, CERTAIN_STILL, CERTAIN_LABEL = 0.95, 0.8, 0.9

@@ -43,12 +43,9 @@ def read(room: Room, *passing: int) -> CodeReading:
         seen = room.grey()
         for marker in room.wall.markers if 8 <= number < 14 else ():
             if marker.marker in passing:
-                corners = np.rint(room.camera.project(marker_corners_m(marker)))
-                (x0, y0), (x1, y1) = (
-                    corners.min(axis=0).astype(int),
-                    corners.max(axis=0).astype(int),
-                )
-                seen[y0 - 20 : y1 + 20, x0 - 20 : x1 + 20] = 60 + 5 * number
+                corners = np.rint(room.camera.project(marker_corners_m(marker))).astype(int)
+                (x0, y0), (x1, y1) = corners.min(axis=0) - 20, corners.max(axis=0) + 20
+                seen[y0:y1, x0:x1] = 60 + 5 * number
         decoder.add(seen)
     return decoder.result()
 
@@ -122,11 +119,18 @@ def test_who_passes_before_a_few_markers_while_stripes_are_thrown_spoils_nothing
 def test_who_passes_before_half_of_the_markers_spoils_it() -> None:
     wall = a_wall()
     room = Room(wall, boxes(np.random.default_rng(2)), off_by_much(wall, 2), seed=2)
-    try:
-        found = solve(room, 0, 3, 4)
-    except CalibrationError:
-        return
-    assert found.residual_mm > 20.0
+    assert solve(room, 0, 3, 4).residual_mm > 20.0
+
+
+def test_markers_that_agree_on_one_line_only_are_a_board_not_found() -> None:
+    wall = a_wall()
+    room = Room(wall, boxes(np.random.default_rng(2)), off_by_much(wall, 2), seed=2)
+    sighting, _ = see_markers(wall, room.camera, read(room, 0, 4))
+    # Of these five markers two were passed; the others are in one row, seen by two cameras.
+    five = tuple(one for one in sighting.patches if one.name != "marker 1")
+    few = replace(sighting, patches=five)
+    with pytest.raises(CalibrationError, match=r"not all on one line, got marker 2, "):
+        calibrate(nominal_of(wall), [few, few])
 
 
 def test_a_full_wall_tells_more_than_its_markers() -> None:
