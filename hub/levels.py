@@ -27,6 +27,7 @@ __all__ = [
     "NOBODYS_RIVAL_LEVEL",
     "NUMBERED_LEVEL",
     "OVERTAKEN_LEVEL",
+    "STILL_THERE_LEVEL",
     "TAB_REFUND_LEVEL",
     "TAG_ALONG_LEVEL",
     "TOLD_END_LEVEL",
@@ -89,5 +90,8 @@ went while others were there too is known to have gone once nobody is there; who
 moment came after them."""
 WENT_ALONG_LEVEL = 9
 """What has no label and goes with a parcel that it stood at is its side, or its shadow."""
-LEVEL = 9
+STILL_THERE_LEVEL = 10
+"""Who is still before a pick-up wall may put back what they took; who scans next comes after whom
+has everything."""
+LEVEL = 10
 """The newest."""

@@ -7,13 +7,14 @@
     a hidden thing                 not taken
 
 A parcel that was lifted rightly is handed over when it is gone and was not put back for some
-seconds, and never while a camera of the wall is blind: then staff say what became of it.
+seconds, or longer as long as somebody is there who may still do so; never while a camera of the
+wall is blind: then staff say what became of it.
 """
 
 from __future__ import annotations
 
 from hub.effects import us
-from hub.levels import CAME_ALONG_LEVEL, WENT_ALONG_LEVEL
+from hub.levels import CAME_ALONG_LEVEL, STILL_THERE_LEVEL, WENT_ALONG_LEVEL
 from hub.parcels.alarms import clear, mended, raise_alarm
 from hub.parcels.marks import gap_m
 from hub.parcels.model import Parcel, Seen, Session, Wall
@@ -33,7 +34,8 @@ __all__ = ["HANDOVER_S", "hand_over", "hand_over_due", "lifted", "set_down"]
 HANDOVER_S = 4.0
 """Who puts a parcel back within so long has not fetched it."""
 IN_HAND_S_MAX = 15.0
-"""A parcel that is still seen being carried counts as fetched after so long."""
+"""A parcel that is still seen being carried, or whose customer may still be there, counts as fetched
+after so long."""
 UNKNOWN_STOOD_S = 3.0
 """What has no label and stood for less was a hand or a bag, nothing that could be taken."""
 WENT_ALONG_S, WENT_ALONG_M = 1.0, 0.1
@@ -133,13 +135,19 @@ def hand_over_due(state: HubState, wall: Wall, session: Session, *, ending: bool
         if parcel is None or parcel.state != "taken":
             continue
         age_s = state.now_s - taken_s
-        carried = any(one.name == key and one.state == "moves" for one in wall.things.values())
-        if not ending and (age_s < HANDOVER_S or (carried and age_s < IN_HAND_S_MAX)):
+        if not ending and age_s < (IN_HAND_S_MAX if _may_return(state, wall, key) else HANDOVER_S):
             continue
         if wall.blind or session.blind:
             raise_alarm(state, wall, "handover_unseen", key=key, session_id=session.session_id)
         else:
             hand_over(state, wall, session, parcel)
+
+
+def _may_return(state: HubState, wall: Wall, key: str) -> bool:
+    """Whether a parcel is seen in somebody's hands, or somebody is there who may have it."""
+    if state.level >= STILL_THERE_LEVEL and wall.somebody:
+        return True
+    return any(one.name == key and one.state == "moves" for one in wall.things.values())
 
 
 def hand_over(state: HubState, wall: Wall, session: Session, parcel: Parcel) -> None:

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 from hub.command import Reply
 from hub.errors import RejectedError
-from hub.levels import YIELDS_LEVEL
+from hub.levels import STILL_THERE_LEVEL, YIELDS_LEVEL
 from hub.parcels import paying
 from hub.parcels.alarms import raise_alarm, wall_of
 from hub.parcels.attending import followed, gone_for_good, stayed
 from hub.parcels.codes import PickupJudged, holder_of
 from hub.parcels.commands import OpenAtWall, ScanAtWall
-from hub.parcels.judging import hand_over_due
+from hub.parcels.judging import HANDOVER_S, hand_over_due
 from hub.parcels.model import Order, Refusal, Session, SessionLook, Wall
 from hub.parcels.opening import new_session, over, told_open
 from hub.parcels.service import closed_word, move
@@ -201,8 +201,8 @@ def open_for(state: HubState, wall: Wall, orders: Sequence[Order]) -> Session:
     if wall.blind:
         return refuse(state, wall, "blind")
     for one in wall.live():
-        if followed(wall, one, state.level):
-            # Whoever comes now is not the one who went.
+        if followed(wall, one, state.level) or _has_all(state, one):
+            # Whoever comes now is not the one who went, or who only still stands there.
             end(state, wall, one)
     free = _free_look(state, wall)
     if free is None:
@@ -218,6 +218,13 @@ def open_for(state: HubState, wall: Wall, orders: Sequence[Order]) -> Session:
         return session
     cue_paid(state, session)
     return session
+
+
+def _has_all(state: HubState, session: Session) -> bool:
+    """Whether a customer has had for a while all that they came for, and only still stands there."""
+    if state.level < STILL_THERE_LEVEL or session.who != "customer" or session.state != "done":
+        return False
+    return state.now_s >= max(session.taken.values(), default=0.0) + HANDOVER_S
 
 
 def _free_look(state: HubState, wall: Wall) -> SessionLook | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
+from hub.levels import STILL_THERE_LEVEL
 from hub.parcels.commands import AddParcel, ClearAlarm, OrderedParcel
+from hub.parcels.judging import HANDOVER_S, IN_HAND_S_MAX
 from hub.parcels.sessions import IDLE_S
 from hub.visits.commands import AddBadge
 from tests.hub.parcels.wall_kit import Bench, code_of, key, sha, sscc
@@ -233,6 +237,66 @@ def test_a_handed_over_parcel_that_stands_again_is_told(bench: Bench) -> None:
     assert bench.state_of(1) == "handed_over"
     bench.stand(1)
     assert (bench.alarms(), bench.looks()) == (["stands_again"], {})
+
+
+def test_who_is_still_there_may_put_back_what_they_took(bench: Bench) -> None:
+    bench.order("o1", 1)
+    bench.stand(1)
+    bench.scan(code_of("o1"))
+    bench.come()
+    bench.lift(1)
+    assert bench.session().state == "done"
+    bench.wait(8.0)
+    bench.stand(1, 0.4, 0.85)
+    assert (bench.state_of(1), bench.alarms()) == ("cued", [])
+    assert bench.looks() == {"t1": "take_a"}
+    bench.lift(1)
+    bench.wait(IN_HAND_S_MAX - 0.6)
+    assert bench.events("parcel.handed_over") == []
+    bench.wait(0.4)
+    assert bench.state_of(1) == "handed_over", "however long somebody stands there"
+    assert not bench.session().live
+
+
+def test_who_went_with_it_has_it(bench: Bench) -> None:
+    bench.order("o1", 1)
+    bench.stand(1)
+    bench.scan(code_of("o1"))
+    bench.come()
+    bench.lift(1)
+    bench.wait(5.0)
+    bench.go()
+    bench.wait(0.2)
+    assert bench.state_of(1) == "handed_over"
+
+
+def test_who_has_everything_gives_way_to_who_scans(bench: Bench) -> None:
+    bench.order("o1", 1)
+    bench.order("o2", 2)
+    bench.stand(1, 0.05)
+    bench.stand(2, 0.4)
+    bench.scan(code_of("o1"))
+    bench.come()
+    bench.lift(1)
+    bench.wait(HANDOVER_S + 0.2)
+    assert bench.state_of(1) == "taken"
+    bench.scan(code_of("o2"))
+    assert bench.state_of(1) == "handed_over"
+    assert bench.order_of("o1").state == "collected"
+    assert [one.look for one in bench.wall().live()] == ["take_a"]
+
+
+def test_an_old_journal_hands_over_after_the_old_time() -> None:
+    bench = Bench()
+    with closing(bench.hub):
+        bench.hub.core.state.level = STILL_THERE_LEVEL - 1
+        bench.order("o1", 1)
+        bench.stand(1)
+        bench.scan(code_of("o1"))
+        bench.come()
+        bench.lift(1)
+        bench.wait(5.0)
+        assert bench.state_of(1) == "handed_over"
 
 
 @pytest.mark.parametrize("label", ["00340123450000000017", "340123450000000017"])
