@@ -9,6 +9,8 @@ and went), and the hub's events. What comes out is counted, never averaged over 
 - a wrong taking is one of a parcel that belongs to no order of whoever took it, noticed if an alarm
   about that parcel came within NOTICED_S; an alarm is that of the last taking before it;
 - an alarm about a taking is false if that parcel was not taken wrongly;
+- what its customer, or anybody, puts down again while its customer is there has to shine anew, and
+  must not count as handed over before;
 - a mark's aim is where its middle fell against where the node has it that it belongs; how far that
   was from the middle of the parcel's face counts apart: marks belong about the label.
 """
@@ -29,6 +31,7 @@ __all__ = [
     "STAYS_S",
     "Lamp",
     "ParcelScore",
+    "PutBack",
     "Served",
     "Taking",
     "joined",
@@ -38,6 +41,8 @@ __all__ = [
 NOTICED_S = 1.0
 INVITING = ("take_a", "take_b")
 TAKING_ALARMS = ("wrong_taken", "taken_by_nobody", "unknown_taken")
+AGAIN_S = 2.0
+"""What is put back for less need not shine anew."""
 LEAVES_S = 1.5
 """A light may begin so long after its customer has gone: it was asked for before."""
 STAYS_S = 10.0
@@ -89,6 +94,17 @@ class Taking:
     right: bool
 
 
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """A parcel was put down somewhere at the wall, and stood there until `until_s` (None: to the
+    end)."""
+
+    parcel: str
+    key: str | None
+    t_s: float
+    until_s: float | None
+
+
 @dataclass(slots=True)
 class ParcelScore:
     """Counts of one or more runs, and what the percentiles are taken of."""
@@ -101,7 +117,11 @@ class ParcelScore:
     wrong: int = 0
     noticed: int = 0
     false_alarms: int = 0
+    put_back: int = 0
+    put_back_dark: int = 0
+    put_back_late: int = 0
     latency_s: list[float] = field(default_factory=list)
+    again_s: list[float] = field(default_factory=list)
     noticed_s: list[float] = field(default_factory=list)
     aim_mm: list[float] = field(default_factory=list)
     label_mm: list[float] = field(default_factory=list)
@@ -113,7 +133,8 @@ class ParcelScore:
         retrievals, of wrong takings, of takings (Wilson). `projection_error_mm`: how far the
         light's middle fell from that of the label it is drawn about, both as they truly are;
         `aim_mm`: from where the node has it in the wall's frame, which depends on how deep that
-        has it."""
+        has it. `put_back`: of the parcels that were put down while their customer was there, those
+        that did not shine anew, and those that counted as handed over by then."""
         return {
             "retrievals": self.retrievals,
             "green_wrong": self.green_wrong,
@@ -133,6 +154,12 @@ class ParcelScore:
                 "noticed": self.noticed,
                 "false_alarms": self.false_alarms,
                 "noticed_s": _percentiles(self.noticed_s),
+            },
+            "put_back": {
+                "happened": self.put_back,
+                "dark": self.put_back_dark,
+                "handed_over": self.put_back_late,
+                "latency_s": _percentiles(self.again_s),
             },
             "projection_error_mm": {**_percentiles(self.label_mm), "n": len(self.label_mm)},
             "aim_mm": {**_percentiles(self.aim_mm), "n": len(self.aim_mm)},
@@ -171,9 +198,12 @@ def score_wall(
     unknown: frozenset[str],
     alarms: Sequence[Mapping[str, Any]],
     end_s: float,
+    put_back: Sequence[PutBack] = (),
+    handed: Sequence[Mapping[str, Any]] = (),
 ) -> ParcelScore:
     """One run. `unknown`: parcels without a label that can be trusted (none, torn, copied, of
-    another store). `alarms`: the hub's alarms with `t_s`, `alarm` and `key`."""
+    another store). `alarms`: the hub's alarms with `t_s`, `alarm` and `key`; `handed`: what it
+    handed over, with `t_s` and `key`."""
     score = ParcelScore()
     _greens(score, name, served, takings, lamps, unknown)
     for one in served:
@@ -193,6 +223,7 @@ def score_wall(
                 score.green_missing += 1
                 score.faults.append(f"{name}: {parcel} never shone for {one.customer}")
     _wrong(score, name, takings, alarms)
+    _put_back(score, name, served, lamps, put_back, handed, end_s)
     return score
 
 
@@ -228,6 +259,51 @@ def _greens(
                 score.aim_mm.append(lamp.aim_mm)
             if lamp.label_mm is not None:
                 score.label_mm.append(lamp.label_mm)
+
+
+def _put_back(
+    score: ParcelScore,
+    name: str,
+    served: Sequence[Served],
+    lamps: Sequence[Lamp],
+    put_back: Sequence[PutBack],
+    handed: Sequence[Mapping[str, Any]],
+    end_s: float,
+) -> None:
+    for one in put_back:
+        mine = next(
+            (
+                who
+                for who in served
+                if one.parcel in who.parcels
+                and who.scan_s <= one.t_s < (math.inf if who.gone_s is None else who.gone_s)
+            ),
+            None,
+        )
+        if mine is None:
+            continue
+        ends = (one.until_s, mine.gone_s, end_s)
+        until_s = min(end for end in ends if end is not None)
+        lit = [
+            max(one.t_s, lamp.t0_s)
+            for lamp in lamps
+            if lamp.parcel == one.parcel
+            and lamp.look in INVITING
+            and lamp.t0_s <= until_s
+            and (lamp.t1_s is None or lamp.t1_s > one.t_s)
+        ]
+        if not lit and until_s < one.t_s + AGAIN_S:
+            continue
+        score.put_back += 1
+        if lit:
+            score.again_s.append(min(lit) - one.t_s)
+        else:
+            score.put_back_dark += 1
+            score.faults.append(f"{name}: {one.parcel} never shone anew, put back {one.t_s:.2f} s")
+        before = [row for row in handed if row["key"] == one.key and row["t_s"] <= until_s]
+        if any(float(row["t_s"]) >= mine.scan_s for row in before):
+            score.put_back_late += 1
+            score.faults.append(f"{name}: {one.parcel} handed over, and put back {one.t_s:.2f} s")
 
 
 def _wrong(

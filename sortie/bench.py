@@ -286,6 +286,13 @@ def _parcels() -> list[Any]:
         share = wrong["noticed"] / wrong["happened"]
         rows.append(figure("wrong takings noticed within 1 s", share, "share", wrong["happened"],
                            limit=0.99, at_least=True))  # fmt: skip
+    back = found["put_back"]
+    if back["happened"]:
+        rows += [
+            figure("put back and never green again", float(back["dark"]), "", back["happened"]),
+            figure("put back after it was handed over", float(back["handed_over"]), "",
+                   back["happened"]),
+        ]  # fmt: skip
     if found["takings"]:
         share = wrong["false_alarms"] / found["takings"]
         rows.append(figure("false alarms a taking", share, "share", found["takings"], limit=0.005))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from auditor.wall import Lamp, Served, Taking
+from auditor.wall import Lamp, PutBack, Served, Taking
 from contracts.labels import label_key
 from store_sim.wall import WallWorld
 
@@ -88,14 +88,14 @@ class Witness:
 
     def facts(self, events: Sequence[dict[str, Any]], *, epoch_s: float) -> dict[str, Any]:
         """The arguments of auditor.wall.score_wall; `events` are the hub's."""
-        alarms = [
+        told = [
             {
                 "t_s": row["at_us"] / 1e6 - epoch_s,
-                "alarm": row["data"]["alarm"],
+                "kind": row["kind"],
+                "alarm": row["data"].get("alarm"),
                 "key": row["data"].get("parcel"),
             }
             for row in events
-            if row["kind"] == "wall.alarm"
         ]
         return {
             "served": self._served(),
@@ -108,8 +108,23 @@ class Witness:
             ],
             "lamps": self._lamps,
             "unknown": self._unknown(),
-            "alarms": alarms,
+            "alarms": [one for one in told if one["kind"] == "wall.alarm"],
+            "put_back": self._put_back(),
+            "handed": [one for one in told if one["kind"] == "parcel.handed_over"],
         }  # fmt: skip
+
+    def _put_back(self) -> list[PutBack]:
+        log = self._world.truth.log
+        return [
+            PutBack(
+                deed.name,
+                None if deed.text is None else label_key(deed.text),
+                deed.t_s,
+                next((one.t_s for one in log[k + 1 :] if one.name == deed.name), None),
+            )
+            for k, deed in enumerate(log)
+            if deed.kind == "put_back"
+        ]
 
     def _served(self) -> list[Served]:
         return [

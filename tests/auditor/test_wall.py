@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from auditor.wall import STAYS_S, Lamp, ParcelScore, Served, Taking, joined, score_wall
+from auditor.wall import STAYS_S, Lamp, ParcelScore, PutBack, Served, Taking, joined, score_wall
 
 MINE = Served("c1", 10.0, 30.0, ("p1", "p2"))
 RIGHT = Lamp("p1", "take_a", 10.2, 15.0, 3.0, aim_mm=0.5, label_mm=1.5)
@@ -114,6 +114,52 @@ def test_a_thing_without_a_label_is_noticed_by_an_alarm_without_one() -> None:
 def test_an_alarm_about_what_was_rightly_taken_is_false() -> None:
     found = score(alarms=[alarm(15.2, "sscc:1")])
     assert (found.wrong, found.false_alarms) == (0, 1)
+
+
+BACK = PutBack("p1", "sscc:1", 17.0, 24.0)
+AGAIN = replace(RIGHT, t0_s=17.5, t1_s=24.0)
+
+
+def test_what_is_put_back_shines_anew() -> None:
+    found = score(put_back=[BACK], lamps=[RIGHT, ALSO, AGAIN])
+    assert found.faults == []
+    assert found.document()["put_back"] == {
+        "happened": 1, "dark": 0, "handed_over": 0, "latency_s": {"p50": 0.5, "p95": 0.5},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("again", "handed_s", "dark", "late"),
+    [
+        (None, None, 1, 0),
+        (replace(AGAIN, look="not_this"), None, 1, 0),
+        (replace(AGAIN, t0_s=24.5, t1_s=26.0), None, 1, 0),
+        (AGAIN, 16.9, 0, 1),
+        (AGAIN, 18.0, 0, 1),
+        (AGAIN, 9.0, 0, 0),
+        (AGAIN, 28.0, 0, 0),
+    ],
+)
+def test_what_is_put_back_and_stays_dark_or_was_handed_over_is_a_fault(
+    again: Lamp | None, handed_s: float | None, dark: int, late: int
+) -> None:
+    lamps = [RIGHT, ALSO, *([] if again is None else [again])]
+    handed = [] if handed_s is None else [{"t_s": handed_s, "key": "sscc:1"}]
+    found = score(put_back=[BACK], lamps=lamps, handed=handed)
+    assert (found.put_back, found.put_back_dark, found.put_back_late) == (1, dark, late)
+    assert len(found.faults) == dark + late
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        replace(BACK, parcel="p9", key="sscc:9"),
+        replace(BACK, t_s=31.0, until_s=None),
+        replace(BACK, until_s=18.0),
+    ],
+)
+def test_what_nobody_waits_for_need_not_shine_anew(back: PutBack) -> None:
+    assert score(put_back=[back]).put_back == 0
 
 
 def test_runs_are_added_and_their_percentiles_taken_together() -> None:
