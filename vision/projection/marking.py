@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +24,10 @@ Captures = Mapping[str, tuple[float, NDArray[np.uint8]]]
 
 BEHIND_M = 0.03
 """Things at least so far behind another do not stand in its light."""
+UNDONE_SHARE = 0.6
+"""Where so much of what a mark is drawn in lies in another's outline, and both are as far away, two
+things would stand at one place: that outline is wrong."""
+APART_SHARE = 0.1
 SHARE_MIN = 0.5
 """Marks of which more is in the shadow of other things are not shown."""
 LOOKS_MAX = 4
@@ -246,20 +251,49 @@ class _Scene:
 
     def __init__(self, key: object, things: Sequence[Thing], model: Optics) -> None:
         self.key = key
-        self._things = things
-        self._outlines = [
-            model.project(on_plane(np.array(one.outline_m, np.float64), one.v_m)) for one in things
-        ]
+        self._things = {one.thing_id: one for one in things}
+        self._model = model
+        self._whole = {
+            one.thing_id: model.project(on_plane(np.array(one.outline_m, np.float64), one.v_m))
+            for one in things
+        }
 
     def in_the_way(self, aim: Aim, clip: Floats) -> list[Floats]:
         """Outlines (K, 2) px of other things that a mark's light within `clip` would fall on."""
         low, high = clip.min(axis=0), clip.max(axis=0)
-        return [
-            outline
-            for thing, outline in zip(self._things, self._outlines, strict=True)
-            if thing.thing_id != aim.mark.thing_id
-            and thing.v_m <= aim.v_m + BEHIND_M
-            and np.isfinite(outline).all()
-            and (outline.min(axis=0) < high).all()
-            and (outline.max(axis=0) > low).all()
-        ]
+        mine = self._things.get(aim.mark.thing_id or "")
+        found = []
+        for thing_id, outline in self._whole.items():
+            other = self._things[thing_id]
+            if other is mine or other.v_m > aim.v_m + BEHIND_M:
+                continue
+            if mine is not None and _undone(other, mine):
+                corners = np.array(other.mark_m, np.float64)
+                outline = self._model.project(on_plane(corners, other.v_m))
+            near = (outline.min(axis=0) < high).all() and (outline.max(axis=0) > low).all()
+            if np.isfinite(outline).all() and near:
+                found.append(outline)
+        return found
+
+
+def _undone(other: Thing, mine: Thing) -> bool:
+    """Whether a thing's outline cannot be right, as another thing is seen to stand in it: of the
+    first no more is sure than what is about its own label."""
+    if other.mark_m is None or mine.hidden or mine.state != "stands" or mine.label is None:
+        return False
+    if abs(other.v_m - mine.v_m) > BEHIND_M:
+        return False
+    place = _hull(mine.mark_m or mine.outline_m)
+    area = cv2.contourArea(place)
+    return (
+        _shared(_hull(other.outline_m), place) >= UNDONE_SHARE * area
+        and _shared(_hull(other.mark_m), place) <= APART_SHARE * area
+    )
+
+
+def _hull(corners: Sequence[tuple[float, float]]) -> NDArray[np.float32]:
+    return np.asarray(cv2.convexHull(np.array(corners, np.float32)), np.float32)
+
+
+def _shared(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    return float(cv2.intersectConvexConvex(one, other)[0])

@@ -178,6 +178,40 @@ def test_a_mark_behind_another_thing_or_beyond_the_picture_is_withheld() -> None
     assert state(loop, 1).reason == "outside of the projector's picture"
 
 
+@pytest.mark.parametrize(
+    ("apart_m", "marked", "hidden", "lit"),
+    [
+        (0.0, True, False, True),
+        (0.0, False, False, False),
+        (0.0, True, True, False),
+        (-0.06, True, False, False),
+    ],
+)
+def test_an_outline_in_which_another_is_seen_to_stand_hides_nothing(
+    apart_m: float, marked: bool, hidden: bool, lit: bool
+) -> None:
+    """Of things as far away; only what is about the label of the first is sure then."""
+    loop = a_true_loop()
+    invite(loop, 1)
+    right = box(loop, 1).thing(1e6).model_copy(update={"hidden": hidden})
+    aside = tuple((u - 0.3, z) for u, z in right.outline_m)
+    both = (aside[0], right.outline_m[1], right.outline_m[2], aside[3])
+    wide = right.model_copy(
+        update={
+            "thing_id": "wide",
+            "hidden": False,
+            "label": right.label and right.label.model_copy(update={"text": "WIDE"}),
+            "outline_m": both,
+            "mark_m": aside if marked else None,
+            "v_m": right.v_m + apart_m,
+        }
+    )
+    loop.things = [right, wide]
+    out = loop.step()
+    assert (state(loop, 1).state != "withheld") == lit
+    assert (out.picture is not None and green(out.picture)) == lit
+
+
 def test_a_bump_goes_dark_and_is_mended_by_itself() -> None:
     loop = a_true_loop()
     invite(loop, 0, 5)
