@@ -41,7 +41,7 @@ IN_PART_MAX = 4
 PULLED_M = 0.15
 """Whoever takes a thing carries it so far off its place within a few frames, its label to the
 camera."""
-PART_MIN, PART_AHEAD = 0.65, 0.2
+PART_MIN, PART_AHEAD = 0.62, 0.15
 """Half of a label: how alike, and how much more than any other label is there."""
 STILL_PX = 1.5
 NUDGED_M = 0.012

@@ -121,7 +121,8 @@ class Naming:
         leader = track.votes.leader
         other = leader is not None and leader != key
         missing = self._missing(key, t_s) if leader is None else None
-        if (other or missing) and seen is not None and self._stirs(code, seen):
+        past = other or (missing is not None and not track.followed(missing))
+        if past and seen is not None and self._stirs(code, seen):
             self._elsewhere(code, key, t_s, rgb, gray, seen)  # Somebody carries it past.
             return
         if missing is not None:
@@ -311,8 +312,7 @@ class Naming:
     def _elsewhere(
         self, code: Code, key: str, t_s: float, rgb: Rgb, gray: Gray, seen: Seen | None
     ) -> None:
-        missing = self._missing(key, t_s)
-        if missing is not None:
+        if (missing := self._missing(key, t_s)) is not None:
             self._put(missing, code, t_s, rgb, gray, seen, None)
             return
         centre = code.polygon.mean(axis=0)

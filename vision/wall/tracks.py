@@ -27,6 +27,8 @@ _Metres = tuple[Corners, Corners | None, tuple[float, float, float], float]
 PATCH_PX_MAX = 420
 MARGIN_PX = 10
 FLAT_SD = 4.0
+COVERED_NCC = 0.5
+"""A label that is less like itself has something in front of it, or has moved."""
 LABEL_AREA_MIN = 25.0
 """Square pixels: a label that looks smaller tells nothing of what is around it."""
 
@@ -174,6 +176,10 @@ class Track:
             return np.asarray(self.quad_px.mean(axis=0), np.float64)
         return np.asarray(self.outline_px.mean(axis=0), np.float64)
 
+    def followed(self, other: Track) -> bool:
+        """Whether it came after another went, and may be that one, put down again."""
+        return other.state == "gone" and self.t0_s >= other.since_s
+
     def enter(self, state: SightState, t_s: float) -> None:
         """Comes into a state."""
         if state != self.state:
@@ -206,12 +212,20 @@ class Track:
         """It stands where it is now: place and look are taken anew. `in_front` (h, w): where
         somebody is."""
         self.place = Place(scene, self.outline_px, self.quad_px)
-        self.whole = in_front is None or self.place.label_in(in_front) == 0.0
-        self.patch = None if self.quad_px is None else Patch.of(gray, self.quad_px)
+        if not self._covered(gray, t_s):
+            self.patch = None if self.quad_px is None else Patch.of(gray, self.quad_px)
+            self.whole = in_front is None or self.place.label_in(in_front) == 0.0
         self.look = Look.of(image, self.place) if self.place.usable else None
         self.enter("stands", t_s)
         self.hidden, self.gone_votes, self.other_frames, self.still_frames = False, 0, 0, 0
         self.seen_s = t_s
+
+    def _covered(self, gray: Gray, t_s: float) -> bool:
+        """Whether something is in front of the label, which was not read just now and does not look
+        as it did: that is not how the label looks."""
+        if self.patch is None or self.quad_px is None or self.read_s == t_s:
+            return False
+        return self.patch.find(gray)[0] < COVERED_NCC
 
     def sight(self, lens: WallLens) -> Sight:
         """What is told of it."""

@@ -157,9 +157,13 @@ class WallMap:
         best: _Thing | None = None
         rank = (9, math.inf)
         for thing in self._things:
-            if camera in thing.sights and thing.sights[camera].state != "gone":
-                continue
             match = _match(thing, sight)
+            held = thing.sights.get(camera)
+            if held is not None and held.state != "gone":
+                # What it has there without a label is the thing's top or side.
+                same = match is not None and match[0] == 0
+                if held.text is not None or not same:
+                    continue
             if match is not None and match < rank:
                 best, rank = thing, match
         return best

@@ -65,6 +65,16 @@ def test_a_faint_likeness_in_plain_cloth_is_no_label(contrast: float, there: boo
     assert (found(code(1), picture, *OTHERS) is not None) is there
 
 
+@pytest.mark.parametrize("printed", [True, False])
+def test_light_and_shade_alone_are_no_label(*, printed: bool) -> None:
+    """An arm or a face is dark and bright where a label in the shade of a shelf is."""
+    shade = 128 + np.linspace(-85, 85, SIDE)[:, None] + np.zeros((SIDE, SIDE))
+    label = shade + 0.3 * (code(1).astype(np.float64) - 137)
+    there = np.clip(label if printed else shade, 0, 255).astype(np.uint8)
+    known = np.clip(label, 0, 255).astype(np.uint8)
+    assert (found(known, held(there, (140, 120)), *OTHERS) is not None) is printed
+
+
 def test_half_of_another_is_like_another() -> None:
     for stranger in OTHERS:
         part = found(code(1), held(stranger, (140, 120)), *OTHERS)

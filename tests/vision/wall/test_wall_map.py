@@ -219,6 +219,24 @@ def test_what_was_put_down_in_sight_of_another_camera_is_not_still_moved() -> No
     assert [one.state for one in news] == ["moves"]
 
 
+def test_who_saw_the_lid_alone_and_then_reads_the_label_sees_no_twin() -> None:
+    things = WallMap(wall(cameras=2), "w")
+    other: dict[str, Any] = {"eye_m": (1.5, -1.7, 1.3)}
+    lid = sight(7, 0.51, None, **other)
+    things.step(1.0, [seen(1.0, sight(1, 0.5)), seen(1.0, lid, camera="b")])
+    assert len(things.things()) == 1
+    for t_s, state in ((1.2, "moves"), (1.4, "stands")):
+        label = sight(8, 0.52, state=state, seen_s=t_s, **other)
+        things.step(t_s, [seen(t_s, sight(1, 0.5)), seen(t_s, lid, label, camera="b")])
+        (named,) = [one for one in things.things() if one.label is not None]
+        assert (named.thing_id, named.state, named.twins) == ("w:1", "stands", ())
+    # A copy of the label beside it is one all the same.
+    copy = sight(9, 0.9, **other)
+    things.step(1.6, [seen(1.6, sight(1, 0.5)), seen(1.6, lid, label, copy, camera="b")])
+    twins = [len(one.twins) for one in things.things() if one.label is not None]
+    assert twins == [1, 1]
+
+
 def test_a_blind_camera_hides_and_takes_nothing() -> None:
     things = WallMap(wall(), "w")
     things.step(1.0, [seen(1.0, sight(1, 0.5))])

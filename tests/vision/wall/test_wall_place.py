@@ -247,6 +247,26 @@ def test_a_look_that_was_taken_past_a_sleeve_is_not_all_its_own(
     assert track.whole
 
 
+@pytest.mark.parametrize(("read", "sleeve"), [(False, False), (True, True)])
+def test_what_is_in_front_of_a_label_is_not_how_it_looks(*, read: bool, sleeve: bool) -> None:
+    """Unless the label is read there: then it looks otherwise than it did."""
+    track = _track(np.array([[20, 20], [120, 20], [120, 100], [20, 100]], np.float64))
+    track.quad_px = np.array([[40, 30], [90, 30], [90, 80], [40, 80]], np.float32)
+    scene = Scene(960, 540, SceneSettings())
+    image = np.zeros((scene.size[1], scene.size[0], 3), np.float32)
+    label, cloth = (
+        np.random.default_rng(seed).integers(0, 255, (540, 960)).astype(np.uint8)
+        for seed in (1, 2)
+    )
+    track.settle(scene, label, 1.0, image)
+    if read:
+        track.read_s = 2.0
+    track.settle(scene, cloth, 2.0, image)
+    assert track.patch is not None
+    looks = cloth if sleeve else label
+    assert np.array_equal(track.patch.gray, looks[30:81, 40:91])
+
+
 def _track(face: NDArray[np.float64]) -> Track:
     place = Place(Scene(960, 540, SceneSettings()), face, None)
     return Track(1, Votes(2), face, Depth(0.0, 0.01), 0.01, place, t0_s=0.0)
