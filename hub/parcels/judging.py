@@ -34,8 +34,8 @@ __all__ = ["HANDOVER_S", "hand_over", "hand_over_due", "lifted", "set_down"]
 HANDOVER_S = 4.0
 """Who puts a parcel back within so long has not fetched it."""
 IN_HAND_S_MAX = 15.0
-"""A parcel that is still seen being carried, or whose customer may still be there, counts as fetched
-after so long."""
+"""A parcel that is still seen being carried, or whose customer may still be there, counts as
+fetched after so long."""
 UNKNOWN_STOOD_S = 3.0
 """What has no label and stood for less was a hand or a bag, nothing that could be taken."""
 WENT_ALONG_S, WENT_ALONG_M = 1.0, 0.1

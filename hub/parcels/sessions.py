@@ -221,7 +221,7 @@ def open_for(state: HubState, wall: Wall, orders: Sequence[Order]) -> Session:
 
 
 def _has_all(state: HubState, session: Session) -> bool:
-    """Whether a customer has had for a while all that they came for, and only still stands there."""
+    """Whether a customer has had all that they came for, long enough, and only stands there."""
     if state.level < STILL_THERE_LEVEL or session.who != "customer" or session.state != "done":
         return False
     return state.now_s >= max(session.taken.values(), default=0.0) + HANDOVER_S

@@ -19,14 +19,15 @@ from vision.wall.records import LitRegion
 
 __all__ = ["Captures", "Marking"]
 
+Corners = Sequence[tuple[float, float]]
 Captures = Mapping[str, tuple[float, NDArray[np.uint8]]]
 """By camera: when it was taken, and the grey picture (H, W)."""
 
 BEHIND_M = 0.03
 """Things at least so far behind another do not stand in its light."""
 UNDONE_SHARE = 0.6
-"""Where so much of what a mark is drawn in lies in another's outline, and both are as far away, two
-things would stand at one place: that outline is wrong."""
+"""Where another's outline hides so much of what a mark is drawn in from every camera, nobody could
+have seen the label: that outline is wrong."""
 APART_SHARE = 0.1
 SHARE_MIN = 0.5
 """Marks of which more is in the shadow of other things are not shown."""
@@ -66,7 +67,7 @@ class Marking:
         self._aims: dict[str, Aim] = {}
         self._before: dict[str, _Before] = {}
         self._turn = 0
-        self._scene = _Scene(None, (), next(iter(cameras.values())))
+        self._scene = _Scene(None, (), next(iter(cameras.values())), ())
 
     def clear(self) -> None:
         """Nothing shines any more."""
@@ -119,7 +120,7 @@ class Marking:
         there = [one for one in things.values() if one.state != "gone"]
         scene_key = (id(model), *((one.thing_id, one.outline_m, one.v_m) for one in there))
         if scene_key != self._scene.key:
-            self._scene = _Scene(scene_key, there, model)
+            self._scene = _Scene(scene_key, there, model, tuple(self._cameras.values()))
         states: dict[str, MarkState] = {}
         kept: dict[str, Aim] = {}
         for mark in marks:
@@ -249,14 +250,13 @@ class Marking:
 class _Scene:
     """What stands at the wall as the projector has it before it; `key` tells scenes apart."""
 
-    def __init__(self, key: object, things: Sequence[Thing], model: Optics) -> None:
+    def __init__(
+        self, key: object, things: Sequence[Thing], model: Optics, cameras: Sequence[Optics]
+    ) -> None:
         self.key = key
         self._things = {one.thing_id: one for one in things}
-        self._model = model
-        self._whole = {
-            one.thing_id: model.project(on_plane(np.array(one.outline_m, np.float64), one.v_m))
-            for one in things
-        }
+        self._model, self._cameras = model, cameras
+        self._whole = {one.thing_id: _seen_by(model, one.outline_m, one.v_m) for one in things}
 
     def in_the_way(self, aim: Aim, clip: Floats) -> list[Floats]:
         """Outlines (K, 2) px of other things that a mark's light within `clip` would fall on."""
@@ -267,33 +267,42 @@ class _Scene:
             other = self._things[thing_id]
             if other is mine or other.v_m > aim.v_m + BEHIND_M:
                 continue
-            if mine is not None and _undone(other, mine):
-                corners = np.array(other.mark_m, np.float64)
-                outline = self._model.project(on_plane(corners, other.v_m))
+            if mine is not None and other.mark_m is not None and self._undone(other, mine):
+                # No more of it is sure than what is about its own label.
+                outline = _seen_by(self._model, other.mark_m, other.v_m)
             near = (outline.min(axis=0) < high).all() and (outline.max(axis=0) > low).all()
             if np.isfinite(outline).all() and near:
                 found.append(outline)
         return found
 
+    def _undone(self, other: Thing, mine: Thing) -> bool:
+        """Whether another's outline cannot be right, as a label is seen behind it."""
+        if mine.hidden or mine.state != "stands" or mine.label is None:
+            return False
+        return all(
+            _hides(camera, other.outline_m, other, mine) >= UNDONE_SHARE
+            and _hides(camera, other.mark_m or (), other, mine) <= APART_SHARE
+            for camera in self._cameras
+        )
 
-def _undone(other: Thing, mine: Thing) -> bool:
-    """Whether a thing's outline cannot be right, as another thing is seen to stand in it: of the
-    first no more is sure than what is about its own label."""
-    if other.mark_m is None or mine.hidden or mine.state != "stands" or mine.label is None:
-        return False
-    if abs(other.v_m - mine.v_m) > BEHIND_M:
-        return False
-    place = _hull(mine.mark_m or mine.outline_m)
-    area = cv2.contourArea(place)
-    return (
-        _shared(_hull(other.outline_m), place) >= UNDONE_SHARE * area
-        and _shared(_hull(other.mark_m), place) <= APART_SHARE * area
+
+def _hides(camera: Optics, corners: Corners, other: Thing, mine: Thing) -> float:
+    """The share of what a thing's mark is drawn in that corners of another hide from a camera."""
+    place, front = (
+        _seen_by(camera, points, v_m)
+        for points, v_m in ((mine.mark_m or mine.outline_m, mine.v_m), (corners, other.v_m))
     )
+    if not (np.isfinite(place).all() and np.isfinite(front).all()):
+        return 0.0
+    whole = _hull(place)
+    area = cv2.contourArea(whole)
+    return float(cv2.intersectConvexConvex(_hull(front), whole)[0]) / area if area else 0.0
 
 
-def _hull(corners: Sequence[tuple[float, float]]) -> NDArray[np.float32]:
-    return np.asarray(cv2.convexHull(np.array(corners, np.float32)), np.float32)
+def _seen_by(camera: Optics, corners: Corners, v_m: float) -> Floats:
+    """(N, 2) px: corners (u, z) at a depth as a camera, or a projector, has them."""
+    return camera.project(on_plane(np.array(corners, np.float64), v_m))
 
 
-def _shared(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    return float(cv2.intersectConvexConvex(one, other)[0])
+def _hull(corners: Floats) -> NDArray[np.float32]:
+    return np.asarray(cv2.convexHull(corners.astype(np.float32)), np.float32)

@@ -184,13 +184,13 @@ def test_a_mark_behind_another_thing_or_beyond_the_picture_is_withheld() -> None
         (0.0, True, False, True),
         (0.0, False, False, False),
         (0.0, True, True, False),
-        (-0.06, True, False, False),
+        (-0.06, True, False, True),
     ],
 )
 def test_an_outline_in_which_another_is_seen_to_stand_hides_nothing(
     apart_m: float, marked: bool, hidden: bool, lit: bool
 ) -> None:
-    """Of things as far away; only what is about the label of the first is sure then."""
+    """Or its label could not be seen; only what is about the label of the first is sure then."""
     loop = a_true_loop()
     invite(loop, 1)
     right = box(loop, 1).thing(1e6).model_copy(update={"hidden": hidden})

@@ -255,8 +255,7 @@ def test_what_is_in_front_of_a_label_is_not_how_it_looks(*, read: bool, sleeve: 
     scene = Scene(960, 540, SceneSettings())
     image = np.zeros((scene.size[1], scene.size[0], 3), np.float32)
     label, cloth = (
-        np.random.default_rng(seed).integers(0, 255, (540, 960)).astype(np.uint8)
-        for seed in (1, 2)
+        np.random.default_rng(seed).integers(0, 255, (540, 960)).astype(np.uint8) for seed in (1, 2)
     )
     track.settle(scene, label, 1.0, image)
     if read:
