@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -29,6 +29,8 @@ MARGIN_PX = 10
 FLAT_SD = 4.0
 COVERED_NCC = 0.5
 """A label that is less like itself has something in front of it, or has moved."""
+SAME_NCC = 0.8
+"""A label with a sleeve before a part of it is still so much like itself."""
 LABEL_AREA_MIN = 25.0
 """Square pixels: a label that looks smaller tells nothing of what is around it."""
 
@@ -212,20 +214,31 @@ class Track:
         """It stands where it is now: place and look are taken anew. `in_front` (h, w): where
         somebody is."""
         self.place = Place(scene, self.outline_px, self.quad_px)
-        if not self._covered(gray, t_s):
+        whole = in_front is None or self.place.label_in(in_front) == 0.0
+        kept = self._kept_look(gray, t_s, whole=whole)
+        if kept is None:
             self.patch = None if self.quad_px is None else Patch.of(gray, self.quad_px)
-            self.whole = in_front is None or self.place.label_in(in_front) == 0.0
+            self.whole = whole
+        else:
+            self.patch = kept
         self.look = Look.of(image, self.place) if self.place.usable else None
         self.enter("stands", t_s)
         self.hidden, self.gone_votes, self.other_frames, self.still_frames = False, 0, 0, 0
         self.seen_s = t_s
 
-    def _covered(self, gray: Gray, t_s: float) -> bool:
-        """Whether something is in front of the label, which was not read just now and does not look
-        as it did: that is not how the label looks."""
-        if self.patch is None or self.quad_px is None or self.read_s == t_s:
-            return False
-        return self.patch.find(gray)[0] < COVERED_NCC
+    def _kept_look(self, gray: Gray, t_s: float, *, whole: bool) -> Patch | None:
+        """How its label looked before, where that says more than what is seen of it now; None where
+        it does not. What covers a label that was not read just now is not how it looks; nor is what
+        a sleeve leaves of one that still looks as it did."""
+        if self.patch is None or self.quad_px is None:
+            return None
+        alike, shift = self.patch.find(gray)
+        if alike < COVERED_NCC:
+            return None if self.read_s == t_s else self.patch
+        if whole or not self.whole or alike < SAME_NCC:
+            return None
+        dx, dy = (round(float(one)) for one in shift)
+        return replace(self.patch, x=self.patch.x + dx, y=self.patch.y + dy)
 
     def sight(self, lens: WallLens) -> Sight:
         """What is told of it."""

@@ -266,6 +266,31 @@ def test_what_is_in_front_of_a_label_is_not_how_it_looks(*, read: bool, sleeve: 
     assert np.array_equal(track.patch.gray, looks[30:81, 40:91])
 
 
+def test_a_sleeve_before_a_label_that_was_pushed_leaves_it_its_whole_look() -> None:
+    """As it is taken: half of it is looked for in the next picture."""
+    track = _track(np.array([[20, 20], [120, 20], [120, 100], [20, 100]], np.float64))
+    track.quad_px = np.array([[40, 30], [90, 30], [90, 80], [40, 80]], np.float32)
+    scene = Scene(960, 540, SceneSettings())
+    high, wide = scene.size[1], scene.size[0]
+    image = np.zeros((high, wide, 3), np.float32)
+    label = np.random.default_rng(1).integers(0, 255, (540, 960)).astype(np.uint8)
+    track.settle(scene, label, 1.0, image)
+    pushed = np.roll(label, (5, -4), (0, 1))
+    pushed[:, 80:] = 90
+    in_front = np.zeros((high, wide), np.bool_)
+    in_front[:, round(80 / scene.scale[0]) :] = True
+    track.quad_px = track.quad_px + np.array([-4, 5], np.float32)
+    track.read_s = 2.0
+    track.settle(scene, pushed, 2.0, image, in_front)
+    assert track.whole
+    assert track.patch is not None
+    assert (track.patch.x, track.patch.y) == (36, 35)
+    assert np.array_equal(track.patch.gray, label[30:81, 40:91])
+    # Once nobody is there it is looked at anew.
+    track.settle(scene, pushed, 3.0, image)
+    assert not np.array_equal(track.patch.gray, label[30:81, 40:91])
+
+
 def _track(face: NDArray[np.float64]) -> Track:
     place = Place(Scene(960, 540, SceneSettings()), face, None)
     return Track(1, Votes(2), face, Depth(0.0, 0.01), 0.01, place, t0_s=0.0)
