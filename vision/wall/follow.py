@@ -51,6 +51,7 @@ NEWLY_MIN = 0.5
 STILL_FRAMES = 2
 OTHER_FRAMES = 6
 """For so long something else than its label must hold still there, with nobody at it."""
+LAID_FRAMES = 8
 PERSON_M_MIN = 0.1
 """Change no larger than a square of this is nobody."""
 
@@ -66,6 +67,8 @@ class Follower:
         """Whether anybody is before the wall, as far as this camera sees."""
         self._left: list[tuple[Mask, float]] = []
         self._people = np.zeros((scene.size[1], scene.size[0]), np.bool_)
+        self._hands = self._people
+        """Those of them that may hold something."""
         self._arrivals = Arrivals(wall, lens, scene, settings)
 
     def start(self, t_s: float) -> None:
@@ -108,7 +111,7 @@ class Follower:
         """Nothing has changed: what was seen is still seen, and nobody is there."""
         self.somebody = False
         if self._people.any():
-            self._people = np.zeros_like(self._people)
+            self._people = self._hands = np.zeros_like(self._people)
         for track in self.tracks:
             if track.state == "stands" and not track.hidden:
                 track.seen_s = t_s
@@ -317,7 +320,7 @@ class Follower:
         """Whether a thing is one with somebody in the picture: who holds it still has not put it
         down."""
         place = self._scene.polygon_mask(track.outline_px)
-        return bool(place.any()) and self._body(place) > HELD_MIN
+        return bool(place.any()) and float(self._hands[place].mean()) > HELD_MIN
 
     def _body(self, place: Mask) -> float:
         """Share of a place that is one with somebody, 1 if it is not in the picture."""
@@ -326,10 +329,10 @@ class Follower:
     def stand(self, track: Track, t_s: float, gray: Gray, seen: Seen) -> None:
         """It stands where it is: that is how the scene looks from now on."""
         place = Place(self._scene, track.outline_px, track.quad_px)
-        clear = place.grown(2) & ~seen.moving & ~self._people
+        clear = place.grown(2) & ~seen.moving & ~self._hands
         self._scene.accept(clear, seen.image, empty=False)
         cover_hidden(self.tracks, track, clear)
-        track.settle(self._scene, gray, t_s, seen.image, self._people | seen.moving)
+        track.settle(self._scene, gray, t_s, seen.image, self._hands | seen.moving)
 
     def leave(self, track: Track, seen: Seen, t_s: float) -> None:
         """Its place is empty, or will be when nobody stands in front of it any more."""
@@ -360,7 +363,8 @@ class Follower:
     def _find_people(self, seen: Seen) -> None:
         """Who stands in front: stretches of change that reach the picture's edge, or are larger
         than a thing can be. Parts of them that hold still are no things; one that holds still as a
-        whole for STAYS_FRAMES is nobody."""
+        whole for STAYS_FRAMES is nobody. One that does not reach the edge need do so for
+        LAID_FRAMES only: things with their shadows, or the wall where several stood."""
         joined = cv2.morphologyEx(
             (seen.changed | seen.moving).astype(np.uint8), cv2.MORPH_CLOSE, CLOSING
         )
@@ -368,13 +372,19 @@ class Follower:
         wide, high = self._scene.size
         large = self._arrivals.small_px(self._set.thing_m_max)
         least = self._arrivals.small_px(PERSON_M_MIN) ** 2
-        body = np.zeros(count, np.bool_)
+        body, holds = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
         self.somebody = False
         for k in range(1, count):
             x, y, w, h, area = (int(c) for c in stats[k])
             edge = x <= 1 or y <= 1 or x + w >= wide - 1 or y + h >= high - 1
             body[k] = edge or max(w, h) > large
-            if body[k] and area >= least and not self.somebody:
+            if not body[k]:
+                continue
+            holds[k] = edge
+            if not edge or (area >= least and not self.somebody):
                 settled = seen.settled[y : y + h, x : x + w][labels[y : y + h, x : x + w] == k]
-                self.somebody = float(np.median(settled)) < STAYS_FRAMES
-        self._people = body[labels]
+                frames = float(np.median(settled))
+                holds[k] = edge or frames < LAID_FRAMES
+                still = STAYS_FRAMES if edge else LAID_FRAMES
+                self.somebody |= area >= least and frames < still
+        self._people, self._hands = body[labels], holds[labels]

@@ -168,6 +168,21 @@ def test_a_parcel_put_back_elsewhere_keeps_its_id() -> None:
     assert len(watch.map.things()) == 9
 
 
+def test_what_is_put_down_with_more_than_a_thing_can_be_stands_once_it_holds_still() -> None:
+    """Somebody who holds it reaches the picture's edge, where whatever came with it does not."""
+    watch = Watch(filled(9))
+    thing = watch.thing("p5")
+    box = watch.stage.boxes.pop("p5")
+    watch.until(lambda one: one.state == "gone", 1.0)
+    watch.run(3.0)
+    middle = box.centre[0]
+    wide = replace(parcel(2, middle, 1.2), text=None, size=(0.95, 0.5))
+    watch.stage.boxes["wide"] = wide
+    watch.stage.boxes["p5"] = box.at(middle, 0.01, 1.2)
+    watch.until(lambda one: one.thing_id == thing.thing_id and one.state == "stands", 4.0)
+    assert not watch.last or not watch.last.somebody
+
+
 def test_a_parcel_put_back_has_the_face_it_had_whatever_came_with_it() -> None:
     watch = Watch(filled(9))
     box = watch.stage.boxes.pop("p5")
