@@ -52,6 +52,8 @@ STILL_FRAMES = 2
 OTHER_FRAMES = 6
 """For so long something else than its label must hold still there, with nobody at it."""
 LAID_FRAMES = 8
+"""Whoever stands before a wall reaches the edge of its camera's picture, or does not hold still for
+so many frames."""
 PERSON_M_MIN = 0.1
 """Change no larger than a square of this is nobody."""
 
