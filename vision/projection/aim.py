@@ -51,7 +51,7 @@ class Aim:
     not; `dips` counts. `astray`: it is farther off than it may be steered; `held_s`: since when
     it is dark because of that. `jumped`: in the last capture it was as clear as ever, and not where
     it had been. `alike`: how clear it was at best. `seen_by`: the camera that saw it last.
-    `in_cameras`: where cameras see the face.
+    `in_cameras`: where cameras see the face. `label_seen`: its thing's label was seen there.
     """
 
     mark: Mark
@@ -73,6 +73,7 @@ class Aim:
     in_cameras: dict[str, LitRegion] = field(default_factory=dict)
     drawing: Drawing | None = None
     held_s: float | None = None
+    label_seen: bool = False
 
     @property
     def place(self) -> str:

@@ -118,7 +118,10 @@ class Marking:
     ) -> dict[str, MarkState]:
         """Aims at what may shine and drops what may not; how every mark stands."""
         there = [one for one in things.values() if one.state != "gone"]
-        scene_key = (id(model), *((one.thing_id, one.outline_m, one.v_m) for one in there))
+        scene_key = (
+            id(model),
+            *((one.thing_id, one.outline_m, one.mark_m, one.v_m) for one in there),
+        )
         if scene_key != self._scene.key:
             self._scene = _Scene(scene_key, there, model, tuple(self._cameras.values()))
         states: dict[str, MarkState] = {}
@@ -128,6 +131,7 @@ class Marking:
             aim = None
             if why is None:
                 aim = self._aimed(mark, things, now_s)
+                aim.label_seen |= _shows_label(things.get(mark.thing_id or ""))
                 why = self._why_not_there(aim, model)
             if aim is None or why is not None:
                 states[mark.mark_id] = ("withheld", why or "")
@@ -217,7 +221,7 @@ class Marking:
     def _raster(self, aim: Aim, model: Optics) -> Raster | None:
         """The mark as it is thrown, None if the projector does not wholly reach it; drawn anew
         only when the mark or a thing has moved."""
-        key = (self._scene.key, id(model), *aim.steer.tolist())
+        key = (self._scene.key, id(model), aim.label_seen, *aim.steer.tolist())
         if aim.drawing is None or aim.drawing.key != key:
             form = None
             clip = model.project(on_plane(aim.thrown.clip, aim.v_m))
@@ -254,44 +258,58 @@ class _Scene:
         self, key: object, things: Sequence[Thing], model: Optics, cameras: Sequence[Optics]
     ) -> None:
         self.key = key
-        self._things = {one.thing_id: one for one in things}
+        self._things = things
         self._model, self._cameras = model, cameras
-        self._whole = {one.thing_id: _seen_by(model, one.outline_m, one.v_m) for one in things}
+        self._outlines = [_seen_by(model, one.outline_m, one.v_m) for one in things]
 
     def in_the_way(self, aim: Aim, clip: Floats) -> list[Floats]:
         """Outlines (K, 2) px of other things that a mark's light within `clip` would fall on."""
-        low, high = clip.min(axis=0), clip.max(axis=0)
-        mine = self._things.get(aim.mark.thing_id or "")
         found = []
-        for thing_id, outline in self._whole.items():
-            other = self._things[thing_id]
-            if other is mine or other.v_m > aim.v_m + BEHIND_M:
+        for thing, outline in zip(self._things, self._outlines, strict=True):
+            behind = thing.v_m > aim.v_m + BEHIND_M
+            if thing.thing_id == aim.mark.thing_id or behind or not _meet(outline, clip):
                 continue
-            if mine is not None and other.mark_m is not None and self._undone(other, mine):
+            if thing.mark_m is not None and self._undone(thing, thing.mark_m, aim):
                 # No more of it is sure than what is about its own label.
-                outline = _seen_by(self._model, other.mark_m, other.v_m)
-            near = (outline.min(axis=0) < high).all() and (outline.max(axis=0) > low).all()
-            if np.isfinite(outline).all() and near:
-                found.append(outline)
+                outline = _seen_by(self._model, thing.mark_m, thing.v_m)
+                if not _meet(outline, clip):
+                    continue
+            found.append(outline)
         return found
 
-    def _undone(self, other: Thing, mine: Thing) -> bool:
-        """Whether another's outline cannot be right, as a label is seen behind it."""
-        if mine.hidden or mine.state != "stands" or mine.label is None:
+    def _undone(self, other: Thing, sure: Corners, aim: Aim) -> bool:
+        """Whether another's outline cannot be right, as a label is seen behind it, where what is
+        `sure` of it is not."""
+        if not aim.label_seen:
             return False
-        return all(
-            _hides(camera, other.outline_m, other, mine) >= UNDONE_SHARE
-            and _hides(camera, other.mark_m or (), other, mine) <= APART_SHARE
-            for camera in self._cameras
-        )
+        for camera in self._cameras:
+            place = camera.project(on_plane(aim.outline, aim.v_m))
+            if _hidden(place, _seen_by(camera, other.outline_m, other.v_m)) < UNDONE_SHARE:
+                return False
+            if _hidden(place, _seen_by(camera, sure, other.v_m)) > APART_SHARE:
+                return False
+        return True
 
 
-def _hides(camera: Optics, corners: Corners, other: Thing, mine: Thing) -> float:
-    """The share of what a thing's mark is drawn in that corners of another hide from a camera."""
-    place, front = (
-        _seen_by(camera, points, v_m)
-        for points, v_m in ((mine.mark_m or mine.outline_m, mine.v_m), (corners, other.v_m))
+def _shows_label(thing: Thing | None) -> bool:
+    return (
+        thing is not None
+        and thing.state == "stands"
+        and not thing.hidden
+        and thing.label is not None
     )
+
+
+def _meet(outline: Floats, clip: Floats) -> bool:
+    """Whether the boxes around two outlines (N, 2) px have something in common."""
+    low, high = clip.min(axis=0), clip.max(axis=0)
+    near = (outline.min(axis=0) < high).all() and (outline.max(axis=0) > low).all()
+    return bool(near and np.isfinite(outline).all())
+
+
+def _hidden(place: Floats, front: Floats) -> float:
+    """The share of a place that lies behind what is in front of it, both (N, 2) px of a camera; 0
+    where that cannot be said."""
     if not (np.isfinite(place).all() and np.isfinite(front).all()):
         return 0.0
     whole = _hull(place)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from contracts.wall_messages import Mark, MarkSeen
+from contracts.wall_messages import Mark, MarkSeen, Thing
 from tests.vision.projection.loop import Loop, take
 from tests.vision.projection.room import Box, Room, a_wall, boxes, bumped
 from vision.errors import CalibrationError
@@ -194,22 +194,38 @@ def test_an_outline_in_which_another_is_seen_to_stand_hides_nothing(
     loop = a_true_loop()
     invite(loop, 1)
     right = box(loop, 1).thing(1e6).model_copy(update={"hidden": hidden})
+    loop.things = [right, beside_and_before(right, marked=marked, apart_m=apart_m)]
+    out = loop.step()
+    assert (state(loop, 1).state != "withheld") == lit
+    assert (out.picture is not None and green(out.picture)) == lit
+
+
+def test_who_comes_before_a_label_that_was_seen_puts_no_light_out() -> None:
+    """That an outline is wrong is known from then on, and not before."""
+    loop = a_true_loop()
+    invite(loop, 1)
+    right = box(loop, 1).thing(1e6)
+    wide = beside_and_before(right, marked=True, apart_m=0.0)
+    hidden = right.model_copy(update={"hidden": True})
+    for mine, lit in ((hidden, False), (right, True), (hidden, True)):
+        loop.things = [mine, wide]
+        loop.step()
+        assert (state(loop, 1).state != "withheld") == lit
+
+
+def beside_and_before(right: Thing, *, marked: bool, apart_m: float) -> Thing:
+    """A thing beside another whose outline holds the other as well, so much deeper."""
     aside = tuple((u - 0.3, z) for u, z in right.outline_m)
-    both = (aside[0], right.outline_m[1], right.outline_m[2], aside[3])
-    wide = right.model_copy(
+    return right.model_copy(
         update={
             "thing_id": "wide",
             "hidden": False,
             "label": right.label and right.label.model_copy(update={"text": "WIDE"}),
-            "outline_m": both,
+            "outline_m": (aside[0], right.outline_m[1], right.outline_m[2], aside[3]),
             "mark_m": aside if marked else None,
             "v_m": right.v_m + apart_m,
         }
     )
-    loop.things = [right, wide]
-    out = loop.step()
-    assert (state(loop, 1).state != "withheld") == lit
-    assert (out.picture is not None and green(out.picture)) == lit
 
 
 def test_a_bump_goes_dark_and_is_mended_by_itself() -> None:
