@@ -211,11 +211,8 @@ def score_wall(
             score.retrievals += 1
             lit = [
                 lamp.t0_s
-                for lamp in lamps
-                if lamp.parcel == parcel
-                and lamp.look in INVITING
-                and (lamp.t1_s is None or lamp.t1_s >= one.scan_s)
-                and lamp.t0_s <= (end_s if one.gone_s is None else one.gone_s)
+                for lamp in _inviting(lamps, parcel, end_s if one.gone_s is None else one.gone_s)
+                if lamp.t1_s is None or lamp.t1_s >= one.scan_s
             ]
             if lit:
                 score.latency_s.append(max(0.0, min(lit) - one.scan_s))
@@ -225,6 +222,15 @@ def score_wall(
     _wrong(score, name, takings, alarms)
     _put_back(score, name, served, lamps, put_back, handed, end_s)
     return score
+
+
+def _inviting(lamps: Sequence[Lamp], parcel: str, until_s: float) -> list[Lamp]:
+    """Lights on a parcel that say "take this" and began by then."""
+    return [
+        lamp
+        for lamp in lamps
+        if lamp.parcel == parcel and lamp.look in INVITING and lamp.t0_s <= until_s
+    ]
 
 
 def _greens(
@@ -286,11 +292,8 @@ def _put_back(
         until_s = min(end for end in ends if end is not None)
         lit = [
             max(one.t_s, lamp.t0_s)
-            for lamp in lamps
-            if lamp.parcel == one.parcel
-            and lamp.look in INVITING
-            and lamp.t0_s <= until_s
-            and (lamp.t1_s is None or lamp.t1_s > one.t_s)
+            for lamp in _inviting(lamps, one.parcel, until_s)
+            if lamp.t1_s is None or lamp.t1_s > one.t_s
         ]
         if not lit and until_s < one.t_s + AGAIN_S:
             continue

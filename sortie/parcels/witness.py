@@ -11,7 +11,7 @@ import numpy as np
 
 from auditor.wall import Lamp, PutBack, Served, Taking
 from contracts.labels import label_key
-from store_sim.wall import WallWorld
+from store_sim.wall import Deed, WallWorld
 
 __all__ = ["Witness"]
 
@@ -100,10 +100,7 @@ class Witness:
         return {
             "served": self._served(),
             "takings": [
-                Taking(
-                    deed.name, None if deed.text is None else label_key(deed.text), deed.t_s,
-                    deed.right,
-                )
+                Taking(deed.name, _key(deed), deed.t_s, deed.right)
                 for deed in self._world.truth.takings()
             ],
             "lamps": self._lamps,
@@ -111,14 +108,14 @@ class Witness:
             "alarms": [one for one in told if one["kind"] == "wall.alarm"],
             "put_back": self._put_back(),
             "handed": [one for one in told if one["kind"] == "parcel.handed_over"],
-        }  # fmt: skip
+        }
 
     def _put_back(self) -> list[PutBack]:
         log = self._world.truth.log
         return [
             PutBack(
                 deed.name,
-                None if deed.text is None else label_key(deed.text),
+                _key(deed),
                 deed.t_s,
                 next((one.t_s for one in log[k + 1 :] if one.name == deed.name), None),
             )
@@ -170,6 +167,11 @@ class Witness:
                 settled=settled,
             )
         )
+
+
+def _key(deed: Deed) -> str | None:
+    """What the label of a parcel says that something was done to."""
+    return None if deed.text is None else label_key(deed.text)
 
 
 def _median(values: Sequence[float]) -> float | None:

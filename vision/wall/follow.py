@@ -385,8 +385,7 @@ class Follower:
             holds[k] = edge
             if not edge or (area >= least and not self.somebody):
                 settled = seen.settled[y : y + h, x : x + w][labels[y : y + h, x : x + w] == k]
-                frames = float(np.median(settled))
-                holds[k] = edge or frames < LAID_FRAMES
-                still = STAYS_FRAMES if edge else LAID_FRAMES
-                self.somebody |= area >= least and frames < still
+                moves = float(np.median(settled)) < (STAYS_FRAMES if edge else LAID_FRAMES)
+                holds[k] |= moves
+                self.somebody |= area >= least and moves
         self._people, self._hands = body[labels], holds[labels]

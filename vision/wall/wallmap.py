@@ -157,14 +157,14 @@ class WallMap:
         best: _Thing | None = None
         rank = (9, math.inf)
         for thing in self._things:
-            match = _match(thing, sight)
             held = thing.sights.get(camera)
-            if held is not None and held.state != "gone":
-                # What it has there without a label is the thing's top or side.
-                same = match is not None and match[0] == 0
-                if held.text is not None or not same:
-                    continue
-            if match is not None and match < rank:
+            if held is not None and held.state == "gone":
+                held = None
+            if held is not None and held.text is not None:
+                continue
+            match = _match(thing, sight)
+            # What it has there without a label is the top or the side of what has the same label.
+            if match is not None and match < rank and (held is None or match[0] == 0):
                 best, rank = thing, match
         return best
 

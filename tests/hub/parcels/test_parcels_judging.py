@@ -24,6 +24,15 @@ def three(bench: Bench) -> None:
     bench.scan(code_of("o1"))
 
 
+def taken_and_there(bench: Bench) -> None:
+    """The one parcel of o1 is taken by who is still before the wall."""
+    bench.order("o1", 1)
+    bench.stand(1)
+    bench.scan(code_of("o1"))
+    bench.come()
+    bench.lift(1)
+
+
 def test_a_parcel_is_taken_the_moment_it_is_lifted(bench: Bench) -> None:
     three(bench)
     bench.lift(1, gone=False)
@@ -240,11 +249,7 @@ def test_a_handed_over_parcel_that_stands_again_is_told(bench: Bench) -> None:
 
 
 def test_who_is_still_there_may_put_back_what_they_took(bench: Bench) -> None:
-    bench.order("o1", 1)
-    bench.stand(1)
-    bench.scan(code_of("o1"))
-    bench.come()
-    bench.lift(1)
+    taken_and_there(bench)
     assert bench.session().state == "done"
     bench.wait(8.0)
     bench.stand(1, 0.4, 0.85)
@@ -259,11 +264,7 @@ def test_who_is_still_there_may_put_back_what_they_took(bench: Bench) -> None:
 
 
 def test_who_went_with_it_has_it(bench: Bench) -> None:
-    bench.order("o1", 1)
-    bench.stand(1)
-    bench.scan(code_of("o1"))
-    bench.come()
-    bench.lift(1)
+    taken_and_there(bench)
     bench.wait(5.0)
     bench.go()
     bench.wait(0.2)
@@ -271,13 +272,9 @@ def test_who_went_with_it_has_it(bench: Bench) -> None:
 
 
 def test_who_has_everything_gives_way_to_who_scans(bench: Bench) -> None:
-    bench.order("o1", 1)
     bench.order("o2", 2)
-    bench.stand(1, 0.05)
     bench.stand(2, 0.4)
-    bench.scan(code_of("o1"))
-    bench.come()
-    bench.lift(1)
+    taken_and_there(bench)
     bench.wait(HANDOVER_S + 0.2)
     assert bench.state_of(1) == "taken"
     bench.scan(code_of("o2"))
@@ -290,11 +287,7 @@ def test_an_old_journal_hands_over_after_the_old_time() -> None:
     bench = Bench()
     with closing(bench.hub):
         bench.hub.core.state.level = STILL_THERE_LEVEL - 1
-        bench.order("o1", 1)
-        bench.stand(1)
-        bench.scan(code_of("o1"))
-        bench.come()
-        bench.lift(1)
+        taken_and_there(bench)
         bench.wait(5.0)
         assert bench.state_of(1) == "handed_over"
 

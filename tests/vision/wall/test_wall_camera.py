@@ -180,7 +180,8 @@ def test_what_is_put_down_with_more_than_a_thing_can_be_stands_once_it_holds_sti
     watch.stage.boxes["wide"] = wide
     watch.stage.boxes["p5"] = box.at(middle, 0.01, 1.2)
     watch.until(lambda one: one.thing_id == thing.thing_id and one.state == "stands", 4.0)
-    assert not watch.last or not watch.last.somebody
+    assert watch.last is not None
+    assert not watch.last.somebody
 
 
 def test_a_parcel_put_back_has_the_face_it_had_whatever_came_with_it() -> None:

@@ -234,13 +234,10 @@ def test_a_look_that_was_taken_past_a_sleeve_is_not_all_its_own(
     sleeve_px: int, *, whole: bool
 ) -> None:
     """Half of such a label looks like whoever stands there."""
-    track = _track(np.array([[20, 20], [120, 20], [120, 100], [20, 100]], np.float64))
-    track.quad_px = np.array([[40, 30], [90, 30], [90, 80], [40, 80]], np.float32)
-    scene = Scene(960, 540, SceneSettings())
-    high, wide = scene.size[1], scene.size[0]
-    in_front = np.zeros((high, wide), np.bool_)
+    track, scene, image = _labelled()
+    in_front = np.zeros(image.shape[:2], np.bool_)
     in_front[:, round(2 * sleeve_px / scene.scale[0]) :] = True
-    gray, image = np.zeros((540, 960), np.uint8), np.zeros((high, wide, 3), np.float32)
+    gray = np.zeros((540, 960), np.uint8)
     track.settle(scene, gray, 1.0, image, in_front)
     assert track.whole is whole
     track.settle(scene, gray, 2.0, image)
@@ -250,10 +247,7 @@ def test_a_look_that_was_taken_past_a_sleeve_is_not_all_its_own(
 @pytest.mark.parametrize(("read", "sleeve"), [(False, False), (True, True)])
 def test_what_is_in_front_of_a_label_is_not_how_it_looks(*, read: bool, sleeve: bool) -> None:
     """Unless the label is read there: then it looks otherwise than it did."""
-    track = _track(np.array([[20, 20], [120, 20], [120, 100], [20, 100]], np.float64))
-    track.quad_px = np.array([[40, 30], [90, 30], [90, 80], [40, 80]], np.float32)
-    scene = Scene(960, 540, SceneSettings())
-    image = np.zeros((scene.size[1], scene.size[0], 3), np.float32)
+    track, scene, image = _labelled()
     label, cloth = (
         np.random.default_rng(seed).integers(0, 255, (540, 960)).astype(np.uint8) for seed in (1, 2)
     )
@@ -268,17 +262,14 @@ def test_what_is_in_front_of_a_label_is_not_how_it_looks(*, read: bool, sleeve: 
 
 def test_a_sleeve_before_a_label_that_was_pushed_leaves_it_its_whole_look() -> None:
     """As it is taken: half of it is looked for in the next picture."""
-    track = _track(np.array([[20, 20], [120, 20], [120, 100], [20, 100]], np.float64))
-    track.quad_px = np.array([[40, 30], [90, 30], [90, 80], [40, 80]], np.float32)
-    scene = Scene(960, 540, SceneSettings())
-    high, wide = scene.size[1], scene.size[0]
-    image = np.zeros((high, wide, 3), np.float32)
+    track, scene, image = _labelled()
     label = np.random.default_rng(1).integers(0, 255, (540, 960)).astype(np.uint8)
     track.settle(scene, label, 1.0, image)
     pushed = np.roll(label, (5, -4), (0, 1))
     pushed[:, 80:] = 90
-    in_front = np.zeros((high, wide), np.bool_)
+    in_front = np.zeros(image.shape[:2], np.bool_)
     in_front[:, round(80 / scene.scale[0]) :] = True
+    assert track.quad_px is not None
     track.quad_px = track.quad_px + np.array([-4, 5], np.float32)
     track.read_s = 2.0
     track.settle(scene, pushed, 2.0, image, in_front)
@@ -289,6 +280,14 @@ def test_a_sleeve_before_a_label_that_was_pushed_leaves_it_its_whole_look() -> N
     # Once nobody is there it is looked at anew.
     track.settle(scene, pushed, 3.0, image)
     assert not np.array_equal(track.patch.gray, label[30:81, 40:91])
+
+
+def _labelled() -> tuple[Track, Scene, NDArray[np.float32]]:
+    """A thing with a label, the scene, and a black small picture of it."""
+    track = _track(np.array([[20, 20], [120, 20], [120, 100], [20, 100]], np.float64))
+    track.quad_px = np.array([[40, 30], [90, 30], [90, 80], [40, 80]], np.float32)
+    scene = Scene(960, 540, SceneSettings())
+    return track, scene, np.zeros((scene.size[1], scene.size[0], 3), np.float32)
 
 
 def _track(face: NDArray[np.float64]) -> Track:
