@@ -231,7 +231,8 @@ class Follower:
             one.patch.gray for one in self.tracks if one is not track and one.patch is not None
         ]
         reach_px = int(self.px_of(track, PULLED_M))
-        part = find_part(patch.gray, (patch.x, patch.y), gray, reach_px, others)
+        at = patch.x, patch.y
+        part = find_part(patch.gray, patch.printed, at, gray, reach_px, others)
         if part is None or part.alike < PART_MIN or part.ahead < PART_AHEAD:
             return
         if float(np.linalg.norm(part.shift)) <= self.px_of(track, NUDGED_M):

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 __all__ = ["Part", "best_place", "find_part"]
 
 Gray = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 SHARE = 0.42
@@ -30,9 +31,14 @@ COARSE_MIN = 0.55
 SIDE_PX_MIN = 12
 """Halves of smaller labels tell nothing."""
 FLAT_SD = 8.0
-FINE_PX, FINE_MIN = 3.0, 0.42
-"""What is printed has to be alike, not only what is dark and what is bright: of what is smaller
-than this, halves that were carried off correlate 0.50 and more, arms and faces 0.32 and less."""
+FINE_PX, FINE_MIN = 3.0, 0.35
+"""What is printed has to be alike, not only what is dark and what is bright, nor the edge of the
+paper: of what is smaller than this, halves that were carried off correlate 0.50 and more, arms
+and faces 0.20 and less."""
+EDGE_PX = 1
+"""Of the print's own edge, which belongs to what is around it too."""
+PRINT_PX_MIN = 60
+"""Square pixels: less print tells nothing."""
 CONTRAST_MIN = 0.3
 """A label in the shade of whoever carries it has so much of its contrast."""
 MARGIN_PX = 4
@@ -49,11 +55,16 @@ class Part:
 
 
 def find_part(
-    label: Gray, at: tuple[int, int], gray: Gray, reach_px: int, rivals: Sequence[Gray]
+    label: Gray,
+    printed: Mask,
+    at: tuple[int, int],
+    gray: Gray,
+    reach_px: int,
+    rivals: Sequence[Gray],
 ) -> Part | None:
-    """The most alike half of `label` (H, W), whose corner was at `at` (x, y) of `gray`, within
-    `reach_px` of there; `rivals` are how other labels look. None if no half is alike enough to be
-    judged."""
+    """The most alike half of `label` (H, W), `printed` (H, W) where its code is and not the paper
+    or the box around it, whose corner was at `at` (x, y) of `gray`, within `reach_px` of there;
+    `rivals` are how other labels look. None if no half is alike enough to be judged."""
     high, wide = label.shape
     x0, y0 = max(0, at[0] - reach_px), max(0, at[1] - reach_px)
     window = gray[y0 : at[1] + high + reach_px, x0 : at[0] + wide + reach_px]
@@ -73,7 +84,8 @@ def find_part(
     alike, (x, y), size, half = best
     rows, columns = half
     high, wide = rows.stop - rows.start, columns.stop - columns.start
-    if _fine(_sized(label, size)[half], window[y : y + high, x : x + wide]) < FINE_MIN:
+    inside = _inside(printed, size)[half]
+    if _fine(_sized(label, size)[half], window[y : y + high, x : x + wide], inside) < FINE_MIN:
         return None
     near, _ = _near(window, (x, y), (high, wide))
     others = [best_place(_sized(one, size)[half], near) for one in rivals]
@@ -132,14 +144,28 @@ def _place(half: Gray, window: Gray, small: Gray) -> tuple[float, tuple[int, int
     return alike, (left + x, top + y)
 
 
-def _fine(one: Gray, other: Gray) -> float:
-    """Correlation of what is small in two pictures of one shape."""
-    pictures = []
+def _inside(printed: Mask, size: tuple[int, int]) -> Mask:
+    """What is printed in a picture so large, but for its edge."""
+    mask = cv2.resize(printed.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    side = 2 * EDGE_PX + 1
+    kernel = np.ones((side, side), np.uint8)
+    return np.asarray(cv2.erode(mask, kernel), np.bool_)
+
+
+def _fine(one: Gray, other: Gray, inside: Mask) -> float:
+    """Correlation of what is small in two pictures (H, W), as far as it is `inside` (H, W)."""
+    if int(inside.sum()) < PRINT_PX_MIN:
+        return 0.0
+    weights = inside.astype(np.float32)
+    share = np.maximum(cv2.GaussianBlur(weights, (0, 0), FINE_PX), 1e-6)
+    parts = []
     for picture in (one, other):
         exact = picture.astype(np.float32)
-        pictures.append(exact - cv2.GaussianBlur(exact, (0, 0), FINE_PX))
-    found = best_place(pictures[0], pictures[1])
-    return 0.0 if found is None else found[0]
+        mean = cv2.GaussianBlur(exact * weights, (0, 0), FINE_PX) / share
+        small = (exact - mean)[inside]
+        parts.append(small - small.mean())
+    size = math.sqrt(float((parts[0] ** 2).sum()) * float((parts[1] ** 2).sum()))
+    return float((parts[0] * parts[1]).sum()) / size if size > 0.0 else 0.0
 
 
 def best_place(part: NDArray[Any], window: NDArray[Any]) -> tuple[float, tuple[int, int]] | None:

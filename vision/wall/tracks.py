@@ -37,9 +37,11 @@ LABEL_AREA_MIN = 25.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patch:
-    """How a label looks, full pixels: `gray`, its top left corner at `x`, `y`."""
+    """How a label looks, full pixels: `gray` (H, W), its top left corner at `x`, `y`, and `printed`
+    (H, W) where its code is: what is beside one that hangs slanted belongs to its box."""
 
     gray: Gray
+    printed: Mask
     x: int
     y: int
 
@@ -54,7 +56,9 @@ class Patch:
         cut = gray[y0 : int(high[1]), x0 : int(high[0])]
         if min(cut.shape) < 8 or float(cut.std()) < FLAT_SD:
             return None
-        return Patch(cut.copy(), x0, y0)
+        printed = np.zeros(cut.shape, np.uint8)
+        cv2.fillConvexPoly(printed, np.round(quad_px - (x0, y0)).astype(np.int32), 1)
+        return Patch(cut.copy(), printed.astype(np.bool_), x0, y0)
 
     def find(self, gray: Gray, margin_px: int = MARGIN_PX) -> tuple[float, Floats]:
         """Correlation of the best place within `margin_px` of where it was, and the shift (2,) to
@@ -248,7 +252,7 @@ class Track:
         return Sight(
             self.sight_id, self.state, self.hidden, symbology, text, reads, self.votes.contested,
             outline, round(self.depth.v_m, 5), sd_m, centre, lens.eye_m, self.since_s, self.seen_s,
-            label_m,
+            label_m, self.doubted,
         )  # fmt: skip
 
     def _in_metres(self, lens: WallLens) -> _Metres:

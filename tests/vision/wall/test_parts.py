@@ -11,6 +11,7 @@ from vision.wall.follow import PART_MIN
 from vision.wall.parts import Part, find_part
 
 Gray = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
 AT = (100, 90)
 SIDE = 84
 MODULES = 21
@@ -39,8 +40,10 @@ def held(label: Gray, at: tuple[int, int], *, scale: float = 1.0, hidden: float 
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
-def found(label: Gray, picture: Gray, *rivals: Gray) -> Part | None:
-    return find_part(label, AT, picture, 70, rivals)
+def found(label: Gray, picture: Gray, *rivals: Gray, printed: Mask | None = None) -> Part | None:
+    if printed is None:
+        printed = np.ones(label.shape, np.bool_)
+    return find_part(label, printed, AT, picture, 70, rivals)
 
 
 OTHERS = tuple(code(seed) for seed in range(2, 9))
@@ -75,6 +78,18 @@ def test_light_and_shade_alone_are_no_label(*, printed: bool) -> None:
     assert (found(known, held(there, (140, 120)), *OTHERS) is not None) is printed
 
 
+@pytest.mark.parametrize("printed", [True, False])
+def test_the_edge_of_paper_that_hangs_slanted_is_no_print(*, printed: bool) -> None:
+    """A hand's edge runs across in the same way; what is printed is not there."""
+    corner = np.add.outer(np.arange(SIDE), np.arange(SIDE)) < SIDE
+    paper = np.where(corner, 40.0, 220.0)
+    label = paper + np.where(corner, 0.0, 0.12 * (code(1).astype(np.float64) - 235))
+    known = np.clip(label, 0, 255).astype(np.uint8)
+    there = np.clip(label if printed else paper, 0, 255).astype(np.uint8)
+    part = found(known, held(there, (140, 120), hidden=0.0), *OTHERS, printed=~corner)
+    assert (part is not None) is printed
+
+
 def test_half_of_another_is_like_another() -> None:
     for stranger in OTHERS:
         part = found(code(1), held(stranger, (140, 120)), *OTHERS)
@@ -91,4 +106,4 @@ def test_half_of_a_stranger_is_ahead_of_nobody() -> None:
 def test_a_bare_picture_and_a_small_label_tell_nothing() -> None:
     assert found(code(1), np.full((300, 320), 120, np.uint8)) is None
     small = cv2.resize(code(1), (20, 20), interpolation=cv2.INTER_AREA)
-    assert find_part(np.asarray(small, np.uint8), AT, held(code(1), AT), 70, ()) is None
+    assert found(np.asarray(small, np.uint8), held(code(1), AT)) is None
