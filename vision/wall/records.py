@@ -63,7 +63,8 @@ class Sight:
     """One thing as one camera knows it; as contracts.wall_messages.Thing where names are alike.
 
     `sight_id` is the camera's own number for it. `symbology`, `text` and `reads` are None and 0
-    where no label is known. `label_m`: its corners (u, z) at `v_m`, None where none was found.
+    where no label is known; `doubted`: it has one, and something else is seen in its place.
+    `label_m`: its corners (u, z) at `v_m`, None where none was found.
     `centre_m` (u, v, z) of the label, or of the face. `eye_m` is the camera, so that the face can
     be set at another depth along the rays it was seen by.
     """
@@ -83,6 +84,7 @@ class Sight:
     since_s: float
     seen_s: float
     label_m: Corners | None = None
+    doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -54,7 +54,7 @@ class _Thing:
     restored_s: float | None = None
     lost_s: float | None = None
     stood_s: dict[str, float] = field(default_factory=dict)
-    """When each camera last saw it stand."""
+    """When each camera last saw it stand, its label included."""
 
     def refuted(self, camera: str, left: Sight) -> bool:
         """Whether another camera saw it stand there later than this one says that it left."""
@@ -69,6 +69,14 @@ class _Thing:
         if wrong:
             self.stood_s.pop(camera, None)
         return not wrong
+
+    def stays_without(self, camera: str, sight: Sight) -> bool:
+        """Whether what a camera still sees there is what stood beside it: its label is not there,
+        and since it was another camera has seen the thing leave."""
+        stood_s = self.stood_s.get(camera, -math.inf)
+        return sight.doubted and any(
+            one.state != "stands" and one.since_s > stood_s for one in self.sights.values()
+        )
 
     def comes_in_sight(self, camera: str, moving: Sight) -> bool:
         """Whether what a camera sees move is only new to it, or was put down in another's sight: it
@@ -200,17 +208,19 @@ class WallMap:
         if joined == thing.joined:
             return
         thing.joined, self._joined_anew = joined, True
-        standing = []
+        standing, hidden = [], []
         for name, one in sights.items():
-            if one.state == "stands" and not one.hidden:
+            if one.state == "stands" and (one.hidden or thing.stays_without(name, one)):
+                hidden.append(one)
+            elif one.state == "stands":
                 standing.append(one)
-                thing.stood_s[name] = one.seen_s
+                if not one.doubted:
+                    thing.stood_s[name] = one.seen_s
         moving = [
             one
             for name, one in sights.items()
             if one.state == "moves" and not thing.comes_in_sight(name, one)
         ]
-        hidden = [one for one in sights.values() if one.state == "stands" and one.hidden]
         gone = [one for name, one in sights.items() if thing.left_from(name, one)]
         # Who sees the place without the thing knows more than who cannot see the place.
         told = standing or moving or gone or hidden

@@ -172,6 +172,27 @@ def test_that_a_thing_went_is_refuted_by_who_saw_it_stand_later() -> None:
     assert [one.state for one in news] == ["gone"]
 
 
+def test_what_stood_beside_a_thing_does_not_bring_it_back() -> None:
+    """Seen at a wall of the demo: a camera had two boxes in one outline, and kept the other one."""
+    things = WallMap(wall(cameras=2), "w")
+    mine, theirs = sight(1, 0.5), sight(7, 0.5)
+
+    def told(t_s: float, ours: Sight, other: Sight) -> str:
+        things.step(t_s, [seen(t_s, ours), seen(t_s, other, camera="b")])
+        return things.things()[0].state if things.things() else "gone"
+
+    assert told(1.0, mine, theirs) == "stands"
+    moves = replace(mine, state="moves", since_s=2.0, seen_s=2.0)
+    assert told(2.0, moves, replace(theirs, hidden=True)) == "moves"
+    beside = replace(theirs, text=None, symbology=None, reads=0, doubted=True, seen_s=3.0)
+    assert told(3.0, moves, beside) == "moves"
+    gone = replace(moves, state="gone", since_s=4.0)
+    assert told(4.0, gone, replace(beside, seen_s=4.0)) == "gone"
+    # Its label is read there again: now it stands, whatever the first one says of before.
+    assert told(5.0, gone, replace(theirs, seen_s=5.0)) == "stands"
+    assert told(6.0, gone, replace(beside, seen_s=6.0)) == "stands"
+
+
 def test_who_was_refuted_finds_a_thing_where_it_stands_and_does_not_see_it_lifted() -> None:
     """Grey clothes were taken for the wall; whoever wore them steps aside, and all moves."""
     things = WallMap(wall(cameras=2), "w")
