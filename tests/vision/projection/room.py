@@ -20,6 +20,11 @@ from vision.markers import MARKER_DICTIONARY
 from vision.projection.model import Floats, Optics
 
 GAMMA = 2.2
+TONES = np.float32(255) * np.linspace(0, 1, 1 << 14, dtype=np.float32) ** np.float32(1 / GAMMA)
+"""Grey of as many steps of light: powers of two million pixels take most of a test's time."""
+LIGHT = (np.arange(256, dtype=np.float32) / 255) ** np.float32(GAMMA)
+NOISE_PX = 61
+"""Pictures take their noise from places so far apart in one larger picture of it."""
 CAMERA = Intrinsics(width=960, height=540, fx=675, fy=675, cx=479.5, cy=269.5)
 PROJECTOR = Intrinsics(width=960, height=540, fx=675, fy=675, cx=479.5, cy=269.5)
 MARKERS = (
@@ -131,6 +136,18 @@ def boxes(rng: np.random.Generator, count: int = 8) -> list[Box]:
     return found
 
 
+@dataclass(frozen=True)
+class _Map:
+    """Of every camera pixel: `albedo` (H, W, 3), projector pixel `at` (H, W, 2; far off where none
+    lights it), `facing`, how much of the light comes at that slant (H, W), and the box's number + 1
+    as `owner` (H, W)."""
+
+    albedo: NDArray[np.float32]
+    at: NDArray[np.float32]
+    facing: NDArray[np.float32]
+    owner: NDArray[np.int64]
+
+
 @dataclass
 class Room:
     """`truth`: where the projector really is. `lit` what it throws; `ambient` room light."""
@@ -145,12 +162,15 @@ class Room:
     seed: int = 0
     lit: NDArray[np.uint8] | None = None
     blocked: tuple[float, float, float, float] | None = None
-    _map: tuple[Floats, Floats, Floats, NDArray[np.int64]] | None = field(default=None, repr=False)
+    _map: _Map | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         one = self.wall.cameras[0]
         self.camera = Optics.of(self.wall, one.intrinsics, one.pose)
         self._rng = np.random.default_rng(self.seed)
+        width, height = self.camera.size
+        size = (height + NOISE_PX, width + NOISE_PX, 1)
+        self._grain = self._rng.normal(0, 1, size).astype(np.float32)
 
     def changed(self) -> None:
         """Boxes or projector moved: what is seen has to be worked out anew."""
@@ -159,35 +179,31 @@ class Room:
     def picture(self) -> NDArray[np.uint8]:
         """What the camera sees now, RGB (H, W, 3)."""
         light = self.ambient + self.lamp * self.fallen()
-        assert self._map is not None
-        albedo = self._map[0]
-        seen = cv2.GaussianBlur(albedo.astype(np.float32) * light, (0, 0), 0.7)
+        seen = cv2.GaussianBlur(self._mapped().albedo * light, (0, 0), 0.7)
         if self.blocked is not None:
             x0, y0, x1, y1 = (int(one) for one in self.blocked)
             seen[y0:y1, x0:x1] = 0.05
-        grey = 255 * np.clip(seen, 0, 1) ** (1 / GAMMA)
-        noise = self._rng.normal(0, self.noise, grey.shape[:2])[..., None]
-        return np.clip(grey + noise, 0, 255).astype(np.uint8)
+        steps = np.clip(seen, 0, 1) * np.float32(len(TONES) - 1)
+        y, x = self._rng.integers(0, NOISE_PX, 2)
+        high, wide = steps.shape[:2]
+        noise = np.float32(self.noise) * self._grain[y : y + high, x : x + wide]
+        return np.clip(TONES[steps.astype(np.uint16)] + noise, 0, 255).astype(np.uint8)
 
     def fallen(self) -> NDArray[np.float32]:
         """The projector's light on what every camera pixel sees, (H, W, 3)."""
-        if self._map is None:
-            self._map = self._work_out()
-        _, at, facing, _ = self._map
-        if self.lit is None:
-            return np.zeros((*facing.shape, 3), np.float32)
-        thrown = (self.lit.astype(np.float32) / 255) ** GAMMA
-        x, y = at[..., 0].astype(np.float32), at[..., 1].astype(np.float32)
-        fallen = cv2.remap(thrown, x, y, cv2.INTER_LINEAR, borderValue=0)
-        return np.asarray(facing[..., None].astype(np.float32) * fallen, np.float32)
+        there = self._mapped()
+        if self.lit is None or not self.lit.any():
+            return np.zeros((*there.facing.shape, 3), np.float32)
+        x, y = there.at[..., 0], there.at[..., 1]
+        fallen = cv2.remap(LIGHT[self.lit], x, y, cv2.INTER_LINEAR, borderValue=0)
+        return np.asarray(there.facing[..., None] * fallen, np.float32)
 
     def lit_in(self, channel: int) -> dict[str, int]:
         """How many camera pixels of each box ("wall" for all else) are lit in one colour and in
         hardly any other."""
         light = self.fallen()
-        assert self._map is not None
         others = light.sum(axis=2) - light[..., channel]
-        owners = self._map[3][(light[..., channel] > 0.12) & (others < light[..., channel])]
+        owners = self._mapped().owner[(light[..., channel] > 0.12) & (others < light[..., channel])]
         names = ["wall", *(box.thing_id for box in self.boxes)]
         return {names[k]: int((owners == k).sum()) for k in np.unique(owners)}
 
@@ -218,24 +234,29 @@ class Room:
             found.append((box.corners, look))
         return found
 
-    def _work_out(self) -> tuple[Floats, Floats, Floats, NDArray[np.int64]]:
-        """Of every camera pixel: albedo (H, W, 3), projector pixel (H, W, 2; far off where none
-        lights it), how much of the light comes at that slant (H, W), and the box's number + 1."""
+    def _mapped(self) -> _Map:
+        if self._map is None:
+            self._map = self._work_out()
+        return self._map
+
+    def _work_out(self) -> _Map:
         width, height = self.camera.size
-        ys, xs = np.mgrid[0:height, 0:width]
-        ways = self.camera.rays(np.column_stack([xs.ravel(), ys.ravel()]).astype(np.float64))
+        pixels = np.column_stack([one.ravel() for one in np.mgrid[0:height, 0:width][::-1]])
+        ways = self.camera.rays(pixels.astype(np.float64))
         far = np.full(len(ways), np.inf)
         albedo = np.full((len(ways), 3), 0.2)
         normal = np.zeros((len(ways), 3))
         faces = self._faces()
         owner = np.zeros(len(ways), np.int64)
         for number, (corners, look) in enumerate(faces, 1 + len(self.boxes) - len(faces)):
-            hit, s, t = _meet(self.camera.position, ways, corners)
-            near = np.isfinite(hit) & (hit < far)
-            far[near] = hit[near]
+            about = _about(self.camera.project(corners), pixels)
+            hit, s, t = _meet(self.camera.position, ways[about], corners)
+            nearer = np.isfinite(hit) & (hit < far[about])
+            near = about[nearer]
+            far[near] = hit[nearer]
             owner[near] = max(0, number)
-            rows = np.clip((t[near] * look.shape[0]).astype(int), 0, look.shape[0] - 1)
-            columns = np.clip((s[near] * look.shape[1]).astype(int), 0, look.shape[1] - 1)
+            rows = np.clip((t[nearer] * look.shape[0]).astype(int), 0, look.shape[0] - 1)
+            columns = np.clip((s[nearer] * look.shape[1]).astype(int), 0, look.shape[1] - 1)
             albedo[near] = look[rows, columns]
             across = np.cross(corners[1] - corners[0], corners[3] - corners[0])
             normal[near] = across / np.linalg.norm(across)
@@ -246,14 +267,27 @@ class Room:
         reach = np.linalg.norm(away, axis=1)
         facing = np.abs((normal * away).sum(axis=1)) / reach * (1.5 / reach) ** 2
         for corners, _ in faces:
-            hit, _, _ = _meet(self.truth.position, away / reach[:, None], corners)
-            facing[np.isfinite(hit) & (hit < reach - 0.004)] = 0.0
+            about = _about(self.truth.project(corners), at)
+            ahead = away[about] / reach[about, None]
+            hit, _, _ = _meet(self.truth.position, ahead, corners)
+            facing[about[np.isfinite(hit) & (hit < reach[about] - 0.004)]] = 0.0
         facing[~seen] = 0.0
         shape = (height, width)
-        return (
-            albedo.reshape(*shape, 3), at.reshape(*shape, 2), facing.reshape(shape),
+        return _Map(
+            albedo.reshape(*shape, 3).astype(np.float32),
+            at.reshape(*shape, 2).astype(np.float32),
+            facing.reshape(shape).astype(np.float32),
             owner.reshape(shape),
-        )  # fmt: skip
+        )
+
+
+def _about(corners_px: Floats, pixels: Floats) -> NDArray[np.int64]:
+    """Which of the pixels (N, 2) a face with these corners (4, 2) can cover: all, where one of them
+    is behind the lens."""
+    if not np.isfinite(corners_px).all():
+        return np.arange(len(pixels))
+    low, high = corners_px.min(axis=0) - 2.0, corners_px.max(axis=0) + 2.0
+    return np.flatnonzero(((pixels >= low) & (pixels <= high)).all(axis=1))
 
 
 def _rectangle(u0: float, u1: float, z0: float, z1: float, v: float) -> Floats:
