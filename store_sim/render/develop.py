@@ -30,6 +30,8 @@ __all__ = [
 
 FLOOR_M = 0.01
 _UNDO_STEPS = 12
+_UNDONE = 1e-13
+"""Newton's steps end when they are off by no more: four are mostly enough."""
 
 
 @njit(cache=True)
@@ -45,6 +47,8 @@ def undo_lens(seen, k):  # type: ignore[no-untyped-def]
             slope = k[0] + r2 * (2.0 * k[1] + 3.0 * k[4] * r2)
             off_x = x * radial + 2.0 * k[2] * x * y + k[3] * (r2 + 2.0 * x * x) - sx
             off_y = y * radial + k[2] * (r2 + 2.0 * y * y) + 2.0 * k[3] * x * y - sy
+            if abs(off_x) + abs(off_y) < _UNDONE:
+                break
             xx = radial + 2.0 * x * x * slope + 2.0 * k[2] * y + 6.0 * k[3] * x
             yy = radial + 2.0 * y * y * slope + 6.0 * k[2] * y + 2.0 * k[3] * x
             xy = 2.0 * x * y * slope + 2.0 * k[2] * x + 2.0 * k[3] * y
