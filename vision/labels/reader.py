@@ -11,6 +11,7 @@ import numpy as np
 from vision.labels.closer import BarSearch, read_square
 from vision.labels.code import MATRIX, WALL_FORMATS, Code, Gray, Points, frame_gray
 from vision.labels.engines import Reading, moved, read_zxing
+from vision.labels.extent import spanned
 from vision.labels.locate import find_bars, find_squares
 from vision.labels.merge import believed, gathered, overlap
 
@@ -64,7 +65,7 @@ class CodeReader:
             found, bars, squares = self._region(crop, bars, squares)
             shift = np.array([[1, 0, x0], [0, 1, y0], [0, 0, 1]], np.float64)
             readings += [moved(one, shift, one.way) for one in found]
-        return believed(gathered(readings), alone=self.settings.formats)
+        return spanned(believed(gathered(readings), alone=self.settings.formats), gray)
 
     def _region(self, crop: Gray, bars: int, squares: int) -> tuple[list[Reading], int, int]:
         """Readings in a region, and how many places may still be looked at after it."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from vision.labels.closer import BarSearch, read_square
 from vision.labels.code import MATRIX, Code, Gray, Points, frame_gray
 from vision.labels.engines import Reading, read_zbar, read_zxing
+from vision.labels.extent import spanned
 from vision.labels.locate import find_bars, find_squares
 from vision.labels.merge import believed, gathered, overlap
 
@@ -46,7 +47,7 @@ def read_codes(picture: NDArray[Any], *, thorough: bool = True) -> tuple[Code, .
             polygon = np.asarray(box / share, np.float32)
             if not _covered(polygon, readings):
                 readings += read_square(gray, polygon)
-    return believed(gathered(readings))
+    return spanned(believed(gathered(readings)), gray)
 
 
 def _as(way: str, readings: Iterable[Reading]) -> list[Reading]:
