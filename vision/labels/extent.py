@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.labels.code import LINEAR, Code, Gray, Points, polygon_of
+from vision.labels.merge import overlap
 
-__all__ = ["spanned", "whole_bars"]
+__all__ = ["part_of", "spanned", "whole_bars"]
 
 Floats = NDArray[np.float64]
 
@@ -44,6 +45,14 @@ UNEVEN_MAX = 1.7
 """A side seen aslant is so many times as long as the other at most; beyond, something hides it."""
 MORE_MIN = 1.06
 """What is found to be hardly larger than it was read is as it was read: to the pixel."""
+PART_SHARE, PART_IN = 0.6, 0.8
+"""Who reads a part of a code has at most so much of its area, nearly all of it in the code."""
+
+
+def part_of(part: Points, whole: Points) -> bool:
+    """Whether of the bars at `whole` (4, 2) those at `part` (4, 2) are but a part: somebody's hand
+    is before the others."""
+    return _area(part) < PART_SHARE * _area(whole) and overlap(part, whole) >= PART_IN
 
 
 def spanned(codes: Iterable[Code], gray: Gray) -> tuple[Code, ...]:

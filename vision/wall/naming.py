@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from contracts.labels import LABEL_CHARS_MAX, label_key
 from contracts.wall import Wall
-from vision.labels import Code
+from vision.labels import Code, part_of
 from vision.wall.corners import refined
 from vision.wall.follow import NUDGED_M, PULLED_M, Follower
 from vision.wall.geometry import NAMELESS_DEPTH, Depth, WallLens, label_print
@@ -141,8 +141,10 @@ class Naming:
             return
         if track.state == "moves":
             self._carry(track, code, t_s, rgb, gray, seen)
-        elif track.quad_px is None or track.patch is None:
+        elif (quad := track.quad_px) is None or track.patch is None or part_of(quad, code.polygon):
             self._attach(track, code, t_s, rgb, gray, seen, turned=False)
+        elif part_of(code.polygon, quad):
+            return  # A hand is before some of its bars.
         elif seen is not None and self._is_off(track, code) and self._stirs(code, seen):
             self._follow.leave(track, seen, t_s)
             track.enter("moves", t_s)
@@ -155,14 +157,12 @@ class Naming:
         may cross it, or a hand."""
         assert track.quad_px is not None
         size = float(np.linalg.norm(code.polygon[0] - code.polygon[2]))
-        off = float(np.linalg.norm(code.polygon.mean(axis=0) - track.quad_px.mean(axis=0)))
+        off = float(np.linalg.norm((code.polygon - track.quad_px).mean(axis=0)))
         return off > max(MOVED_PX, OFF_SHARE * size, self._follow.px_of(track, NUDGED_M))
 
     def _has_moved(self, track: Track, gray: Gray) -> bool:
         """Whether the label that was read looks other than it did, or lies elsewhere."""
-        if track.patch is None:
-            return False
-        alike, shift = track.patch.find(gray)
+        alike, shift = (0.0, np.zeros(2)) if track.patch is None else track.patch.find(gray)
         return alike < self._set.follow.alike_ncc or float(np.linalg.norm(shift)) > MOVED_PX
 
     def _vote(self, track: Track, code: Code, t_s: float) -> None:
@@ -179,10 +179,8 @@ class Naming:
         """The label's corners to a part of a pixel, and the depth that its size tells."""
         corners = refined(gray, code)
         track.quad_px = code.polygon.copy() if corners is None else corners
-        if code.symbology is None:
-            return
-        kind = label_print(self._wall, code.symbology, code.modules)
-        depth = None if kind is None else self._lens.label_depth(track.quad_px, kind)
+        kind = code.symbology and label_print(self._wall, code.symbology, code.modules)
+        depth = self._lens.label_depth(track.quad_px, kind) if kind else None
         if depth is None or not -0.6 < depth.v_m < self._wall.depth_m + 0.1:
             return
         if corners is None:

@@ -10,7 +10,7 @@ from benchmarks.label_scenes import LabelView, draw_scene
 from vision.labels import CodeReader, read_codes
 from vision.labels.code import Points
 from vision.labels.engines import read_zxing
-from vision.labels.extent import whole_bars
+from vision.labels.extent import part_of, whole_bars
 
 
 def off_px(found: Points, truth: Points) -> float:
@@ -60,3 +60,11 @@ def test_a_hand_before_one_end_leaves_it_as_it_was_read() -> None:
     near = np.hypot(x - begin[0], y - begin[1]) < 160
     hidden[near & (np.abs(y - begin[1]) > 6)] = 90
     assert np.array_equal(whole_bars(hidden, line.polygon), line.polygon)
+
+
+def test_a_part_lies_in_the_whole_and_is_clearly_less() -> None:
+    whole = np.array([(0, 0), (100, 0), (100, 40), (0, 40)], np.float32)
+    assert part_of(whole * np.array([1, 0.4], np.float32), whole)
+    assert not part_of(whole * np.array([1, 0.8], np.float32), whole)
+    assert not part_of(whole * np.array([1, 0.4], np.float32) + np.float32(60), whole)
+    assert not part_of(whole, whole)
