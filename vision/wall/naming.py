@@ -162,7 +162,8 @@ class Naming:
 
     def _has_moved(self, track: Track, gray: Gray) -> bool:
         """Whether the label that was read looks other than it did, or lies elsewhere."""
-        alike, shift = (0.0, np.zeros(2)) if track.patch is None else track.patch.find(gray)
+        assert track.patch is not None
+        alike, shift = track.patch.find(gray)
         return alike < self._set.follow.alike_ncc or float(np.linalg.norm(shift)) > MOVED_PX
 
     def _vote(self, track: Track, code: Code, t_s: float) -> None:
