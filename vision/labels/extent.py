@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.labels.code import LINEAR, Code, Gray, Points, polygon_of
-from vision.labels.merge import overlap
+from vision.labels.merge import area, overlap
 
 __all__ = ["part_of", "spanned", "whole_bars"]
 
@@ -52,7 +52,7 @@ PART_SHARE, PART_IN = 0.6, 0.8
 def part_of(part: Points, whole: Points) -> bool:
     """Whether of the bars at `whole` (4, 2) those at `part` (4, 2) are but a part: somebody's hand
     is before the others."""
-    return _area(part) < PART_SHARE * _area(whole) and overlap(part, whole) >= PART_IN
+    return area(part) < PART_SHARE * area(whole) and overlap(part, whole) >= PART_IN
 
 
 def spanned(codes: Iterable[Code], gray: Gray) -> tuple[Code, ...]:
@@ -81,7 +81,7 @@ def whole_bars(gray: Gray, polygon: Points) -> Points:
     if min(heights) * UNEVEN_MAX < max(heights):
         return polygon
     found = polygon_of(np.array([begin + up, end + up_last, end + down_last, begin + down]))
-    return found if _area(found) > MORE_MIN * _area(polygon) else polygon
+    return found if area(found) > MORE_MIN * area(polygon) else polygon
 
 
 def _followed(gray: Gray, begin: Floats, end: Floats) -> tuple[Floats, Floats] | None:
@@ -161,7 +161,3 @@ def _across(gray: Gray, begin: Floats, end: Floats, near_px: float) -> Floats | 
     angle = 0.5 * np.arctan2(2 * xy, xx - yy)
     way = np.array([np.cos(angle), np.sin(angle)])
     return way if float(way @ (end - begin)) > 0 else -way
-
-
-def _area(polygon: Points) -> float:
-    return abs(float(cv2.contourArea(polygon)))

@@ -19,7 +19,7 @@ from contracts.wall import Symbology
 from vision.labels.code import CHECKED, LINEAR, MATRIX, WALL_FORMATS, Code, Points
 from vision.labels.engines import Reading
 
-__all__ = ["Evidence", "believed", "gathered", "overlap"]
+__all__ = ["Evidence", "area", "believed", "gathered", "overlap"]
 
 SAME_PLACE_MIN = 0.25
 """Share of the smaller polygon that two readings of one place have in common."""
@@ -64,14 +64,14 @@ class Evidence:
     def best(self) -> Reading:
         """Our own reading's polygon spans the bars; of engines' the largest is best, as the lines
         they read lie inside the code."""
-        return max(self.readings, key=lambda one: (one.engine == "bars", _area(one.polygon)))
+        return max(self.readings, key=lambda one: (one.engine == "bars", area(one.polygon)))
 
 
 def overlap(a: Points, b: Points) -> float:
     """Share of the smaller of two convex polygons (4, 2) that lies in the other."""
     fat_a, fat_b = _fat(a), _fat(b)
     shared, _ = cv2.intersectConvexConvex(fat_a, fat_b)
-    return float(shared) / max(1e-6, min(_area(fat_a), _area(fat_b)))
+    return float(shared) / max(1e-6, min(area(fat_a), area(fat_b)))
 
 
 def gathered(readings: Iterable[Reading]) -> list[Evidence]:
@@ -167,5 +167,6 @@ def _fat(polygon: Points) -> Points:
     return cv2.boxPoints((box[0], size, box[2])).astype(np.float32)
 
 
-def _area(polygon: Points) -> float:
+def area(polygon: Points) -> float:
+    """Square pixels of a polygon (4, 2), whichever way round its corners go."""
     return abs(float(cv2.contourArea(polygon)))
