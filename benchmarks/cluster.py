@@ -1,7 +1,7 @@
 """A private PostgreSQL server for tests and benchmarks, and databases in it.
 
 As root the server runs as the user `postgres`, because it refuses to be root. It listens on a Unix
-socket in its own folder only, and synchronises as a real one does.
+socket in its own folder only, and synchronises as a real one does unless it is told not to.
 """
 
 from __future__ import annotations
@@ -24,13 +24,12 @@ USER = "sortie"
 START_TIMEOUT_S = 60.0
 SETTINGS = {
     "listen_addresses": "''",
-    "fsync": "on",
     "synchronous_commit": "on",
-    "full_page_writes": "on",
     "max_connections": "60",
     "shared_buffers": "32MB",
     "log_min_messages": "fatal",
 }
+SYNCHRONOUS = ("fsync", "full_page_writes")
 
 
 def programs() -> Path | None:
@@ -43,9 +42,10 @@ def programs() -> Path | None:
 
 
 class Cluster:
-    """One PostgreSQL server with a folder of its own."""
+    """One PostgreSQL server with a folder of its own. Unless `synchronous`, nothing waits for the
+    disk: what was committed outlives the server, but not the machine."""
 
-    def __init__(self, programs: Path) -> None:
+    def __init__(self, programs: Path, *, synchronous: bool = True) -> None:
         self._programs = programs
         # pytest's own folders are closed to other users, and so would be the server.
         self._folder = Path(tempfile.mkdtemp(prefix="sortie-pg-", dir="/tmp"))
@@ -62,6 +62,8 @@ class Cluster:
         with (self._data / "postgresql.conf").open("a", encoding="utf-8") as file:
             for name, value in SETTINGS.items():
                 file.write(f"{name} = {value}\n")
+            for name in SYNCHRONOUS:
+                file.write(f"{name} = {'on' if synchronous else 'off'}\n")
             file.write(f"unix_socket_directories = '{self._folder}'\n")
 
     def _run(self, program: str, *arguments: object) -> None:

@@ -17,13 +17,14 @@ MISSING = "PostgreSQL is not installed; mend with: apt-get install postgresql"
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Cluster]:
-    """The session's server."""
+    """The session's server. No test takes the machine's power away, and to drop a database a
+    synchronous one waits for seconds."""
     found = programs()
     if found is None:
         if os.environ.get("CI"):
             pytest.fail(MISSING)
         pytest.skip(MISSING)
-    cluster = Cluster(found)
+    cluster = Cluster(found, synchronous=False)
     try:
         cluster.start()
         yield cluster
