@@ -237,7 +237,7 @@ class Follower:
             return
         if float(np.linalg.norm(part.shift)) <= self.px_of(track, NUDGED_M):
             track.gone_votes = 0
-        elif not self._was_there(track, part.shift, seen):
+        elif not part.denied and not self._was_there(track, part.shift, seen):
             self._lifted(track, part.shift, t_s, seen)
 
     def _lifted(self, track: Track, by_px: Floats, t_s: float, seen: Seen) -> None:

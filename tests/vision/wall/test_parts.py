@@ -103,6 +103,22 @@ def test_half_of_a_stranger_is_ahead_of_nobody() -> None:
         assert part is None or part.alike < PART_MIN or part.ahead < 0.12
 
 
+def test_half_of_it_beside_the_rest_of_another_is_another() -> None:
+    """Codes of one sender begin alike; a hand hides the rest of one, or leaves it in sight."""
+    begins_alike = code(30)
+    begins_alike[: round(0.44 * SIDE)] = code(1)[: round(0.44 * SIDE)]
+    for label, denied in ((begins_alike, True), (code(1), False)):
+        part = found(code(1), held(label, (140, 120), hidden=0.0), *OTHERS)
+        assert part is not None
+        assert part.alike > 0.9
+        assert part.denied is denied
+    behind = held(begins_alike, (140, 120), hidden=0.0)
+    behind[120 + round(0.44 * SIDE) : 120 + SIDE] = 96
+    part = found(code(1), behind, *OTHERS)
+    assert part is not None
+    assert not part.denied
+
+
 def test_a_bare_picture_and_a_small_label_tell_nothing() -> None:
     assert found(code(1), np.full((300, 320), 120, np.uint8)) is None
     small = cv2.resize(code(1), (20, 20), interpolation=cv2.INTER_AREA)
