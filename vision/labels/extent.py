@@ -45,14 +45,17 @@ UNEVEN_MAX = 1.7
 """A side seen aslant is so many times as long as the other at most; beyond, something hides it."""
 MORE_MIN = 1.06
 """What is found to be hardly larger than it was read is as it was read: to the pixel."""
-PART_SHARE, PART_IN = 0.6, 0.8
-"""Who reads a part of a code has at most so much of its area, nearly all of it in the code."""
+PART_SHARE, PART_IN, AROUND = 0.6, 0.8, 1.1
+"""Who reads a part of a code has at most so much of its area, nearly all of it in the code or,
+where a line was read along its edge, in what is so many times as large."""
 
 
 def part_of(part: Points, whole: Points) -> bool:
     """Whether of the bars at `whole` (4, 2) those at `part` (4, 2) are but a part: somebody's hand
     is before the others."""
-    return area(part) < PART_SHARE * area(whole) and overlap(part, whole) >= PART_IN
+    middle = whole.mean(axis=0)
+    around = (middle + AROUND * (whole - middle)).astype(whole.dtype)
+    return area(part) < PART_SHARE * area(whole) and overlap(part, around) >= PART_IN
 
 
 def spanned(codes: Iterable[Code], gray: Gray) -> tuple[Code, ...]:

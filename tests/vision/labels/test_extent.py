@@ -68,3 +68,5 @@ def test_a_part_lies_in_the_whole_and_is_clearly_less() -> None:
     assert not part_of(whole * np.array([1, 0.8], np.float32), whole)
     assert not part_of(whole * np.array([1, 0.4], np.float32) + np.float32(60), whole)
     assert not part_of(whole, whole)
+    along_its_edge = np.array([[-2, -3], [202, 4], [202, 5], [-2, -2]], np.float32)
+    assert part_of(along_its_edge, np.array([[0, 0], [200, 0], [200, 60], [0, 60]], np.float32))
