@@ -67,6 +67,16 @@ def least(image: F32) -> F32:
     return smallest
 
 
+@dataclass(frozen=True, slots=True)
+class _Shone:
+    """Where our own light falls: the rows and columns of a small picture around it, in these the
+    pixels, and its channel, None for white."""
+
+    part: tuple[slice, slice]
+    mask: Mask
+    channel: int | None
+
+
 class Scene:
     """The reference of one camera. `scale` (x, y): full pixels of a small one."""
 
@@ -81,8 +91,8 @@ class Scene:
         self._awake_until_s = -np.inf
         self._reference: Look | None = None
         self._last: F32 | None = None
-        self._lit: tuple[tuple[Mask, int | None], ...] = ()
-        self._lamps: tuple[tuple[Mask, int | None], ...] = ()
+        self._lit: tuple[_Shone, ...] = ()
+        self._lamps: tuple[_Shone, ...] = ()
         shape = (self.size[1], self.size[0])
         self._settled = np.zeros(shape, np.uint8)
         self.empty = np.zeros((*shape, 3), np.float32)
@@ -108,14 +118,17 @@ class Scene:
 
     def shine(self, regions: Sequence[LitRegion]) -> None:
         """Where our own light falls from the next frame on."""
-        lit: list[tuple[Mask, int | None]] = []
-        lamps: list[tuple[Mask, int | None]] = []
+        lit: list[_Shone] = []
+        lamps: list[_Shone] = []
         kernel = np.ones((2 * LIT_GROW_PX + 1,) * 2, np.uint8)
         for region in regions:
             mask = self.polygon_mask(region.polygon_px).astype(np.uint8)
-            grown = cv2.dilate(mask, kernel).astype(np.bool_)
+            grown = cv2.dilate(mask, kernel)
+            x, y, w, h = cv2.boundingRect(grown)
+            part = slice(y, y + h), slice(x, x + w)
             of_one = lamps if region.lamps else lit
-            of_one.append((grown, LIT_CHANNEL.get(region.look)))
+            channel = LIT_CHANNEL.get(region.look)
+            of_one.append(_Shone(part, grown[part].astype(np.bool_), channel))
         self._lit, self._lamps = tuple(lit), tuple(lamps)
 
     @property
@@ -185,29 +198,33 @@ class Scene:
         themselves as they were before they shone."""
         image = image.copy()
         gain = image - reference
-        for mask, channel in self._lamps:
+        for lamp in self._lamps:
+            own, more, before = image[lamp.part], gain[lamp.part], reference[lamp.part]
+            channel = lamp.channel
             if channel is None:
-                shines = least(gain) > LIT_RGB_MIN / 2
+                shines = least(more) > LIT_RGB_MIN / 2
             else:
-                others = np.maximum(gain[..., (channel + 1) % 3], gain[..., (channel + 2) % 3])
+                others = np.maximum(more[..., (channel + 1) % 3], more[..., (channel + 2) % 3])
                 # Whoever stands before a lamp hides it: only what is its colour is the lamp.
-                coloured = gain[..., channel] - np.maximum(others, 0) > LIT_RGB_MIN / 2
-                shines = coloured | ((image[..., channel] > LAMP_MIN) & (gain[..., channel] > 0))
-            shines &= mask
-            image[shines], gain[shines] = reference[shines], 0.0
-        for mask, channel in self._lit:
-            if channel is None:
-                bright = mask & (least(gain) > LIT_RGB_MIN / 2)
-                image[bright] = reference[bright]
+                coloured = more[..., channel] - np.maximum(others, 0) > LIT_RGB_MIN / 2
+                shines = coloured | ((own[..., channel] > LAMP_MIN) & (more[..., channel] > 0))
+            shines &= lamp.mask
+            own[shines], more[shines] = before[shines], 0.0
+        for lit in self._lit:
+            own, more, before = image[lit.part], gain[lit.part], reference[lit.part]
+            if lit.channel is None:
+                bright = lit.mask & (least(more) > LIT_RGB_MIN / 2)
+                own[bright] = before[bright]
             else:
-                lit = mask & (gain[..., channel] > 0)
-                image[lit, channel] = reference[lit, channel]
+                brighter = lit.mask & (more[..., lit.channel] > 0)
+                own[brighter, lit.channel] = before[brighter, lit.channel]
         for channel in range(3) if self._lit else ():
-            others = np.maximum(gain[..., (channel + 1) % 3], gain[..., (channel + 2) % 3])
-            alone = (gain[..., channel] > LIT_RGB_MIN) & (
-                np.maximum(others, 0) < RIVAL_MAX * gain[..., channel]
-            )
-            image[alone, channel] = reference[alone, channel]
+            at = np.nonzero(gain[..., channel] > LIT_RGB_MIN)
+            most_of = gain[at]
+            others = np.maximum(most_of[:, (channel + 1) % 3], most_of[:, (channel + 2) % 3])
+            alone = np.maximum(others, 0) < RIVAL_MAX * most_of[:, channel]
+            y, x = at[0][alone], at[1][alone]
+            image[y, x, channel] = reference[y, x, channel]
         return image
 
     def _changed(self, image: F32, gains: F32) -> Mask:
@@ -240,8 +257,8 @@ class Scene:
         for x, y, w, h in stats[1:, :4].tolist():
             if max(w, h) > BODY_SHARE * self.size[0]:
                 quiet[y : y + h, x : x + w] = False
-        for mask, _ in (*self._lit, *self._lamps):
-            quiet &= ~mask
+        for one in (*self._lit, *self._lamps):
+            quiet[one.part] &= ~one.mask
         rate = (self._set.follow * quiet.astype(np.float32))[..., None]
         before = self._reference.image
         self._reference = look_at(before + (image - before) * rate, self._set.window_px)
