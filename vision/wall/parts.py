@@ -40,7 +40,7 @@ EDGE_PX = 1
 """Of the print's own edge, which belongs to what is around it too."""
 REST_MIN, REST_SEEN = 0.3, 0.8
 """Codes of one sender begin alike, and half of one is half of another. Where the rest of a label is
-as finely printed as this one's and no hand lies on it, it has to be alike too: of 46 halves that
+as finely printed as this one's and no hand lies on it, it has to be alike too: of 43 halves that
 were carried off it correlates 0.37 and more, or has half of the print; another parcel's 0.23."""
 REST_OFF_PX = 4
 """Of a label that is carried turned the rest lies somewhere else by so much."""
