@@ -64,7 +64,7 @@ class Part:
     alike: float
     ahead: float
     shift: Floats
-    denied: bool = False
+    denied: bool
 
 
 def find_part(
@@ -171,7 +171,8 @@ def _fine(one: Gray, other: Gray, inside: Mask) -> float:
     """Correlation of what is small in two pictures (H, W), as far as it is `inside` (H, W)."""
     if int(inside.sum()) < PRINT_PX_MIN:
         return 0.0
-    return _alike(_small(one, inside), _small(other, inside))[0]
+    share = _share(inside)
+    return _alike(_small(one, inside, share), _small(other, inside, share))[0]
 
 
 def _denied(label: Gray, rest: Mask, window: Gray, at: tuple[int, int]) -> bool:
@@ -181,26 +182,32 @@ def _denied(label: Gray, rest: Mask, window: Gray, at: tuple[int, int]) -> bool:
     x, y = at
     if int(rest.sum()) < PRINT_PX_MIN:
         return False
-    known = _small(label, rest)
+    share = _share(rest)
+    known = _small(label, rest, share)
     places = 0
     for dx, dy in ABOUT:
         left, top = x + dx, y + dy
         there = window[max(0, top) : top + high, max(0, left) : left + wide]
         if there.shape != label.shape:
             continue
-        alike, seen = _alike(known, _small(there, rest))
+        alike, seen = _alike(known, _small(there, rest, share))
         if alike >= REST_MIN or (places == 0 and seen < REST_SEEN):
             return False
         places += 1
     return places > 0
 
 
-def _small(picture: Gray, inside: Mask) -> NDArray[np.float32]:
-    """What is small in a picture (H, W), (N,) where it is `inside` (H, W), without its mean."""
-    weights = inside.astype(np.float32)
-    share = np.maximum(cv2.GaussianBlur(weights, (0, 0), FINE_PX), 1e-6)
+def _share(inside: Mask) -> NDArray[np.float32]:
+    """How much of what is around each pixel (H, W) is `inside` (H, W)."""
+    near = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), FINE_PX)
+    return np.asarray(np.maximum(near, 1e-6), np.float32)
+
+
+def _small(picture: Gray, inside: Mask, share: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What is small in a picture (H, W), (N,) where it is `inside` (H, W), without its mean;
+    `share` (H, W) of `_share`."""
     exact = picture.astype(np.float32)
-    small = (exact - cv2.GaussianBlur(exact * weights, (0, 0), FINE_PX) / share)[inside]
+    small = (exact - cv2.GaussianBlur(exact * inside, (0, 0), FINE_PX) / share)[inside]
     return np.asarray(small - small.mean(), np.float32)
 
 

@@ -67,6 +67,12 @@ def least(image: F32) -> F32:
     return smallest
 
 
+def _others(gain: F32, channel: int) -> F32:
+    """(...,): what the other two channels of (..., 3) have gained at most, nothing if they lost."""
+    more: F32 = np.maximum(gain[..., (channel + 1) % 3], gain[..., (channel + 2) % 3])
+    return np.maximum(more, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class _Shone:
     """Where our own light falls: the rows and columns of a small picture around it, in these the
@@ -204,9 +210,8 @@ class Scene:
             if channel is None:
                 shines = least(more) > LIT_RGB_MIN / 2
             else:
-                others = np.maximum(more[..., (channel + 1) % 3], more[..., (channel + 2) % 3])
                 # Whoever stands before a lamp hides it: only what is its colour is the lamp.
-                coloured = more[..., channel] - np.maximum(others, 0) > LIT_RGB_MIN / 2
+                coloured = more[..., channel] - _others(more, channel) > LIT_RGB_MIN / 2
                 shines = coloured | ((own[..., channel] > LAMP_MIN) & (more[..., channel] > 0))
             shines &= lamp.mask
             own[shines], more[shines] = before[shines], 0.0
@@ -220,9 +225,8 @@ class Scene:
                 own[brighter, lit.channel] = before[brighter, lit.channel]
         for channel in range(3) if self._lit else ():
             at = np.nonzero(gain[..., channel] > LIT_RGB_MIN)
-            most_of = gain[at]
-            others = np.maximum(most_of[:, (channel + 1) % 3], most_of[:, (channel + 2) % 3])
-            alone = np.maximum(others, 0) < RIVAL_MAX * most_of[:, channel]
+            more = gain[at]
+            alone = _others(more, channel) < RIVAL_MAX * more[:, channel]
             y, x = at[0][alone], at[1][alone]
             image[y, x, channel] = reference[y, x, channel]
         return image
