@@ -9,11 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.vision.wall.drawing import Stage, filled, parcel
-from tests.vision.wall.watching import Watch
+from tests.vision.wall.watching import Watch, begun
 
 
 def test_a_new_parcel_and_a_box_without_label() -> None:
-    watch = Watch(filled(6))
+    watch = begun(6)
     watch.stage.boxes["new"] = parcel(77, 0.52, 1.38 + 0.08)
     watch.stage.boxes["bare"] = replace(parcel(2, 1.3, 1.38 + 0.08), text=None)
     watch.run(4.0)
@@ -37,7 +37,7 @@ GREY = (106, 107, 109)
 def test_the_shadow_of_a_parcel_that_was_put_down_is_no_thing(
     put: str, colour: tuple[int, int, int], things: int
 ) -> None:
-    watch = Watch(filled(6))
+    watch = begun(6)
     watch.stage.boxes["new"] = parcel(77, 0.52, 1.38 + 0.08)
     if put == "before":
         watch.run(20.0)
@@ -86,7 +86,7 @@ def test_what_is_put_where_a_parcel_went_is_a_thing() -> None:
 
 
 def test_more_of_a_parcel_that_was_put_back_is_no_thing_however_late_it_is_seen() -> None:
-    watch = Watch(filled(9))
+    watch = begun(9)
     box = watch.stage.boxes.pop("p5")
     watch.until(lambda one: one.state == "gone", 1.0)
     watch.run(3.0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.vision.wall.drawing import filled, parcel
-from tests.vision.wall.watching import Watch, arm, over
+from tests.vision.wall.watching import Watch, arm, begun, over
 from vision.wall import LitRegion
 
 
@@ -32,7 +32,7 @@ def test_all_labels_are_known_at_once_and_where_they_are() -> None:
 
 
 def test_nothing_is_told_of_a_wall_that_does_not_change() -> None:
-    watch = Watch(filled(12))
+    watch = begun(12)
     assert watch.run(8.0) == []
     assert watch.last is not None
     assert not watch.last.active
@@ -44,7 +44,7 @@ def test_a_label_that_is_pulled_towards_the_camera_from_behind_a_hand_is_read_th
 ) -> None:
     """In the first frame, though nearer by a tenth it looks otherwise than at its place, and people
     take all that may be read."""
-    watch = Watch(filled(12))
+    watch = begun(12)
     thing = watch.thing("p9")
     crowd = [(over(watch.stage, name, by=40.0), (70, 90, 60)) for name in ("p11", "p12")]
     watch.stage.people = list(crowd)
@@ -59,7 +59,7 @@ def test_a_label_that_is_pulled_towards_the_camera_from_behind_a_hand_is_read_th
 
 
 def test_a_label_of_which_a_hand_leaves_half_is_known_as_it_is_carried_off() -> None:
-    watch = Watch(filled(12))
+    watch = begun(12)
     thing = watch.thing("p9")
     watch.stage.people = [(arm(watch.stage, "p9"), (200, 160, 140))]
     assert {one.state for one in watch.run(0.4)} <= {"stands"}
@@ -76,7 +76,7 @@ def test_a_label_of_which_a_hand_leaves_half_is_known_as_it_is_carried_off() -> 
 
 
 def test_a_parcel_taken_is_told_within_a_second_and_no_other() -> None:
-    watch = Watch(filled(12))
+    watch = begun(12)
     thing = watch.thing("p5")
     watch.stage.people = [(arm(watch.stage, "p5"), (200, 160, 140))]
     assert [one for one in watch.run(0.6) if one.state == "gone"] == []
@@ -88,7 +88,7 @@ def test_a_parcel_taken_is_told_within_a_second_and_no_other() -> None:
 
 
 def test_taken_while_a_person_stands_beside_is_told_too() -> None:
-    watch = Watch(filled(12))
+    watch = begun(12)
     thing = watch.thing("p6")
     beside = watch.stage.lens.pixels(watch.stage.boxes["p6"].corners())
     x = beside[:, 0].max() + 14
@@ -101,7 +101,7 @@ def test_taken_while_a_person_stands_beside_is_told_too() -> None:
 
 @pytest.mark.parametrize("box", ["p2", "p7", "p12"])
 def test_a_person_in_front_hides_a_parcel_which_is_not_gone(box: str) -> None:
-    watch = Watch(filled(12))
+    watch = begun(12)
     thing = watch.thing(box)
     watch.stage.people = [(over(watch.stage, box), (60, 70, 90))]
     told = watch.run(6.0)
@@ -115,7 +115,7 @@ def test_a_person_in_front_hides_a_parcel_which_is_not_gone(box: str) -> None:
 
 
 def test_an_arm_that_rests_on_a_parcel_does_not_take_it() -> None:
-    watch = Watch(filled(12))
+    watch = begun(12)
     watch.stage.people = [(arm(watch.stage, "p6"), (200, 160, 140))]
     told = watch.run(4.0)
     watch.stage.people = []
@@ -125,7 +125,7 @@ def test_an_arm_that_rests_on_a_parcel_does_not_take_it() -> None:
 
 
 def test_a_parcel_pushed_aside_stays_the_same_thing() -> None:
-    watch = Watch(filled(9))
+    watch = begun(9)
     thing = watch.thing("p5")
     box = watch.stage.boxes["p5"]
     watch.stage.boxes["p5"] = box.at(box.centre[0] + 0.07, *box.centre[1:])
@@ -139,7 +139,7 @@ def test_a_parcel_pushed_aside_stays_the_same_thing() -> None:
 
 
 def test_a_parcel_turned_in_its_place_stays_the_same_thing() -> None:
-    watch = Watch(filled(9))
+    watch = begun(9)
     thing = watch.thing("p5")
     watch.stage.people = [(arm(watch.stage, "p5"), (200, 160, 140))]
     watch.run(0.6)
@@ -152,7 +152,7 @@ def test_a_parcel_turned_in_its_place_stays_the_same_thing() -> None:
 
 
 def test_a_parcel_put_back_elsewhere_keeps_its_id() -> None:
-    watch = Watch(filled(9))
+    watch = begun(9)
     thing = watch.thing("p5")
     box = watch.stage.boxes.pop("p5")
     watch.until(lambda one: one.state == "gone", 1.0)
@@ -170,7 +170,7 @@ def test_a_parcel_put_back_elsewhere_keeps_its_id() -> None:
 
 def test_what_is_put_down_with_more_than_a_thing_can_be_stands_once_it_holds_still() -> None:
     """Somebody who holds it reaches the picture's edge, where whatever came with it does not."""
-    watch = Watch(filled(9))
+    watch = begun(9)
     thing = watch.thing("p5")
     box = watch.stage.boxes.pop("p5")
     watch.until(lambda one: one.state == "gone", 1.0)
@@ -185,7 +185,7 @@ def test_what_is_put_down_with_more_than_a_thing_can_be_stands_once_it_holds_sti
 
 
 def test_a_parcel_put_back_has_the_face_it_had_whatever_came_with_it() -> None:
-    watch = Watch(filled(9))
+    watch = begun(9)
     box = watch.stage.boxes.pop("p5")
     watch.until(lambda one: one.state == "gone", 1.0)
     watch.run(3.0)
@@ -200,7 +200,7 @@ def test_a_parcel_put_back_has_the_face_it_had_whatever_came_with_it() -> None:
 
 
 def test_a_parcel_that_swings_while_somebody_is_there_was_not_taken() -> None:
-    watch = Watch(filled(9))
+    watch = begun(9)
     box = watch.stage.boxes["p5"]
     for off_m in (0.005, -0.004, 0.006, 0.0):
         watch.stage.people = [(arm(watch.stage, "p6"), (200, 160, 140))]
@@ -212,7 +212,7 @@ def test_a_parcel_that_swings_while_somebody_is_there_was_not_taken() -> None:
 
 
 def test_what_is_lost_on_its_way_is_gone_since_it_was_last_seen() -> None:
-    watch = Watch(filled(9))
+    watch = begun(9)
     box = watch.stage.boxes["p5"]
     watch.stage.boxes["p5"] = box.at(box.centre[0] + 0.05, 0.15, box.centre[2])
     watch.until(lambda one: one.state == "moves", 1.0)
@@ -224,7 +224,7 @@ def test_what_is_lost_on_its_way_is_gone_since_it_was_last_seen() -> None:
 
 
 def test_a_parcel_carried_past_a_box_without_label_is_not_put_there() -> None:
-    watch = Watch(filled(6))
+    watch = begun(6)
     watch.stage.boxes["bare"] = replace(parcel(2, 1.3, 1.38 + 0.08), text=None)
     watch.run(4.0)
     thing = watch.thing("p2")
@@ -240,7 +240,7 @@ def test_a_parcel_carried_past_a_box_without_label_is_not_put_there() -> None:
 
 
 def test_the_same_label_twice_makes_twins_until_one_goes() -> None:
-    watch = Watch(filled(6))
+    watch = begun(6)
     box = watch.stage.boxes["p2"]
     watch.stage.boxes["copy"] = replace(box.at(0.52, 0.03, 1.38 + 0.085), seed=99)
     watch.run(3.0)
@@ -255,7 +255,7 @@ def test_the_same_label_twice_makes_twins_until_one_goes() -> None:
 
 def test_another_parcel_in_the_same_place_is_another_thing() -> None:
     """Changed while a person stood in front of it; they look alike but for their labels."""
-    watch = Watch(filled(6))
+    watch = begun(6)
     before = watch.thing("p2")
     watch.stage.people = [(over(watch.stage, "p2"), (60, 70, 90))]
     watch.run(2.0)
@@ -273,7 +273,7 @@ def test_another_parcel_in_the_same_place_is_another_thing() -> None:
 
 @pytest.mark.parametrize("gain", [0.55, 1.25])
 def test_light_that_is_switched_changes_nothing(gain: float) -> None:
-    watch = Watch(filled(12))
+    watch = begun(12)
     watch.stage.gain = gain
     told = watch.run(5.0)
     watch.stage.gain = 1.0
@@ -288,7 +288,7 @@ def test_light_that_is_switched_changes_nothing(gain: float) -> None:
 def test_light_of_ours_is_no_change_and_its_centre_is_seen(
     look: str, light: tuple[float, float, float], box: str
 ) -> None:
-    watch = Watch(filled(12))
+    watch = begun(12)
     ring = watch.stage.ring(box, light)
     watch.eye.shine([LitRegion(ring.astype(np.float32), look)])  # type: ignore[arg-type]
     assert watch.run(3.0) == []
@@ -307,7 +307,7 @@ def test_light_of_ours_is_no_change_and_its_centre_is_seen(
 
 
 def test_a_covered_camera_is_blind_and_takes_nothing() -> None:
-    watch = Watch(filled(9))
+    watch = begun(9)
     whole = np.array([[-5, -5], [1930, -5], [1930, 1090], [-5, 1090]], np.float64)
     watch.stage.people = [(whole, (70, 72, 70))]
     told = watch.run(3.0)
@@ -322,7 +322,7 @@ def test_a_covered_camera_is_blind_and_takes_nothing() -> None:
 
 
 def test_a_dark_room_is_blind_and_takes_nothing() -> None:
-    watch = Watch(filled(9))
+    watch = begun(9)
     watch.stage.gain = 0.01
     told = watch.run(3.0)
     assert watch.last is not None
@@ -332,7 +332,7 @@ def test_a_dark_room_is_blind_and_takes_nothing() -> None:
 
 
 def test_a_camera_that_was_pushed_says_so() -> None:
-    watch = Watch(filled(3))
+    watch = begun(3)
     watch.stage.shift_px = (9.0, 5.0)
     told = watch.run(6.0)
     assert watch.last is not None
@@ -343,7 +343,7 @@ def test_a_camera_that_was_pushed_says_so() -> None:
 
 
 def test_nothing_is_judged_while_patterns_are_thrown() -> None:
-    watch = Watch(filled(6))
+    watch = begun(6)
     whole = np.array([[0, 0], [1920, 0], [1920, 1080], [0, 1080]], np.float32)
     watch.eye.capture(True)
     watch.eye.shine((LitRegion(whole, "look"),))
@@ -360,7 +360,7 @@ def test_nothing_is_judged_while_patterns_are_thrown() -> None:
 
 
 def test_captures_go_along_with_judging() -> None:
-    watch = Watch(filled(6))
+    watch = begun(6)
     thing = watch.thing("p2")
     watch.eye.capture(True)
     del watch.stage.boxes["p2"]
@@ -387,7 +387,7 @@ def test_labels_that_lie_otherwise_are_known_as_well(how: dict[str, object]) -> 
 
 
 def test_a_label_known_stays_known_while_it_is_half_hidden() -> None:
-    watch = Watch(filled(6))
+    watch = begun(6)
     thing = watch.thing("p2")
     pixels = watch.stage.lens.pixels(watch.stage.boxes["p2"].corners())
     low, high = pixels.min(axis=0), pixels.max(axis=0)

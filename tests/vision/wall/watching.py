@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contracts.wall_messages import Thing
-from tests.vision.wall.drawing import Drawn, Stage, wall
+from tests.vision.wall.drawing import Drawn, Stage, filled, wall
 from vision.wall import WallCamera, WallMap, WallObservation
 
 PLACE = wall()
@@ -49,6 +51,17 @@ class Watch:
         found = [one for one in self.map.things() if one.label and one.label.text == text]
         assert len(found) == 1, f"expected {box} once, got {found}"
         return found[0]
+
+
+def begun(count: int) -> Watch:
+    """One's own watch of a wall with so many parcels, three seconds old: all of it that most tests
+    begin with, and it takes longer than most of them do."""
+    return deepcopy(_begun(count))
+
+
+@cache
+def _begun(count: int) -> Watch:
+    return Watch(filled(count))
 
 
 def over(stage: Stage, box: str, *, by: float = 60.0) -> NDArray[np.float64]:
