@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +23,23 @@ from numpy.typing import NDArray
 from contracts.geometry import Bay, Camera
 from contracts.wall import Wall
 
-__all__ = ["BayFrame", "Distortion", "Lens", "lens_distortion"]
+__all__ = ["BayFrame", "Distortion", "Lens", "grown", "lens_distortion"]
 
 Floats = NDArray[np.float64]
+Corners = TypeVar("Corners", NDArray[np.float32], NDArray[np.float64])
 DEPTH_MIN_M = 1e-3
 UNDO_STEPS = 10
+
+
+def grown(corners: Corners, times: float) -> Corners:
+    """A polygon (N, 2) made so many times as large about the mean of its corners; keeps its dtype.
+
+    >>> grown(np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0]]), 1.5)[0].tolist()
+    [-0.5, -0.5]
+    """
+    middle = corners.mean(axis=0)
+    larger: Corners = middle + (corners - middle) * times
+    return larger
 
 
 class Distortion:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.geometry import grown
 from vision.labels.code import LINEAR, Code, Gray, Points, polygon_of
 from vision.labels.merge import area, overlap
 
@@ -53,8 +54,7 @@ where a line was read along its edge, in what is so many times as large."""
 def part_of(part: Points, whole: Points) -> bool:
     """Whether of the bars at `whole` (4, 2) those at `part` (4, 2) are but a part: somebody's hand
     is before the others."""
-    middle = whole.mean(axis=0)
-    around = (middle + AROUND * (whole - middle)).astype(whole.dtype)
+    around = grown(whole, AROUND)
     return area(part) < PART_SHARE * area(whole) and overlap(part, around) >= PART_IN
 
 

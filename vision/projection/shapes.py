@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from contracts.wall_messages import MarkLook
+from vision.geometry import grown
 from vision.projection.model import Floats
 
 __all__ = ["COLOURS", "Shape", "disc", "inset", "shape"]
@@ -76,9 +77,7 @@ def inset(outline: Floats, margin_m: float) -> Floats:
     )
     sides = np.roll(corners, -1, axis=0) - corners
     if len(corners) < 3 or ((sides * along).sum(axis=1) <= 0).any():
-        middle = hull.mean(axis=0)
-        shrunk: Floats = middle + 0.5 * (hull - middle)
-        return shrunk
+        return grown(hull, 0.5)
     return corners
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.wall import Wall
+from vision.geometry import grown
 from vision.wall.borders import faded
 from vision.wall.colours import FAR_PX, bare_share
 from vision.wall.geometry import NAMELESS_DEPTH, WallLens, marker_corners_m
@@ -59,8 +60,7 @@ class Arrivals:
         for marker in wall.markers:
             corners = lens.pixels(marker_corners_m(marker))
             if np.isfinite(corners).all():
-                middle = corners.mean(axis=0)
-                self._markers |= scene.polygon_mask(middle + (corners - middle) * 1.4)
+                self._markers |= scene.polygon_mask(grown(corners, 1.4))
 
     def small_px(self, metres: float) -> float:
         """Small pixels of so many metres at the wall's middle; the largest thing has four at

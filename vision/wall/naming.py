@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from contracts.labels import LABEL_CHARS_MAX, label_key
 from contracts.wall import Wall
+from vision.geometry import grown
 from vision.labels import Code, part_of
 from vision.wall.corners import refined
 from vision.wall.follow import NUDGED_M, PULLED_M, Follower
@@ -293,8 +294,7 @@ class Naming:
         if known is not None:
             track.outline_px = known
             return
-        centre = now.mean(axis=0)
-        track.outline_px = (centre + (now - centre) * 1.5).astype(np.float64)
+        track.outline_px = grown(now, 1.5).astype(np.float64)
         track.face_sd_m, track.face_tries = ROUGH_FACE_M, 0
 
     def _missing(self, key: str, t_s: float) -> Track | None:
@@ -314,8 +314,7 @@ class Naming:
         if (missing := self._missing(key, t_s)) is not None:
             self._put(missing, code, t_s, rgb, gray, seen, None)
             return
-        centre = code.polygon.mean(axis=0)
-        outline = (centre + (code.polygon - centre) * 1.5).astype(np.float64)
+        outline = grown(code.polygon, 1.5).astype(np.float64)
         track = self._follow.new_track(t_s, outline, UNKNOWN_DEPTH, ROUGH_FACE_M, self.votes())
         self._vote(track, code, t_s)
         track.quad_px = code.polygon.copy()

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.geometry import grown
 from vision.wall.borders import border_from
 from vision.wall.geometry import WallLens
 
@@ -159,7 +160,7 @@ def face_of_label(
         return Face(sheet.off(border.corners), BORDER_SD_M[found])
     if paper is not quad:
         return Face(sheet.off(paper), PAPER_SD_M)
-    return Face(sheet.off(centre + (quad - centre) * 1.5), PAPER_SD_M)
+    return Face(sheet.off(grown(quad, 1.5)), PAPER_SD_M)
 
 
 def _holds(rect: Floats, point: Floats) -> bool:
