@@ -13,11 +13,14 @@ from hub.wallet.debts import may_pay
 
 __all__ = ["recalls"]
 
+ABOUT_ORDERS = (c.PlaceOrder, c.AddParcel, c.CancelOrder, c.ReleaseOrder, c.ReturnGoods)
+"""An order that is placed again is the one of before, however long ago that was."""
+
 
 def recalls(state: HubState, store: Store, command: c.Command) -> Iterator[c.Command]:
     """Commands to be done before this one, each before the next is asked for: the orders and
     visits that it is about, as they are stored."""
-    if isinstance(command, c.ReturnGoods) and command.order_id not in state.parcels.orders:
+    if isinstance(command, ABOUT_ORDERS) and command.order_id not in state.parcels.orders:
         record = order_record(store, command.order_id)
         if record is not None:
             yield c.RecallOrder(record=record)

@@ -116,7 +116,9 @@ def _twins(state: HubState) -> None:
         )
         for key in over:
             clear(state, wall, "duplicate_label", key=key)
-            stow_if_seen(state, state.parcels.all[key])
+            parcel = state.parcels.all.get(key)
+            if parcel is not None:
+                stow_if_seen(state, parcel)
     for key, walls in places.items():
         if len(walls) > 1:
             for wall in walls:

@@ -156,6 +156,9 @@ def release_order(state: HubState, command: ReleaseOrder) -> Reply:
     order.state, order.closed_s, order.reason = "open", None, ""
     state.parcels.closed.discard(order.order_id)
     state.parcels.next_s = None
+    if order.code_sha256 is not None:
+        # It may have left memory meanwhile, and its code with it.
+        state.parcels.by_code.setdefault(order.code_sha256, order.order_id)
     state.event(
         "order.released",
         None,
@@ -197,8 +200,10 @@ def expire_orders(state: HubState) -> None:
                 state.event("order.expired", None, order_id=order.order_id)
     if len(room.closed) > state.rules.orders_closed_kept:
         shown = {one for wall in room.walls.values() for s in wall.sessions for one in s.orders}
-        old = sorted(room.closed - shown, key=lambda one: (room.orders[one].closed_s or 0.0, one))
-        for order_id in old[: len(room.closed) - state.rules.orders_closed_kept]:
+        closed = [(room.orders[one].closed_s or 0.0, one) for one in room.closed - shown]
+        # What closed in this very step is still to be stored.
+        old = sorted(row for row in closed if row[0] < state.now_s)
+        for _, order_id in old[: len(room.closed) - state.rules.orders_closed_kept]:
             _forget(state, room.orders[order_id])
 
 

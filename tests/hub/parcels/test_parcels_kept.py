@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from hub.parcels.commands import ReturnGoods
+import pytest
+
+from hub.errors import ConflictError, RejectedError
+from hub.parcels.commands import CancelOrder, ReleaseOrder, ReturnGoods
 from hub.parcels.model import Parcels
 from hub.parcels.stored import contact_of, keep_contact, order_record
 from hub.retention.run import retain
@@ -72,6 +75,44 @@ def test_an_order_that_left_memory_is_forgotten_too(make_bench: Make) -> None:
     record = order_record(bench.hub.store, "o1")
     assert record is not None
     assert "token_sha256" not in record["order"]
+
+
+def test_an_order_that_left_memory_is_placed_once_all_the_same(make_bench: Make) -> None:
+    bench = left_memory(make_bench)
+    again = {"code_sha256": sha("code-of-o1"), "token_sha256": sha("token")}
+    assert bench.order("o1", 1, **again).repeated
+    assert len(bench.events("order.placed")) == 2, "o1 and o2"
+    bench.wait(1.0)
+    with pytest.raises(ConflictError, match="o1 was placed before with other content"):
+        bench.order("o1", 3, **again)
+    with pytest.raises(RejectedError, match="was not collected, o1 was"):
+        bench.do(CancelOrder(order_id="o1"))
+
+
+def test_an_expired_order_that_left_memory_is_released_with_its_code(make_bench: Make) -> None:
+    bench = make_bench(rules=Rules(orders_closed_kept=0))
+    bench.order("o1", 1, deadline_s=bench.now_s + 10.0)
+    bench.stand(1)
+    bench.wait(20.0)
+    bench.scan("of-nobody")
+    bench.wait(1.0)
+    assert "o1" not in bench.room.orders
+    bench.do(ReleaseOrder(order_id="o1", deadline_s=bench.now_s + 60.0))
+    bench.scan(code_of("o1"))
+    assert bench.looks()["t1"] == "take_a"
+
+
+def test_a_twin_of_a_parcel_that_left_memory_stops_nothing(make_bench: Make) -> None:
+    bench = make_bench(rules=Rules(orders_closed_kept=0))
+    bench.order("o1", 1)
+    bench.stand(1)
+    bench.stand(1, 0.5, thing_id="twin")
+    assert bench.alarms() == ["duplicate_label"]
+    bench.do(CancelOrder(order_id="o1"))
+    bench.wait(1.0)
+    bench.stand(1, 0.05)
+    assert "o1" not in bench.room.orders
+    assert bench.alarms() == []
 
 
 def test_the_database_tells_the_truth_about_orders(bench: Bench) -> None:
