@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from hub.chain import GENESIS, link
 from hub.wallet.gateway import GatewayRequest
 from hub.wallet.model import Transaction
+
+if TYPE_CHECKING:
+    from hub.parcels.model import Order, Parcel
+    from hub.visits.model import Visit
+    from hub.wallet.account import Account
 
 __all__ = ["Attempt", "Effects", "EventLog", "LogEvent", "us"]
 
@@ -73,6 +79,10 @@ class Effects:
     """Orders that changed, or a parcel of theirs: their rows are written anew."""
     walls: set[str] = field(default_factory=set)
     """Walls of which pages show something else; the database keeps none of it."""
+    left_visits: dict[str, tuple[Visit, Account | None]] = field(default_factory=dict)
+    """Visits that changed and left memory in one step, with their money: as they are stored."""
+    left_orders: dict[str, tuple[Order, list[Parcel]]] = field(default_factory=dict)
+    """The same of orders."""
 
     def __bool__(self) -> bool:
         return bool(

@@ -291,8 +291,10 @@ class Parcels:
         return found
 
     def of_order(self, order: Order) -> list[Parcel]:
-        """The parcels of an order."""
-        return [self.all[key] for key in order.parcels]
+        """The parcels of an order. Of one that was read back from the database a label may be
+        another order's by now."""
+        found = [self.all.get(key) for key in order.parcels]
+        return [one for one in found if one is not None and one.order_id == order.order_id]
 
     def forget_code(self, order: Order) -> None:
         """An order's own code opens nothing any more, unless it is another order's by now."""

@@ -200,10 +200,8 @@ def expire_orders(state: HubState) -> None:
                 state.event("order.expired", None, order_id=order.order_id)
     if len(room.closed) > state.rules.orders_closed_kept:
         shown = {one for wall in room.walls.values() for s in wall.sessions for one in s.orders}
-        closed = [(room.orders[one].closed_s or 0.0, one) for one in room.closed - shown]
-        # What closed in this very step is still to be stored.
-        old = sorted(row for row in closed if row[0] < state.now_s)
-        for _, order_id in old[: len(room.closed) - state.rules.orders_closed_kept]:
+        old = sorted(room.closed - shown, key=lambda one: (room.orders[one].closed_s or 0.0, one))
+        for order_id in old[: len(room.closed) - state.rules.orders_closed_kept]:
             _forget(state, room.orders[order_id])
 
 
@@ -358,6 +356,8 @@ def _from_sessions(state: HubState, key: str) -> None:
 
 def _forget(state: HubState, order: Order) -> None:
     room = state.parcels
+    if order.order_id in state.effects.orders:
+        state.effects.left_orders[order.order_id] = order, room.of_order(order)
     del room.orders[order.order_id]
     room.closed.discard(order.order_id)
     room.forget_code(order)

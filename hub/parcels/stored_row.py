@@ -1,20 +1,19 @@
-"""The row of an order, made of the state as it is."""
+"""The row of an order."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from hub.effects import us
-from hub.parcels.model import Order, lean
-from hub.state import HubState
+from hub.parcels.model import Order, Parcel, lean
 
 __all__ = ["order_row"]
 
 
-def order_row(state: HubState, order: Order) -> dict[str, Any]:
+def order_row(order: Order, parcels: Sequence[Parcel]) -> dict[str, Any]:
     """The row of an order, its parcels in the record."""
-    parcels = state.parcels.of_order(order)
     record = {"order": lean(order), "parcels": [lean(parcel) for parcel in parcels]}
     return {
         "order_id": order.order_id,

@@ -70,16 +70,19 @@ def add_effects(rows: Rows, effects: Effects, state: HubState) -> None:
         )
     _ledger(rows, effects)
     for visit_id in sorted(effects.visits):
-        visit = state.visits.get(visit_id)
-        if visit is not None:
-            _visit(rows, state, visit)
+        if visit_id in effects.left_visits:
+            _visit(rows, state, *effects.left_visits[visit_id])
+        elif visit_id in state.visits:
+            _visit(rows, state, *_known(state, visit_id))
     for visit_id in effects.receipts:
-        _receipt(rows, state, state.visits[visit_id])
+        _receipt(rows, state, *(effects.left_visits.get(visit_id) or _known(state, visit_id)))
     for key, attempt in sorted(effects.attempts.items()):
         _attempt(rows, state, key, attempt)
     _purses(rows, state, effects.purses, effects.cards)
     _chargebacks(rows, state, effects.chargebacks)
-    _orders(rows, state, effects.orders)
+    for order, parcels in effects.left_orders.values():
+        rows.upsert(orders, order_row(order, parcels))
+    _orders(rows, state, effects.orders - effects.left_orders.keys())
     _stock(rows, state, effects.stock)
     if effects.planogram:
         _planogram(rows, state, effects.planogram)
@@ -103,8 +106,8 @@ def seed_rows(rows: Rows, state: HubState) -> None:
 def projections(state: HubState) -> Rows:
     """All rows that follow from a state alone: visits in memory with their holds, and stock."""
     rows = Rows()
-    for visit in state.visits.values():
-        _visit(rows, state, visit)
+    for visit_id in state.visits:
+        _visit(rows, state, *_known(state, visit_id))
     purses = state.wallets.purses
     _purses(rows, state, purses.all, purses.cards)
     _chargebacks(rows, state, state.chargebacks)
@@ -123,7 +126,7 @@ def _orders(rows: Rows, state: HubState, order_ids: Iterable[str]) -> None:
     for order_id in sorted(order_ids):
         order = state.parcels.orders.get(order_id)
         if order is not None:
-            rows.upsert(orders, order_row(state, order))
+            rows.upsert(orders, order_row(order, state.parcels.of_order(order)))
 
 
 def _purses(rows: Rows, state: HubState, payers: Iterable[str], cards: Iterable[str]) -> None:
@@ -173,8 +176,12 @@ def _ledger(rows: Rows, effects: Effects) -> None:
             )
 
 
-def _visit(rows: Rows, state: HubState, visit: Visit) -> None:
-    account = state.wallets.accounts.get(visit.visit_id)
+def _known(state: HubState, visit_id: str) -> tuple[Visit, Account | None]:
+    """A visit in memory, and its money."""
+    return state.visits[visit_id], state.wallets.accounts.get(visit_id)
+
+
+def _visit(rows: Rows, state: HubState, visit: Visit, account: Account | None) -> None:
     money = account or Account(visit.visit_id, visit.payer, "")
     record: Row = {"visit": visit.dump(), "account": None}
     if account is not None:
@@ -215,8 +222,8 @@ def _visit(rows: Rows, state: HubState, visit: Visit) -> None:
     )
 
 
-def _receipt(rows: Rows, state: HubState, visit: Visit) -> None:
-    account = state.wallets.account(visit.visit_id)
+def _receipt(rows: Rows, state: HubState, visit: Visit, account: Account | None) -> None:
+    money = account or Account(visit.visit_id, visit.payer, "")
     currency = state.store.currency
     taxes = [vat_minor(line.gross_minor, line.vat_rate, currency) for line in visit.lines]
     rows.insert(
@@ -227,8 +234,8 @@ def _receipt(rows: Rows, state: HubState, visit: Visit) -> None:
             "currency": currency,
             "total_minor": sum(line.gross_minor for line in visit.lines),
             "vat_minor": sum(taxes),
-            "charged_minor": account.charged_minor,
-            "debt_minor": account.debt_minor,
+            "charged_minor": money.charged_minor,
+            "debt_minor": money.debt_minor,
         },
     )
     for line, tax in zip(visit.lines, taxes, strict=True):

@@ -321,7 +321,9 @@ def forget_finals(state: HubState) -> None:
         visit = state.visits.pop(visit_id)
         state.by_token.pop(visit.token_sha256, None)
         state.by_code.pop(code_digest(visit.code), None)
-        state.wallets.accounts.pop(visit_id, None)
+        account = state.wallets.accounts.pop(visit_id, None)
+        if visit_id in state.effects.visits:
+            state.effects.left_visits[visit_id] = visit, account
         state.wallets.purses.visit_cards.pop(visit_id, None)
 
 

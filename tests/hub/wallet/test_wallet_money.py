@@ -276,6 +276,24 @@ def test_a_debt_of_long_ago_is_paid(make_till: Make) -> None:
     assert till.posted("debt:anna") == 0
 
 
+@pytest.mark.parametrize("source", ["stored", "card"])
+def test_who_stays_longer_than_visits_are_kept_is_charged_all_the_same(
+    make_till: Make, source: str
+) -> None:
+    till = make_till(visits_final_kept=1)
+    till.open_wallet("s1", source)
+    till.top_up("s1", 3000)
+    visit = till.visit("code-long", secret="s1")
+    for number in range(3):
+        till.visit(f"code-more-{number}")
+        till.shop(f"code-more-{number}", 1)
+    till.shop("code-long", 1)
+    stored = {row["visit_id"]: row for row in till.hub.export_json()["visits"]}[visit]
+    assert (stored["stage"], stored["total_minor"]) == ("final", 119)
+    assert visit in [row["visit_id"] for row in till.hub.export_json()["receipts"]]
+    assert till.refund(visit).amount_minor == 119
+
+
 # -- the tab ------------------------------------------------------------------------------
 
 
