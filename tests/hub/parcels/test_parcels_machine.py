@@ -26,12 +26,14 @@ from hub.parcels.commands import (
 )
 from hub.rules import Rules
 from hub.visits.commands import AddBadge
+from hub.wallet.fake import FakeGateway, Fault
 from tests.hub.parcels.conftest import checked
 from tests.hub.parcels.wall_kit import Bench, code_of, key, sha, sscc
 
 ORDERS = ("o1", "o2", "o3")
 NUMBERS = st.integers(1, 6)
 """Two parcels an order, the third order's are paid at pick-up."""
+FAULTS: tuple[Fault, ...] = ("none", "timeout", "lost", "declined")
 BADGE = "SORTIE-STAFF:ANNA"
 PLACES = [(0.02 + 0.24 * (k % 4), 0.5 if k < 4 else 0.85) for k in range(8)]
 
@@ -39,12 +41,17 @@ PLACES = [(0.02 + 0.24 * (k % 4), 0.5 if k < 4 else 0.85) for k in range(8)]
 class WallMachine(RuleBasedStateMachine):
     """A wall, three orders, and everything that people, nodes and staff may do."""
 
-    @initialize(kept=st.sampled_from([0, 1, 2_000]))
-    def begin(self, kept: int) -> None:
-        """Closed orders leave memory at once, or not at all."""
+    @initialize(kept=st.sampled_from([0, 1, 2_000]), fault=st.sampled_from(FAULTS))
+    def begin(self, kept: int, fault: Fault) -> None:
+        """What is closed leaves memory at once, or not at all; the gateway answers at once, late,
+        or not as one would like."""
         self.folder = tempfile.TemporaryDirectory()
         self.url = f"sqlite:///{Path(self.folder.name) / 'hub.sqlite'}"
-        self.bench = Bench(url=self.url, rules=Rules(orders_closed_kept=kept))
+        self.bench = Bench(
+            url=self.url,
+            gateway=FakeGateway(faults=lambda _request, times: fault if times < 2 else "none"),
+            rules=Rules(orders_closed_kept=kept, visits_final_kept=max(1, kept)),
+        )
         self.bench.do(AddBadge(badge_sha256=sha(BADGE), holder="anna", by="staff"))
         self.things: dict[str, tuple[str | None, str, int]] = {}
         self.named = 0
