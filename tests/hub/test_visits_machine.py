@@ -59,11 +59,13 @@ SEEN = st.sampled_from(["alive", "lost"])
 class Store(RuleBasedStateMachine):
     """A store in which anything may happen."""
 
-    @initialize()
-    def opens(self) -> None:
+    @initialize(kept=st.sampled_from([1, 1_000]))
+    def opens(self, kept: int) -> None:
+        """Visits that are over leave memory soon, or not at all."""
         rules = Rules(
-            clock_wait_s=0.0, lost_wait_s=4.0, grace_s=6.0, stall_s=6.0, code_rotate_s=5.0
-        )
+            clock_wait_s=0.0, lost_wait_s=4.0, grace_s=6.0, stall_s=6.0, code_rotate_s=5.0,
+            visits_final_kept=kept,
+        )  # fmt: skip
         self.gateway = FakeGateway()
         self.hub = Hub.open(
             parse_store_file(STORE, name="tiny.yaml"),

@@ -186,8 +186,10 @@ class Till:
     # -- looking --------------------------------------------------------------------------
 
     def account(self, visit_id: str) -> Account:
-        """The money side of a visit."""
-        return self.hub.core.state.wallets.account(visit_id)
+        """The money side of a visit, also of one that left memory."""
+        if visit_id in self.hub.core.state.wallets.accounts:
+            return self.hub.core.state.wallets.account(visit_id)
+        return Account.load(self.record(visit_id)["account"])
 
     def purse(self, secret: str) -> Purse:
         """A wallet."""
@@ -199,8 +201,15 @@ class Till:
         return self.hub.core.state.wallets.ledger.posted(account)
 
     def stage(self, visit_id: str) -> str:
-        """A visit's stage."""
-        return self.hub.core.state.visits[visit_id].stage
+        """A visit's stage, also of one that left memory."""
+        visit = self.hub.core.state.visits.get(visit_id)
+        return str(self.record(visit_id)["visit"]["stage"]) if visit is None else visit.stage
+
+    def record(self, visit_id: str) -> dict[str, Any]:
+        """A visit as it is stored."""
+        found = self.hub.store.visit_record(visit_id=visit_id)
+        assert found is not None
+        return found
 
     def kinds(self) -> list[str]:
         """Kinds of all events."""
