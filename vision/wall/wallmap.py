@@ -22,7 +22,8 @@ from contracts.labels import label_key
 from contracts.wall import Wall
 from contracts.wall_messages import LabelRead, Thing
 from vision.errors import VisionError
-from vision.wall.middle import about_label
+from vision.wall.boxes import apart, holds, middle, size
+from vision.wall.middle import label_of, mark_of
 from vision.wall.rays import at_depth, depth_of
 from vision.wall.records import Corners, Sight, SightState, WallObservation
 
@@ -49,6 +50,7 @@ class _Thing:
     thing_id: str
     sights: dict[str, Sight] = field(default_factory=dict)
     joined: tuple[Sight, ...] = ()
+    label_m: Corners | None = None
     last: Thing | None = None
     told: Thing | None = None
     restored_s: float | None = None
@@ -85,7 +87,7 @@ class _Thing:
         stands = camera not in self.stood_s or self.refuted(camera, moving)
         if not stands or last is None or last.state != "stands":
             return False
-        return _apart(last.outline_m, at_depth(moving, last.v_m)) < NEAR_M + 3.0 * last.sd_m
+        return apart(last.outline_m, at_depth(moving, last.v_m)) < NEAR_M + 3.0 * last.sd_m
 
 
 class WallMap:
@@ -121,6 +123,7 @@ class WallMap:
             self._join(thing, now_s)
         if self._joined_anew:
             self._twins()
+            self._marks()
         self._forget(now_s)
         return tuple(self._news(now_s))
 
@@ -246,6 +249,7 @@ class WallMap:
         before = thing.last
         if depth is None and standing and before is not None and _stayed(before, best):
             outline, v_m, sd_m = at_depth(best, before.v_m), before.v_m, before.sd_m
+        thing.label_m = label_of(placed, v_m)
         since_s = max(one.since_s for one in told)
         if before is not None and before.state == state:
             since_s = before.since_s
@@ -256,7 +260,6 @@ class WallMap:
             label=label,
             contested=any(one.contested for one in sights.values()),
             outline_m=outline[:8],
-            mark_m=_mark(placed, outline, v_m),
             v_m=v_m,
             sd_m=max(sd_m, 1e-4),
             since_s=since_s,
@@ -303,6 +306,15 @@ class WallMap:
             others = twins.get(thing.thing_id, ())
             if others != thing.last.twins:
                 thing.last = thing.last.model_copy(update={"twins": others})
+
+    def _marks(self) -> None:
+        """Where marks belong on the faces of all that has a label, and not on its neighbours'."""
+        known = [(one, one.last, one.label_m) for one in self._things if one.last and one.label_m]
+        for thing, last, label in known:
+            others = [at for one, now, at in known if one is not thing and now.state == "stands"]
+            mark = mark_of(last.outline_m, label, others)
+            if mark != last.mark_m:
+                thing.last = last.model_copy(update={"mark_m": mark})
 
     def _forget(self, now_s: float) -> None:
         def keeps(one: _Thing) -> bool:
@@ -361,9 +373,9 @@ def _match(thing: _Thing, sight: Sight) -> tuple[int, float] | None:
     if not texts and label is not None:
         texts = {label.text}
     if last is not None:
-        place = (_middle(last.outline_m), last.v_m, last.sd_m)
+        place = (middle(last.outline_m), last.v_m, last.sd_m)
     elif others:
-        place = (_middle(others[0].outline_m), others[0].v_m, others[0].sd_m)
+        place = (middle(others[0].outline_m), others[0].v_m, others[0].sd_m)
     else:
         return None
     (u, z), v_m, sd_m = place
@@ -372,8 +384,8 @@ def _match(thing: _Thing, sight: Sight) -> tuple[int, float] | None:
         # How deep a thing without a label stands is a guess; where its ray passes the other is not.
         outline = at_depth(sight, v_m)
     elif sight.text is not None and not texts and others:
-        u, z = _middle(at_depth(others[0], sight.v_m))
-    su, sz = _middle(outline)
+        u, z = middle(at_depth(others[0], sight.v_m))
+    su, sz = middle(outline)
     off = math.hypot(u - su, z - sz)
     near = off < NEAR_M + 3.0 * math.hypot(sd_m, sight.sd_m)
     if sight.text is not None and texts:
@@ -402,7 +414,7 @@ def _labels_apart(others: Sequence[Sight], sight: Sight) -> float:
         return math.inf
     return min(
         (
-            _apart(at_depth(sight, one.v_m, sight.label_m), one.label_m)
+            apart(at_depth(sight, one.v_m, sight.label_m), one.label_m)
             for one in others
             if one.label_m is not None and one.state == sight.state == "stands"
         ),
@@ -417,17 +429,7 @@ def _inside(
     known = others[0].outline_m if others else last.outline_m if last is not None else ()
     if not known:
         return False
-    return _holds(known, _middle(outline)) or _holds(outline, _middle(known))
-
-
-def _holds(outline: Sequence[tuple[float, float]], point: tuple[float, float]) -> bool:
-    us, zs = [u for u, _ in outline], [z for _, z in outline]
-    return min(us) <= point[0] <= max(us) and min(zs) <= point[1] <= max(zs)
-
-
-def _middle(outline: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    us, zs = [u for u, _ in outline], [z for _, z in outline]
-    return sum(us) / len(us), sum(zs) / len(zs)
+    return holds(known, middle(outline)) or holds(outline, middle(known))
 
 
 def _label(sights: Sequence[Sight]) -> LabelRead | None:
@@ -441,15 +443,6 @@ def _label(sights: Sequence[Sight]) -> LabelRead | None:
     key = label_key(best.text)
     reads = sum(one.reads for one in read if one.text and label_key(one.text) == key)
     return LabelRead(symbology=best.symbology, text=best.text, reads=min(reads, 1_000_000))
-
-
-def _mark(sights: Sequence[Sight], outline: Corners, v_m: float) -> Corners | None:
-    """Where marks belong on a face at v, by the camera that knows the label's place best."""
-    labelled = [one for one in sights if one.label_m is not None]
-    if not labelled:
-        return None
-    best = min(labelled, key=lambda one: one.sd_m)
-    return about_label(outline, at_depth(best, v_m, best.label_m))
 
 
 def _differs(now: Thing, told: Thing) -> bool:
@@ -467,32 +460,22 @@ def _differs(now: Thing, told: Thing) -> bool:
         return False
     if abs(now.v_m - told.v_m) > 2 * MOVED_M:
         return True
-    if _apart(now.outline_m, told.outline_m) > MOVED_M:
-        return True
-    if now.mark_m is not None and told.mark_m is not None:
-        if _apart(now.mark_m, told.mark_m) > MARK_MOVED_M:
+    if now.mark_m is None or told.mark_m is None:
+        if now.mark_m != told.mark_m:
             return True
-    elif now.mark_m != told.mark_m:
+    elif _changed(now.mark_m, told.mark_m, MARK_MOVED_M, MOVED_M):
         return True
-    return any(
-        abs(a - b) > SIZE_M
-        for a, b in zip(_size(now.outline_m), _size(told.outline_m), strict=True)
-    )
+    return _changed(now.outline_m, told.outline_m, MOVED_M, SIZE_M)
+
+
+def _changed(now: Corners, told: Corners, by_m: float, size_m: float) -> bool:
+    """Whether a middle moved by more, or a size by more is another."""
+    sizes = zip(size(now), size(told), strict=True)
+    return apart(now, told) > by_m or any(abs(a - b) > size_m for a, b in sizes)
 
 
 def _stayed(before: Thing, sight: Sight) -> bool:
     """Whether a camera that is less sure how deep a thing stands sees it where it stood."""
     if before.state != "stands" or before.sd_m >= sight.sd_m:
         return False
-    return _apart(before.outline_m, at_depth(sight, before.v_m)) < NEAR_M
-
-
-def _apart(one: Corners, other: Corners) -> float:
-    """How far the middles of two outlines are apart."""
-    (u, z), (other_u, other_z) = _middle(one), _middle(other)
-    return math.hypot(u - other_u, z - other_z)
-
-
-def _size(outline: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    us, zs = [u for u, _ in outline], [z for _, z in outline]
-    return max(us) - min(us), max(zs) - min(zs)
+    return apart(before.outline_m, at_depth(sight, before.v_m)) < NEAR_M

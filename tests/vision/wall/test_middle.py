@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vision.wall.middle import BEYOND_M, about_label
+from vision.wall.middle import BEYOND_M, about_label, mark_of
 from vision.wall.records import Corners
 
 
@@ -38,6 +38,26 @@ def test_an_outline_that_holds_less_than_the_label_does_not_cut_it() -> None:
 def test_a_label_beside_its_outline_is_marked_alone() -> None:
     found = spans(about_label(box(0.2, 0.2, 0.1, 0.1), box(0.6, 0.2, 0.1, 0.04)))
     assert found == pytest.approx((0.53, 0.67, 0.15, 0.25))
+
+
+@pytest.mark.parametrize(
+    ("other", "spanned"),
+    [
+        (box(0.34, 0.1, 0.08, 0.08), (0.05, 0.25, 0.0, 0.2)),  # beside it
+        (box(0.15, 0.24, 0.08, 0.08), (0.0, 0.3, 0.03, 0.17)),  # above it
+        (box(0.2, 0.1, 0.08, 0.08), (0.0, 0.3, 0.0, 0.2)),  # upon it: one of them is wrong
+        (box(0.34, 0.31, 0.08, 0.08), (0.0, 0.3, 0.0, 0.2)),  # aslant, met by no side
+        (box(0.6, 0.1, 0.08, 0.08), (0.0, 0.3, 0.0, 0.2)),  # farther than it would reach
+        (box(0.22, 0.1, 0.02, 0.08), (0.095, 0.205, 0.0, 0.2)),  # so near that little is between
+    ],
+)
+def test_half_of_what_is_between_two_labels_is_each_ones(
+    other: Corners, spanned: tuple[float, float, float, float]
+) -> None:
+    """The outline holds the neighbour's box as well (`moved-after-cue/5066`: a ring on it)."""
+    wide, label = box(0.25, 0.1, 0.5, 0.2), box(0.15, 0.1, 0.1, 0.08)
+    assert spans(mark_of(wide, label, [other])) == pytest.approx(spanned)
+    assert spans(mark_of(wide, label, [other, box(5.0, 5.0, 0.1, 0.1)])) == pytest.approx(spanned)
 
 
 def test_outlines_of_many_corners_are_taken_as_the_box_round_them() -> None:

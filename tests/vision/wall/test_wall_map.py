@@ -97,6 +97,30 @@ def test_a_mark_belongs_about_the_label_at_the_depth_where_the_rays_meet() -> No
     assert max(us) - min(us) == pytest.approx(0.2, abs=0.01)
 
 
+def test_a_mark_keeps_to_its_half_of_what_is_between_two_labels_that_stand() -> None:
+    """`moved-after-cue/5066`: the outline of a parcel held the place that another was put at, and
+    its ring lay on that."""
+    things = WallMap(wall(), "w")
+
+    def label(u: float) -> dict[str, Any]:
+        return {"label_m": ((u - 0.04, 1.04), (u + 0.04, 1.04), (u + 0.04, 0.96), (u - 0.04, 0.96))}
+
+    wide = ((0.0, 1.08), (0.5, 1.08), (0.5, 0.92), (0.0, 0.92))
+    first = sight(1, 0.25, outline_m=wide, **label(0.15))
+    (alone,) = things.step(1.0, [seen(1.0, first)])
+    assert alone.mark_m is not None
+    assert max(u for u, _ in alone.mark_m) == pytest.approx(0.3)
+    second = sight(2, 0.35, OTHER, **label(0.35))
+    told = {one.thing_id: one for one in things.step(1.2, [seen(1.2, first, second)])}
+    marks = {name: [u for u, _ in one.mark_m or ()] for name, one in told.items()}
+    assert max(marks["w:1"]) == pytest.approx(0.25)
+    assert min(marks["w:2"]) == pytest.approx(0.25)
+    # What is carried off leaves its room to those that stand.
+    moving = replace(second, state="moves", since_s=1.4)
+    told = {one.thing_id: one for one in things.step(1.4, [seen(1.4, first, moving)])}
+    assert max(u for u, _ in told["w:1"].mark_m or ()) == pytest.approx(0.3)
+
+
 def test_who_has_just_lost_sight_of_a_thing_knows_as_well_where_it_stands() -> None:
     """Seen at a wall of the demo: the other camera never learnt its depth, and its ring jumped by
     the breadth of a label as somebody came before the first."""
