@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from contracts.wall import Wall
 from vision.geometry import grown
 from vision.wall.borders import faded
-from vision.wall.colours import FAR_PX, bare_share
+from vision.wall.colours import FAR_PX, BareWall, bare_share
 from vision.wall.geometry import NAMELESS_DEPTH, WallLens, marker_corners_m
 from vision.wall.outline import Face, face_of_change
 from vision.wall.place import Place
@@ -25,7 +25,7 @@ from vision.wall.settings import FollowSettings
 from vision.wall.shades import gap_px, is_shade
 from vision.wall.tracks import Track
 
-__all__ = ["BESIDE", "CLOSING", "STAYS_FRAMES", "Arrivals", "taken_up"]
+__all__ = ["BESIDE", "CLOSING", "STAYS_FRAMES", "Arrivals", "wall_of"]
 
 Floats = NDArray[np.float64]
 
@@ -157,7 +157,7 @@ class Arrivals:
             return None
         before = self._scene.image
         if before is not None:
-            taken = taken_up(seen, tracks)
+            taken = _taken_up(seen, tracks)
             bare = self._uncovered(face, seen, taken) or (
                 not mine and self._emptied_there(region, seen, taken, t_s)
             )
@@ -187,7 +187,9 @@ class Arrivals:
         """Whether what is seen there is the wall itself: from aside, what was behind a thing that
         went, and the shadow that went with it, are somewhere else than its face."""
         place = Place(self._scene, face.outline_px, None)
-        return place.usable and place.bare(seen, taken) >= self._set.bare_share
+        return (
+            place.usable and place.bare(seen, BareWall(seen.image, ~taken)) >= self._set.bare_share
+        )
 
     def _emptied_there(self, region: Mask, seen: Seen, taken: Mask, t_s: float) -> bool:
         """Whether it is the wall beside a place that was left lately. The region is judged, not
@@ -215,7 +217,21 @@ def _fresh(t_s: float, young: Sequence[Track], beside: Mask) -> list[Track]:
     ]
 
 
-def taken_up(seen: Seen, tracks: Iterable[Track]) -> Mask:
+def wall_of(scene: Scene, seen: Seen, tracks: Iterable[Track]) -> BareWall:
+    """The wall where nothing stands: as it looks now, and where somebody is before it as it looked;
+    not where something went that it shows instead."""
+    covered = seen.changed | seen.moving
+    before = seen.image if scene.image is None else scene.image
+    image = np.where(covered[..., None], before, seen.image)
+    free = np.ones_like(covered)
+    for track in tracks:
+        rows, mask = track.place.rows, track.place.mask
+        here = mask[rows] if track.state != "gone" else mask[rows] & covered[rows]
+        free[rows] &= ~here
+    return BareWall(image, free)
+
+
+def _taken_up(seen: Seen, tracks: Iterable[Track]) -> Mask:
     """(h, w): where the wall itself is not seen: what stands there, and what is in front of it."""
     taken = seen.changed | seen.moving
     for track in tracks:

@@ -3,11 +3,13 @@ there and went shows it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from vision.wall.scene import F32, Mask
 
-__all__ = ["ALIKE", "FAR_PX", "bare_share"]
+__all__ = ["ALIKE", "FAR_PX", "BareWall", "bare_share"]
 
 FAR_PX = 18
 """So many small pixels around a place its wall's colours are taken from."""
@@ -16,6 +18,15 @@ ROW_STEP, COLUMN_STEP = 2, 2
 ROW_PX_MIN, JUDGED_MIN = 4, 12
 ALIKE = 0.03
 """Colours that differ less are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class BareWall:
+    """What is known of how the wall looks: `image` (h, w, 3) and where in it the wall is `free`
+    (h, w)."""
+
+    image: F32
+    free: Mask
 
 
 def bare_share(here: F32, spots: Mask, wall: F32, free: Mask, first: int) -> float:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.wall import Wall
-from vision.wall.arrivals import BESIDE, CLOSING, STAYS_FRAMES, Arrivals, taken_up
+from vision.wall.arrivals import BESIDE, CLOSING, STAYS_FRAMES, Arrivals, wall_of
+from vision.wall.colours import BareWall
 from vision.wall.geometry import Depth, WallLens
 from vision.wall.outline import Face
 from vision.wall.parts import find_part
@@ -97,10 +98,10 @@ class Follower:
     def step(self, t_s: float, gray: Gray, seen: Seen) -> None:
         """Who is there, and what became of every thing that is known."""
         self._find_people(seen)
-        taken = taken_up(seen, self.tracks)
+        wall = wall_of(self._scene, seen, self.tracks)
         for track in self.tracks:
             if track.state == "stands":
-                self._judge(track, t_s, gray, seen, taken)
+                self._judge(track, t_s, gray, seen, wall)
             elif track.state == "moves":
                 self._carried(track, t_s, gray, seen)
         for track in self.covered(t_s, IN_PART_MAX):
@@ -133,9 +134,9 @@ class Follower:
 
     # ------------------------------------------------------------------ things that stand
 
-    def _judge(self, track: Track, t_s: float, gray: Gray, seen: Seen, taken: Mask) -> None:
+    def _judge(self, track: Track, t_s: float, gray: Gray, seen: Seen, wall: BareWall) -> None:
         nobody = not self._people.any()
-        view = track.place.view(self._scene, seen, taken, nobody=nobody)
+        view = track.place.view(self._scene, seen, wall, nobody=nobody)
         track.covered = view.label
         if view.label <= LABEL_CLEAR:
             track.bared_s = t_s

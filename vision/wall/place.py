@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.wall.colours import ALIKE, FAR_PX, bare_share
+from vision.wall.colours import ALIKE, FAR_PX, BareWall, bare_share
 from vision.wall.scene import Mask, Scene, Seen
 from vision.wall.settings import FollowSettings
 
@@ -147,9 +147,9 @@ class Place:
         self._aside = (wider[0], slice(max(0, x0 - ASIDE_PX), x1 + ASIDE_PX))
         self._beside = ~mask[self._aside]
 
-    def view(self, scene: Scene, seen: Seen, taken: Mask, *, nobody: bool = True) -> PlaceView:
-        """How the place looks now; `taken` (h, w) is where the wall itself is not seen. Without
-        `nobody`, while somebody is in the picture, `wide` is not looked for."""
+    def view(self, scene: Scene, seen: Seen, wall: BareWall, *, nobody: bool = True) -> PlaceView:
+        """How the place looks now. Without `nobody`, while somebody is in the picture, `wide` is
+        not looked for."""
         if not self.usable:
             return PlaceView(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
         changed, moving = seen.changed[self._cut], seen.moving[self._cut]
@@ -165,10 +165,10 @@ class Place:
             border = float(gone[clear].mean())
         unlike = self.label_in(seen.changed)
         still = 1.0 - self.label_in(seen.moving)
-        bare = self.bare(seen, taken) if unlike > 0.5 else 0.0
+        bare = self.bare(seen, wall) if unlike > 0.5 else 0.0
         wide = 0.0
         if nobody and bare < CERTAIN_BARE and unlike >= CERTAIN_LABEL and still >= CERTAIN_STILL:
-            wide = self._bare_within(self._aside, self._beside & ~taken[self._aside], seen)
+            wide = self._bare_within(self._aside, self._beside, seen, wall)
         return PlaceView(
             share,
             unlike,
@@ -182,16 +182,20 @@ class Place:
             wide,
         )
 
-    def bare(self, seen: Seen, taken: Mask) -> float:
+    def bare(self, seen: Seen, wall: BareWall) -> float:
         """Share of the label's area, or of all of it without a label, that has a colour that the
         bare wall near it has: what is in front of the wall, a hand or a sleeve, is seldom of its
         colour, and what stood there and went shows it."""
-        return self._bare_within(self._wider, self._around & ~taken[self._wider], seen)
+        return self._bare_within(self._wider, self._around, seen, wall)
 
-    def _bare_within(self, area: tuple[slice, slice], free: Mask, seen: Seen) -> float:
-        """The share, by the colours of what is `free` in a part of the picture."""
-        wall, here = seen.image[area], seen.image[self._cut]
-        return bare_share(here, self._label, wall, free, self.rows.start - area[0].start)
+    def _bare_within(
+        self, area: tuple[slice, slice], chosen: Mask, seen: Seen, wall: BareWall
+    ) -> float:
+        """The share, by the wall's colours in what is `chosen` of a part of the picture."""
+        here, free = seen.image[self._cut], chosen & wall.free[area]
+        return bare_share(
+            here, self._label, wall.image[area], free, self.rows.start - area[0].start
+        )
 
     def label_in(self, mask: Mask) -> float:
         """Share of the label's area, or of all of it without a label, that is in `mask` (h, w)."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from vision.wall.arrivals import wall_of
+from vision.wall.colours import BareWall
 from vision.wall.geometry import Depth
 from vision.wall.place import Place, PlaceView
 from vision.wall.records import LitRegion
@@ -89,7 +93,9 @@ def test_a_walls_colours_are_looked_for_to_both_sides() -> None:
         for t_s in (1.0, 2.0):
             seen = scene.step(t_s, after)
         assert seen is not None
-        views.append(Place(scene, face, None).view(scene, seen, seen.changed))
+        views.append(
+            Place(scene, face, None).view(scene, seen, BareWall(seen.image, ~seen.changed))
+        )
     assert [view.bare for view in views] == [0.0, 0.0]
     assert views[0].wide == 1.0
     assert views[1].wide == 0.0
@@ -119,7 +125,7 @@ def test_a_neighbour_that_stands_anew_leaves_the_rest_of_a_hidden_place_to_tell(
         after[20:60, round(100 * t_s) : round(100 * t_s) + 40] = 20  # somebody passes far off
         seen = scene.step(t_s, after)
         assert seen is not None
-        views.append(track.place.view(scene, seen, seen.changed))
+        views.append(track.place.view(scene, seen, BareWall(seen.image, ~seen.changed)))
         if t_s == 2.0:
             stands = neighbour.place.grown(2)
             scene.accept(stands, seen.image, empty=False)
@@ -129,7 +135,9 @@ def test_a_neighbour_that_stands_anew_leaves_the_rest_of_a_hidden_place_to_tell(
     assert views[-1].gone(SETTINGS, 0.0) is covered
     track.place.cover(scene.polygon_mask(corners))
     assert seen is not None
-    assert track.place.view(scene, seen, seen.changed) == views[-1], "too little would be left"
+    assert track.place.view(scene, seen, BareWall(seen.image, ~seen.changed)) == views[-1], (
+        "too little would be left"
+    )
 
 
 def test_how_far_the_rim_is_from_what_it_was_is_seen() -> None:
@@ -147,7 +155,7 @@ def test_how_far_the_rim_is_from_what_it_was_is_seen() -> None:
         for t_s in (1.0, 2.0):
             seen = scene.step(t_s, after)
         assert seen is not None
-        view = place.view(scene, seen, np.zeros_like(seen.changed))
+        view = place.view(scene, seen, BareWall(seen.image, np.ones_like(seen.changed)))
         assert view.label == 1.0
         assert view.clear > 0.9
         aparts.append(view.apart)
@@ -293,3 +301,35 @@ def _labelled() -> tuple[Track, Scene, NDArray[np.float32]]:
 def _track(face: NDArray[np.float64]) -> Track:
     place = Place(Scene(960, 540, SceneSettings()), face, None)
     return Track(1, Votes(2), face, Depth(0.0, 0.01), 0.01, place, t0_s=0.0)
+
+
+@pytest.mark.parametrize("state", ["stands", "gone"])
+def test_the_wall_is_known_also_where_somebody_is_before_it(state: str) -> None:
+    """Who takes a parcel stands before all that is near it (`taken-by-nobody/5065`)."""
+    scene = Scene(960, 540, SceneSettings())
+    rows = np.linspace(90, 200, 540).astype(np.uint8)[:, None, None]
+    wall = np.broadcast_to(rows, (540, 960, 3)).copy()
+    before = wall.copy()
+    before[200:300, 400:500] = (40, 60, 90)
+    before[200:300, 520:560] = (150, 100, 60)
+    scene.step(0.0, before)
+    face = np.array([[400, 200], [500, 200], [500, 300], [400, 300]], np.float64)
+    place = Place(scene, face, None)
+    beside = Place(scene, np.array([[520, 200], [560, 200], [560, 300], [520, 300.0]]), None)
+    after = before.copy()
+    after[60:460, 250:760] = (30, 120, 40)
+    after[200:300, 400:500] = wall[200:300, 400:500]
+    for t_s in (1.0, 2.0, 3.0):
+        seen = scene.step(t_s, after)
+    assert seen is not None
+    tracks: Any = [SimpleNamespace(state="stands", place=place),
+                   SimpleNamespace(state=state, place=beside)]  # fmt: skip
+    known = wall_of(scene, seen, tracks)
+    assert place.view(scene, seen, BareWall(seen.image, ~seen.changed)).bare == 0.0
+    assert place.view(scene, seen, known).bare > 0.9
+    # What stands beside it, or stood where somebody is now, is no wall.
+    assert not known.free[beside.mask].any()
+    assert np.abs(known.image[~seen.changed] - seen.image[~seen.changed]).max() == 0.0
+    assert scene.image is not None
+    hidden = seen.changed & ~place.grown(4) & ~beside.grown(4)
+    assert np.abs(known.image - scene.image)[hidden].max() < 0.02
