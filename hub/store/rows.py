@@ -11,6 +11,7 @@ from sqlalchemy import Table
 
 from hub.chain import canonical
 from hub.effects import Attempt, Effects, us
+from hub.errors import LedgerError
 from hub.parcels.stored_row import order_row
 from hub.parcels.tables import orders
 from hub.retention.service import forgotten_token
@@ -223,7 +224,8 @@ def _visit(rows: Rows, state: HubState, visit: Visit, account: Account | None) -
 
 
 def _receipt(rows: Rows, state: HubState, visit: Visit, account: Account | None) -> None:
-    money = account or Account(visit.visit_id, visit.payer, "")
+    if account is None:
+        raise LedgerError(f"expected a receipt of a visit with a hold, {visit.visit_id} has none")
     currency = state.store.currency
     taxes = [vat_minor(line.gross_minor, line.vat_rate, currency) for line in visit.lines]
     rows.insert(
@@ -234,8 +236,8 @@ def _receipt(rows: Rows, state: HubState, visit: Visit, account: Account | None)
             "currency": currency,
             "total_minor": sum(line.gross_minor for line in visit.lines),
             "vat_minor": sum(taxes),
-            "charged_minor": money.charged_minor,
-            "debt_minor": money.debt_minor,
+            "charged_minor": account.charged_minor,
+            "debt_minor": account.debt_minor,
         },
     )
     for line, tax in zip(visit.lines, taxes, strict=True):
