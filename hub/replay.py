@@ -22,7 +22,7 @@ from hub.rules import Rules
 from hub.state import AttributorFactory
 from hub.store import tables as t
 from hub.store.journal import JournalEntry, Snapshot
-from hub.store.rows import Rows, seed_rows
+from hub.store.rows import Rows, counts_row, seed_rows
 from hub.store.service import Store
 
 __all__ = ["adopt_layout", "begun", "configs", "rebuild", "snapshot_row", "stored_layout"]
@@ -96,7 +96,7 @@ def adopt_layout(
         row for row in fresh["stock"]["shelf"] if (row[0], row[1]) not in known
     ]
     dumped["stock"]["counts"] = _counts(dumped, fresh)
-    dumped["catalog"] = _prices(dumped, before, layout)
+    dumped["catalog"] = _prices(dumped, before, layout, store)
     dumped["vat"] = _rates(dumped, before, grown)
     dumped["shelves"] = _planogram(dumped, before, layout)
     grown.restore(dumped)
@@ -208,14 +208,21 @@ def _planogram(dumped: dict[str, Any], before: StoreFile, layout: StoreFile) -> 
     return shelves
 
 
-def _prices(dumped: dict[str, Any], before: StoreFile, layout: StoreFile) -> dict[str, Any]:
+def _prices(
+    dumped: dict[str, Any], before: StoreFile, layout: StoreFile, store: Store
+) -> dict[str, Any]:
+    """What a product cost stays; one that comes back had its prices of before until now."""
     old = {product.gtin: product.price_minor for product in before.products}
+    past: dict[str, list[list[Any]]] = {}
+    for row in store.rows(t.prices, "gtin", "from_us"):
+        if row["gtin"] not in old:
+            past.setdefault(row["gtin"], []).append([row["from_us"] / 1e6, row["price_minor"]])
     prices: dict[str, Any] = {}
     for product in layout.products:
-        known = dumped["catalog"].get(product.gtin)
+        known = dumped["catalog"].get(product.gtin) or past.get(product.gtin)
         if known is None:
             known = [[0.0, product.price_minor]]
-        elif old.get(product.gtin) != product.price_minor:
+        elif old.get(product.gtin, known[-1][1]) != product.price_minor:
             from_s = max(dumped["now_s"], known[-1][0] + 1e-6)
             known = [*known, [from_s, product.price_minor]]
         prices[product.gtin] = known
@@ -234,10 +241,18 @@ def _rates(dumped: dict[str, Any], before: StoreFile, grown: HubCore) -> dict[st
 
 
 def _reseed(rows: Rows, store: Store, core: HubCore) -> None:
-    """Rows of a changed store file: planogram and stock anew, prices that are not stored yet."""
+    """Rows of a changed store file: planogram and stock anew, what is no longer there too, and
+    prices that are not stored yet."""
     fresh = Rows()
     seed_rows(fresh, core.state)
     rows.upserts.update(fresh.upserts)
+    stock = core.state.stock
+    for row in store.rows(t.stock, "slot_id", "gtin"):
+        if (row["slot_id"], row["gtin"]) not in stock.shelf:
+            rows.upsert(t.stock, {**row, "on_hand": 0})
+    for row in store.rows(t.products, "gtin"):
+        if row["gtin"] not in core.state.catalog.products and row["gtin"] in stock.counts:
+            rows.upsert(t.products, {**row, **counts_row(core.state, row["gtin"])})
     stored = {(row["gtin"], row["from_us"]) for row in store.rows(t.prices, "gtin", "from_us")}
     for product in core.state.catalog.products.values():
         for from_s, price_minor in product.prices:

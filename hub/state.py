@@ -206,7 +206,9 @@ class HubState:
 
 
 def ground_of(store: StoreFile, stock: Stock, planogram: Mapping[str, Facing]) -> Ground:
-    """The store as attribution sees it, with the stock as it is now, misplaced pieces included."""
+    """The store as attribution sees it, with the stock as it is now, misplaced pieces included. Of
+    a product that left the store file pieces may still lie there: nobody knows what one weighs."""
+    articles = {product.gtin for product in store.products}
     slots = {slot.slot_id: slot for slot in store.slots}
     home = {(slot_id, facing.gtin) for slot_id, facing in planogram.items()}
     shelves = [
@@ -221,7 +223,7 @@ def ground_of(store: StoreFile, stock: Stock, planogram: Mapping[str, Facing]) -
             on_hand=count,
         )
         for (slot_id, gtin), count in sorted(stock.shelf.items())
-        if count > 0 or (slot_id, gtin) in home
+        if gtin in articles and (count > 0 or (slot_id, gtin) in home)
     ]
     return Ground(
         articles=tuple(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hub.catalog.notices import notices, offer_name
+from hub.catalog.notices import notices, offer_name, product_name
 from hub.errors import UnknownVisitError
 from hub.review.doubts import unclear_of
 from hub.review.waiting import owed
@@ -233,7 +233,7 @@ def _line(state: HubState, line: ChargeLine) -> dict[str, Any]:
     return {
         "line": line.line,
         "gtin": line.gtin,
-        "name": state.catalog.products[line.gtin].name,
+        "name": product_name(state, line),
         "quantity": line.quantity,
         "unit_price_minor": line.unit_price_minor,
         "total_minor": line.gross_minor,

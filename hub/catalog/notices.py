@@ -6,8 +6,9 @@ from typing import Any
 
 from hub.state import HubState
 from hub.visits.model import Visit
+from hub.wallet.service import ChargeLine
 
-__all__ = ["exit_notice", "notices", "offer_name"]
+__all__ = ["exit_notice", "notices", "offer_name", "product_name"]
 
 
 def notices(state: HubState, visit: Visit) -> list[dict[str, Any]]:
@@ -37,6 +38,13 @@ def offer_name(state: HubState, promotion_id: str) -> str:
     """What a promotion is called; its id once it is forgotten."""
     promotion = state.catalog.offers.promotions.get(promotion_id)
     return promotion_id if promotion is None else promotion.name
+
+
+def product_name(state: HubState, line: ChargeLine) -> str:
+    """What a line's product is called; goods of a parcel may be of another shop's catalogue, and
+    products leave the store."""
+    product = state.catalog.products.get(line.gtin)
+    return state.parcels.name_of(line.gtin, line.reaches) if product is None else product.name
 
 
 def _of_cart(state: HubState, visit: Visit) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Table
 
+from hub.catalog.notices import product_name
 from hub.chain import canonical
 from hub.effects import Attempt, Effects, us
 from hub.errors import LedgerError
@@ -29,7 +30,15 @@ from hub.wallet.rows import (
 )
 from hub.wallet.service import Account, ChargeLine, vat_minor
 
-__all__ = ["Row", "Rows", "add_effects", "printable", "projections", "seed_rows"]
+__all__ = [
+    "Row",
+    "Rows",
+    "add_effects",
+    "counts_row",
+    "printable",
+    "projections",
+    "seed_rows",
+]
 
 Row = dict[str, Any]
 
@@ -113,7 +122,7 @@ def projections(state: HubState) -> Rows:
     _purses(rows, state, purses.all, purses.cards)
     _chargebacks(rows, state, state.chargebacks)
     _orders(rows, state, state.parcels.orders)
-    _stock(rows, state, state.stock.shelf)
+    _stock(rows, state, state.stock.shelf, sold=True)
     return rows
 
 
@@ -249,7 +258,7 @@ def _receipt_line(state: HubState, visit: Visit, line: ChargeLine, tax: int) -> 
         "visit_id": visit.visit_id,
         "line": line.line,
         "gtin": line.gtin,
-        "name": _name(state, line),
+        "name": product_name(state, line),
         "quantity": line.quantity,
         "unit_price_minor": line.unit_price_minor,
         "vat_rate": line.vat_rate,
@@ -259,12 +268,6 @@ def _receipt_line(state: HubState, visit: Visit, line: ChargeLine, tax: int) -> 
         "discount_minor": line.discount_minor,
         "promotions": json.dumps(list(line.promotions)),
     }
-
-
-def _name(state: HubState, line: ChargeLine) -> str:
-    """The product's name; goods of a parcel may be of another shop's catalogue."""
-    product = state.catalog.products.get(line.gtin)
-    return state.parcels.name_of(line.gtin, line.reaches) if product is None else product.name
 
 
 def _attempt(rows: Rows, state: HubState, key: str, attempt: Attempt) -> None:
@@ -286,7 +289,11 @@ def _attempt(rows: Rows, state: HubState, key: str, attempt: Attempt) -> None:
     )
 
 
-def _stock(rows: Rows, state: HubState, places: Iterable[tuple[str, str]]) -> None:
+def _stock(
+    rows: Rows, state: HubState, places: Iterable[tuple[str, str]], *, sold: bool = False
+) -> None:
+    """Places and the products that lie there; `sold`: only products that the store still sells, as
+    of another one nobody knows any more what it was called when its row was written."""
     gtins = set()
     for slot_id, gtin in places:
         rows.upsert(
@@ -299,25 +306,28 @@ def _stock(rows: Rows, state: HubState, places: Iterable[tuple[str, str]]) -> No
         )
         gtins.add(gtin)
     for gtin in sorted(gtins):
-        counts = state.stock.counts[gtin]
         product = state.catalog.products.get(gtin)
-        if product is None:
+        if product is not None:
+            named = {"name": product.name, "vat_rate": product.vat_rate}
+        elif not sold:
+            named = {"name": gtin, "vat_rate": "0.0000"}
+        else:
             continue
-        rows.upsert(
-            t.products,
-            {
-                "gtin": gtin,
-                "name": product.name,
-                "vat_rate": product.vat_rate,
-                "initial": counts.initial,
-                "restocked": counts.restocked,
-                "in_carts": sum(counts.carts.values()),
-                "sold": counts.sold,
-                "unaccounted": counts.unaccounted,
-                "found": counts.found,
-                "removed": counts.removed,
-            },
-        )
+        rows.upsert(t.products, {"gtin": gtin, **named, **counts_row(state, gtin)})
+
+
+def counts_row(state: HubState, gtin: str) -> Row:
+    """Where the pieces of a product are, its shelves aside."""
+    counts = state.stock.counts[gtin]
+    return {
+        "initial": counts.initial,
+        "restocked": counts.restocked,
+        "in_carts": sum(counts.carts.values()),
+        "sold": counts.sold,
+        "unaccounted": counts.unaccounted,
+        "found": counts.found,
+        "removed": counts.removed,
+    }
 
 
 def _planogram(rows: Rows, state: HubState, slot_ids: set[str]) -> None:
