@@ -306,8 +306,9 @@ class HubCore:
                 self._held[device.device_id, boot.boot_id] = boot
             else:
                 devices.apply_message(self.state, device, boot, ready, message)
+        effects = self._taken()
         self.applying = None
-        return self._taken()
+        return effects
 
     def _read(self, item: Envelope) -> Message | None:
         try:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
-from contracts.codec import split
+from contracts.codec import decode, split
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
-from contracts.messages import ClockPong
+from contracts.messages import ClockPong, HubAck
 from contracts.topics import device_of
 from hub.commands import GatewayAnswered, PongArrived
-from hub.devices.model import Device
+from hub.devices.model import Device, Devices
+from hub.store.rows import Row
 
-__all__ = ["Answers", "Delivery", "address", "authentic", "believed", "pong_of", "unpacked"]
+__all__ = [
+    "Answers",
+    "Delivery",
+    "acks",
+    "address",
+    "believed",
+    "envelope_of",
+    "inbox_row",
+    "pong_of",
+    "unpacked",
+]
 
 Delivery = bytes | tuple[str, bytes]
 """A topic and its payload, or the bytes of an envelope."""
@@ -47,7 +58,18 @@ def address(name: str) -> tuple[str, str]:
     return device_of(name), name.rsplit("/", 1)[1]
 
 
-def authentic(item: Envelope, store_id: str, device_id: str) -> None:
+def envelope_of(
+    payload: bytes, store_id: str, device_id: str, devices: Mapping[str, Device]
+) -> Envelope:
+    """The envelope of one of the store's nodes that came on a device's topic; ValueError or
+    ContractError if it is none."""
+    item = decode(payload)
+    _authentic(item, store_id, device_id)
+    believed(devices.get(item.deviceid), item.deviceid, "; add it to nodes")
+    return item
+
+
+def _authentic(item: Envelope, store_id: str, device_id: str) -> None:
     """ValueError if an envelope is another store's, or not of the device whose topic it came on."""
     if item.storeid != store_id:
         raise ValueError(f"expected store {store_id}, got {item.storeid}")
@@ -72,3 +94,24 @@ def pong_of(device_id: str, payload: bytes) -> PongArrived:
         hub_us=answer.hub_us,
         device_us=answer.device_us,
     )
+
+
+def acks(devices: Devices, heard: Iterable[tuple[str, str]]) -> Iterator[tuple[str, HubAck]]:
+    """What devices are told of boots that were heard, once it is committed."""
+    for device_id, boot_id in sorted(heard):
+        boot = devices.all[device_id].boots.get(boot_id)
+        if boot is not None:
+            yield device_id, HubAck(boot_id=boot_id, upto_seq=boot.upto)
+
+
+def inbox_row(item: Envelope, payload: bytes, position: int, received_us: int, dead: bool) -> Row:
+    """A message as the journal keeps it."""
+    return {
+        "position": position,
+        "device_id": item.deviceid,
+        "boot_id": item.bootid,
+        "sequence": item.sequence,
+        "received_us": received_us,
+        "dead": dead,
+        "payload": payload.decode(),
+    }

@@ -14,25 +14,35 @@ HubHaltedError until `recover()` has read the database again; nothing unstored w
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from contracts.codec import decode, encode
+from contracts.codec import encode
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
-from contracts.messages import ClockPing, GateScanned, HubAck, Message, WallScanned
+from contracts.messages import ClockPing, GateScanned, Message, WallScanned
 from contracts.store_file import StoreFile
 from contracts.topics import topic
 from hub import commands as c
 from hub.core import HubCore
 from hub.dead_letters import DeadLetters, kind_of
-from hub.deliveries import Answers, Delivery, address, authentic, believed, pong_of, unpacked
+from hub.deliveries import (
+    Answers,
+    Delivery,
+    acks,
+    address,
+    believed,
+    envelope_of,
+    inbox_row,
+    pong_of,
+    unpacked,
+)
 from hub.devices.pings import Pings
 from hub.effects import NOTHING, Effects, us
-from hub.errors import HubError, HubHaltedError, RejectedError, StoreWriteError
+from hub.errors import HubError, HubHaltedError, RejectedError, StoreError, StoreWriteError
 from hub.evidence.index import evidence_rows
 from hub.evidence.tables import evidence as evidence_table
 from hub.levels import LEVEL
@@ -62,6 +72,7 @@ BATCH_MAX = 256
 SNAPSHOT_EVERY = 20_000
 """Inputs between snapshots; a snapshot waits for a moment without visits."""
 INPUTS_KEPT_US = 7 * 86_400 * 1_000_000
+_Set = set[tuple[str, str, int]]  # messages, by device, boot and sequence
 
 
 class Hub:
@@ -178,7 +189,9 @@ class Hub:
             if begin:
                 # A chunk that has to be undone must take no other one with it.
                 self._store()
-            out.extend(self._acks(self._take_chunk(single[begin : begin + BATCH_MAX], now)))
+            heard = self._take_chunk(single[begin : begin + BATCH_MAX], now)
+            for name, ack in acks(self.core.state.devices, heard):
+                out.append(self.outgoing("ack", name, ack, qos=1))
         for name, payload, reason in unreadable:
             self._dead(name, payload, now, reason)
         self._commit()
@@ -221,7 +234,13 @@ class Hub:
         now = self._now(now_s)
         if self.core.busy or self.core.due(now):
             self._journal("tick", c.Tick().model_dump_json(), now)
-            self._keep(self.core.tick(now))
+            try:
+                effects = self.core.tick(now)
+            except Exception as error:
+                if self.core.applying is not None:  # a message that had waited
+                    self._set_aside(self.core.applying, error, now)
+                raise  # what came with this step comes again
+            self._keep(effects)
             self._ask(now)
         if self._position - self._snapshot_at >= self._snapshot_every and self.core.quiet:
             self._snapshot(now)
@@ -288,7 +307,7 @@ class Hub:
         What it may have half done is undone by reading the database again; then the chunk is
         taken once more without it.
         """
-        poisoned: set[tuple[str, str, int]] = set()
+        poisoned: _Set = set()
         for _ in range(len(chunk) + 1):
             try:
                 heard = {
@@ -297,33 +316,35 @@ class Hub:
                     if (key := self._take(delivery, now, poisoned)) is not None
                 }
                 self._commit()
-            except HubError:
+            except (StoreError, HubHaltedError):
                 raise
             except Exception as error:
                 bad = self.core.applying
                 if bad is None or bad in poisoned:
                     raise
                 poisoned.add(bad)
-                self._rebuild()
-                self.store.mark_dead(*bad)
-                self._dead("", b"", now, f"{bad} broke the rules: {error!r}")
-                self._store()
+                self._set_aside(bad, error, now)
             else:
                 return heard
         raise HubError(f"expected a batch without faults after {len(chunk)} set aside")
 
-    def _take(
-        self, delivery: Delivery, now: float, poisoned: set[tuple[str, str, int]]
-    ) -> tuple[str, str] | None:
+    def _set_aside(self, bad: tuple[str, str, int], error: Exception, now: float) -> None:
+        """Undoes what a message half did. What of it is stored is dead from now on."""
+        self.store.mark_dead(*bad)
+        self.recover()
+        self._dead("", b"", now, f"{bad} broke the rules: {error!r}")
+        self._store()
+
+    def _take(self, delivery: Delivery, now: float, poisoned: _Set) -> tuple[str, str] | None:
         """Takes one delivery; returns the (device, boot) to acknowledge, if any."""
         name, payload = delivery if isinstance(delivery, tuple) else ("", delivery)
+        devices = self.core.state.devices.all
         try:
             device_id, channel = address(name)
             if channel in ("events", "batch"):
-                item = decode(payload)
-                authentic(item, self.core.state.store.store_id, device_id)
+                item = envelope_of(payload, self.core.state.store.store_id, device_id, devices)
                 return self._sequenced(item, name, payload, now, poisoned)
-            believed(self.core.state.devices.all.get(device_id), device_id)
+            believed(devices.get(device_id), device_id)
             self.live.count(f"messages_{channel}")
             if channel == "pong":
                 self._do(pong_of(device_id, payload), now)
@@ -331,19 +352,16 @@ class Hub:
             else:
                 self.live.unnumbered(channel, device_id, payload, now)
         except (ContractError, ValueError) as error:
+            if self.core.applying is not None:
+                # Not of the message: the rules raised it, and half of what they do is done.
+                raise
             self._dead(name, payload, now, str(error))
         return None
 
     def _sequenced(
-        self,
-        item: Envelope,
-        name: str,
-        payload: bytes,
-        now: float,
-        poisoned: set[tuple[str, str, int]],
+        self, item: Envelope, name: str, payload: bytes, now: float, poisoned: _Set
     ) -> tuple[str, str] | None:
-        device_id, boot_id, sequence = item.deviceid, item.bootid, item.sequence
-        believed(self.core.state.devices.all.get(device_id), device_id, "; add it to nodes")
+        device_id, boot_id = item.deviceid, item.bootid
         admission = self.core.admit(item)
         self.live.heard(device_id, now)
         self.live.count(f"messages_{admission}")
@@ -356,20 +374,9 @@ class Hub:
             judged, item, payload = judged_scan(self.entry_keys, item, payload)
             if judged is not None:
                 self._do(judged, now)
-        dead = (device_id, boot_id, sequence) in poisoned
+        dead = (device_id, boot_id, item.sequence) in poisoned
         self._position += 1
-        self._rows.insert(
-            t.inbox,
-            {
-                "position": self._position,
-                "device_id": device_id,
-                "boot_id": boot_id,
-                "sequence": sequence,
-                "received_us": self._last_us,
-                "dead": dead,
-                "payload": payload.decode(),
-            },
-        )
+        self._rows.insert(t.inbox, inbox_row(item, payload, self._position, self._last_us, dead))
         for evidence in evidence_rows(item, self._last_us):
             self._rows.upsert(evidence_table, evidence)
         effects = self.core.skip(item, now) if dead else self.core.handle(item, now)
@@ -392,7 +399,14 @@ class Hub:
 
     def _do(self, command: c.Command, now: float) -> c.Reply:
         """Applies a command and journals it; commits are the caller's, effects permitting."""
-        reply, effects = self.core.command(command, now)
+        try:
+            reply, effects = self.core.command(command, now)
+        except (RejectedError, StoreError):
+            raise
+        except Exception as error:
+            # Half of it is done and not in the journal: nothing of that may be stored.
+            self.halted = f"a command broke the rules: {error!r}"
+            raise
         self._journal(command.kind, command.model_dump_json(), now)
         self._keep(effects)
         return reply
@@ -477,15 +491,6 @@ class Hub:
         """Whole microseconds, never backwards: replay must see the very same numbers."""
         self._last_us = max(self._last_us, us(now_s))
         return self._last_us / 1e6
-
-    def _acks(self, heard: Iterable[tuple[str, str]]) -> list[Outgoing]:
-        devices = self.core.state.devices.all
-        boots = [(name, devices[name].boots.get(boot_id)) for name, boot_id in sorted(heard)]
-        return [
-            self.outgoing("ack", name, HubAck(boot_id=boot.boot_id, upto_seq=boot.upto), qos=1)
-            for name, boot in boots
-            if boot is not None
-        ]
 
     def outgoing(
         self, channel: str, device_id: str, message: Message, *, qos: int = 0, retain: bool = False
