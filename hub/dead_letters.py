@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 from hub.effects import us
-from hub.store.rows import Row, printable
+from hub.live import Live
+from hub.store import tables as t
+from hub.store.rows import Row, Rows, printable
 
 __all__ = ["PER_MINUTE_MAX", "DeadLetters", "kind_of"]
 
@@ -27,6 +29,18 @@ class DeadLetters:
     def __init__(self) -> None:
         self._minute = 0
         self._kept = 0
+
+    def keep(
+        self, rows: Rows, live: Live, name: str, payload: bytes, now_s: float, reason: str
+    ) -> None:
+        """Counts a refused message, and adds its row to those of the next commit."""
+        live.count("dead_letters")
+        live.refused[kind_of(reason)] += 1
+        row = self.row(name, payload, now_s, reason)
+        if row is None:
+            live.count("dead_letters_dropped")
+        else:
+            rows.insert(t.dead_letters, row)
 
     def row(self, name: str, payload: bytes, now_s: float, reason: str) -> Row | None:
         """The row of a refused message; None if enough are kept for this minute."""

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from contracts.codec import decode, split
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
-from contracts.messages import ClockPong, HubAck
+from contracts.messages import ClockPong
 from contracts.topics import device_of
 from hub.commands import GatewayAnswered, PongArrived
-from hub.devices.model import Device, Devices
+from hub.devices.model import Device
 from hub.store.rows import Row
 
 __all__ = [
     "Answers",
     "Delivery",
-    "acks",
     "address",
     "believed",
     "envelope_of",
@@ -94,14 +93,6 @@ def pong_of(device_id: str, payload: bytes) -> PongArrived:
         hub_us=answer.hub_us,
         device_us=answer.device_us,
     )
-
-
-def acks(devices: Devices, heard: Iterable[tuple[str, str]]) -> Iterator[tuple[str, HubAck]]:
-    """What devices are told of boots that were heard, once it is committed."""
-    for device_id, boot_id in sorted(heard):
-        boot = devices.all[device_id].boots.get(boot_id)
-        if boot is not None:
-            yield device_id, HubAck(boot_id=boot_id, upto_seq=boot.upto)
 
 
 def inbox_row(item: Envelope, payload: bytes, position: int, received_us: int, dead: bool) -> Row:

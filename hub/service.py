@@ -28,11 +28,10 @@ from contracts.store_file import StoreFile
 from contracts.topics import topic
 from hub import commands as c
 from hub.core import HubCore
-from hub.dead_letters import DeadLetters, kind_of
+from hub.dead_letters import DeadLetters
 from hub.deliveries import (
     Answers,
     Delivery,
-    acks,
     address,
     believed,
     envelope_of,
@@ -40,6 +39,7 @@ from hub.deliveries import (
     pong_of,
     unpacked,
 )
+from hub.devices.outlived import Outlived
 from hub.devices.pings import Pings
 from hub.effects import NOTHING, Effects, us
 from hub.errors import HubError, HubHaltedError, RejectedError, StoreError, StoreWriteError
@@ -109,6 +109,7 @@ class Hub:
         self._cues = Cues()
         self._started = False
         self._refused = DeadLetters()
+        self._outlived = Outlived(store)
         self.payers: Payers | None = None
 
     @classmethod
@@ -190,7 +191,7 @@ class Hub:
                 # A chunk that has to be undone must take no other one with it.
                 self._store()
             heard = self._take_chunk(single[begin : begin + BATCH_MAX], now)
-            for name, ack in acks(self.core.state.devices, heard):
+            for name, ack in self._outlived.acks(self.core.state.devices, heard):
                 out.append(self.outgoing("ack", name, ack, qos=1))
         for name, payload, reason in unreadable:
             self._dead(name, payload, now, reason)
@@ -362,8 +363,12 @@ class Hub:
         self, item: Envelope, name: str, payload: bytes, now: float, poisoned: _Set
     ) -> tuple[str, str] | None:
         device_id, boot_id = item.deviceid, item.bootid
-        admission = self.core.admit(item)
         self.live.heard(device_id, now)
+        if (last := self._outlived.last(self.core.state.devices, item)) is not None:
+            if item.sequence > last:
+                self._dead(name, payload, now, f"expected a boot of late, {boot_id} was long ago")
+            return device_id, boot_id
+        admission = self.core.admit(item)
         self.live.count(f"messages_{admission}")
         key = (device_id, boot_id)
         if admission == "duplicate":
@@ -387,13 +392,7 @@ class Hub:
         return key
 
     def _dead(self, name: str, payload: bytes, now: float, reason: str) -> None:
-        self.live.count("dead_letters")
-        self.live.refused[kind_of(reason)] += 1
-        row = self._refused.row(name, payload, now, reason)
-        if row is None:
-            self.live.count("dead_letters_dropped")
-        else:
-            self._rows.insert(t.dead_letters, row)
+        self._refused.keep(self._rows, self.live, name, payload, now, reason)
 
     # -- journal and commits --------------------------------------------------------------
 

@@ -115,6 +115,10 @@ class Devices:
                 del device.boots[oldest]
         return found
 
+    def forgets(self, device_id: str) -> bool:
+        """Whether a device has had so many boots that some may be forgotten."""
+        return len(self.all[device_id].boots) >= self._boots_max
+
     def make_current(self, device: Device, boot_id: str) -> Boot | None:
         """The device lives in this boot now; returns the boot that ended, if any."""
         if device.current == boot_id:

@@ -1,0 +1,63 @@
+"""What still comes of boots that the hub has forgotten, because the node had hundreds since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from contracts import messages as m
+from contracts.codec import encode, envelope
+from hub.rules import Rules
+
+BOOTS = 5
+
+
+def news(boot: str, sequence: int) -> bytes:
+    born = m.NodeBorn(software="test", config_revision=1)
+    return encode(
+        envelope(
+            born if sequence == 0 else m.Watermark(t_s=1.0, last_seq=sequence - 1),
+            store_id="tiny",
+            device_id="node-shelf",
+            boot_id=boot,
+            sequence=sequence,
+            monotonic_us=1,
+            config_revision=1,
+            time=datetime(2026, 1, 1, tzinfo=UTC),
+        )
+    )
+
+
+def told(out: list[Any]) -> list[tuple[str, int]]:
+    acks = [m.HubAck.model_validate_json(o.payload) for o in out if o.topic.endswith("/ack")]
+    return [(ack.boot_id, ack.upto_seq) for ack in acks]
+
+
+def test_what_comes_again_of_a_boot_that_was_forgotten_takes_no_effect_and_is_acknowledged(
+    make_shop: Callable[..., Any],
+) -> None:
+    shop = make_shop("hub.sqlite", rules=Rules(boots_max=2))
+    for k in range(BOOTS):
+        shop.hub.ingest([news(f"boot-{k}", n) for n in range(3)], 1.0 + k)
+    digest = shop.hub.digest()
+    for now_s in (10.0, 11.0):
+        assert told(shop.hub.ingest([news("boot-0", n) for n in (1, 0, 2)], now_s)) == [
+            ("boot-0", 2)
+        ]
+    assert shop.hub.halted is None
+    assert shop.hub.digest() == digest
+    assert shop.hub.core.state.devices.all["node-shelf"].current == f"boot-{BOOTS - 1}"
+    assert told(shop.hub.ingest([news("boot-new", 0)], 12.0)) == [("boot-new", 0)]
+
+
+def test_what_a_forgotten_boot_had_not_told_yet_is_a_dead_letter(
+    make_shop: Callable[..., Any],
+) -> None:
+    shop = make_shop("hub.sqlite", rules=Rules(boots_max=2))
+    for k in range(BOOTS):
+        shop.hub.ingest([news(f"boot-{k}", n) for n in range(3)], 1.0 + k)
+    out = shop.hub.ingest([news("boot-0", n) for n in (2, 3, 4)], 10.0)
+    assert told(out) == [("boot-0", 4)]
+    assert shop.hub.export_json()["dead_letters"]["count"] == 2
+    assert {row["sequence"] for row in shop.hub.export_json()["inbox"]} == {0, 1, 2}
