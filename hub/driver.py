@@ -2,10 +2,10 @@
 
 Everything that touches the hub holds one lock, so there is one writer at a time. The writer takes
 what has arrived (at most a batch), commits it, then acknowledges. The gateway is asked outside
-the lock; its answers come back as commands. When the database cannot be written nothing is
-acknowledged, the alarm is up, and reading the database again is tried until it works. When another
-hub has taken the lease of the database this driver stops and says so, and nothing that it still
-had in hand is stored, acknowledged or asked.
+the lock; its answers come back as commands. When the database cannot be written no node is told
+that anything is stored, the alarm is up, and reading the database again is tried until it works.
+When another hub has taken the lease this driver stops and says so, and nothing that it still had
+in hand is stored, confirmed or asked.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import structlog
 
 from contracts.messages import SendTiles
 from hub import commands as c
+from hub.devices.config import node_of
 from hub.errors import (
     HubError,
     HubHaltedError,
@@ -73,7 +74,7 @@ class Bus(Protocol):
         ...
 
     def acknowledge(self, arrived: Sequence[Arrived]) -> None:
-        """It is committed."""
+        """The broker may forget it."""
         ...
 
     def publish(self, outgoing: Sequence[Outgoing]) -> None:
@@ -194,8 +195,8 @@ class Driver:
     def lose(self, error: LeaseLostError) -> None:
         """Another hub goes on from what is stored; this one stops. Safe from any thread."""
         self.alarm = str(error)
-        epoch = self.hub.store.lease.epoch
-        structlog.get_logger("hub").error("hub.lease_lost", error=str(error), epoch=epoch)
+        log = structlog.get_logger("hub")
+        log.error("hub.lease_lost", error=self.alarm, epoch=self.hub.store.lease.epoch)
         self._stopping.set()
         self._news.set()
         self._ring()
@@ -236,24 +237,28 @@ class Driver:
         if not lease.held:
             lease.renew()
         arrived = bus.take(BATCH_MAX) if bus is not None else []
-        with self.lock:
-            now_s = self.now()
-            tick = now_s >= self._ticked_s + TICK_PAUSE_S
-            news = [(a.topic, a.payload) for a in arrived]
-            out = self.hub.step(news, now_s, answers=self._answered(), tick=tick)
-            if tick:
-                self._ticked_s = now_s
-                self._tick_at_s = now_s + self.tick_s
-            elif arrived:
-                self._tick_at_s = self._ticked_s + TICK_PAUSE_S
-            self._pass_on()
+        try:
+            with self.lock:
+                now_s = self.now()
+                tick = now_s >= self._ticked_s + TICK_PAUSE_S
+                news = [(a.topic, a.payload) for a in arrived]
+                out = self.hub.step(news, now_s, answers=self._answered(), tick=tick)
+                if tick:
+                    self._ticked_s, self._tick_at_s = now_s, now_s + self.tick_s
+                elif arrived:
+                    self._tick_at_s = self._ticked_s + TICK_PAUSE_S
+                self._pass_on()
+        finally:
+            if bus is not None:
+                # Stored or not: what stays open at the broker it never sends again, and so much of
+                # it is all that it hands out. Nodes send again what was not confirmed to them.
+                bus.acknowledge(arrived)
         self.happened()
         if arrived:
             self.batches += 1
             self.batched += len(arrived)
             self.oldest_s = self.now() - now_s
         if bus is not None and lease.held:
-            bus.acknowledge(arrived)
             if bus.sessions != self._session:
                 # A broker without persistence has forgotten what it retained.
                 self._session = bus.sessions
@@ -468,29 +473,17 @@ class Driver:
 
     def serves(self, device_id: str, camera_id: str) -> bool:
         """Whether this node serves this camera."""
-        return self._node_of(camera_id) == device_id
+        return node_of(self.hub.core.state.store, camera_id) == device_id
 
     def watch_camera(self, camera_id: str, for_s: float) -> str:
         """Asks the node of a camera for tiles; RejectedError if no node serves it."""
-        node_id = self._node_of(camera_id)
+        node_id = node_of(self.hub.core.state.store, camera_id)
         if node_id is None:
             raise RejectedError(f"expected a camera of the store, got {camera_id}")
         message = SendTiles(camera_id=camera_id, for_s=for_s)
         if self.bus is not None:
             self.bus.publish([self.hub.outgoing("tiles", node_id, message)])
         return node_id
-
-    def _node_of(self, camera_id: str) -> str | None:
-        store = self.hub.core.state.store
-        for camera in store.cameras:
-            if camera.camera_id == camera_id:
-                for node in store.nodes:
-                    if camera.bay_id in node.bays if camera.role == "shelf" else node.floor:
-                        return node.node_id
-        for wall in store.walls:
-            if any(camera.camera_id == camera_id for camera in wall.cameras):
-                return next(node.node_id for node in store.nodes if wall.wall_id in node.walls)
-        return None
 
 
 def _recorded(record: dict[str, Any] | None, what: str) -> tuple[Visit, Account | None]:

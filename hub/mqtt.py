@@ -1,7 +1,9 @@
-"""The hub's MQTT client: paho with manual acknowledgement, so that PUBACK follows the commit.
+"""The hub's MQTT client: paho with manual acknowledgement, so that the broker hands out no more
+than is being worked on.
 
-paho's thread puts messages into a bounded inbox; the writer thread empties it. When the inbox is
-full a message is dropped unacknowledged and counted: its node sends it again.
+PUBACK says that a message is done with, not that it is stored: nodes send again what the hub did
+not confirm to them. paho's thread puts messages into a bounded inbox; the writer thread empties it.
+When the inbox is full a message is dropped and counted.
 """
 
 from __future__ import annotations
@@ -121,7 +123,7 @@ class HubMqtt:
         return taken
 
     def acknowledge(self, arrived: Iterable[Arrived]) -> None:
-        """The messages are committed: the broker may forget them."""
+        """The messages are done with, committed or not: the broker may forget them."""
         for item in arrived:
             self._client.ack(item.mid, item.qos)
 
@@ -166,12 +168,13 @@ class HubMqtt:
     def _failed(self, _client: paho.Client, _data: Any) -> None:
         self.last_error = f"nobody answers ({MQTTErrorCode.MQTT_ERR_CONN_REFUSED.name})"
 
-    def _arrived(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+    def _arrived(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         name, payload = message.topic, bytes(message.payload)
         events = payload.count(b"\n") + 1 if name.endswith("/batch") else 1
         with self._lock:
             if len(self._inbox) >= INBOX_MAX:
                 self.dropped += 1
+                client.ack(message.mid, message.qos)
                 return
             self._inbox.append(Arrived(name, payload, message.mid, message.qos, events))
         self._on_news()

@@ -6,7 +6,7 @@ from contracts.geometry import Bay, Footprint
 from contracts.messages import ModelRef, NodeConfig
 from contracts.store_file import Node, StoreFile
 
-__all__ = ["node_config"]
+__all__ = ["node_config", "node_of"]
 
 
 def node_config(
@@ -48,3 +48,16 @@ def _footprint(bay: Bay) -> Footprint:
         width_m=bay.width_m,
         depth_m=bay.depth_m,
     )
+
+
+def node_of(store: StoreFile, camera_id: str) -> str | None:
+    """The node that a camera of the store is on; None if there is none."""
+    for camera in store.cameras:
+        if camera.camera_id == camera_id:
+            for node in store.nodes:
+                if camera.bay_id in node.bays if camera.role == "shelf" else node.floor:
+                    return node.node_id
+    for wall in store.walls:
+        if any(camera.camera_id == camera_id for camera in wall.cameras):
+            return next(node.node_id for node in store.nodes if wall.wall_id in node.walls)
+    return None
