@@ -32,7 +32,7 @@ SECRET = re.compile(
 """Names of fields whose values are nobody's business."""
 _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+"), "[e-mail]"),
-    (re.compile(r"SORTIE:[0-9A-Za-z._-]{8,}"), "[code]"),
+    (re.compile(r"SORTIE(?:-STAFF)?:[0-9A-Za-z._-]{8,}"), "[code]"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), r"\1 [redacted]"),
     (re.compile(r"(://[^/\s:@]*:)[^@\s/]+@"), r"\1[redacted]@"),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+"), "[token]"),

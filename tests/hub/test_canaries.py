@@ -167,6 +167,7 @@ def test_the_net_under_the_logs(capsys: pytest.CaptureFixture[str]) -> None:
     assert scrubbed("event 1795665902199215, GTIN 4006381333931") == (
         "event 1795665902199215, GTIN 4006381333931"
     )
+    assert scrubbed("refused SORTIE-STAFF:7Q2KX9ZP4M") == "refused [code]"
     try:
         configure_logs("json")
         try:
