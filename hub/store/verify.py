@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,13 +28,13 @@ from hub.accounts.audit import broken_row
 from hub.accounts.tables import audit_log
 from hub.chain import canonical
 from hub.core import HubCore
-from hub.errors import ChainBrokenError, ReplayDivergedError, StoreError
+from hub.errors import ChainBrokenError, ReplayDivergedError, StoreTakenError
 from hub.replay import rebuild, stored_layout
 from hub.rules import Rules
 from hub.state import AttributorFactory
 from hub.store import tables as t
-from hub.store.copies import copy_to_read
-from hub.store.database import is_memory
+from hub.store.copies import copy_to_read, opened
+from hub.store.lease import open_lease
 from hub.store.rows import Row, projections
 from hub.store.service import Store
 
@@ -79,30 +80,26 @@ def rebuild_projections(
     url: str, factory: AttributorFactory, rules: Rules | None = None
 ) -> tuple[str, ...]:
     """Writes every projection anew that is not what the log makes of it; what was changed, a
-    sentence each. The hub must be stopped. StoreError, and nothing written, if the log itself is
-    not in order: a chain is broken, or the inputs do not lead to what was recorded."""
+    sentence each. StoreTakenError while a hub has the database. StoreError, and nothing written, if
+    the log itself is not in order: a chain is broken, or the inputs do not lead to what was
+    recorded."""
     rules = rules or Rules()
-    store = _opened(url)
+    with opened(url) as store:
+        layout = stored_layout(store)
+    lease = open_lease(url, layout.store_id, owner=f"rebuild:{os.getpid()}")
     try:
-        if store.snapshot() is None:
-            raise StoreError("expected a hub's database with a snapshot, it has none: no hub began")
-        store.verify()
-        core = rebuild(store, stored_layout(store), factory, rules)
-        rows = projections(core.state)
-        changed = tuple(_differences(store, core, rows.upserts))
-        if changed:
-            store.write(rows)
-        return changed
+        if not lease.take():
+            raise StoreTakenError("expected no hub to own the store, one does; stop it first")
+        with closing(Store(url, lease)) as store:
+            store.verify()
+            core = rebuild(store, layout, factory, rules)
+            rows = projections(core.state)
+            changed = tuple(_differences(store, core, rows.upserts))
+            if changed:
+                store.write(rows)
+            return changed
     finally:
-        store.close()
-
-
-def _opened(url: str) -> Store:
-    """The database itself; it must be there."""
-    file = url.removeprefix("sqlite:///")
-    if is_memory(url) or (file != url and not Path(file).is_file()):
-        raise StoreError(f"expected a hub's database, {file} is not there")
-    return Store(url)
+        lease.release()
 
 
 def _verified(

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 from contracts.store_file import load_store_file
 from hub import commands as c
 from hub.attribution.engine import Engine
-from hub.errors import StoreError
+from hub.errors import StoreError, StoreTakenError
 from hub.service import Hub
+from hub.store.lease import open_lease
 from sortie.day import demo_store_path
 from sortie.hub_cmd import hub_app
 
@@ -92,3 +93,29 @@ def test_rebuild_writes_nothing_on_a_log_that_was_edited(url: str, tmp_path: Pat
     nowhere = RUNNER.invoke(hub_app, ["rebuild", "--database", f"sqlite:///{tmp_path / 'no'}"])
     assert "is not there" in str(nowhere.exception)
     assert not (tmp_path / "no").exists()
+
+
+def test_rebuild_writes_nothing_while_a_hub_has_the_database(url: str, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "hub.sqlite") as connection:
+        connection.execute("UPDATE products SET sold = 7 WHERE gtin = ?", (COLA,))
+    connection.close()
+    running = open_lease(url, "demo", owner="till-1")
+    assert running.take()
+    result = RUNNER.invoke(hub_app, ["rebuild", "--database", url])
+    assert isinstance(result.exception, StoreTakenError)
+    running.release()
+    assert "1 written anew" in RUNNER.invoke(hub_app, ["rebuild", "--database", url]).output
+
+
+def test_rebuild_makes_nothing_in_a_database_that_is_no_hubs(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "other.sqlite") as connection:
+        connection.execute("CREATE TABLE mine (n INTEGER)")
+    connection.close()
+    result = RUNNER.invoke(
+        hub_app, ["rebuild", "--database", f"sqlite:///{tmp_path / 'other.sqlite'}"]
+    )
+    assert "holds no hub's tables" in str(result.exception)
+    connection = sqlite3.connect(tmp_path / "other.sqlite")
+    names = connection.execute("SELECT name FROM sqlite_master").fetchall()
+    connection.close()
+    assert names == [("mine",)]
