@@ -26,7 +26,7 @@ from hub.catalog.commands import (
 )
 from hub.command import Command as _Base
 from hub.command import Reply
-from hub.devices.commands import TrustDevice
+from hub.devices.commands import GiveUpGap, TrustDevice
 from hub.disputes.commands import DecideDispute, OpenDispute
 from hub.inventory.commands import (
     ChangePlanogram,
@@ -125,6 +125,7 @@ __all__ = [
     "Forget",
     "GatewayAnswered",
     "GatewayTold",
+    "GiveUpGap",
     "GrowGroup",
     "IssueGiftCard",
     "LetIn",
@@ -355,6 +356,7 @@ Command = (
     | ResolveFind
     | StartRestocking
     | Forget
+    | GiveUpGap
     | TrustDevice
     | OpenWallet
     | SetOrder

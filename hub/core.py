@@ -11,7 +11,7 @@ they were batched. No clock, randomness, id or I/O of its own.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from contracts.codec import message_of
@@ -26,7 +26,7 @@ from hub.catalog import goods
 from hub.catalog import service as catalog
 from hub.chain import canonical
 from hub.devices import service as devices
-from hub.devices.model import Admission, Boot
+from hub.devices.model import Admission, Boot, Device
 from hub.disputes import service as disputes
 from hub.effects import NOTHING, Effects, EventLog
 from hub.errors import HubError, RejectedError
@@ -291,24 +291,28 @@ class HubCore:
     def _take(self, item: Envelope, now_s: float, *, skip: bool) -> Effects:
         self._at(now_s)
         device = self.state.devices.all[item.deviceid]
-        for boot, ready in self.state.devices.take(
+        ready = self.state.devices.take(
             item.deviceid, item.bootid, item.sequence, None if skip else item
-        ):
-            self.applying = (ready.deviceid, ready.bootid, ready.sequence)
-            if boot.heard_s is None:
-                boot.heard_s = self.state.now_s
-            message = self._read(ready)
-            if message is None:
-                continue
-            if boot.held or self._must_wait(boot, message):
-                boot.clock.heard(now_s=self.state.now_s, device_us=ready.monotonicus)
-                boot.held.append((ready, message))
-                self._held[device.device_id, boot.boot_id] = boot
-            else:
-                devices.apply_message(self.state, device, boot, ready, message)
+        )
+        self._apply(device, ready)
         effects = self._taken()
         self.applying = None
         return effects
+
+    def _apply(self, device: Device, ready: Iterable[tuple[Boot, Envelope]]) -> None:
+        for boot, item in ready:
+            self.applying = (item.deviceid, item.bootid, item.sequence)
+            if boot.heard_s is None:
+                boot.heard_s = self.state.now_s
+            message = self._read(item)
+            if message is None:
+                continue
+            if boot.held or self._must_wait(boot, message):
+                boot.clock.heard(now_s=self.state.now_s, device_us=item.monotonicus)
+                boot.held.append((item, message))
+                self._held[device.device_id, boot.boot_id] = boot
+            else:
+                devices.apply_message(self.state, device, boot, item, message)
 
     def _read(self, item: Envelope) -> Message | None:
         try:
@@ -380,6 +384,11 @@ class HubCore:
                 return c.Reply()
             case c.Recall():
                 return self._recall(command)
+            case c.GiveUpGap():
+                ready = devices.give_up_gap(self.state, command)
+                self._apply(self.state.devices.all[command.device_id], ready)
+                self.applying = None
+                return c.Reply()
             case _:
                 raise RejectedError(f"expected a command, got {type(command).__name__}")
 

@@ -259,6 +259,10 @@ KINDS: Mapping[str, Kind] = {
     ),
     "gateway.refused": Kind("the gateway said no", ("key", "outcome", "reason")),
     "device.born": Kind("a node began to run", ("device_id", "boot_id")),
+    "device.gap": Kind(
+        "what a node said between two numbers, both included, is missing for good",
+        ("device_id", "boot_id", "from_seq", "upto_seq"),
+    ),
     "device.revoked": Kind("what a node says does not count any more", ("device_id",)),
     "device.reinstated": Kind("what a node says counts again", ("device_id",)),
     "retention.ran": Kind(

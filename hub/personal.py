@@ -98,6 +98,7 @@ _TABLE = {
     "refund.tried_again": "amount_minor",
     "refund.settled": "amount_minor how",
     "device.born": "device_id boot_id",
+    "device.gap": "device_id boot_id from_seq upto_seq",
     "device.revoked": "device_id",
     "device.reinstated": "device_id",
     "retention.ran": "visits payers messages commands dead_letters",

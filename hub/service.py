@@ -372,6 +372,8 @@ class Hub:
         self.live.count(f"messages_{admission}")
         key = (device_id, boot_id)
         if admission == "duplicate":
+            if gap := self._outlived.gaps.given_up(self.core.state.devices, item, now):
+                self._do(gap, now)
             return key
         if admission == "full":
             return None
@@ -384,8 +386,7 @@ class Hub:
         self._rows.insert(t.inbox, inbox_row(item, payload, self._position, self._last_us, dead))
         for evidence in evidence_rows(item, self._last_us):
             self._rows.upsert(evidence_table, evidence)
-        effects = self.core.skip(item, now) if dead else self.core.handle(item, now)
-        self._add(effects)
+        self._add(self.core.skip(item, now) if dead else self.core.handle(item, now))
         for who, boot, number, reason in self.core.unread:
             self._dead(name, payload, now, f"{who} {boot} {number}: {reason}")
         self.core.unread.clear()

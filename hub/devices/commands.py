@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from contracts.ids import DeviceId
+from pydantic import Field
+
+from contracts.ids import BootId, DeviceId
 from hub.command import Command
 
-__all__ = ["TrustDevice"]
+__all__ = ["GiveUpGap", "TrustDevice"]
 
 
 class TrustDevice(Command):
@@ -16,3 +18,13 @@ class TrustDevice(Command):
     kind: Literal["trust_device"] = "trust_device"
     device_id: DeviceId
     trusted: bool
+
+
+class GiveUpGap(Command):
+    """What a boot said up to a number and never came is missing for good; what waits behind it
+    counts."""
+
+    kind: Literal["give_up_gap"] = "give_up_gap"
+    device_id: DeviceId
+    boot_id: BootId
+    upto_seq: Annotated[int, Field(ge=0, le=2**53)]

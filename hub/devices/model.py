@@ -93,8 +93,17 @@ class Devices:
             # The usual message: the next one, and nobody waits for it.
             boot.upto = sequence
             return ((boot, item),)
-        found = []
         boot.waiting[sequence] = item
+        return self._ready(boot)
+
+    def give_up(self, device_id: str, boot_id: str, upto: int) -> Sequence[tuple[Boot, Envelope]]:
+        """Nothing more comes up to a number; all that may now take effect, in order."""
+        boot = self.all[device_id].boots[boot_id]
+        boot.upto = upto
+        return self._ready(boot)
+
+    def _ready(self, boot: Boot) -> Sequence[tuple[Boot, Envelope]]:
+        found = []
         while boot.upto + 1 in boot.waiting:
             boot.upto += 1
             ready = boot.waiting.pop(boot.upto)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from contracts.envelope import Envelope
 from contracts.messages import (
@@ -20,7 +21,7 @@ from contracts.messages import (
     WallScanned,
     Watermark,
 )
-from hub.commands import PongArrived, Reply, TrustDevice
+from hub.commands import GiveUpGap, PongArrived, Reply, TrustDevice
 from hub.devices.hubtime import closed_in_hub_time, opened_in_hub_time, segment_in_hub_time
 from hub.devices.model import Boot, Device
 from hub.effects import us
@@ -35,7 +36,7 @@ from hub.visits.scans import scanned
 from hub.visits.settlement import could_be
 from hub.visits.undated import note_reach, undated_boot, undated_scan
 
-__all__ = ["SEQUENCED", "apply_message", "pong", "trust"]
+__all__ = ["SEQUENCED", "apply_message", "give_up_gap", "pong", "trust"]
 
 SEQUENCED: tuple[type[Message], ...] = (
     NodeBorn,
@@ -309,6 +310,33 @@ def _outage(
                 visit.blind = True
                 visit.mark_review(f"{device.device_id} could not keep what it saw")
                 state.effects.visits.add(visit.visit_id)
+
+
+def give_up_gap(state: HubState, command: GiveUpGap) -> Sequence[tuple[Boot, Envelope]]:
+    """Nobody has any more what a boot said up to a number: what waits behind it takes effect, and
+    whoever is in the store may have done what is missing."""
+    device = state.devices.all.get(command.device_id)
+    boot = None if device is None else device.boots.get(command.boot_id)
+    if boot is None or not boot.upto < command.upto_seq < min(boot.waiting, default=0):
+        raise RejectedError(
+            f"expected a boot with a gap up to {command.upto_seq}, {command.boot_id} has none"
+        )
+    state.event(
+        "device.gap",
+        None,
+        device_id=command.device_id,
+        boot_id=command.boot_id,
+        from_seq=boot.upto + 1,
+        upto_seq=command.upto_seq,
+    )
+    for visit in state.open_visits():
+        if visit.stage in ("binding", "shopping", "left"):
+            visit.mark_review(f"some of what {command.device_id} saw is missing")
+            state.effects.visits.add(visit.visit_id)
+    if boot.upto < 0 and boot.clock.best is not None and device is not None:
+        # That it was born is among what is missing, and it lives: it has answered a ping.
+        state.devices.make_current(device, boot.boot_id)
+    return state.devices.give_up(command.device_id, command.boot_id, command.upto_seq)
 
 
 def trust(state: HubState, command: TrustDevice) -> Reply:

@@ -237,6 +237,7 @@ _OF_MONEY: dict[str, tuple[str, Tone]] = {
 }
 _OF_THE_STORE: dict[str, tuple[str, Tone]] = {
     "device.born": ("{device_id} started", "plain"),
+    "device.gap": ("some of what {device_id} said is missing for good", "amber"),
     "device.revoked": ("what {device_id} says does not count any more", "amber"),
     "device.reinstated": ("what {device_id} says counts again", "good"),
     "retention.ran": ("what was due was forgotten, {visits} visits among it", "plain"),
