@@ -63,6 +63,9 @@ class Stock:
             pieces = slot.facings * slot.deep
             self.shelf[slot.slot_id, slot.gtin] = pieces
             self.counts.setdefault(slot.gtin, Counts()).initial += pieces
+        for product in store.products:
+            # One that has no slot yet is given one by staff, or lies where it does not belong.
+            self.counts.setdefault(product.gtin, Counts())
         self.slots = {slot.slot_id for slot in store.slots}
 
     def apply(self, decision: Decision, visit_id: str | None) -> set[Place]:

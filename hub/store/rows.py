@@ -109,6 +109,7 @@ def seed_rows(rows: Rows, state: HubState) -> None:
             t.prices,
             {"gtin": product.gtin, "from_us": 0, "price_minor": product.prices[0][1]},
         )
+    _products(rows, state, state.catalog.products)
     _planogram(rows, state, {slot.slot_id for slot in state.store.slots})
     _stock(rows, state, state.stock.shelf)
 
@@ -305,6 +306,10 @@ def _stock(
             },
         )
         gtins.add(gtin)
+    _products(rows, state, gtins, sold=sold)
+
+
+def _products(rows: Rows, state: HubState, gtins: Iterable[str], *, sold: bool = False) -> None:
     for gtin in sorted(gtins):
         product = state.catalog.products.get(gtin)
         if product is not None:
