@@ -15,7 +15,6 @@ the core, the journal or the database; see docs/decisions/0007-entry-codes.md.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -177,7 +176,8 @@ def judge(ring: KeyRing, store_id: str, code: str) -> Judged:
         return Judged("forged")
     try:
         raw = base64.b32decode(text + "=" * (-len(text) % 8))
-    except binascii.Error:
+    except ValueError:
+        # Letters beyond ASCII are no binascii.Error, which is one of these.
         return Judged("forged")
     body, tag = raw[:BODY_BYTES], raw[BODY_BYTES:]
     key = ring.key(body[0] & 0x0F)

@@ -16,6 +16,7 @@ from contracts import messages as m
 from hub.commands import GrowGroup, OpenVisit, RenewCode
 from hub.errors import ConflictError, RejectedError, SettingsError
 from hub.levels import LEVEL
+from hub.parcels.codes import PICKUP_PREFIX, PickupJudged, judge_pickup
 from hub.replay import rebuild
 from hub.rules import Rules
 from hub.store.service import Store
@@ -270,6 +271,21 @@ def test_a_malformed_scan_is_unread_and_fills_its_place(shop: Any, day: Any) -> 
     day.step(3.5, "t1", 1.0, 0.8)
     shop.play(day.script, 4.0)
     assert shop.hub.core.state.visits[visit_id].stage == "shopping"
+
+
+def test_a_code_with_letters_beyond_ascii_is_forged_and_fills_its_place(
+    shop: Any, day: Any
+) -> None:
+    strange = 53 * "\N{LATIN SMALL LETTER E WITH ACUTE}"
+    visit_id = opened(shop)
+    day.scan(0.5, CODE_PREFIX + strange)
+    day.step(1.0, "t1", 1.0, 0.3, "born")
+    day.scan(1.1, code_of(shop, visit_id, 1.0))
+    day.step(1.5, "t1", 1.0, 0.8)
+    play(shop, day, 2.0)
+    assert refusals(shop) == ["code forged"]
+    assert shop.hub.core.state.visits[visit_id].stage == "shopping"
+    assert judge_pickup(RING, "tiny", PICKUP_PREFIX + strange) == PickupJudged("forged")
 
 
 def test_opening_and_renewing_take_the_right_kind_of_code(shop: Any) -> None:
