@@ -288,7 +288,7 @@ class Driver:
                 # What another hub has stored since must not be taken for our own.
                 self.hub.store.lease.renew()
                 with self.lock:
-                    self.hub.recover()
+                    self.hub.recover(self.now())
             except LeaseLostError as gone:
                 self.lose(gone)
                 return

@@ -102,8 +102,7 @@ class Hub:
         self._rows = Rows()
         self._pending = 0
         self._together = self._due = False
-        self._position = store.last_position()
-        self._snapshot_at = self._position
+        self._position = self._snapshot_at = store.last_position()
         self._last_us = 0
         self._pings = Pings()
         self._cues = Cues()
@@ -269,11 +268,14 @@ class Hub:
             self._snapshot(self._now(now_s))
         return self.core.quiet
 
-    def recover(self) -> None:
-        """After a halt: reads the database again and goes on from what is stored."""
+    def recover(self, now_s: float | None = None) -> None:
+        """After a halt: reads the database again and goes on from what is stored. With `now_s`
+        waits that ran out meanwhile begin anew, as at a start."""
         self._rebuild()
         self.live.changed_all()
         self.halted = None
+        if now_s is not None:
+            self._do(c.Resume(), self._now(now_s))
 
     @property
     def now_s(self) -> float:
@@ -473,13 +475,11 @@ class Hub:
     def _rebuild(self) -> None:
         state = self.core.state
         self.core = rebuild(self.store, state.store, state.factory, state.rules)
-        self._rows = Rows()
-        self._pending = 0
+        self._rows, self._pending = Rows(), 0
         if self.payers is not None:
             self.payers.forget_all()
         self._position = self.store.last_position()
-        self.asks.clear()
-        self.asks.extend(ask.request for ask in self.core.state.asks.values())
+        self.asks = deque(ask.request for ask in self.core.state.asks.values())
 
     def _check(self, *, started: bool = False) -> None:
         if self.halted is not None:

@@ -239,6 +239,26 @@ def test_a_hub_that_was_away_waits_its_grace_anew(make_shop: Callable[..., Any],
     assert sorted(len(lines) for _, lines in _outcome(again)["receipts"]) == [1, 2]
 
 
+def test_a_hub_that_could_not_write_for_long_waits_its_grace_anew(
+    make_shop: Callable[..., Any], day: Any, backend: str
+) -> None:
+    script = _script(day)
+    shop = make_shop("hub.sqlite")
+    _visits(shop)
+    network = Network([row for row in script if "node-floor" in row[1] or row[0] < 0.5])
+    network.run(shop, 13.0)
+    lost = next(row for row in script if "node-shelf" in row[1] and row[0] >= 0.5)
+    with locked(shop, backend), pytest.raises(StoreWriteError):
+        shop.hub.ingest([lost[1:]], 13.2)
+    shop.hub.recover(613.0)
+    shop.now_s = 613.0
+    network.script = script
+    shop.hub.tick(613.2)
+    assert not shop.hub.export_json()["receipts"]
+    network.run(shop, 620.0)
+    assert sorted(len(lines) for _, lines in _outcome(shop)["receipts"]) == [1, 2]
+
+
 def test_the_hub_halts_when_it_cannot_write_and_goes_on_when_it_can(
     make_shop: Callable[..., Any], day: Any, backend: str
 ) -> None:
