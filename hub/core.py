@@ -36,7 +36,7 @@ from hub.later import dump_later, restore_later
 from hub.parcels import alarms, returns, room, routes, sessions, stowing
 from hub.parcels import service as parcels
 from hub.retention import service as retention
-from hub.review.decide import decide_review
+from hub.review.decide import decide_review, looked_at
 from hub.review.policy import policy_of, set_aftercare
 from hub.rules import Rules
 from hub.state import AttributorFactory, HubState, decision_data, ground_of
@@ -416,7 +416,7 @@ class HubCore:
             state.aftercare.reviewed[key] = decision
             state.count("decisions_after_review")
             return
-        decision = watch.believe(state, decision)
+        decision = looked_at(state, watch.believe(state, decision))
         before = state.carts.apply(decision)
         state.effects.named.update(named(decision), () if before is None else named(before))
         owner = decision.best.visit_id

@@ -21,6 +21,7 @@ __all__ = [
     "LANES_LEVEL",
     "LET_GO_LEVEL",
     "LEVEL",
+    "LOOKED_AT_LEVEL",
     "NAMED_LATE_LEVEL",
     "NARROW_LEVEL",
     "NEXT_IN_LINE_LEVEL",
@@ -93,5 +94,8 @@ WENT_ALONG_LEVEL = 9
 STILL_THERE_LEVEL = 10
 """Who is still before a pick-up wall may put back what they took; who scans next comes after whom
 has everything."""
-LEVEL = 10
+LOOKED_AT_LEVEL = 11
+"""A piece that staff saw taken at a reach is not charged once more on another line of it; what they
+saw staff take is in nobody's cart."""
+LEVEL = 11
 """The newest."""

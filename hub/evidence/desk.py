@@ -19,7 +19,6 @@ from hub.errors import RejectedError
 from hub.evidence.folder import EvidenceFolder
 from hub.evidence.tables import evidence as table
 from hub.review.doubts import unclear_of
-from hub.review.policy import policy_of
 from hub.service import Hub, Outgoing
 from hub.state import HubState
 from hub.turns import Turns
@@ -46,11 +45,10 @@ def reaches_wanted(state: HubState) -> list[str]:
         for line in visit.lines:
             if line.line == number:
                 wanted.update(dict.fromkeys(line.reaches))
-    if policy_of(state).review_wait_s > 0:
-        for visit in state.open_visits():
-            if visit.review_until_s is not None:
-                unclear = unclear_of(state, visit.visit_id)
-                wanted.update(dict.fromkeys(one.reach_id for one in unclear))
+    for visit in state.open_visits():
+        if visit.review_until_s is not None:
+            unclear = unclear_of(state, visit.visit_id)
+            wanted.update(dict.fromkeys(one.reach_id for one in unclear))
     return list(wanted)[:WANTED_MAX]
 
 

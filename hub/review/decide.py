@@ -15,13 +15,17 @@ from hub.command import Reply
 from hub.commands import RefundLine, RefundVisit
 from hub.disputes.service import refund
 from hub.errors import ConflictError, RejectedError
+from hub.inventory.model import Place
+from hub.inventory.restocking import staff_filled
+from hub.inventory.service import moved_by_staff
+from hub.levels import LOOKED_AT_LEVEL
 from hub.review.commands import Choice, DecideReview
 from hub.review.doubts import unclear_of
 from hub.review.policy import policy_of
 from hub.state import HubState, decision_data
 from hub.visits.model import Visit
 
-__all__ = ["decide_review"]
+__all__ = ["decide_review", "looked_at"]
 
 
 def decide_review(state: HubState, command: DecideReview) -> Reply:
@@ -35,7 +39,8 @@ def decide_review(state: HubState, command: DecideReview) -> Reply:
         raise ConflictError(f"line {_name(command)} was decided before: {known[1]}")
     if visit.stage == "final":
         return _after_final(state, visit, command, said)
-    if visit.stage not in ("shopping", "left") or policy_of(state).review_wait_s <= 0:
+    waits = policy_of(state).review_wait_s > 0 or visit.review_until_s is not None
+    if visit.stage not in ("shopping", "left") or not waits:
         raise RejectedError(
             f"expected a visit in the store while reviews wait for staff, this one is "
             f"{visit.stage}; set review_wait_s"
@@ -54,7 +59,7 @@ def decide_review(state: HubState, command: DecideReview) -> Reply:
         decision, revision=decision.revision + 1, best=chosen, certain=True, why="staff looked"
     )
     state.carts.apply(decided)
-    state.effects.stock.update(state.stock.apply(decided, chosen.visit_id))
+    state.effects.stock.update(_moved(state, decided, owner))
     state.aftercare.review(key)
     for one in (decision.best, *decision.alternatives):
         named = state.visits.get(one.visit_id or "")
@@ -72,28 +77,57 @@ def decide_review(state: HubState, command: DecideReview) -> Reply:
     return Reply(visit_id=visit.visit_id)
 
 
+def looked_at(state: HubState, decision: Decision) -> Decision:
+    """A decision as it may move carts beside what staff said of its reach: uncertain where both
+    would come to more pieces than vision named when they looked."""
+    if state.level < LOOKED_AT_LEVEL or not decision.certain or decision.best.quantity == 0:
+        return decision
+    for key in state.aftercare.reviewed:
+        if key[0] != decision.reach_id:
+            continue
+        seen = state.carts.get(key)
+        if seen is None or not _pieces(seen.best, decision.best):
+            continue
+        if _left(state, seen, decision.best, decision.line) < abs(decision.best.quantity):
+            return replace(decision, certain=False, why=f"staff looked; {decision.why}")
+    return decision
+
+
+def _moved(state: HubState, decided: Decision, owner: Visit | None) -> set[Place]:
+    """What staff said moves the books; what they say staff moved is in nobody's cart."""
+    if state.level < LOOKED_AT_LEVEL or owner is None or owner.kind != "staff":
+        return state.stock.apply(decided, decided.best.visit_id)
+    return moved_by_staff(state, staff_filled(state, decided, staff=True))
+
+
 def _check_not_twice(state: HubState, decision: Decision, chosen: Alternative) -> None:
     """Lines of one reach name the same explanations, and some are clear already: together they
     must not come to more pieces than vision named."""
     if not chosen.quantity:
         return
-    sign = 1 if chosen.quantity > 0 else -1
-
-    def pieces(one: Alternative) -> int:
-        same = (one.visit_id, one.gtin) == (chosen.visit_id, chosen.gtin)
-        return max(0, sign * one.quantity) if same else 0
-
-    named = max(pieces(one) for one in (decision.best, *decision.alternatives))
-    clear = sum(
-        pieces(other.best)
-        for other in state.carts
-        if other.reach_id == decision.reach_id and other.line != decision.line and other.certain
-    )
-    if clear + pieces(chosen) > named:
+    left = _left(state, decision, chosen, decision.line)
+    if abs(chosen.quantity) > left:
         raise RejectedError(
-            f"expected at most {named - clear} more pieces of {chosen.gtin} for "
-            f"{chosen.visit_id}: {clear} of this reach are clear already"
+            f"expected at most {left} more pieces of {chosen.gtin} for {chosen.visit_id}: the "
+            "others of this reach are clear already"
         )
+
+
+def _left(state: HubState, decision: Decision, chosen: Alternative, line: int) -> int:
+    """How many pieces of a choice vision named for a reach beside those that are clear on other
+    lines than this one."""
+    named = max(_pieces(one, chosen) for one in (decision.best, *decision.alternatives))
+    return named - sum(
+        _pieces(other.best, chosen)
+        for other in state.carts
+        if other.reach_id == decision.reach_id and other.line != line and other.certain
+    )
+
+
+def _pieces(one: Alternative, chosen: Alternative) -> int:
+    """Pieces that move as the chosen ones do: the same product, whose they are and which way."""
+    same = (one.visit_id, one.gtin) == (chosen.visit_id, chosen.gtin)
+    return max(0, one.quantity if chosen.quantity > 0 else -one.quantity) if same else 0
 
 
 def _after_final(state: HubState, visit: Visit, command: DecideReview, said: list[Any]) -> Reply:

@@ -13,14 +13,14 @@ import pytest
 from auditor.ledger import audit
 from hub.attribution.model import Decision
 from hub.errors import ConflictError, RejectedError
-from hub.levels import DOUBT_RETURN_LEVEL
+from hub.levels import DOUBT_RETURN_LEVEL, LEVEL
 from hub.review.commands import Choice, DecideReview, SetAftercare
 from hub.review.policy import policy_of
 from hub.rules import Rules
 from tests.hub.after_kit import BREAD, COLA, Place
 from tests.hub.conftest import NearestAttributor
 from tests.hub.test_evidence import STRIP, send_strip, unsure_with_strip
-from tests.hub.visits_kit import walk_in, walk_out
+from tests.hub.visits_kit import let_in, walk_in, walk_out
 
 WAIT = Rules(review_wait_s=60.0)
 
@@ -207,6 +207,68 @@ def test_what_the_attributor_thinks_after_a_review_moves_nothing(place: Place, d
     shown = place.phone(opened["token"])
     assert (shown["stage"], shown["total_minor"]) == ("final", 249)
     assert place.shop.hub.core.state.counters["decisions_after_review"] == 1
+
+
+class Twice(NearestAttributor):
+    """Tells also what a test puts on another line of a reach."""
+
+    def decide(self, *, now_s: float) -> tuple[Decision, ...]:
+        return (*super().decide(now_s=now_s), *(one for one in self.told.values() if one.line))
+
+    def forget(self, *, visit_id: str) -> None:
+        self.told = {name: one for name, one in self.told.items() if not one.line}
+        super().forget(visit_id=visit_id)
+
+
+@pytest.mark.parametrize(("level", "total_minor"), [(LEVEL, 249 + 119), (10, 249 + 2 * 119)])
+def test_a_piece_that_staff_saw_taken_is_not_charged_on_another_line(
+    make_shop: Callable[..., Any], tmp_path: Path, day: Any, level: int, total_minor: int
+) -> None:
+    place = Place(make_shop("hub.db", rules=WAIT, attributor=Twice), tmp_path)
+    place.shop.hub.core.state.hold_level(level)
+    opened, _exit_s, reach = shop_unsure(place, day)
+    attributor = place.shop.hub.core.state.attributor
+    told = attributor.told[reach]
+    decide(place, opened, reach, took(opened))
+    # Second thoughts: beside something else that is told on the first line it was that piece.
+    attributor.told[f"{reach}/1"] = replace(told, line=1, certain=True)
+    place.play([], place.now_s + 62.0)
+    shown = place.phone(opened["token"])
+    assert (shown["stage"], shown["total_minor"]) == ("final", total_minor)
+
+
+@pytest.mark.parametrize(("level", "in_carts"), [(LEVEL, 0), (10, 1)])
+def test_what_staff_say_that_staff_took_is_in_no_cart(
+    place: Place, day: Any, level: int, in_carts: int
+) -> None:
+    place.shop.hub.core.state.hold_level(level)
+    day.step(1.0, "t1", 1.0, 0.3, "born")
+    place.play(list(day.script), 1.2)
+    helper = {"visit_id": let_in(place.shop, who="staff").visit_id}
+    day.script.clear()
+    day.step(1.5, "t1", 1.0, 0.8)
+    day.step(2.0, "t1", 1.1, 3.4)
+    reach = day.reach(2.1, "t1", COLA, sure=False)
+    place.play(list(day.script), 3.0)
+    day.script.clear()
+    decide(place, helper, reach, took(helper))
+    walk_out(day, 4.0, "t1")
+    day.watermark(6.5)
+    place.play(list(day.script), 9.0)
+    assert place.shop.hub.core.state.visits[helper["visit_id"]].stage == "final"
+    counts = place.shop.hub.core.state.stock.counts[COLA]
+    assert (sum(counts.carts.values()), counts.unaccounted) == (in_carts, 1 - in_carts)
+    sound(place)
+
+
+def test_what_waits_is_decided_also_when_nothing_new_would_wait(place: Place, day: Any) -> None:
+    opened, _exit_s, reach = shop_unsure(place, day)
+    place.driver.command(SetAftercare())
+    decide(place, opened, reach, took(opened))
+    place.play([], place.now_s + 1.0)
+    shown = place.phone(opened["token"])
+    assert (shown["stage"], shown["total_minor"]) == ("final", 249 + 119)
+    sound(place)
 
 
 def test_a_put_back_is_confirmed_before_the_receipt(place: Place, day: Any) -> None:
