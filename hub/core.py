@@ -11,6 +11,7 @@ they were batched. No clock, randomness, id or I/O of its own.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -33,6 +34,7 @@ from hub.errors import HubError, RejectedError
 from hub.inventory import restocking, watch
 from hub.inventory import service as inventory
 from hub.later import dump_later, restore_later
+from hub.levels import SILENT_LEVEL
 from hub.parcels import alarms, returns, room, routes, sessions, stowing
 from hub.parcels import service as parcels
 from hub.retention import service as retention
@@ -474,9 +476,12 @@ class HubCore:
             del state.reaches[reach_id]
 
     def _still_open(self, reach_id: str) -> bool:
+        state = self.state
+        # A node that is gone for good may never say that the reach has ended.
+        since_s = state.now_s - state.rules.stall_s if state.level >= SILENT_LEVEL else -math.inf
         return any(
             reach.reach_id == reach_id
-            for device in self.state.devices.all.values()
-            if device.boot is not None
+            for device in state.devices.all.values()
+            if device.boot is not None and (device.boot.watermark_s or 0.0) >= since_s
             for reach in device.boot.open_reaches
         )

@@ -28,6 +28,7 @@ __all__ = [
     "NOBODYS_RIVAL_LEVEL",
     "NUMBERED_LEVEL",
     "OVERTAKEN_LEVEL",
+    "SILENT_LEVEL",
     "STILL_THERE_LEVEL",
     "TAB_REFUND_LEVEL",
     "TAG_ALONG_LEVEL",
@@ -97,5 +98,7 @@ has everything."""
 LOOKED_AT_LEVEL = 11
 """A piece that staff saw taken at a reach is not charged once more on another line of it; what they
 saw staff take is in nobody's cart."""
+SILENT_LEVEL = 11
+"""A reach that a node left open which has said nothing for long is open no more."""
 LEVEL = 11
 """The newest."""

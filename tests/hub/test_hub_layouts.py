@@ -6,11 +6,15 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
+import pytest
+
 from auditor.ledger import audit
+from contracts import messages as m
 from contracts.store_file import StoreFile, parse_store_file
 from hub import commands as c
 from hub.attribution.engine import Engine
 from hub.inventory.views import stock_view
+from hub.levels import LEVEL
 from hub.service import Hub
 from hub.store.verify import verify
 from hub.views import phone_view
@@ -131,3 +135,20 @@ def test_a_phone_shows_the_receipt_of_a_product_that_is_no_longer_sold(
         account = hub.core.state.wallets.accounts[visit_id]
         shown = phone_view(hub, visit, account, 41.0)
         assert [line["gtin"] for line in shown["lines"]] == [COLA]
+
+
+@pytest.mark.parametrize(("level", "open_reaches"), [(LEVEL, 0), (10, 1)])
+def test_a_node_that_died_in_a_reach_does_not_keep_its_store_file_for_ever(
+    make_shop: Callable[..., Any], layout: StoreFile, day: Any, level: int, open_reaches: int
+) -> None:
+    shop = make_shop("hub.sqlite")
+    shop.hub.core.state.hold_level(level)
+    reach = m.OpenReach(reach_id="r1", bay_id="bay-a", t_open_s=1.0, u_m=0.2)
+    day.say(day.shelf, 1.0, m.ReachOpened(reach_id="r1", bay_id="bay-a", t_s=1.0, u_m=0.2))
+    day.say(day.shelf, 2.0, m.Watermark(t_s=2.0, last_seq=1, open_reaches=(reach,)))
+    shop.play(day.script, 3.0)
+    shop.hub.tick(600.0)
+    assert len(shop.hub.core.state.reaches) == 1, "it may only be cut off"
+    shop.hub.tick(1_000.0)
+    assert len(shop.hub.core.state.reaches) == open_reaches
+    assert shop.hub.core.quiet == (not open_reaches)
