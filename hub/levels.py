@@ -9,6 +9,7 @@ lead an old journal elsewhere gets a level here, and looks at HubState.level; a 
 from __future__ import annotations
 
 __all__ = [
+    "AGAIN_LEVEL",
     "AT_GATE_LEVEL",
     "CAME_ALONG_LEVEL",
     "DATED_LEVEL",
@@ -100,5 +101,7 @@ LOOKED_AT_LEVEL = 11
 saw staff take is in nobody's cart."""
 SILENT_LEVEL = 11
 """A reach that a node left open which has said nothing for long is open no more."""
+AGAIN_LEVEL = 11
+"""A promotion under the id of one that ends, or ended, at another time is refused."""
 LEVEL = 11
 """The newest."""

@@ -22,7 +22,8 @@ from hub.catalog.offers import CHANGES_KEPT, RECALLS_MAX, AgeProof, Recall
 from hub.catalog.promotions import Promotion
 from hub.command import Reply, repeated
 from hub.effects import us
-from hub.errors import RejectedError
+from hub.errors import ConflictError, RejectedError
+from hub.levels import AGAIN_LEVEL
 from hub.state import HubState
 from hub.visits.model import Visit
 
@@ -57,6 +58,13 @@ def add_promotion(state: HubState, command: AddPromotion) -> Reply:
     if command.until_s is not None and command.until_s <= from_s:
         raise RejectedError(
             f"expected until_s after {from_s}, got {command.until_s}; it would be over already"
+        )
+    known = state.catalog.offers.promotions.get(command.promotion_id)
+    if known is not None and known.until_s != command.until_s and state.level >= AGAIN_LEVEL:
+        raise ConflictError(
+            f"expected a new id, promotion {command.promotion_id} is there until "
+            f"{'it is ended' if known.until_s is None else known.until_s}, and not until "
+            f"{command.until_s}"
         )
     promotion = Promotion(
         promotion_id=command.promotion_id,

@@ -173,6 +173,10 @@ def test_a_promotion_is_added_once_and_the_same_id_means_the_same(shop: Any) -> 
     assert shop.hub.digest() == digest
     assert not shop.hub.command(c.EndPromotion(promotion_id="ten"), 3.0).repeated
     assert shop.hub.command(c.EndPromotion(promotion_id="ten"), 4.0).repeated
+    with pytest.raises(ConflictError, match=r"is there until 3\.0, and not until None"):
+        shop.hub.command(percent(), 5.0)
+    shop.hub.core.state.hold_level(10)
+    assert shop.hub.command(percent(), 6.0).repeated
 
 
 @pytest.mark.parametrize(
