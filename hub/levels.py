@@ -29,6 +29,7 @@ __all__ = [
     "NOBODYS_RIVAL_LEVEL",
     "NUMBERED_LEVEL",
     "OVERTAKEN_LEVEL",
+    "PAID_LEG_LEVEL",
     "SILENT_LEVEL",
     "STILL_THERE_LEVEL",
     "TAB_REFUND_LEVEL",
@@ -103,5 +104,7 @@ SILENT_LEVEL = 11
 """A reach that a node left open which has said nothing for long is open no more."""
 AGAIN_LEVEL = 11
 """A promotion under the id of one that ends, or ended, at another time is refused."""
+PAID_LEG_LEVEL = 11
+"""What goes back of a tab's payment is of that hold of the visit from which the refund took it."""
 LEVEL = 11
 """The newest."""

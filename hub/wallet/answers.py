@@ -19,7 +19,7 @@ from hub.visits.model import Visit
 from hub.wallet.account import Leg
 from hub.wallet.funding import ask_leg, covered, extra_answered, note
 from hub.wallet.payments import payment_answered
-from hub.wallet.refunds import refund_answered
+from hub.wallet.refunds import leg_of, refund_answered
 
 __all__ = ["answered", "ask_again"]
 
@@ -54,10 +54,13 @@ def answered(state: HubState, command: GatewayAnswered) -> Reply:
         payment_answered(state, ask, approved=approved, outcome=command.outcome)
         return Reply()
     visit = state.visits[ask.visit_id]
-    leg = state.wallets.account(ask.visit_id).leg(ask.request.hold_key)
+    account, kind = state.wallets.account(ask.visit_id), ask.request.kind
+    if kind == "refund":
+        leg = leg_of(state, account, ask.request.hold_key, command.key)
+    else:
+        leg = account.leg(ask.request.hold_key)
     if leg is None:
         raise LedgerError(f"expected a hold of {ask.visit_id}, got {ask.request.hold_key}")
-    kind = ask.request.kind
     if kind == "hold":
         _hold(state, visit, leg, command)
     elif kind == "capture":

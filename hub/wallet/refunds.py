@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from hub.command import Reply
 from hub.effects import Attempt, us
 from hub.errors import ConflictError, RejectedError
-from hub.levels import LANES_LEVEL, UNHEARD_LEVEL
+from hub.levels import LANES_LEVEL, PAID_LEG_LEVEL, UNHEARD_LEVEL
 from hub.state import HubState
 from hub.visits.model import Visit
 from hub.wallet import chargebacks
@@ -27,6 +27,7 @@ __all__ = [
     "ask_parked",
     "came_back",
     "check",
+    "leg_of",
     "pay_back",
     "refund_answered",
     "refund_due",
@@ -67,6 +68,18 @@ def pay_back(state: HubState, visit: Visit, shares: Sequence[tuple[Leg, int]]) -
     note(state, visit.visit_id)
 
 
+def leg_of(state: HubState, account: Account, hold_key: str, key: str) -> Leg | None:
+    """The source that a question under this key pays back. A tab's payment may have paid for
+    several of a visit's holds: which one it is, the key says."""
+    if state.level < PAID_LEG_LEVEL:
+        return account.leg(hold_key)
+    named = key.partition(":refund:")[2].split(":")[1:2]
+    if not (named and named[0].isdecimal()):
+        return account.leg(hold_key)
+    leg = next(iter(account.legs[max(0, int(named[0]) - 1) :]), None)
+    return leg if leg is not None and hold_key in (leg.key, leg.paid_by) else None
+
+
 def refund_answered(
     state: HubState, visit: Visit, leg: Leg, request: GatewayRequest, *, outcome: str
 ) -> None:
@@ -99,8 +112,10 @@ def came_back(state: HubState, visit: Visit, command: GatewayTold) -> None:
     """A refund that the gateway had paid failed after all: the money is the shopper's still. A
     wallet's owner gets it as balance, anybody else's waits for staff."""
     account, key = state.wallets.accounts.get(visit.visit_id), command.refund_key
-    leg = None if account is None else account.leg(command.hold_key)
-    if account is None or leg is None or key is None:
+    if account is None or key is None:
+        return
+    leg = leg_of(state, account, command.hold_key, key)
+    if leg is None:
         return
     if state.level >= UNHEARD_LEVEL:
         _heard_paid(state, visit, account, leg, key)
