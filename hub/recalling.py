@@ -36,6 +36,9 @@ def _visits(state: HubState, store: Store, command: c.Command) -> list[str]:
     if isinstance(command, c.GatewayTold) and command.dispute_id is not None:
         # What the bank takes back of a tab is a loss of all the visits that the tab has paid.
         return sorted({command.visit_id, *store.visits_paid_by(command.hold_key)})
+    if isinstance(command, c.GatewayTold) and command.refund_key is not None:
+        # A tab's payment is named by none of them: the refund's key says whose it is.
+        return sorted({command.visit_id, command.refund_key.partition(":refund:")[0]})
     if isinstance(command, c.RECALLED):
         return [] if command.visit_id is None else [command.visit_id]
     if isinstance(command, c.ReturnGoods):

@@ -11,6 +11,7 @@ from hub import commands as c
 from hub.errors import ConflictError
 from hub.levels import PAID_LEG_LEVEL
 from hub.reports.service import books_of, compare
+from tests.hub.conftest import COLA
 from tests.hub.wallet.till import BREAD, PRICES, Till
 
 BREAD_MINOR = PRICES[BREAD]
@@ -71,3 +72,29 @@ def test_in_a_journal_of_before_the_first_of_two_holds_was_meant() -> None:
         visit_id = _two_holds_on_one_tab(till)
         with pytest.raises(ConflictError, match="up to 52, got 198"):
             till.refund(visit_id, quantity=2)
+
+
+def test_one_of_a_tab_that_failed_long_after_its_visit_left_memory(
+    make_till: Callable[..., Till],
+) -> None:
+    """The tab's payment is named by no visit; the refund's key says whose it is."""
+    till = make_till(visits_final_kept=1, tab_visit_minor_max=300, tab_minor_max=100)
+    payer = till.open_wallet("w")
+    visit_id = till.visit("code-one", secret="w")
+    till.shop("code-one", 1)
+    till.refund(visit_id)
+    (hold_key,) = {leg.paid_by for leg in till.account(visit_id).legs if leg.paid_by}
+    for code in ("code-two", "code-three"):
+        till.visit(code)
+        till.shop(code, 1)
+    assert visit_id not in till.hub.core.state.visits
+    key = f"{visit_id}:refund:1:1"
+    till.gateway.fail_refund(key)
+    told = c.GatewayTold(
+        fact_id="re_1:failed", fact="refund_failed", visit_id=payer, hold_key=hold_key,
+        amount_minor=PRICES[COLA], refund_key=key,
+    )  # fmt: skip
+    assert not till.do(told).repeated
+    assert till.posted(f"stored:{payer}") == -PRICES[COLA]
+    assert till.do(told).repeated
+    _agree(till)
