@@ -30,6 +30,7 @@ __all__ = [
     "NUMBERED_LEVEL",
     "OVERTAKEN_LEVEL",
     "PAID_LEG_LEVEL",
+    "REDEEMED_LEVEL",
     "SILENT_LEVEL",
     "STILL_THERE_LEVEL",
     "TAB_REFUND_LEVEL",
@@ -106,5 +107,7 @@ AGAIN_LEVEL = 11
 """A promotion under the id of one that ends, or ended, at another time is refused."""
 PAID_LEG_LEVEL = 11
 """What goes back of a tab's payment is of that hold of the visit from which the refund took it."""
+REDEEMED_LEVEL = 11
+"""What goes back on a gift card that a wallet has redeemed is that wallet's balance."""
 LEVEL = 11
 """The newest."""

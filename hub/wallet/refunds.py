@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from hub.command import Reply
 from hub.effects import Attempt, us
 from hub.errors import ConflictError, RejectedError
-from hub.levels import LANES_LEVEL, PAID_LEG_LEVEL, UNHEARD_LEVEL
+from hub.levels import LANES_LEVEL, PAID_LEG_LEVEL, REDEEMED_LEVEL, UNHEARD_LEVEL
 from hub.state import HubState
 from hub.visits.model import Visit
 from hub.wallet import chargebacks
@@ -347,18 +347,22 @@ def _number(key: str) -> int:
 def _to_balance(
     state: HubState, visit: Visit, leg: Leg, amount_minor: int, name: str, *, into: str = ""
 ) -> None:
-    purses = state.wallets.purses
-    if leg.source == "gift" and visit.payer in purses.all:
-        card = purses.cards[leg.account.removeprefix("gift:")]
+    purses, whose = state.wallets.purses, visit.payer
+    card = purses.cards[leg.account.removeprefix("gift:")] if leg.source == "gift" else None
+    if card is not None and whose in purses.all:
         if card.redeemed or card.refusal(state.now_s):
-            into = f"stored:{visit.payer}"
+            into = f"stored:{whose}"
+    elif card is not None and card.redeemed and state.level >= REDEEMED_LEVEL:
+        # All that was on the card went to this wallet; what is left on it nobody could spend.
+        whose = card.payer or whose
+        into = f"stored:{whose}"
     if leg.state == "tabbed":
         purses.off_tab(visit.payer, visit.visit_id, amount_minor)
     _paid(state, visit, leg, amount_minor, name, into=into)
     if leg.source == "gift":
         state.effects.cards.add(leg.account.removeprefix("gift:"))
     state.event("refund.paid", visit.visit_id, amount_minor=amount_minor)
-    _tell(state, visit, amount_minor)
+    _tell(state, visit, amount_minor, whose)
 
 
 def _paid(
@@ -376,8 +380,8 @@ def _paid(
     )
 
 
-def _tell(state: HubState, visit: Visit, amount_minor: int) -> None:
-    purse = state.wallets.purses.all.get(visit.payer)
+def _tell(state: HubState, visit: Visit, amount_minor: int, payer: str = "") -> None:
+    purse = state.wallets.purses.all.get(payer or visit.payer)
     if purse is not None:
         purse.moved(state.now_s, "refund", amount_minor, visit_id=visit.visit_id)
         state.effects.purses.add(purse.payer)

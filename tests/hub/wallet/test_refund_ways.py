@@ -9,10 +9,10 @@ import pytest
 
 from hub import commands as c
 from hub.errors import ConflictError
-from hub.levels import PAID_LEG_LEVEL
+from hub.levels import PAID_LEG_LEVEL, REDEEMED_LEVEL
 from hub.reports.service import books_of, compare
 from tests.hub.conftest import COLA
-from tests.hub.wallet.till import BREAD, PRICES, Till
+from tests.hub.wallet.till import BREAD, PRICES, Till, sha
 
 BREAD_MINOR = PRICES[BREAD]
 TABBED = {"hold_minor": 300, "topup_minor": 500, "tab_visit_minor_max": 300, "tab_minor_max": 100}
@@ -98,3 +98,32 @@ def test_one_of_a_tab_that_failed_long_after_its_visit_left_memory(
     assert till.posted(f"stored:{payer}") == -PRICES[COLA]
     assert till.do(told).repeated
     _agree(till)
+
+
+def _refunded_after_the_card_was_redeemed(till: Till) -> str:
+    """A guest pays by a gift card, a wallet redeems the rest of it, the guest's goods go back."""
+    till.gift("g", 1_000)
+    visit_id = till.visit("code-one")
+    till.do(c.UseGiftCard(token_sha256=sha("code-one"), code_sha256=sha("g")))
+    till.shop("code-one", 1)
+    payer = till.open_wallet("w")
+    till.redeem("w", "g")
+    assert till.posted(f"stored:{payer}") == -(1_000 - PRICES[COLA])
+    till.refund(visit_id)
+    return payer
+
+
+def test_on_a_card_that_a_wallet_has_redeemed_since(make_till: Callable[..., Till]) -> None:
+    """Nobody could spend it there: all that was on the card became that wallet's balance."""
+    till = make_till()
+    payer = _refunded_after_the_card_was_redeemed(till)
+    assert till.posted("gift:g") == 0
+    assert till.posted(f"stored:{payer}") == -1_000
+    assert till.purse("w").movements[-1]["amount_minor"] == PRICES[COLA]
+
+
+def test_in_a_journal_of_before_it_stayed_on_the_card() -> None:
+    with closing(Till()) as till:
+        till.hub.core.state.hold_level(REDEEMED_LEVEL - 1)
+        _refunded_after_the_card_was_redeemed(till)
+        assert till.posted("gift:g") == -PRICES[COLA]
