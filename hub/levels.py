@@ -31,6 +31,7 @@ __all__ = [
     "OVERTAKEN_LEVEL",
     "PAID_LEG_LEVEL",
     "REDEEMED_LEVEL",
+    "SAID_PAID_LEVEL",
     "SILENT_LEVEL",
     "STILL_THERE_LEVEL",
     "TAB_REFUND_LEVEL",
@@ -109,5 +110,7 @@ PAID_LEG_LEVEL = 11
 """What goes back of a tab's payment is of that hold of the visit from which the refund took it."""
 REDEEMED_LEVEL = 11
 """What goes back on a gift card that a wallet has redeemed is that wallet's balance."""
+SAID_PAID_LEVEL = 11
+"""What staff say the gateway has paid may fail after all, as what it said itself."""
 LEVEL = 11
 """The newest."""

@@ -13,7 +13,13 @@ from collections.abc import Sequence
 from hub.command import Reply
 from hub.effects import Attempt, us
 from hub.errors import ConflictError, RejectedError
-from hub.levels import LANES_LEVEL, PAID_LEG_LEVEL, REDEEMED_LEVEL, UNHEARD_LEVEL
+from hub.levels import (
+    LANES_LEVEL,
+    PAID_LEG_LEVEL,
+    REDEEMED_LEVEL,
+    SAID_PAID_LEVEL,
+    UNHEARD_LEVEL,
+)
 from hub.state import HubState
 from hub.visits.model import Visit
 from hub.wallet import chargebacks
@@ -239,7 +245,12 @@ def settle_refund(state: HubState, command: SettleRefund) -> Reply:
     )
     leg = _leg(state, visit, payout)
     _paid(state, visit, leg, payout.amount_minor, _name(payout.number, payout), into=into)
-    _end(payout, "settled")
+    by_gateway = command.how == "gateway"
+    if by_gateway:
+        # Else the books would go on believing that it was never paid there.
+        request = _request(state, visit, leg, payout.asked_as, payout.amount_minor)
+        state.effects.attempts[payout.asked_as] = Attempt(request, visit.visit_id, 1, "approved")
+    _end(payout, "paid" if by_gateway and state.level >= SAID_PAID_LEVEL else "settled")
     state.parked.pop(payout.key, None)
     payout.acts.append(f"{command.settle_id}={command.how}")
     state.event(

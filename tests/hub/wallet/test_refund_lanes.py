@@ -183,7 +183,15 @@ def test_settled_as_paid_by_the_gateway_after_all(make_till: Callable[..., Till]
         )
     )
     assert till.posted("clearing") == 2 * COLA_MINOR
+    _agree(till)
     silence.of.clear()
+    till.gateway.fail_refund(payout.key)
+    till.do(_failed(visit_id, payout.key))
+    assert till.posted("clearing") == 3 * COLA_MINOR, "it failed after all"
+    _agree(till)
+    till.do(c.RetryRefund(visit_id=visit_id, refund_key=payout.key, retry_id="t1"))
+    assert till.posted("clearing") == 2 * COLA_MINOR
+    _agree(till)
 
 
 def test_balance_is_for_those_who_have_one(make_till: Callable[..., Till]) -> None:
