@@ -20,7 +20,7 @@ from hub.receipts.words import amount
 from hub.store import tables as t
 from hub.store.service import Store
 from hub.visits.model import Visit
-from hub.wallet.service import Account, vat_minor
+from hub.wallet.service import Account, ChargeLine, vat_minor
 
 __all__ = ["Correction", "Receipt", "ReceiptLine", "VatRow", "as_json", "receipt_of"]
 
@@ -188,12 +188,25 @@ def _vat(lines: Sequence[ReceiptLine], currency: str) -> tuple[VatRow, ...]:
     gross: dict[str, int] = {}
     tax: dict[str, int] = {}
     for line in lines:
-        left = line.total_minor - line.total_minor * line.refunded // max(1, line.quantity)
+        left = _left_minor(line)
         gross[line.vat_rate] = gross.get(line.vat_rate, 0) + left
         tax[line.vat_rate] = tax.get(line.vat_rate, 0) + vat_minor(left, line.vat_rate, currency)
     return tuple(
         VatRow(rate, gross[rate] - tax[rate], tax[rate], gross[rate]) for rate in sorted(gross)
     )
+
+
+def _left_minor(line: ReceiptLine) -> int:
+    """What is left of a line after its corrections, rounded as they were booked."""
+    charged = ChargeLine(
+        line.line,
+        line.gtin,
+        line.quantity,
+        line.unit_price_minor,
+        line.vat_rate,
+        discount_minor=line.discount_minor,
+    )
+    return charged.left(line.quantity - line.refunded).gross_minor
 
 
 def _corrections(store: Store, visit_id: str, names: Mapping[int, str]) -> tuple[Correction, ...]:

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from auditor.ledger import audit
 from contracts.store_file import StoreFile, parse_store_file
-from hub.commands import RefundLine, RefundVisit
+from hub.commands import AddPromotion, RefundLine, RefundVisit
 from hub.errors import SettingsError
 from hub.pages.words import money
 from hub.receipts.document import Receipt, ReceiptLine, VatRow
@@ -129,6 +129,31 @@ def test_corrections_and_their_taxes_are_shown(place: Place, day: Any) -> None:
     assert "<bad>" not in page
     pdf = text_of(place.http.get("/api/v1/phones/me/receipt.pdf", headers=mine).content)
     assert "1 × Cola, 1 × Bread" in pdf
+
+
+def test_taxes_of_what_is_left_of_a_promotion_are_those_booked(place: Place, day: Any) -> None:
+    """Three for two: a piece costs 79 and a third, so that what is left depends on rounding."""
+    place.driver.command(
+        AddPromotion(
+            promotion_id="p", offer="n_for_m", name="three for two", gtins=(COLA,), take=3, pay=2
+        )
+    )
+    opened = place.bought(day, [(COLA, True), (COLA, True), (COLA, True)])
+    for number, due in ((1, 159), (2, 79), (3, 0)):
+        place.driver.command(
+            RefundVisit(
+                refund_id=f"r{number}",
+                visit_id=opened["visit_id"],
+                lines=(RefundLine(line=1, quantity=1),),
+            )
+        )
+        document = place.http.get(
+            "/api/v1/phones/me/receipt", headers=bearing(opened["token"])
+        ).json()
+        assert document["due_minor"] == due
+        (row,) = document["vat"]
+        vat_booked = -place.shop.hub.core.state.wallets.ledger.posted("vat:0.1900")
+        assert (row["gross_minor"], row["vat_minor"]) == (due, vat_booked)
 
 
 def test_before_the_settlement_there_is_none(place: Place) -> None:
