@@ -68,7 +68,8 @@ def _refund(state: HubState, command: ReturnGoods, parcels: list[Parcel]) -> dic
             continue
         for line in visit.lines:
             left = line.quantity - visit.refunded.get(line.line, 0)
-            if f"parcel:{parcel.key}" in line.reaches and left > 0:
+            paid_minor = line.left(left).gross_minor
+            if f"parcel:{parcel.key}" in line.reaches and paid_minor > 0:
                 wanted.setdefault(visit.visit_id, []).append(
                     RefundLine(line=line.line, quantity=left)
                 )

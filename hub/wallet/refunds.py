@@ -49,10 +49,16 @@ ACTS_MAX = 20
 
 def check(state: HubState, visit: Visit) -> None:
     """ConflictError while a visit's share of a tab is being captured, or a bank has its money and
-    has not decided whose it is."""
+    has not decided whose it is; RejectedError while its charge is not captured. Whoever gives back
+    of several sales asks for each before the first."""
+    account = state.wallets.account(visit.visit_id)
+    if not account.settled or account.busy:
+        raise RejectedError(
+            f"expected {visit.visit_id} to be settled and captured; try again later"
+        )
     if state.wallets.purses.capturing(visit.visit_id):
         raise ConflictError(f"the tab of {visit.visit_id} is being captured; try again later")
-    dispute_id = chargebacks.at_bank(state, state.wallets.account(visit.visit_id))
+    dispute_id = chargebacks.at_bank(state, account)
     if dispute_id:
         raise ConflictError(
             f"the payer's bank has the money of {visit.visit_id} until it has decided "

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from hub.commands import RefundLine, RefundVisit
 from hub.errors import ConflictError, RejectedError
+from hub.parcels.codes import digest_of
 from hub.parcels.commands import ClearAlarm, OrderedItem, OrderedParcel, PlaceOrder, ReturnGoods
 from hub.parcels.sessions import IDLE_S
 from hub.rules import Rules
@@ -195,6 +197,56 @@ def test_goods_come_back_and_money_with_them(bench: Bench) -> None:
         bench.do(ReturnGoods(return_id="r2", order_id="o1", keys=(key(1), key(2))))
     bench.do(ReturnGoods(return_id="r3", order_id="o1", keys=(key(2),), refund=False))
     assert bench.gateway.totals().refunded_minor == 300
+
+
+def test_goods_of_two_sales_come_back_together_or_not_at_all(make_bench: Make) -> None:
+    """The capture of the second one is not answered yet: then nothing of the first is given back
+    either, now or by what is stored with the next command."""
+    silent: list[str] = []
+
+    def faults(request: GatewayRequest, _times: int) -> Fault:
+        return "timeout" if request.kind in silent else "none"
+
+    bench = make_bench(gateway=FakeGateway(faults=faults))
+    paid_order(bench)
+    bench.scan(code_of("o1"))
+    bench.lift(1)
+    bench.wait(IDLE_S + 1.0)
+    bench.scan(code_of("o1"))
+    bench.lift(2)
+    silent.append("capture")
+    bench.wait(6.0)
+    sales = [one.visit_id for one in bench.hub.core.state.visits.values() if one.lines]
+    assert sales == sorted(sales), "the one that is answered is given back first"
+    digest = bench.hub.digest()
+    back = ReturnGoods(return_id="r1", order_id="o1", keys=(key(1), key(2)))
+    with pytest.raises(RejectedError, match="settled and captured"):
+        bench.do(back)
+    assert bench.hub.digest() == digest
+    silent.clear()
+    bench.wait(10.0)
+    assert bench.do(back).amount_minor == 600
+
+
+def test_what_was_free_comes_back_when_the_rest_was_given_back_before(bench: Bench) -> None:
+    """Nothing is left to give back, and the return is none the less one."""
+    present = (
+        OrderedItem(gtin=COLA, unit_price_minor=300, vat_rate="0.19"),
+        OrderedItem(gtin=BREAD, unit_price_minor=0, vat_rate="0.07"),
+    )
+    parcel = OrderedParcel(label=sscc(1), due_minor=300, items=present)
+    bench.do(PlaceOrder(order_id="o1", parcels=(parcel,), code_sha256=digest_of(code_of("o1"))))
+    bench.stand(1, 0.05)
+    bench.scan(code_of("o1"))
+    bench.lift(1)
+    bench.wait(6.0)
+    bench.do(
+        RefundVisit(
+            refund_id="r", visit_id=visit(bench).visit_id, lines=(RefundLine(line=1, quantity=1),)
+        )
+    )
+    reply = bench.do(ReturnGoods(return_id="r1", order_id="o1", keys=(key(1),)))
+    assert (reply.amount_minor, bench.state_of(1)) == (0, "returned")
 
 
 def test_a_return_of_a_sale_that_is_not_in_memory(make_bench: Make) -> None:
