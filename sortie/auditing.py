@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
-from auditor.ledger import CHECKS
+from auditor.ledger import CHECKS, findings_of
 from auditor.sums import Books
 from hub.fiscal.journal import check_journal
 
@@ -75,7 +75,7 @@ def _books(store: Store, layout: StoreFile) -> Books:
 
 
 def _judged(store: Store, books: Books, name: str) -> list[str]:
-    return list(check_journal(store) if name == FISCAL else CHECKS[name](books))
+    return list(check_journal(store)) if name == FISCAL else findings_of(name, books)
 
 
 def _open(url: str) -> None:

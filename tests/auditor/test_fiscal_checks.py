@@ -145,3 +145,19 @@ def test_a_receipt_with_another_vat_is_found(tmp_path: Any) -> None:
     assert _findings(export, "VAT of receipts booked") == []
     receipt["vat_minor"] = 18
     assert _findings(export, "VAT of receipts booked") != []
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "edited"),
+    [("transactions", "entries", [["vat:0.1900"]]), ("fiscal", "body", {})],
+)
+def test_a_row_that_was_emptied_is_named_and_stops_no_other_check(
+    tmp_path: Any, part: str, name: str, edited: Any
+) -> None:
+    export = _export(tmp_path)
+    row = export[part][1]
+    row[name] = edited
+    found = audit(export)
+    chains = [*found["hash chains hold"], *found["fiscal entries chained"]]
+    assert any(f"{part} {row['number']}: the row does not fit" in words for words in chains)
+    assert found["messages took effect once"] == []
