@@ -175,13 +175,12 @@ def verify_command(
 @fiscal_app.command("check")
 def check_command(database: Database = URL, json_file: JsonFile = None) -> None:
     """Check the stored journal and the ledger behind it. Exit status 1 if anything is wrong."""
-    from hub.fiscal.journal import FINDINGS_MAX, check_journal
-    from hub.reports.service import fiscal_status
+    from hub.fiscal.journal import FINDINGS_MAX, check_journal, entries_of
     from hub.store.copies import opened
 
     check_output("--json", json_file)
     with opened(database) as store:
-        entries = fiscal_status(store)["entries"]
+        entries = sum(entry.number for entry in entries_of(store, last=True))
         findings = tuple(check_journal(store))[:FINDINGS_MAX]
     console = whole_lines()
     console.print(f"{entries} entries")

@@ -33,6 +33,7 @@ from hub.fiscal.model import (
     State,
     begun,
     days_between,
+    intact,
     next_entry,
     resumed,
     signed,
@@ -269,6 +270,7 @@ class FiscalJournal:
                 f"this journal, got {fingerprint(self._signer.public_key)[:16]}; give the file "
                 "that `sortie hub fiscal init` or `change-key` made for this store"
             )
+        intact(last)
         signed_by = self._keys.keys[-2] if _hands_over(last) else self._keys.key
         if not valid_signature(signed_by, last.hash, last.signature):
             raise FiscalError(
@@ -293,8 +295,8 @@ def check_journal(store: Store) -> Iterator[str]:
         state, faults = signed(entry, state, keys.key, valid_signature)
         yield from faults
         yield from keys.follow(entry)
-        if entry.kind in ("ticket", "correction"):
-            tickets[int(entry.body["ledger"])] = str(entry.body["ledger_hash"])
+        if entry.kind in ("ticket", "correction") and type(entry.body.get("ledger")) is int:
+            tickets[entry.body["ledger"]] = str(entry.body.get("ledger_hash"))
     if state.number == 0:
         return
     seen = max(tickets, default=0)
@@ -350,9 +352,15 @@ def keys_of(store: Store) -> KeyChain:
 
 
 def read_entry(row: Mapping[str, Any]) -> Entry:
-    """An entry from a stored row; its body is JSON text there."""
+    """An entry from a stored row; its body is JSON text there. What was edited into something else
+    is an entry without a body, which fits no hash."""
     body = row["body"]
-    return Entry(**{**row, "body": json.loads(body) if isinstance(body, str) else body})
+    if isinstance(body, str):
+        try:
+            body = json.loads(body)
+        except ValueError:
+            body = None
+    return Entry(**{**row, "body": body if isinstance(body, dict) else {}})
 
 
 def state_of(entry: Entry | None) -> State:
@@ -372,12 +380,12 @@ def _hands_over(entry: Entry) -> bool:
 def _ledger_seen(store: Store) -> int:
     """The ledger's transaction that the newest entry with one names."""
     found = store.select(
-        select(table.c.body)
+        select(table)
         .where(table.c.kind.in_(("ticket", "correction", "closing")))
         .order_by(table.c.number.desc())
         .limit(1)
     )
-    return int(json.loads(found[0]["body"])["ledger"]) if found else 0
+    return int(intact(read_entry(found[0])).body["ledger"]) if found else 0
 
 
 def _software() -> str:

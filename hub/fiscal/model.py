@@ -16,6 +16,7 @@ hash's 64 characters.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -36,6 +37,7 @@ __all__ = [
     "advanced",
     "begun",
     "days_between",
+    "intact",
     "next_entry",
     "resumed",
     "signed",
@@ -43,6 +45,8 @@ __all__ = [
 
 Kind = Literal["ticket", "correction", "closing", "technical"]
 LEVELS = ("day", "month", "year")
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What reading an entry that was edited may come to."""
 Totals = dict[str, dict[str, Any]]
 
 
@@ -180,11 +184,14 @@ def signed(
         after = advanced(state, Draft(entry.source, kind, entry.at_us, entry.day, body))
         if entry.body["totals"] != after.totals:
             faults.append(f"{where}: its totals are not the sum of what came before")
-    except (FiscalError, KeyError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
+        faults.append(f"{where}: {error!r}")
+    except FiscalError as error:
         faults.append(f"{where}: {error}")
     if faults:
         # What follows is judged from what this entry says, so that one fault is told once.
-        after = resumed(entry)
+        with suppress(*UNREADABLE):
+            after = resumed(entry)
     return replace(after, number=entry.number, head=entry.hash), tuple(faults)
 
 
@@ -195,6 +202,16 @@ def resumed(entry: Entry) -> State:
         day = (date.fromisoformat(day) + timedelta(days=1)).isoformat()
     totals = deepcopy(dict(entry.body["totals"]))
     return State(entry.number, entry.hash, day, totals)
+
+
+def intact(entry: Entry) -> Entry:
+    """The entry, if it fits its hash; FiscalError if it was edited."""
+    if link(entry.previous_hash, entry.row()) != entry.hash:
+        raise FiscalError(
+            f"expected entry {entry.number} of the journal as it was signed, it was edited; run "
+            "`sortie hub fiscal check`"
+        )
+    return entry
 
 
 def days_between(first: str, after: date) -> Iterator[date]:

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from contracts.store_file import StoreFile
 from hub.fiscal.journal import entries_of, key_entries
+from hub.fiscal.model import intact
 from hub.reports.books import booked
 from hub.reports.period import period_of, zone_of
 from hub.reports.reconcile import (
@@ -100,11 +101,13 @@ def _clearing(store: Store) -> int:
 
 
 def fiscal_status(store: Store) -> dict[str, Any]:
-    """Where the fiscal journal stands; "entries" is 0 where none is kept."""
+    """Where the fiscal journal stands; "entries" is 0 where none is kept. FiscalError if its last
+    entry was edited."""
     last = next(entries_of(store, last=True), None)
     if last is None:
         return {"entries": 0}
-    first = next(entries_of(store, until=1))
+    intact(last)
+    first = next(entries_of(store, until=1), last)
     names = ("profile", "currency", "zone")
     keys = [str(entry.body.get("public_key", "")) for entry in key_entries(store)]
     return {
@@ -114,7 +117,7 @@ def fiscal_status(store: Store) -> dict[str, Any]:
         "day": last.day,
         "perpetual_sales_minor": last.body["totals"]["perpetual"]["sales_minor"],
         "totals": last.body["totals"],
-        "public_key": keys[-1],
+        "public_key": keys[-1] if keys else "",
         "public_keys": keys,
         **{name: first.body.get(name) for name in names},
     }

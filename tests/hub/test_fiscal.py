@@ -241,6 +241,11 @@ def _edit(tmp_path: Path, statement: str) -> None:
         ("UPDATE fiscal_entries SET signature = replace(signature, 'a', 'b') WHERE number = 4",
          "entry 4 (ledger:"),
         ("DELETE FROM fiscal_entries WHERE number = 2", "entries are missing"),
+        ("DELETE FROM fiscal_entries WHERE number = 1", "entries are missing"),
+        ("UPDATE fiscal_entries SET body = '{}' WHERE number = 3", "entry 3 (ledger:"),
+        ("UPDATE fiscal_entries SET body = '[]' WHERE number = 1", "entry 1 (technical:"),
+        ("UPDATE fiscal_entries SET body = 'no JSON' WHERE number = 4", "entry 4 (ledger:"),
+        ("UPDATE fiscal_entries SET day = 'soon' WHERE number = 4", "entry 4 (ledger:"),
         ("UPDATE ledger_transactions SET hash = previous_hash WHERE kind = 'charge'",
          "ledger transaction"),
         ("DELETE FROM ledger_transactions WHERE kind = 'refund'", "it is gone"),
@@ -254,6 +259,19 @@ def test_an_edited_row_is_named(
     _edit(tmp_path, statement)
     findings = list(check_journal(sold.hub.store))
     assert any(named in row for row in findings), findings
+
+
+@pytest.mark.parametrize("body", ["'{}'", "'no JSON'", "replace(body, '119', '118')"])
+def test_it_does_not_go_on_behind_an_edited_entry(
+    sold: Any, key: FiscalKey, tmp_path: Path, body: str
+) -> None:
+    """What it said would be signed again with the next entry: totals that nobody counted."""
+    _journal(sold, key).catch_up(20_000_000)
+    _edit(tmp_path, f"UPDATE fiscal_entries SET body = {body} WHERE number = 4")
+    with pytest.raises(FiscalError, match="entry 4 of the journal as it was signed"):
+        _journal(sold, key).catch_up(2 * DAY_US)
+    with pytest.raises(FiscalError, match="entry 4 of the journal as it was signed"):
+        fiscal_status(sold.hub.store)
 
 
 def test_it_does_not_go_on_behind_an_edited_ledger(
