@@ -17,6 +17,7 @@ import json
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -44,6 +45,8 @@ keys.jsonl      the entries that name keys, from the journal's first on: each ha
                 the key before, and every entry after it by the key that it names
 """
 MEMBER_BYTES_MAX = 4 * 1024**3
+TEXTS = ("source", "kind", "day", "previous_hash", "hash", "signature")
+"""What is text of an entry, if nobody edited it."""
 STAMP = (1980, 1, 1, 0, 0, 0)
 """The time of every member: the same journal gives the same file."""
 
@@ -123,7 +126,7 @@ def verify_archive(path: Path, *, public_key: str | None = None) -> ArchiveRepor
     try:
         with zipfile.ZipFile(path) as archive:
             files = {info.filename: _member(archive, info) for info in archive.infolist()}
-    except (OSError, zipfile.BadZipFile, RuntimeError) as error:
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, ValueError) as error:
         raise FiscalError(f"expected a fiscal archive, {path} cannot be read: {error}") from error
     try:
         manifest = json.loads(files[MANIFEST])
@@ -226,9 +229,16 @@ def _lines(entries: Iterable[Entry]) -> bytes:
 
 def _parsed(line: bytes) -> Entry:
     try:
-        return read_entry(json.loads(line))
+        row = json.loads(line)
+        # Half of a character can be read here, and hashed nowhere.
+        json.dumps(row, ensure_ascii=False).encode()
+        entry = read_entry(row)
     except (ValueError, TypeError, KeyError) as error:
         raise FiscalError("not an entry of a journal; it was edited") from error
+    whole = type(entry.number) is int and type(entry.at_us) is int
+    if not (whole and all(isinstance(getattr(entry, name), str) for name in TEXTS)):
+        raise FiscalError("not an entry of a journal; it was edited")
+    return entry
 
 
 def _bounds(store: Store, period: str) -> tuple[int, int]:

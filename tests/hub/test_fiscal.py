@@ -362,6 +362,44 @@ def test_a_forged_archive_is_found(
     assert any(named in row for row in findings), findings
 
 
+def test_an_archive_with_any_broken_bit_is_told_so(
+    sold: Any, key: FiscalKey, tmp_path: Path
+) -> None:
+    """Six years on a medium are long."""
+    _journal(sold, key).catch_up(20_000_000)
+    path = tmp_path / "true.zip"
+    write_archive(sold.hub.store, sold.hub.core.state.store, key, France(), path)
+    data = path.read_bytes()
+    unread = 0
+    for place in range(30, len(data), 31):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 8]) + data[place + 1 :])
+        try:
+            verify_archive(path)
+        except FiscalError:
+            unread += 1
+    assert unread > 50
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [{"number": "2"}, {"hash": None}, {"signature": 1}, {"day": "\ud800"}, {"previous_hash": [1]}],
+)
+def test_an_entry_of_another_kind_of_values_is_none(
+    sold: Any, key: FiscalKey, tmp_path: Path, edit: dict[str, Any]
+) -> None:
+    _journal(sold, key).catch_up(20_000_000)
+    path = tmp_path / "true.zip"
+    write_archive(sold.hub.store, sold.hub.core.state.store, key, France(), path)
+
+    def change(files: dict[str, bytes]) -> None:
+        first, second, *others = files["entries.jsonl"].splitlines()
+        row = json.dumps({**json.loads(second), **edit}).encode()
+        files["entries.jsonl"] = b"\n".join([first, row, *others, b""])
+
+    findings = verify_archive(_forged(path, tmp_path / "forged.zip", change)).findings
+    assert any("line 2: not an entry" in row for row in findings), findings
+
+
 def test_archives_that_cannot_be(sold: Any, key: FiscalKey, tmp_path: Path) -> None:
     layout = sold.hub.core.state.store
 
