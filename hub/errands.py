@@ -17,7 +17,7 @@ from hub.driver import Driver
 from hub.evidence.desk import EvidenceDesk, reaches_wanted
 from hub.receipts import outbox
 from hub.receipts.document import Receipt, receipt_of
-from hub.receipts.mail import SmtpSender, letter_of
+from hub.receipts.mail import Outcome, SmtpSender, letter_of
 from hub.receipts.pdf import ReceiptPrinter
 from hub.service import Hub
 from hub.visits.model import Visit
@@ -43,6 +43,8 @@ class Errands:
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _swept_s: float = float("-inf")
+    _ended: dict[str, Outcome] = field(default_factory=dict)
+    """Mails whose end is not stored yet: one, as the next is sent when it is."""
 
     def start(self) -> None:
         """Starts the thread."""
@@ -94,6 +96,16 @@ class Errands:
             self._send(sender, letter, now_s)
 
     def _send(self, sender: SmtpSender, letter: outbox.Letter, now_s: float) -> None:
+        outcome = self._ended.get(letter.mail_id) or self._tried(sender, letter, now_s)
+        if outcome == "later":
+            self.driver.read(lambda hub: outbox.try_later(hub.store, letter, now_s))
+            return
+        # A full disk can be read all the same: what cannot be written down is not sent again.
+        self._ended[letter.mail_id] = outcome
+        self.driver.read(lambda hub: outbox.settle(hub.store, letter.mail_id, outcome, now_s))
+        del self._ended[letter.mail_id]
+
+    def _tried(self, sender: SmtpSender, letter: outbox.Letter, now_s: float) -> Outcome:
         receipt = self.receipt(letter.visit_id)
         pdf = self.printer.render(receipt)
         message = letter_of(letter, receipt, pdf, sender=sender.sender, now_s=now_s)
@@ -101,11 +113,7 @@ class Errands:
         self._count(f"mails_{sent.outcome}")
         if sent.outcome == "later":
             structlog.get_logger("hub").warning("mail.not_sent", reason=sent.reason)
-            self.driver.read(lambda hub: outbox.try_later(hub.store, letter, now_s))
-        else:
-            self.driver.read(
-                lambda hub: outbox.settle(hub.store, letter.mail_id, sent.outcome, now_s)
-            )
+        return sent.outcome
 
     def _count(self, name: str, by: int = 1) -> None:
         self.counts[name] = self.counts.get(name, 0) + by

@@ -12,7 +12,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from structlog.testing import capture_logs
 
-from hub.errors import RejectedError
+from hub.errors import RejectedError, StoreWriteError
 from hub.receipts import outbox
 from hub.receipts.mail import SmtpSender
 from hub.store.copies import backup
@@ -131,6 +131,29 @@ def test_a_receipt_is_sent_once_with_its_pdf(
     assert "1 item, EUR 1.19" in body.get_content()
     assert states(place, opened["token"]) == ["sent"]
     assert nowhere(place, tmp_path)
+
+
+def test_one_whose_end_cannot_be_stored_is_sent_once_all_the_same(
+    place: Place, day: Any, letters: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk can be read: what waits is found again each second."""
+    opened = place.bought(day, [(COLA, True)])
+    wish(place, opened["token"])
+    settle = outbox.settle
+
+    def full(*_: Any) -> None:
+        raise StoreWriteError("nothing was stored: the disk is full")
+
+    monkeypatch.setattr(outbox, "settle", full)
+    for _ in range(3):
+        with pytest.raises(StoreWriteError):
+            place.errands.step()
+        place.now_s += 1.0
+    assert len(letters.taken) == 1
+    monkeypatch.setattr(outbox, "settle", settle)
+    place.errands.step()
+    assert (len(letters.taken), states(place, opened["token"])) == (1, ["sent"])
+    assert place.errands.counts == {"mails_sent": 1}
 
 
 def test_a_server_that_is_down_is_tried_again(
