@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.disputes.tables import dispute_words as table
 from hub.effects import us
+from hub.store.rows import printable
 from hub.store.service import Store
 
 __all__ = ["WORDS_KEPT_S", "WORDS_MAX", "keep_words", "sweep_words", "words_of"]
@@ -25,7 +26,7 @@ def keep_words(store: Store, dispute_id: str, words: str, now_s: float) -> None:
     dialect: Any = postgresql if store.dialect == "postgresql" else sqlite
     row = {
         "dispute_id": dispute_id,
-        "words": words.strip()[:WORDS_MAX],
+        "words": printable(words.strip()[:WORDS_MAX]),
         "expires_us": us(now_s + WORDS_KEPT_S),
     }
     store.run(dialect.insert(table).values(row).on_conflict_do_nothing())

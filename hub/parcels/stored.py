@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert, select
 from hub.effects import us
 from hub.parcels.model import Order, Parcel, Parcels
 from hub.parcels.tables import contacts, orders
+from hub.store.rows import printable
 from hub.store.service import Store
 
 __all__ = ["contact_of", "keep_contact", "loaded", "order_record"]
@@ -30,7 +31,12 @@ def loaded(record: Mapping[str, Any]) -> tuple[Order, list[Parcel]]:
 
 def keep_contact(store: Store, order_id: str, name: str, phone: str, now_s: float) -> None:
     """How to reach a customer; what was said last holds. The caller holds the hub's lock."""
-    row = {"order_id": order_id, "name": name, "phone": phone, "at_us": us(now_s)}
+    row = {
+        "order_id": order_id,
+        "name": printable(name),
+        "phone": printable(phone),
+        "at_us": us(now_s),
+    }
     store.run_all(
         [
             delete(contacts).where(contacts.c.order_id == order_id),

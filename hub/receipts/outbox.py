@@ -26,7 +26,9 @@ FIRST_WAIT_S = 30.0
 BETWEEN_S_MAX = 3600.0
 KNOWN_S = 24 * 3600.0
 """How long the outcome of a mail is known after its end, without its address."""
-_ADDRESS = re.compile(r"[^\s@<>\"(),:;\[\]\\\x00-\x1f\x7f]{1,64}@[^\s@<>\"(),:;\[\]\\]{1,189}")
+_ADDRESS = re.compile(
+    r"[^\s@<>\"(),:;\[\]\\\x00-\x1f\x7f]{1,64}@[^\s@<>\"(),:;\[\]\\\x00-\x1f\x7f]{1,189}"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,7 +259,7 @@ def _receipt_line(state: HubState, visit: Visit, line: ChargeLine, tax: int) -> 
         "visit_id": visit.visit_id,
         "line": line.line,
         "gtin": line.gtin,
-        "name": product_name(state, line),
+        "name": printable(product_name(state, line)),
         "quantity": line.quantity,
         "unit_price_minor": line.unit_price_minor,
         "vat_rate": line.vat_rate,
@@ -313,7 +313,7 @@ def _products(rows: Rows, state: HubState, gtins: Iterable[str], *, sold: bool =
     for gtin in sorted(gtins):
         product = state.catalog.products.get(gtin)
         if product is not None:
-            named = {"name": product.name, "vat_rate": product.vat_rate}
+            named = {"name": printable(product.name), "vat_rate": product.vat_rate}
         elif not sold:
             named = {"name": gtin, "vat_rate": "0.0000"}
         else:

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from hub.commands import RefundLine, RefundVisit
+from hub.disputes.words import keep_words, words_of
 from hub.errors import ConflictError, RejectedError
 from hub.parcels.codes import digest_of
 from hub.parcels.commands import ClearAlarm, OrderedItem, OrderedParcel, PlaceOrder, ReturnGoods
 from hub.parcels.sessions import IDLE_S
+from hub.parcels.stored import contact_of, keep_contact
 from hub.rules import Rules
 from hub.wallet.commands import OpenWallet, SetOrder, TopUp
 from hub.wallet.fake import FakeGateway, Fault
@@ -247,6 +249,27 @@ def test_what_was_free_comes_back_when_the_rest_was_given_back_before(bench: Ben
     )
     reply = bench.do(ReturnGoods(return_id="r1", order_id="o1", keys=(key(1),)))
     assert (reply.amount_minor, bench.state_of(1)) == (0, "returned")
+
+
+def test_a_name_that_no_database_takes_stops_no_receipt(
+    postgres_url: Callable[[str], str],
+) -> None:
+    """The shop's system names what it sends; PostgreSQL has no text with a NUL in it."""
+    bench = Bench(url=postgres_url("names"))
+    item = OrderedItem(gtin=COLA, unit_price_minor=300, vat_rate="0.19", name="Ju\0ice")
+    parcel = OrderedParcel(label=sscc(1), due_minor=300, items=(item,))
+    bench.do(PlaceOrder(order_id="o1", parcels=(parcel,), code_sha256=digest_of(code_of("o1"))))
+    bench.stand(1, 0.05)
+    bench.scan(code_of("o1"))
+    bench.lift(1)
+    bench.wait(6.0)
+    (receipt,) = bench.hub.export_json()["receipts"]
+    assert (receipt["total_minor"], receipt["lines"][0]["gtin"]) == (300, COLA)
+    keep_contact(bench.hub.store, "o1", "An\0na", "1", bench.now_s)
+    assert contact_of(bench.hub.store, "o1") == {"name": "An\ufffdna", "phone": "1"}
+    keep_words(bench.hub.store, "d1", "not \0mine", bench.now_s)
+    assert words_of(bench.hub.store, ["d1"]) == {"d1": "not \ufffdmine"}
+    bench.hub.close()
 
 
 def test_a_return_of_a_sale_that_is_not_in_memory(make_bench: Make) -> None:
