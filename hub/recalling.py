@@ -24,6 +24,10 @@ def recalls(state: HubState, store: Store, command: c.Command) -> Iterator[c.Com
         record = order_record(store, command.order_id)
         if record is not None:
             yield c.RecallOrder(record=record)
+    if isinstance(command, c.AddTip) and command.token_sha256 not in state.by_token:
+        record = store.visit_record(token_sha256=command.token_sha256)
+        if record is not None:
+            yield c.Recall(record=record)
     for visit_id in _visits(state, store, command):
         record = None if visit_id in state.visits else store.visit_record(visit_id=visit_id)
         if record is None:

@@ -407,6 +407,22 @@ def test_a_tip_goes_through_the_same_sources_once(make_till: Make) -> None:
     assert till.gateway.totals().captured_minor == 250 + 69
 
 
+def test_a_tip_for_a_visit_that_left_memory(make_till: Make) -> None:
+    """Its phone goes on saying that a tip may be given: so it may."""
+    till = make_till(tip_minor_max=500, visits_final_kept=1)
+    visit_id = till.visit("code-one")
+    till.shop("code-one", 1)
+    for code in ("code-two", "code-three"):
+        till.visit(code)
+        till.shop(code, 1)
+    assert visit_id not in till.hub.core.state.visits
+    assert not till.tip("code-one", 100).repeated
+    assert till.account(visit_id).tip_paid_minor == 100
+    assert till.tip("code-one", 100).repeated
+    with pytest.raises(UnknownVisitError):
+        till.tip("code-none", 100)
+
+
 def test_a_tip_whose_card_says_no_is_no_debt(make_till: Make) -> None:
     till = make_till(tip_minor_max=500)
     visit = till.visit("code-one-1", payer="anna")
