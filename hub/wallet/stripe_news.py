@@ -30,6 +30,8 @@ DISPUTES: Mapping[str, Fact] = {
     "charge.dispute.funds_withdrawn": "dispute_withdrawn",
     "charge.dispute.funds_reinstated": "dispute_reinstated",
 }
+GONE = ("failed", "canceled")
+"""A refund that somebody took back at Stripe is as little paid as one that failed."""
 ENDS: Mapping[str, Fact] = {
     "won": "dispute_won",
     "lost": "dispute_lost",
@@ -143,7 +145,7 @@ def _disputed(kind: str, item: dict[str, Any]) -> IntentOf | None:
 
 
 def _refund_failed(item: dict[str, Any]) -> IntentOf | None:
-    if item["status"] != "failed" or item.get("payment_intent") is None:
+    if item["status"] not in GONE or item.get("payment_intent") is None:
         return None
     return IntentOf(
         str(item["payment_intent"]),

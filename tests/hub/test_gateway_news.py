@@ -116,6 +116,8 @@ def test_what_events_mean() -> None:
     key_told = read_news(_body("refund.failed", named), store_id="tiny", live=False)
     assert isinstance(key_told, IntentOf)
     assert key_told.refund_key == "v-1:refund:1"
+    off = _body("refund.updated", {**refund, "status": "canceled"})
+    assert read_news(off, store_id="tiny", live=False) == failed, "somebody took it back at Stripe"
     well = _body("refund.updated", {**refund, "status": "succeeded"})
     assert read_news(well, store_id="tiny", live=False) is None
     setup = {
