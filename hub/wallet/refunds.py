@@ -86,10 +86,11 @@ def leg_of(state: HubState, account: Account, hold_key: str, key: str) -> Leg | 
     if state.level < PAID_LEG_LEVEL:
         return account.leg(hold_key)
     named = key.partition(":refund:")[2].split(":")[1:2]
-    if not (named and named[0].isdecimal()):
+    number = int(named[0]) if named and named[0].isdecimal() else 0
+    leg = account.legs[number - 1] if 0 < number <= len(account.legs) else None
+    if leg is None or hold_key not in (leg.key, leg.paid_by):
         return account.leg(hold_key)
-    leg = next(iter(account.legs[max(0, int(named[0]) - 1) :]), None)
-    return leg if leg is not None and hold_key in (leg.key, leg.paid_by) else None
+    return leg
 
 
 def refund_answered(
