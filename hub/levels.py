@@ -34,6 +34,7 @@ __all__ = [
     "SAID_PAID_LEVEL",
     "SILENT_LEVEL",
     "STILL_THERE_LEVEL",
+    "TAB_LEFT_LEVEL",
     "TAB_REFUND_LEVEL",
     "TAG_ALONG_LEVEL",
     "TOLD_END_LEVEL",
@@ -112,5 +113,7 @@ REDEEMED_LEVEL = 11
 """What goes back on a gift card that a wallet has redeemed is that wallet's balance."""
 SAID_PAID_LEVEL = 11
 """What staff say the gateway has paid may fail after all, as what it said itself."""
+TAB_LEFT_LEVEL = 11
+"""Captured of a visit's share of a tab is what was left of it."""
 LEVEL = 11
 """The newest."""

@@ -7,7 +7,7 @@ when it cannot be had. A tab that cannot be captured becomes its visits' debts.
 from __future__ import annotations
 
 from hub.effects import us
-from hub.levels import LET_GO_LEVEL
+from hub.levels import LET_GO_LEVEL, TAB_LEFT_LEVEL
 from hub.state import Ask, HubState
 from hub.wallet.funding import note
 from hub.wallet.gateway import AskKind, GatewayRequest
@@ -138,7 +138,8 @@ def _captured(state: HubState, payment: Payment) -> None:
         amount_minor=payment.amount_minor,
     )
     for visit_id in payment.visits:
-        share = state.wallets.tab_captured(visit_id, payment.key)
+        left = state.level >= TAB_LEFT_LEVEL
+        share = state.wallets.tab_captured(visit_id, payment.key, left=left)
         state.event("tab.paid", visit_id, amount_minor=share)
     if payment.purpose == "topup" and "stored" not in purse.order:
         purse.order.insert(0, "stored")

@@ -296,11 +296,14 @@ class Wallets(GiveBacks):
         account.refresh()
         return transaction
 
-    def tab_captured(self, visit_id: str, paid_by: str) -> int:
-        """A hold that paid the whole tab was captured; returns this visit's share of it."""
+    def tab_captured(self, visit_id: str, paid_by: str, *, left: bool = True) -> int:
+        """A hold that paid the whole tab was captured; returns this visit's share of it. With
+        `left` what was given back before is no part of what the leg has paid."""
         account = self.account(visit_id)
         share = account.on_tab_minor
         for leg in account.tabbed:
+            if left:
+                leg.charged_minor, leg.refunded_minor = leg.left_minor, 0
             leg.state, leg.paid_by = "captured", paid_by
             leg.captured_minor = leg.charged_minor
         account.refresh()

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from hub import commands as c
 from hub.errors import ConflictError, RejectedError
+from hub.levels import TAB_LEFT_LEVEL
 from hub.reports.service import books_of, compare, vat_of
 from tests.hub.wallet.till import PRICES, Till
 
 COLA_MINOR = next(iter(PRICES.values()))
+AGING = {"tab_visit_minor_max": 500, "tab_minor_max": 1_000, "tab_age_s": 30.0}
+"""A tab that is captured when it is old."""
 
 
 def _told(visit_id: str, fact: Any, **more: Any) -> c.GatewayTold:
@@ -305,6 +309,46 @@ def test_a_tab_that_is_disputed_when_its_visits_are_long_closed(
         till.refund(visit_id, name=visit_id)
     assert till.posted(f"stored:{payer}") == 0, "the bank has paid them already"
     assert till.posted("chargeback") == 0, "what was sold is taken back, and its loss with it"
+
+
+def _tab_with_a_part_given_back(till: Till) -> tuple[str, list[str]]:
+    """A tab of three pieces, one of which was given back before the tab was captured; its bank
+    takes what was captured."""
+    payer = till.open_wallet("w")
+    visits = [till.visit(code, secret="w") for code in ("code-one",)]
+    till.shop("code-one", 2)
+    till.refund(visits[0], name="before")
+    visits.append(till.visit("code-two", secret="w"))
+    till.shop("code-two", 1)
+    till.wait(60.0, 5.0)
+    assert till.posted("clearing") == 2 * COLA_MINOR
+    key = f"{payer}:pay:1"
+    till.gateway.dispute("dp_1", key, 2 * COLA_MINOR)
+    till.gateway.decide_dispute("dp_1", won=False)
+    more = {"hold_key": key, "withdrawn_minor": 2 * COLA_MINOR}
+    till.do(_told(payer, "dispute_lost", **more))
+    return payer, visits
+
+
+def test_of_a_disputed_tab_what_was_given_back_before_is_nobodys_loss(
+    make_till: Callable[..., Till],
+) -> None:
+    till = make_till(**AGING)
+    payer, visits = _tab_with_a_part_given_back(till)
+    assert [till.account(one).lost_minor for one in visits] == [COLA_MINOR, COLA_MINOR]
+    for visit_id in visits:
+        assert till.account(visit_id).captured_minor == COLA_MINOR
+        till.refund(visit_id, name=visit_id)
+    assert till.posted(f"stored:{payer}") == 0, "the bank has paid them already"
+    assert till.posted("chargeback") == 0
+    assert till.hub.core.state.asks == {}
+
+
+def test_in_a_journal_of_before_all_that_was_on_the_tab_was_captured() -> None:
+    with closing(Till(**AGING)) as till:
+        till.hub.core.state.hold_level(TAB_LEFT_LEVEL - 1)
+        _payer, visits = _tab_with_a_part_given_back(till)
+        assert [till.account(one).lost_minor for one in visits] == [2 * COLA_MINOR, 0]
 
 
 def test_a_disputed_tip_is_a_loss_and_no_part_of_the_sale(make_till: Callable[..., Till]) -> None:
