@@ -23,7 +23,9 @@ from contracts.store_file import StoreFile
 
 __all__ = ["EPCIS_KINDS", "epcis_document", "epcis_event", "event_hash"]
 
-EPCIS_KINDS = ("visit.settled", "visit.corrected", "restocking.moved")
+TAKEN_OUT = ("restocking.moved", "stock.restocked")
+"""Pieces that staff put in, or took out if they are fewer than none: in a round and without."""
+EPCIS_KINDS = ("visit.settled", "visit.corrected", *TAKEN_OUT)
 """The kinds of the hub's events that EPCIS events are made of."""
 CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 CBV = "https://ref.gs1.org/cbv/"
@@ -48,7 +50,7 @@ def epcis_event(
         goods = _summed((gtin, count) for _line, gtin, count in data["lines"])
         business = ("accepting", "returned", "rma")
         gate_id = None
-    elif kind == "restocking.moved" and data["quantity"] < 0:
+    elif kind in TAKEN_OUT and data["quantity"] < 0:
         goods = [(data["gtin"], -data["quantity"])]
         business = ("removing", "non_sellable_other", "")
         gate_id = None

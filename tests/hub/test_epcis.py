@@ -135,6 +135,16 @@ def test_what_left_and_what_came_back(sold: Any) -> None:
     assert events[0]["bizTransactionList"][0]["bizTransaction"].endswith(sold.visit_id)
 
 
+def test_pieces_that_a_manager_takes_off_without_a_round_left_too(sold: Any) -> None:
+    before = page(sold)[0]
+    for quantity in (3, -2):
+        sold.hub.command(c.Restock(slot_id="s1", gtin=COLA, quantity=quantity), 24.0)
+    sold.hub.export_json()
+    (out,) = page(sold)[0][len(before) :]
+    assert (out["bizStep"], out["quantityList"][0]["quantity"]) == ("removing", 2)
+    assert faults_of(epcis_document([out], created_us=30_000_000)) == []
+
+
 def test_the_document_has_the_structure_of_the_standard(sold: Any) -> None:
     document = epcis_document(page(sold)[0], created_us=30_000_000)
     assert faults_of(json.loads(json.dumps(document))) == []
