@@ -294,7 +294,11 @@ def same_site(request: Request) -> bool:
     origin = request.headers.get("origin")
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return False
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
+    try:
+        return origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
+    except ValueError:
+        # No browser sends an origin that cannot be read.
+        return False
 
 
 def cookie_of(scope: Scope) -> str:

@@ -115,6 +115,7 @@ def test_wrong_passwords_and_other_sites_stay_outside(door: Door) -> None:
     assert "not the staff password" in wrong.text
     assert "set-cookie" not in wrong.headers
     assert door.login(PASSWORD, Origin="http://evil.example").status_code == 403
+    assert door.login(PASSWORD, Origin="http://[no-site").status_code == 403
     assert door.login("x" * 5_000).status_code == 413
     forged = {"Cookie": f"{COOKIE}=guessed; other=1"}
     assert door.ask("GET", "/staff", headers=forged).status_code == 401

@@ -1,0 +1,29 @@
+"""Requests that no browser sends: refused in a sentence, and none of them unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.hub.doors import COLA, Door
+
+STOCK = "/api/v1/staff/stock"
+PIECES = {"slot_id": "s1", "gtin": COLA, "quantity": 4}
+
+
+@pytest.fixture
+def door(make_shop: Callable[..., Any]) -> Door:
+    made = Door(make_shop(), staff_accounts=True)
+    made.staff()
+    return made
+
+
+@pytest.mark.parametrize("origin", ["http://[x", "http://a]b", "http://[::1"])
+def test_an_origin_that_cannot_be_read_is_another_site(door: Door, origin: str) -> None:
+    clerk, phone, before = door.browser("clerk"), door.browser(own=False), door.state()
+    for browser, url, body in ((clerk, STOCK, PIECES), (phone, "/api/v1/phones/visits", {})):
+        answer = browser.post(url, json=body, headers={"Origin": origin})
+        assert (answer.status_code, answer.json()["title"]) == (403, "Forbidden")
+    assert door.state() == before
