@@ -20,7 +20,7 @@ from hub.accounts.audit import Entry, append
 from hub.accounts.idempotency import Claim, Kept, finish, release
 from hub.accounts.store import AccountStore
 from hub.api.auth import Limiter
-from hub.api.problems import problem
+from hub.api.problems import failure, problem
 from hub.effects import us
 from hub.errors import HubError, StoreError
 from hub.settings import LOOPBACK_NAMES
@@ -68,8 +68,12 @@ class Hardened:
             await self._app(scope, receive, send)
             return
 
+        answered = False
+
         async def hardened(message: Message) -> None:
+            nonlocal answered
             if message["type"] == "http.response.start":
+                answered = True
                 _add_headers(scope, MutableHeaders(scope=message))
             await send(message)
 
@@ -89,7 +93,13 @@ class Hardened:
                 raise HTTPException(413, f"expected at most {self._body_bytes_max} bytes")
             return message
 
-        await self._app(scope, limited, hardened)
+        try:
+            await self._app(scope, limited, hardened)
+        except Exception:
+            # Said here, so that this answer has the headers too; the log has it from further out.
+            if not answered:
+                await failure(_path(scope))(scope, receive, hardened)
+            raise
 
     async def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         headers = Headers(scope=scope)
@@ -138,9 +148,12 @@ class Recorded:
         state = scope.setdefault("state", {})
         held: list[Message] = []
         body = bytearray()
+        answered = False
 
         async def recorded(message: Message) -> None:
+            nonlocal answered
             if message["type"] == "http.response.start":
+                answered = True
                 await self._audit(state, message["status"])
             if state.get("claim") is None:
                 await send(message)
@@ -156,6 +169,9 @@ class Recorded:
         try:
             await self._app(scope, receive, recorded)
         except BaseException:
+            if not answered:
+                # What failed may have been done all the same; the answer is made further out.
+                await self._audit(state, 500)
             claim = state.get("claim")
             if claim is not None:
                 await run_in_threadpool(self._release, claim)

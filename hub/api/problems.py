@@ -28,7 +28,7 @@ from hub.errors import (
 )
 from hub.webhooks.errors import UnknownWebhookError
 
-__all__ = ["MEDIA_TYPE", "FieldFault", "Problem", "add_problems", "problem"]
+__all__ = ["MEDIA_TYPE", "FieldFault", "Problem", "add_problems", "failure", "problem"]
 
 MEDIA_TYPE = "application/problem+json"
 FAULTS_MAX = 20
@@ -101,7 +101,6 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(SignInError, _of_sign_in)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_fields)
-    app.add_exception_handler(Exception, _of_failure)
 
 
 def _of_hub(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:
@@ -158,8 +157,9 @@ async def _of_fields(request: Request, error: Exception) -> Response:
     return problem(422, detail, request.url.path, kind="fields", errors=faults)
 
 
-async def _of_failure(request: Request, _error: Exception) -> Response:
-    return problem(500, "the hub failed at this; its log says why", request.url.path)
+def failure(instance: str) -> JSONResponse:
+    """The answer where the hub itself failed; see hub.api.hardening.Hardened."""
+    return problem(500, "the hub failed at this; its log says why", instance)
 
 
 def _slug(text: str) -> str:

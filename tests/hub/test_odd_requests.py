@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hub.driver import Driver
 from tests.hub.doors import COLA, Door
 
 STOCK = "/api/v1/staff/stock"
@@ -27,3 +28,24 @@ def test_an_origin_that_cannot_be_read_is_another_site(door: Door, origin: str) 
         answer = browser.post(url, json=body, headers={"Origin": origin})
         assert (answer.status_code, answer.json()["title"]) == (403, "Forbidden")
     assert door.state() == before
+
+
+def test_what_failed_is_in_the_audit_log_and_answered_as_all_else(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command may have been done before something broke: who asked for it must be known."""
+    clerk, command = door.browser("clerk"), Driver.command
+
+    def broken(driver: Driver, asked: Any) -> Any:
+        command(driver, asked)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Driver, "command", broken)
+    answer = clerk.post(STOCK, json=PIECES)
+    assert (answer.status_code, answer.json()["type"]) == (
+        500,
+        "urn:sortie:problem:internal-server-error",
+    )
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store"
+    assert door.audit()[0] == ("clerk", f"POST {STOCK}", "failed")
