@@ -162,7 +162,8 @@ class Recorded:
             body.extend(message.get("body", b""))
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 # The answer is kept before it is given: whoever has it may ask for it again.
-                await self._keep(state.pop("claim"), held[0], bytes(body))
+                claim, secret = state.pop("claim"), bool(state.get("tell_only"))
+                await self._keep(claim, held[0], bytes(body), secret=secret)
                 for part in held:
                     await send(part)
 
@@ -203,11 +204,10 @@ class Recorded:
         self._refusals.count(origin)
         return True
 
-    async def _keep(self, claim: object, start: Message, body: bytes) -> None:
+    async def _keep(self, claim: object, start: Message, body: bytes, *, secret: bool) -> None:
         assert isinstance(claim, Claim)
         status = int(start["status"])
-        undone = status >= 500 or len(body) > ANSWER_BYTES_MAX
-        if undone:
+        if secret or status >= 500 or len(body) > ANSWER_BYTES_MAX:
             await run_in_threadpool(self._release, claim)
             return
         media = Headers(raw=start["headers"]).get("content-type", "application/json")

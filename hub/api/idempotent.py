@@ -5,7 +5,8 @@
     def refund(body: …, request: Request): … command_key(request) …
 
 The dependency comes after the one that says who asks: keys are the asker's own. API keys must
-send one; people may. The answer is kept by hub.api.hardening.Recorded.
+send one; people may. The answer is kept by hub.api.hardening.Recorded; not so where it tells a
+secret (`tell_only`): such a route answers the same by itself.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from hub.accounts.model import Principal
 from hub.accounts.store import AccountStore
 from hub.effects import us
 
-__all__ = ["AnsweredBefore", "Keyed", "command_key"]
+__all__ = ["AnsweredBefore", "Keyed", "command_key", "tell_only"]
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
@@ -84,3 +85,8 @@ def command_key(request: Request) -> str | None:
     """What the core is to know this request's command by; None without an Idempotency-Key."""
     asked: Claim | None = getattr(request.state, "claim", None)
     return None if asked is None else asked.command_key
+
+
+def tell_only(request: Request) -> None:
+    """The answer to this request has a secret in it, and is not to be kept."""
+    request.state.tell_only = True

@@ -1,8 +1,8 @@
 """Wallets over HTTP: the owner's by its secret, a visit's money by its token, and staff's part.
 
 A wallet's secret is drawn here, given once, and kept as its SHA-256: whoever knows only the payer's
-name reads and spends nothing. A gift card's code is drawn here and shown once, to whoever issues
-it; wrong codes are counted per client and refused for a while.
+name reads and spends nothing. A gift card's code is made here and shown to whoever issues it, and
+kept as its SHA-256 too; wrong codes are counted per client and refused for a while.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from contracts.money import AMOUNT_MINOR_MAX
 from hub import commands as c
 from hub.api.auth import Limiter, StaffAuth, check_origin, client_of
-from hub.api.idempotent import Keyed
+from hub.api.idempotent import Keyed, command_key, tell_only
 from hub.api.owed import owed_visits
 from hub.api.reading import Token, sha256_of
 from hub.api.streams import Streams
 from hub.driver import Driver
 from hub.errors import UnknownWalletError
+from hub.service import Hub
+from hub.visits.codes import claim_code
 from hub.wallet.views import card_view, payer_view, wallet_view
 
 __all__ = ["code_sha256", "wallet_routes"]
@@ -34,6 +36,8 @@ TIME_S_MAX = 4e9
 CARDS_SHOWN = 500
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 """Nothing that can be taken for something else: a code may be read from paper."""
+_TO_PAPER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET)
+CODE_CHARS = 16
 Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 Payer = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$")]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,126}$")]
@@ -112,7 +116,7 @@ class NewCard(_Body):
 
 
 class CardIssued(_Body):
-    """The code is shown this once."""
+    """The code is shown this once, and again to who asks with the same Idempotency-Key."""
 
     card_id: str
     code: str
@@ -261,10 +265,12 @@ def _staff_routes(router: APIRouter, driver: Driver, auth: StaffAuth, keyed: Key
     seeing = [Depends(auth.needs("clerk"))]
 
     @router.post("/gift-cards", status_code=201, dependencies=managing)
-    def issue(body: NewCard) -> CardIssued:
+    def issue(request: Request, body: NewCard) -> CardIssued:
         """A new card; its code is shown this once."""
-        code = "".join(secrets.choice(_ALPHABET) for _ in range(16))
-        card_id = f"g-{secrets.token_hex(6)}"
+        # The answer is made anew where it is asked for again, as nothing may keep its code.
+        tell_only(request)
+        key = command_key(request)
+        card_id, code = driver.read(lambda hub: _new_card(hub, key))
         driver.command(
             c.IssueGiftCard(
                 card_id=card_id,
@@ -274,7 +280,7 @@ def _staff_routes(router: APIRouter, driver: Driver, auth: StaffAuth, keyed: Key
                 expires_s=body.expires_s,
             )
         )
-        shown = "-".join(code[begin : begin + 4] for begin in range(0, 16, 4))
+        shown = "-".join(code[begin : begin + 4] for begin in range(0, CODE_CHARS, 4))
         return CardIssued(card_id=card_id, code=shown, amount_minor=body.amount_minor)
 
     @router.get("/gift-cards", dependencies=seeing)
@@ -308,6 +314,20 @@ def _staff_routes(router: APIRouter, driver: Driver, auth: StaffAuth, keyed: Key
         # Visits of long ago are not in memory.
         owed = owed_visits(driver, [payer]).get(payer, [])
         return {**found, "debts": [one.model_dump(exclude={"since_us"}) for one in owed]}
+
+
+def _new_card(hub: Hub, key: str | None) -> tuple[str, str]:
+    """Name and code of a card to issue. Under an idempotency key they are always the same, so that
+    who asks again after a lost answer has the same card, and not one more."""
+    if key is None:
+        code = "".join(secrets.choice(_ALPHABET) for _ in range(CODE_CHARS))
+        return f"g-{secrets.token_hex(6)}", code
+    ring, known = hub.entry_keys, hub.core.state.wallets.purses.by_code
+    texts = [claim_code(ring, number, f"gift card {key}") for number in ring.numbers()]
+    codes = [text.translate(_TO_PAPER)[:CODE_CHARS] for text in texts]
+    # The keys may have been turned since the card was issued.
+    issued = [code for code in codes if code_sha256(code) in known]
+    return f"g-{sha256_of(key)[:12]}", (issued or codes)[0]
 
 
 def _wallet(driver: Driver, token: str) -> dict[str, Any]:

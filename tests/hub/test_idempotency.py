@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -208,3 +209,30 @@ def test_a_refund_is_known_by_its_own_id(make_shop: Callable[..., Any], day: Any
     command = RefundVisit(refund_id="r", visit_id=visit_id, lines=lines)
     assert shop.hub.command(command, shop.now_s).amount_minor == 119
     assert shop.hub.command(command, shop.now_s).repeated
+
+
+def test_a_gift_card_is_issued_once_and_its_code_is_kept_nowhere(
+    make_shop: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Whoever lost the answer has the same code again, though only a digest of it is stored."""
+    shop = make_shop("hub.sqlite")
+    door = Door(shop, staff_accounts=True)
+    door.staff()
+    url, key = "/api/v1/staff/gift-cards", {"Idempotency-Key": "card-1"}
+    manager = door.browser("manager")
+    first = manager.post(url, json={"amount_minor": 5000}, headers=key)
+    again = manager.post(url, json={"amount_minor": 5000}, headers=key)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json() == first.json()
+    other = manager.post(url, json={"amount_minor": 6000}, headers=key)
+    assert (other.status_code, len(door.hub.core.state.wallets.purses.cards)) == (409, 1)
+    ring = shop.hub.entry_keys
+    shop.hub.entry_keys = ring.turned()
+    assert manager.post(url, json={"amount_minor": 5000}, headers=key).json() == first.json()
+    code = first.json()["code"]
+    door.accounts.store.close()
+    shop.hub.close()
+    kept = b"".join(path.read_bytes() for path in sorted(tmp_path.glob("hub.sqlite*")))
+    assert b"issue_gift_card" in kept
+    assert code.encode() not in kept
+    assert code.replace("-", "").encode() not in kept
