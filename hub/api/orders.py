@@ -17,6 +17,7 @@ from hub.api.phones import SVG, qr_picture
 from hub.api.reading import Token, WallPath, sha256_of
 from hub.commands import Reply
 from hub.driver import Driver
+from hub.effects import us
 from hub.errors import UnknownParcelError
 from hub.parcels.codes import digest_of, holder_of, pickup_code
 from hub.parcels.commands import (
@@ -37,6 +38,7 @@ from hub.parcels.commands import (
     RouteStop,
     StaffName,
 )
+from hub.parcels.model import Order
 from hub.parcels.service import order_of
 from hub.parcels.stored import contact_of, keep_contact, loaded, order_record
 from hub.parcels.views import order_view, phone_orders, route_view
@@ -166,8 +168,8 @@ def _reading(router: APIRouter, driver: Driver, auth: StaffAuth) -> None:
                 for order in hub.core.state.parcels.orders.values()
                 if state in (None, order.state)
             ]
-            known.sort(key=lambda order: (-order.placed_s, order.order_id))
-            found = sliced("orders", known, lambda one: one.order_id, limit, cursor)
+            known.sort(key=_newest_first)
+            found = sliced("orders", known, _newest_first, (int, str), limit, cursor)
             return Listed(
                 items=[_shown(who, order_view(hub.core.state, one)) for one in found[0]],
                 next=found[1],
@@ -325,6 +327,10 @@ def _phones(router: APIRouter, driver: Driver, limiter: Limiter) -> None:
         secret = sha256_of(token)
         driver.command(OpenAtWall(wall_id=wall_id, token_sha256=secret))
         return driver.read(lambda hub: phone_orders(hub.core.state, secret))
+
+
+def _newest_first(order: Order) -> tuple[int, str]:
+    return -us(order.placed_s), order.order_id
 
 
 def _receipts(hub: Hub, visit_ids: list[str]) -> list[str]:

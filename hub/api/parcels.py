@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
@@ -91,7 +92,9 @@ def parcel_routes(driver: Driver, auth: StaffAuth) -> APIRouter:
                 for _, parcel in sorted(room.all.items())
                 if state in (None, parcel.state) and wall_id in (None, parcel.wall_id)
             ]
-            found, following = sliced("parcels", known, lambda one: one.key, limit, cursor)
+            found, following = sliced(
+                "parcels", known, lambda one: (one.key,), (str,), limit, cursor
+            )
             return Listed(items=[parcel_view(hub.core.state, one) for one in found], next=following)
 
         return driver.read(rows)
@@ -127,19 +130,18 @@ def parcel_routes(driver: Driver, auth: StaffAuth) -> APIRouter:
 def sliced(
     kind: str,
     rows: Sequence[T],
-    name: Callable[[T], str],
+    key: Callable[[T], tuple[int | str, ...]],
+    types: Sequence[type],
     limit: int,
     cursor: str | None,
 ) -> tuple[list[T], str | None]:
-    """A page of rows that are in memory, and the cursor of the next one."""
-    after = read_cursor(kind, cursor, (str,))
-    begin = 0
-    if after is not None:
-        places = [place for place, row in enumerate(rows) if name(row) == after[0]]
-        begin = places[0] + 1 if places else len(rows)
+    """A page of rows that are in memory, ordered by `key`, and the cursor of the next one. The row
+    that the page before ended with may be gone by now."""
+    after = read_cursor(kind, cursor, types)
+    begin = 0 if after is None else bisect_right(rows, tuple(after), key=key)
     found = list(rows[begin : begin + limit])
     more = begin + limit < len(rows)
-    return found, write_cursor(kind, [name(found[-1])]) if more and found else None
+    return found, write_cursor(kind, key(found[-1])) if more and found else None
 
 
 def _place(hub: Hub, key: str, wall_id: str) -> dict[str, Any]:

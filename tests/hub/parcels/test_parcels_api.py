@@ -347,3 +347,27 @@ def test_a_clerk_gives_back_up_to_a_limit(scene: Scene) -> None:
     assert scene.ask("clerk", "POST", "/orders/o1/returns", json=more).status_code == 403
     assert scene.ask("manager", "POST", "/orders/o1/returns", json=more).status_code == 200
     scene.bench.audited()
+
+
+@pytest.mark.parametrize("gone", [0, 1, 2])
+def test_a_page_goes_on_where_the_last_row_of_the_one_before_has_left_the_list(
+    scene: Scene, gone: int
+) -> None:
+    """A parcel becomes ready, an order is cancelled: the rows behind it are told all the same."""
+    scene.order("o1", 1, 2, 3, 4, 5)
+    url = "/parcels?state=expected&limit=2"
+    first = scene.ask("viewer", "GET", url).json()
+    assert [row["key"] for row in first["items"]] == [key(1), key(2)]
+    scene.bench.stand(1 + gone, 0.05)
+    second = scene.ask("viewer", "GET", f"{url}&cursor={first['next']}").json()
+    behind = (4, 5) if gone == 2 else (3, 4)
+    assert [row["key"] for row in second["items"]] == [key(number) for number in behind]
+    for number in range(2, 7):
+        scene.at(1.0)
+        scene.order(f"o{number}", 10 + number)
+    url = "/orders?state=open&limit=3"
+    first = scene.ask("viewer", "GET", url).json()
+    assert [row["order_id"] for row in first["items"]] == ["o6", "o5", "o4"]
+    scene.ask("manager", "POST", f"/orders/o{4 + gone}/cancel")
+    second = scene.ask("viewer", "GET", f"{url}&cursor={first['next']}").json()
+    assert [row["order_id"] for row in second["items"]] == ["o3", "o2", "o1"]
