@@ -212,21 +212,22 @@ class Accounts:
         if not secrets.compare_digest(codes.digest(secret), expected) or key is None:
             return None
         now_us = us(now_s)
-        if key.revoked_us is not None or (key.expires_us is not None and key.expires_us <= now_us):
+        if not _good(key, now_us):
             return None
         if key.used_us is None or now_us - key.used_us >= SEEN_EVERY_US:
             self.store.change_key(key_id, used_us=now_us)
         return Principal("key", f"key:{key_id}", None, scopes=key.scopes)
 
     def still(self, who: Principal, now_s: float) -> bool:
-        """Whether a session has not been ended, or a key not revoked, since it was looked at."""
+        """Whether a session has not been ended, or a key not revoked or run out, since it was
+        looked at."""
         if who.session is not None:
             found = self.store.session_of(who.session.token_sha256)
             open_ = found is not None and (found[1] is None or not found[1].disabled)
             return open_ and us(now_s) < who.session.ends_us
         if who.kind == "key":
             key = self.store.key(who.name.removeprefix("key:"))
-            return key is not None and key.revoked_us is None
+            return key is not None and _good(key, us(now_s))
         return True
 
     # -- people ---------------------------------------------------------------------------
@@ -397,6 +398,10 @@ class Accounts:
         if key.revoked_us is None:
             self.store.change_key(key_id, revoked_us=us(now_s))
         return replace(key, revoked_us=key.revoked_us or us(now_s))
+
+
+def _good(key: ApiKey, now_us: int) -> bool:
+    return key.revoked_us is None and (key.expires_us is None or now_us < key.expires_us)
 
 
 def csrf_of(token: str) -> str:

@@ -19,7 +19,7 @@ from fastapi import HTTPException
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-__all__ = ["AT_WALL_S", "STREAMS_MAX", "EventStream", "Streams"]
+__all__ = ["AT_WALL_S", "STREAMS_MAX", "EventStream", "Still", "Streams"]
 
 STREAMS_MAX = 500
 POLL_S = 0.1

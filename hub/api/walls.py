@@ -19,7 +19,7 @@ from hub.api.auth import Limiter, Needs, StaffAuth, check_origin, client_of, has
 from hub.api.idempotent import Keyed
 from hub.api.parcels import By
 from hub.api.reading import WallPath
-from hub.api.streams import AT_WALL_S, EventStream, Streams
+from hub.api.streams import AT_WALL_S, EventStream, Still, Streams
 from hub.commands import Reply
 from hub.driver import Driver
 from hub.parcels.codes import digest_of, judge_pickup
@@ -129,10 +129,13 @@ def _kiosk(
     scans = Limiter(SCANS_PER_MINUTE_MAX, 60.0, time.monotonic)
     viewer, clerk = auth.needs("viewer", "read:orders"), auth.needs("clerk", "write:orders")
 
-    def checked(request: Request, wall_id: str, needs: Needs) -> None:
+    def checked(request: Request, wall_id: str, needs: Needs) -> Still:
+        """Whether who asks still may, for answers that take long; a kiosk's own token always."""
         expected = settings.screen_tokens.get(wall_id)
-        if expected is None or not has_token(request, expected):
-            auth.admit(request, needs)
+        if expected is not None and has_token(request, expected):
+            return lambda: True
+        auth.admit(request, needs)
+        return auth.still(request)
 
     @router.post("/walls/{wall_id}/scans")
     def scan(request: Request, response: Response, wall_id: WallPath, body: Scan) -> dict[str, Any]:
@@ -155,11 +158,12 @@ def _kiosk(
     @router.get("/walls/{wall_id}/kiosk/live", response_class=EventStream)
     def kiosk_live(request: Request, wall_id: WallPath) -> StreamingResponse:
         """The same as server-sent events named `kiosk`, whenever it changes."""
-        checked(request, wall_id, viewer)
+        still = checked(request, wall_id, viewer)
         driver.read(lambda hub: kiosk_view(hub.core.state, wall_id))
         return streams.states(
             lambda: driver.read(lambda hub: _bystander(hub, wall_id)),
             event="kiosk",
+            still=still,
             version=lambda: driver.wall_version(wall_id),
             beat_s=AT_WALL_S,
         )
