@@ -17,7 +17,7 @@ from hub.driver import Driver
 from hub.evidence.desk import EvidenceDesk, reaches_wanted
 from hub.receipts import outbox
 from hub.receipts.document import Receipt, receipt_of
-from hub.receipts.mail import Outcome, SmtpSender, letter_of
+from hub.receipts.mail import Outcome, Sent, SmtpSender, letter_of
 from hub.receipts.pdf import ReceiptPrinter
 from hub.service import Hub
 from hub.visits.model import Visit
@@ -108,8 +108,12 @@ class Errands:
     def _tried(self, sender: SmtpSender, letter: outbox.Letter, now_s: float) -> Outcome:
         receipt = self.receipt(letter.visit_id)
         pdf = self.printer.render(receipt)
-        message = letter_of(letter, receipt, pdf, sender=sender.sender, now_s=now_s)
-        sent = sender.send(message)
+        try:
+            message = letter_of(letter, receipt, pdf, sender=sender.sender, now_s=now_s)
+            sent = sender.send(message)
+        except ValueError:
+            # No mail can be made of it, at no time; those behind it and all sweeping wait for it.
+            sent = Sent("refused")
         self._count(f"mails_{sent.outcome}")
         if sent.outcome == "later":
             structlog.get_logger("hub").warning("mail.not_sent", reason=sent.reason)

@@ -26,9 +26,8 @@ FIRST_WAIT_S = 30.0
 BETWEEN_S_MAX = 3600.0
 KNOWN_S = 24 * 3600.0
 """How long the outcome of a mail is known after its end, without its address."""
-_ADDRESS = re.compile(
-    r"[^\s@<>\"(),:;\[\]\\\x00-\x1f\x7f]{1,64}@[^\s@<>\"(),:;\[\]\\\x00-\x1f\x7f]{1,189}"
-)
+_BARRED = r"\s@<>\"(),:;\[\]\\\x00-\x1f\x7f"
+_ADDRESS = re.compile(f"[^{_BARRED}]{{1,64}}@[^{_BARRED}]{{1,189}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,8 @@ def check_address(address: str) -> str:
         and "." in domain.strip(".")
         and ".." not in address
         and not local.startswith(".")
+        # A mail reads an encoded word as what it stands for: another address, or two lines.
+        and "=?" not in address
     )
     if not good:
         raise RejectedError("expected one e-mail address such as name@example.org")

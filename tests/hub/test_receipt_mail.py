@@ -294,3 +294,27 @@ def test_a_backup_has_no_address(place: Place, day: Any, tmp_path: Path) -> None
     place.dispute(opened["token"], words="canary.shopper was here")
     backup(f"sqlite:///{tmp_path / 'hub.db'}", tmp_path / "copy.sqlite")
     assert b"canary.shopper" not in (tmp_path / "copy.sqlite").read_bytes()
+
+
+TWO_LINES = "=?utf-8?q?canary.shopper=0Ax?=@example.org"
+
+
+def test_an_address_of_which_no_mail_can_be_made_keeps_nobody_waiting(
+    place: Place, day: Any, letters: Letters, tmp_path: Path
+) -> None:
+    opened = place.bought(day, [(COLA, True)])
+    for bad in (TWO_LINES, "=?utf-8?q?a?=@b.de", "a@b\x00.de", "a@b.de\x7f"):
+        answer = wish(place, opened["token"], bad)
+        assert (answer.status_code, "example" in answer.text) == (422, True), bad
+    # What an older hub took in stands first in the queue.
+    place.shop.hub.store.run(
+        outbox.table.insert().values(
+            mail_id="old-1", visit_id=opened["visit_id"], address=TWO_LINES, state="waiting",
+            tries=0, next_us=0, expires_us=round((place.now_s + 3600.0) * 1e6),
+        )
+    )  # fmt: skip
+    wish(place, opened["token"])
+    place.errands.step()
+    assert states(place, opened["token"]) == ["refused", "sent"]
+    assert len(letters.taken) == 1
+    assert nowhere(place, tmp_path)
