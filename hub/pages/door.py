@@ -3,12 +3,14 @@
 The hub checks name, password and one-time code and gives a session; what a person does on these
 pages is done with it. Seats live in memory; a restart logs everybody out of the pages. The guard
 stands before every route and every websocket, NiceGUI's included, and asks the hub again every few
-seconds whether the session still is one: an admin can end it.
+seconds whether the session still is one: an admin can end it. Whom the hub lets see nothing but
+their own account (a first password, a second factor that is missing) sees nothing else here.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -22,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hub.pages.feed import HubFeed
+from hub.pages.feed import HubFeed, Stands
 
 __all__ = [
     "COOKIE",
@@ -41,6 +43,8 @@ SESSIONS_MAX = 500
 FORM_BYTES_MAX = 4_096
 OPEN_PATHS = ("/login", "/healthz")
 OPEN_FOLDERS = ("/assets/",)
+OWN_PATHS = ("/account", "/logout", "/still")
+OWN_FOLDERS = ("/account/",)
 FRESH_S = 10.0
 """A seat the hub was asked about so recently is not asked about again."""
 PENDING_S = 180.0
@@ -85,11 +89,13 @@ POLICY = (
 
 @dataclass(slots=True)
 class Seat:
-    """Somebody who is logged in; `token` is their session at the hub, empty if it gave none."""
+    """Somebody who is logged in; `token` is their session at the hub, empty if it gave none.
+    `own_only`: it opens no more than their own account, as far as the hub has said yet."""
 
     ends_s: float
     token: str
-    asked_s: float
+    asked_s: float = -math.inf
+    own_only: bool = False
 
 
 class Sessions:
@@ -104,8 +110,8 @@ class Sessions:
     def begin(self, hub_token: str = "") -> str:
         """A new session's token."""
         token = secrets.token_urlsafe(32)
-        now_s = self._now()
-        self._seats[_digest(token)] = Seat(now_s + self._lasts_s, hub_token, now_s)
+        ends_s = self._now() + self._lasts_s
+        self._seats[_digest(token)] = Seat(ends_s, hub_token, own_only=bool(hub_token))
         while len(self._seats) > SESSIONS_MAX:
             self._seats.popitem(last=False)
         return token
@@ -125,8 +131,10 @@ class Sessions:
         return self.seat(token) is not None
 
     def due(self, seat: Seat) -> bool:
-        """Whether the hub should be asked about a seat; it is taken as asked from now on."""
-        if not seat.token or self._now() - seat.asked_s < FRESH_S:
+        """Whether the hub should be asked about a seat; it is taken as asked from now on. One that
+        opens little is asked about each time: it may have become more a moment ago."""
+        fresh = self._now() - seat.asked_s < FRESH_S and not seat.own_only
+        if not seat.token or fresh:
             return False
         seat.asked_s = self._now()
         return True
@@ -152,18 +160,18 @@ class Sessions:
 class Guard:
     """ASGI middleware: without a session only the login form is served.
 
-    `still`: whether a session of the hub is one yet.
+    `stands`: what a session of the hub opens.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         sessions: Sessions,
-        still: Callable[[str], Awaitable[bool]] | None = None,
+        stands: Callable[[str], Awaitable[Stands]] | None = None,
     ) -> None:
         self._app = app
         self._sessions = sessions
-        self._still = still
+        self._stands = stands
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets a request through, or sends it to the form."""
@@ -178,20 +186,32 @@ class Guard:
         path = str(scope["path"])
         if path in OPEN_PATHS or path.startswith(OPEN_FOLDERS):
             return True
-        token = cookie_of(scope)
-        seat = self._sessions.seat(token)
-        if seat is None:
+        seat = self._sessions.seat(cookie_of(scope))
+        if seat is None or not await self._open(scope, seat):
             return False
-        if self._still is None or not self._sessions.due(seat) or await self._still(seat.token):
+        if self._stands is None or not seat.own_only:
             return True
-        self._sessions.end(token)
-        return False
+        return path in OWN_PATHS or path.startswith(OWN_FOLDERS)
 
-    @staticmethod
-    def _sent_away(scope: Scope) -> Response:
+    async def _open(self, scope: Scope, seat: Seat) -> bool:
+        """Whether a seat's session has not ended; what it opens is asked of the hub."""
+        if self._stands is None or not self._sessions.due(seat):
+            return True
+        stands = await self._stands(seat.token)
+        if stands == "ended":
+            self._sessions.end(cookie_of(scope))
+        elif stands != "unknown":
+            seat.own_only = stands == "own"
+        return stands != "ended"
+
+    def _sent_away(self, scope: Scope) -> Response:
         headers = dict(scope["headers"])
+        seated = self._sessions.seat(cookie_of(scope)) is not None
         if scope["method"] == "GET" and b"text/html" in headers.get(b"accept", b""):
-            return RedirectResponse("/login", status_code=303)
+            return RedirectResponse("/account" if seated else "/login", status_code=303)
+        if seated:
+            words = "expected a password of your own and a second factor; see /account\n"
+            return PlainTextResponse(words, status_code=403)
         return PlainTextResponse("expected a staff session; log in at /login\n", status_code=401)
 
 

@@ -23,9 +23,12 @@ import httpx
 from hub.pages.settings import PagesSettings
 from hub.pages.shown import Snapshot
 
-__all__ = ["Entered", "HubFeed", "LoginAnswer", "bearer", "hub_client"]
+__all__ = ["Entered", "HubFeed", "LoginAnswer", "Stands", "bearer", "hub_client"]
 
 LoginAnswer = Literal["in", "wrong", "code", "wait", "away"]
+Stands = Literal["open", "own", "ended", "unknown"]
+"""What a session opens: everything of its role; "own": nothing but one's own account, until the
+password is one's own or a second factor is there; nothing any more."""
 HUB_COOKIES = ("sortie_staff", "__Host-sortie_staff")
 EVENTS_MAX = 500
 EVENT_BYTES_MAX = 1_000_000
@@ -366,13 +369,16 @@ class HubFeed:
         with contextlib.suppress(httpx.HTTPError):
             await self._client.post("/api/v1/staff/logout", headers=bearer(token))
 
-    async def still(self, token: str) -> bool:
-        """Whether a session of the hub has not ended; a hub that is away ends nobody's."""
+    async def stands(self, token: str) -> Stands:
+        """What a session of the hub opens by now; a hub that is away says nothing of it."""
         try:
             answer = await self._client.get("/api/v1/staff/me", headers=bearer(token))
-        except httpx.HTTPError:
-            return True
-        return answer.status_code not in (401, 403)
+            if answer.status_code in (401, 403):
+                return "ended"
+            limited = answer.raise_for_status().json()["limited"]
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            return "unknown"
+        return "own" if limited else "open"
 
 
 def bearer(token: str) -> dict[str, str]:

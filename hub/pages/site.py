@@ -67,7 +67,7 @@ def create_site(settings: PagesSettings, stopping: Callable[[], bool]) -> FastAP
     if settings.door:
         add_login(app, feed, sessions)
         add_account(app, client, sessions)
-        app.add_middleware(Guard, sessions=sessions, still=feed.still)
+        app.add_middleware(Guard, sessions=sessions, stands=feed.stands)
     else:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES)
     palette = Palette()
@@ -117,10 +117,13 @@ def _page(
 async def _leave_if_ended(
     client: Client, feed: HubFeed, sessions: Sessions, token: str, cookie: str
 ) -> None:
-    """Back to the form once the session was ended elsewhere."""
-    if await feed.still(token):
+    """Back to the form once the session was ended elsewhere, or to one's own account where it opens
+    no more than that."""
+    stands = await feed.stands(token)
+    if stands in ("open", "unknown"):
         return
-    sessions.end(cookie)
-    ui.navigate.to("/login")
+    if stands == "ended":
+        sessions.end(cookie)
+    ui.navigate.to("/login" if stands == "ended" else "/account")
     # A browser that stays is shown nothing any more.
     client.content.clear()

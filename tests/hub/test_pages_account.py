@@ -48,7 +48,7 @@ class Site:
             app.router.add_route("/staff", lambda _request: PlainTextResponse("the staff page"))
             add_login(app, feed, self.sessions)
             add_account(app, hub, self.sessions)
-            transport = httpx.ASGITransport(app=Guard(app, self.sessions, feed.still))
+            transport = httpx.ASGITransport(app=Guard(app, self.sessions, feed.stands))
             headers = {"Accept": "text/html", **more.pop("headers", {})}
             if self.cookie:
                 headers["Cookie"] = f"{COOKIE}={self.cookie}"
@@ -124,6 +124,36 @@ def test_a_session_that_an_admin_ends_is_over_here_too(site: Site) -> None:
     assert site.ask("GET", "/staff").status_code == 303
     site.clock_s -= 11.0
     assert site.ask("GET", "/staff").status_code == 303
+
+
+def test_a_first_password_shows_nothing_but_ones_own_account(site: Site) -> None:
+    """The pages ask the hub as themselves for what they show: who may see it they must know."""
+    site.door.accounts.add("bert", "manager", WORDS, site.door.now_s, own=False)
+    assert site.login("bert").headers["location"] == "/staff"
+    for path in ("/staff", "/people", "/evidence/x"):
+        led = site.ask("GET", path)
+        assert (led.status_code, led.headers["location"]) == (303, "/account")
+    assert site.ask("GET", "/staff", headers={"Accept": "*/*"}).status_code == 403
+    assert "password of your own" in site.ask("GET", "/account").text
+    assert "Done." in site.act("/account/password", old=WORDS, new=f"{WORDS} too")
+    assert site.ask("GET", "/staff").text == "the staff page"
+
+
+def test_without_a_second_factor_that_is_missing_the_pages_stay_shut(
+    make_shop: Callable[..., Any],
+) -> None:
+    door = Door(make_shop(), staff_accounts=True, totp_required=True)
+    door.staff()
+    site = Site(door)
+    site.login("manager")
+    assert site.ask("GET", "/staff").headers["location"] == "/account"
+    told = site.act("/account/totp", password=WORDS)
+    code = pyotp.TOTP(site.said(told, "or type ")).at(int(door.now_s))
+    assert "<p>On.</p>" in site.act("/account/confirm", code=code)
+    assert site.ask("GET", "/staff").text == "the staff page"
+    door.accounts.store.change_account("manager", totp_confirmed=False)
+    site.clock_s += 11.0
+    assert site.ask("GET", "/staff").headers["location"] == "/account"
 
 
 def test_logging_out_ends_the_hubs_session(site: Site) -> None:
