@@ -36,6 +36,9 @@ SENT_A_ROUND_MAX = 50
 """To one receiver, before the next has its turn."""
 POLL_S = 0.5
 TIMEOUT_S = 10.0
+"""So long a receiver may say nothing."""
+MOST_S = 15.0
+"""So long an attempt may take: who says a little now and then must not keep all others waiting."""
 DAY_US = 86_400_000_000
 NO_KEY = "the account keys that open its secret are lost: put their file back or make a new secret"
 Row = Mapping[str, Any]
@@ -52,7 +55,8 @@ class Post(Protocol):
 
 
 class HttpPost:
-    """Over HTTP, to a judged address, without redirects, for ten seconds at most."""
+    """Over HTTP, to a judged address, without redirects, for MOST_S at most and what a receiver's
+    next word then takes."""
 
     def __init__(
         self,
@@ -69,7 +73,7 @@ class HttpPost:
     @property
     def _client(self) -> httpx.Client:
         """Made at the first message: certificates take time to read, and most stores send none."""
-        if self._made is None:
+        if self._made is None or self._made.is_closed:
             self._made = httpx.Client(
                 timeout=TIMEOUT_S,
                 follow_redirects=False,
@@ -80,6 +84,11 @@ class HttpPost:
 
     def __call__(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Sends it."""
+        client = self._client
+        # A timeout of the client begins anew with every byte that comes.
+        late = threading.Timer(MOST_S, client.close)
+        late.daemon = True
+        late.start()
         try:
             target = target_of(url, private=self._private, resolve=self._resolve)
             sent = {
@@ -88,7 +97,7 @@ class HttpPost:
                 "Content-Type": "application/json",
                 "User-Agent": "sortie-hub",
             }
-            with self._client.stream(
+            with client.stream(
                 "POST",
                 target.url,
                 content=body,
@@ -99,8 +108,11 @@ class HttpPost:
                 return Answer(answer.status_code)
         except AddressRefusedError as error:
             return Answer(None, str(error))
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-            return Answer(None, type(error).__name__)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, RuntimeError) as error:
+            # RuntimeError: the client was closed under it.
+            return Answer(None, "TooSlow" if client.is_closed else type(error).__name__)
+        finally:
+            late.cancel()
 
     def close(self) -> None:
         """Closes connections."""
