@@ -9,21 +9,25 @@ const UNKNOWN = [401, 404, 422];
 const SILENT_MS = 30_000;
 
 /** Follows a stream of JSON states, sent as `event`, until `close` is called; with a token where
- *  one is needed. `silent_ms`: nothing at all for so long, and it stands no more. `state` gets every
- *  state, `link` whether the stream stands, `gone` that there is no such thing, `answered` each
- *  answer when it begins. */
+ *  one is needed. `silent_ms`: nothing at all for so long, not even the answer's beginning, and it
+ *  stands no more. `state` gets every state, `link` whether the stream stands, `gone` that there is
+ *  no such thing, `answered` each answer when it begins. */
 export function follow(url, {
   event = "visit", token = "", silent_ms = SILENT_MS, state, link, gone, answered,
 }) {
-  const ending = new AbortController();
+  let ending = null;
+  let closed = false;
   let timer = null;
   let tries = 0;
 
   const open = async () => {
+    const attempt = ending = new AbortController();
+    const late = setTimeout(() => attempt.abort(), silent_ms);
     try {
       const answer = await fetch(url, {
-        headers: bearing(token), cache: "no-store", signal: ending.signal,
+        headers: bearing(token), cache: "no-store", signal: attempt.signal,
       });
+      clearTimeout(late);
       if (UNKNOWN.includes(answer.status)) {
         gone();
         return;
@@ -38,8 +42,10 @@ export function follow(url, {
       }
     } catch (error) {
       if (!(error instanceof TypeError) && error.name !== "AbortError") console.error(error);
+    } finally {
+      clearTimeout(late);
     }
-    if (ending.signal.aborted) return;
+    if (closed) return;
     link(false);
     timer = setTimeout(open, WAIT_MS[Math.min(tries, WAIT_MS.length - 1)]);
     tries += 1;
@@ -48,6 +54,7 @@ export function follow(url, {
   open();
   return {
     close() {
+      closed = true;
       ending.abort();
       clearTimeout(timer);
     },

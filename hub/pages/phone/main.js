@@ -119,10 +119,14 @@ async function post(path, body) {
 /** Whether the store sends e-mail, and the pictures of what is disputed; asked for when needed. */
 async function after(state) {
   if (state.stage !== "final") return;
-  const own = { headers: bearing(token), cache: "no-store" };
+  const asked = async (path) => {
+    const answer = await fetch(`${MINE}/${path}`, { headers: bearing(token), cache: "no-store" });
+    if (!answer.ok) throw new Error(await reason(answer));
+    return answer.json();
+  };
   try {
-    const known = await (await fetch(`${MINE}/receipt/mails`, own)).json();
-    evidence = state.disputes.length ? await (await fetch(`${MINE}/disputes`, own)).json() : [];
+    const known = await asked("receipt/mails");
+    evidence = state.disputes.length ? await asked("disputes") : [];
     mails = known.available;
     screen.again();
   } catch {

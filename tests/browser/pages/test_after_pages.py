@@ -20,6 +20,19 @@ def processes(store: Any) -> None:
     store.start_pages()
 
 
+NO_DATABASE = """(() => {
+  const ask = window.fetch;
+  window.refused = 0;
+  window.fetch = (url, more = {}) => {
+    if (!String(url).endsWith('/disputes') || more.method) return ask(url, more);
+    window.refused += 1;
+    window.fetch = ask;
+    return Promise.resolve(new Response('{"detail": "it cannot be read"}', { status: 503 }));
+  };
+})()"""
+"""The next question for a visit's disputes is answered as by a hub whose database is away."""
+
+
 def fits(tab: Any) -> bool:
     return bool(tab.eval("document.documentElement.scrollWidth <= innerWidth"))
 
@@ -44,8 +57,10 @@ def test_one_tap_disputes_and_staff_give_it_back(
     phone.until_text("Something is wrong?", "#wrong")
     phone.eval("document.querySelector('#wrong').open = true")
     phone.eval("document.querySelector('#dispute-words').value = 'I <b>put it back</b>'")
+    phone.eval(NO_DATABASE)
     phone.click("#wrong-1")
     phone.until_text("our staff look at it", "#disputes")
+    phone.until("window.refused > 0")
     assert phone.eval("document.querySelector('#wrong') === null"), "nothing else is disputable"
     assert fits(phone)
     desk.goto(f"{store.pages_url}/staff/disputes")

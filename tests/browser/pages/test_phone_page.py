@@ -149,3 +149,28 @@ def test_texts_have_contrast_and_pictures_have_words(phone: Any, store: Any, dar
     small = "[...document.querySelectorAll('button, summary')].filter((b) => b.offsetHeight < 44)"
     assert phone.eval(f"{small}.length") == 0
     assert phone.eval("document.querySelector('#word').getAttribute('aria-live')") == "polite"
+
+
+UNANSWERED = """import('/phone/live.js').then(({ follow }) => new Promise((done) => {
+  const ask = window.fetch;
+  const links = [];
+  let asked = 0;
+  window.fetch = (_url, { signal }) => new Promise((_, no) => {
+    signal.addEventListener('abort', () => no(new DOMException('', 'AbortError')));
+    asked += 1;
+    if (asked < 2) return;
+    window.fetch = ask;
+    followed.close();
+    done(links);
+  });
+  const followed = follow('/x', {
+    silent_ms: 50, state: () => undefined, gone: () => undefined, link: (up) => links.push(up),
+  });
+  setTimeout(() => done('it was never asked again'), 10000);
+}))"""
+
+
+def test_a_store_that_never_begins_to_answer_is_asked_again(phone: Any, store: Any) -> None:
+    """It takes the question and hangs: who looks is told, and is not left waiting for good."""
+    phone.goto(f"{store.hub_url}/phone/")
+    assert phone.eval(UNANSWERED) == [False]
