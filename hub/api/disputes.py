@@ -10,9 +10,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
+from hub.accounts.model import Principal
 from hub.api.aftercare import Aftercare
 from hub.api.auth import StaffAuth, actor, check_origin
 from hub.api.evidence import disputed_reaches, shown
+from hub.api.giving import upheld_after
 from hub.api.reading import Token
 from hub.command import Reply
 from hub.disputes.commands import DecideDispute, OpenDispute
@@ -105,10 +107,20 @@ def dispute_routes(aftercare: Aftercare, auth: StaffAuth) -> APIRouter:
             "policy": asdict(policy),
         }
 
-    @router.post("/staff/disputes/decide", dependencies=[Depends(auth.needs("clerk"))])
-    def decide(request: Request, body: DecideDispute) -> Reply:
-        """Upholds a dispute, which gives the money back, or rejects it with a reason."""
-        return driver.command(body.model_copy(update={"by": actor(request)}))
+    deciding = Depends(auth.needs("clerk"))
+
+    @router.post("/staff/disputes/decide", dependencies=[deciding])
+    def decide(request: Request, body: DecideDispute, who: Principal = deciding) -> Reply:
+        """Upholds a dispute, which gives the money back, or rejects it with a reason. A clerk gives
+        back up to a limit for each visit, a manager any amount."""
+        wish = body.model_copy(update={"by": actor(request)})
+        # Between looking and giving nobody else may give.
+        with driver.lock:
+            if body.uphold:
+                amount_minor = upheld_after(driver, body.visit_id, body.dispute_id)
+                if amount_minor > aftercare.settings.clerk_refund_minor_max:
+                    auth.demand(who, "manager", f"to give back {amount_minor} of a visit")
+            return driver.command(wish)
 
     return router
 

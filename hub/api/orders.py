@@ -251,11 +251,13 @@ def _changing(
     ) -> Reply:
         """A customer brought parcels back; what was charged for them is refunded. A clerk gives
         back up to the limit of a visit, a manager any amount."""
-        amount_minor = driver.read(lambda hub: _back_minor(hub, order_id, body))
-        if amount_minor > settings.clerk_refund_minor_max:
-            auth.demand(who, "manager", f"to give back {amount_minor} of an order")
         wish = signed(request, body)
-        return driver.command(ReturnGoods(order_id=order_id, **wish.model_dump()))
+        # Between looking and giving nobody else may give.
+        with driver.lock:
+            amount_minor = driver.read(lambda hub: _back_minor(hub, order_id, body))
+            if amount_minor > settings.clerk_refund_minor_max:
+                auth.demand(who, "manager", f"to give back {amount_minor} of an order")
+            return driver.command(ReturnGoods(order_id=order_id, **wish.model_dump()))
 
 
 def _vans(router: APIRouter, driver: Driver, auth: StaffAuth, keyed: Keyed) -> None:

@@ -14,16 +14,15 @@ from starlette.background import BackgroundTask
 from contracts.ids import DeviceId
 from hub.accounts.model import Principal
 from hub.api.auth import StaffAuth, check_origin, note
+from hub.api.giving import refunded_after
 from hub.api.idempotent import Keyed, command_key
 from hub.api.reading import VisitId
 from hub.api.streams import EventStream, Streams
 from hub.commands import ChangePrice, ChangeVat, RefundVisit, Reply, Restock, TrustDevice
 from hub.driver import Driver
 from hub.personal import public_data
-from hub.service import Hub
 from hub.settings import HubSettings
 from hub.views import layout_view, mirror_view
-from hub.visits.model import Visit
 
 __all__ = ["staff_routes"]
 
@@ -159,10 +158,15 @@ def _command_routes(
         """Takes receipt lines back; the same refund_id again changes nothing. A clerk gives back
         up to a limit for each visit, a manager any amount."""
         note(request, target=body.visit_id)
-        amount_minor = _refunded_after(driver, body)
-        if amount_minor > settings.clerk_refund_minor_max:
-            auth.demand(who, "manager", f"to give back {amount_minor} of a visit")
-        return driver.command(body)
+        lines: dict[int, int] = {}
+        for row in body.lines:
+            lines[row.line] = lines.get(row.line, 0) + row.quantity
+        # Between looking and giving nobody else may give.
+        with driver.lock:
+            amount_minor = refunded_after(driver, body.visit_id, lines, refund_id=body.refund_id)
+            if amount_minor > settings.clerk_refund_minor_max:
+                auth.demand(who, "manager", f"to give back {amount_minor} of a visit")
+            return driver.command(body)
 
     @router.post(
         "/staff/prices", dependencies=[Depends(auth.needs("manager", "write:prices")), once]
@@ -195,28 +199,3 @@ def _command_routes(
         """What a node says does not count any more, or does again."""
         note(request, target=f"{word} {device_id}")
         return driver.command(TrustDevice(device_id=device_id, trusted=word == "reinstate"))
-
-
-def _refunded_after(driver: Driver, body: RefundVisit) -> int:
-    """What of a visit will have been given back. A repetition gives nothing; a visit nobody knows
-    comes to nothing here, and is refused by the hub."""
-
-    def amount_minor(hub: Hub) -> int:
-        visit = hub.core.state.visits.get(body.visit_id)
-        if visit is None:
-            record = hub.store.visit_record(visit_id=body.visit_id)
-            if record is None:
-                return 0
-            visit = Visit.load(record["visit"])
-        if body.refund_id in visit.refund_ids:
-            return 0
-        wanted = dict(visit.refunded)
-        for row in body.lines:
-            wanted[row.line] = wanted.get(row.line, 0) + row.quantity
-        return sum(
-            line.given_back(line.quantity, min(count, line.quantity)).gross_minor
-            for line in visit.lines
-            if (count := wanted.get(line.line, 0))
-        )
-
-    return driver.read(amount_minor)
