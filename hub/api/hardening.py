@@ -207,7 +207,8 @@ class Recorded:
     async def _keep(self, claim: object, start: Message, body: bytes, *, secret: bool) -> None:
         assert isinstance(claim, Claim)
         status = int(start["status"])
-        if secret or status >= 500 or len(body) > ANSWER_BYTES_MAX:
+        # A conflict says to ask again in a moment, and nothing was done.
+        if secret or status == 409 or status >= 500 or len(body) > ANSWER_BYTES_MAX:
             await run_in_threadpool(self._release, claim)
             return
         media = Headers(raw=start["headers"]).get("content-type", "application/json")

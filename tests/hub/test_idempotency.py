@@ -22,6 +22,8 @@ from hub.accounts.idempotency import (
 )
 from hub.accounts.tables import idempotency_keys
 from hub.commands import ChangePrice, RefundLine, RefundVisit, Restock
+from hub.driver import Driver
+from hub.errors import ConflictError
 from hub.store import tables as t
 from tests.hub.doors import COLA, Door
 
@@ -93,6 +95,25 @@ def test_what_was_refused_is_refused_again(door: Door) -> None:
     assert (first.status_code, again.status_code) == (422, 422)
     assert again.content == first.content
     assert again.headers["content-type"] == "application/problem+json"
+
+
+def test_what_was_in_conflict_may_be_asked_again_under_its_key(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refund is on its way, try again: who does so must not hear the same for three days."""
+    system, key = door.key("write:stock"), {"Idempotency-Key": "k"}
+    before, command = on_shelves(door), Driver.command
+
+    def busy(_driver: Driver, _asked: Any) -> Any:
+        raise ConflictError("something is on its way; try again later")
+
+    monkeypatch.setattr(Driver, "command", busy)
+    first = system.post(URL, json=STOCK, headers=key)
+    assert (first.status_code, first.headers["retry-after"]) == (409, "1")
+    monkeypatch.setattr(Driver, "command", command)
+    assert system.post(URL, json=STOCK, headers=key).status_code == 200
+    assert system.post(URL, json=STOCK, headers=key).headers["idempotency-replayed"] == "true"
+    assert on_shelves(door) == before + 4
 
 
 def test_twenty_at_once_move_stock_once(make_shop: Callable[..., Any]) -> None:
