@@ -42,6 +42,7 @@ __all__ = [
     "actor",
     "check_origin",
     "client_of",
+    "cookie_of",
     "has_token",
     "note",
     "signed",
@@ -151,7 +152,7 @@ class StaffAuth:
     ) -> Principal:
         """Gives a session; SignInError says what is missing."""
         now_s, client = self._now(), client_of(request)
-        old = _cookie(request)
+        old = cookie_of(request)
         known = not name or name == SHARED or self.accounts.store.account(name) is not None
         note(request, who=(name or SHARED) if known else "unknown")
         if name and name != SHARED:
@@ -243,7 +244,7 @@ class StaffAuth:
         if not self.needed:
             return Principal("local", "local", "admin"), False
         shared = self._password is not None
-        who = self.accounts.of_session(_cookie(request), self._now(), shared=shared)
+        who = self.accounts.of_session(cookie_of(request), self._now(), shared=shared)
         if who is None:
             raise HTTPException(
                 401,
@@ -358,7 +359,7 @@ def _check_csrf(request: Request) -> None:
     if "origin" in headers or headers.get("sec-fetch-site") == "same-origin":
         return
     given = headers.get("x-csrf-token", "")
-    if not secrets.compare_digest(given.encode(), csrf_of(_cookie(request)).encode()):
+    if not secrets.compare_digest(given.encode(), csrf_of(cookie_of(request)).encode()):
         raise HTTPException(
             403,
             "expected a request from a page of this site; send Origin or X-CSRF-Token",
@@ -366,7 +367,7 @@ def _check_csrf(request: Request) -> None:
         )
 
 
-def _cookie(request: Request) -> str:
+def cookie_of(request: Request) -> str:
     """The session's token. Over https only a cookie that no other host can have set is taken."""
     name = f"__Host-{COOKIE}" if request.url.scheme == "https" else COOKIE
     return request.cookies.get(name, "")[:TOKEN_CHARS_MAX]

@@ -15,7 +15,7 @@ from hub.accounts.audit import entries
 from hub.accounts.model import NAME_PATTERN, Account, Principal, Role, Session
 from hub.accounts.passwords import LENGTH_MAX
 from hub.accounts.service import Accounts, csrf_of
-from hub.api.auth import COOKIE, StaffAuth, client_of, note
+from hub.api.auth import StaffAuth, client_of, cookie_of, note
 from hub.api.paging import Cursor, Limit, Page, page_of, read_cursor
 from hub.driver import Driver
 
@@ -161,7 +161,7 @@ def own_routes(driver: Driver, auth: StaffAuth) -> APIRouter:
     def me(request: Request, who: Principal = own) -> Me:
         """Who is signed in, as what."""
         account = accounts.store.account(who.name) if who.kind == "person" else None
-        token = request.cookies.get(COOKIE) or request.cookies.get(f"__Host-{COOKIE}")
+        token = cookie_of(request)
         return Me(
             name=who.name,
             kind=who.kind,

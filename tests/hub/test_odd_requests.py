@@ -49,3 +49,13 @@ def test_what_failed_is_in_the_audit_log_and_answered_as_all_else(
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["cache-control"] == "no-store"
     assert door.audit()[0] == ("clerk", f"POST {STOCK}", "failed")
+
+
+def test_a_leftover_cookie_does_not_spoil_the_csrf_token(door: Door) -> None:
+    """Over https another cookie counts than over http; one of before may still be there."""
+    browser = door.browser(scheme="https")
+    assert browser.login("clerk").status_code == 204
+    browser.cookies.set("sortie_staff", "of-before")
+    browser.own = False
+    csrf = browser.get("/api/v1/staff/me").json()["csrf"]
+    assert browser.post(STOCK, json=PIECES, headers={"X-CSRF-Token": csrf}).status_code == 200
