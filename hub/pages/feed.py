@@ -213,10 +213,13 @@ class HubFeed:
                 answer = await self._client.get(f"/api/v1/staff/visits/{visit_id}/phone")
             except httpx.HTTPError:
                 return None if kept is None else kept.body
-            kept = _Kept(self._now(), answer.json() if answer.status_code == 200 else None)
+            body = None if kept is None else kept.body
+            if answer.status_code in (200, 404):
+                body = answer.json() if answer.status_code == 200 else None
+            kept = _Kept(self._now(), body)
             _keep(self._phones, visit_id, kept, PHONES_KEPT)
-        body: Mapping[str, Any] | None = kept.body
-        return body
+        found: Mapping[str, Any] | None = kept.body
+        return found
 
     async def tile(self, camera_id: str) -> bytes | None:
         """The latest picture of a camera, which is asked for as long as somebody looks."""

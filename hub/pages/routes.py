@@ -114,13 +114,16 @@ def add_play(app: Starlette, play_url: str) -> None:
 
 
 async def _states(feed: HubFeed, visit_id: str, stopping: Callable[[], bool]) -> AsyncIterator[str]:
-    """A visit's phone whenever it differs from what was sent last."""
+    """A visit's phone whenever it differs from what was sent last, as long as the hub has it."""
     sent = ""
     quiet_s = 0.0
     while not stopping():
         phone = await feed.phone(visit_id)
-        text = "" if phone is None else json.dumps(phone)
-        if text and text != sent:
+        if phone is None:
+            # Who asks again is told that there is no such visit any more.
+            return
+        text = json.dumps(phone)
+        if text != sent:
             sent, quiet_s = text, 0.0
             yield f"event: visit\ndata: {text}\n\n"
         elif quiet_s >= HEARTBEAT_S:

@@ -8,8 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import pytest
+from starlette.applications import Starlette
 
 from hub.pages.feed import HubFeed
+from hub.pages.routes import add_routes
 from hub.pages.settings import PagesSettings
 
 URL = "http://hub.test"
@@ -196,3 +199,34 @@ def test_the_hub_checks_passwords() -> None:
         assert (await feed.login("a guess")).answer == "away"
 
     with_feed(hub, work)
+
+
+def test_a_mirrored_phone_ends_with_its_visit_and_not_with_a_hub_that_halts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What nobody tells any more must not stand there as if it were live."""
+    monkeypatch.setattr("hub.pages.routes.MIRROR_POLL_S", 0.0)
+    hub = FakeHub()
+
+    async def work(feed: HubFeed, clock: list[float]) -> list[str]:
+        looked: list[float] = []
+        app = Starlette()
+        add_routes(app, feed, lambda: len(looked) > 40)
+        asked = feed.phone
+
+        async def phone(visit_id: str) -> Any:
+            clock[0] += 1.0
+            looked.append(clock[0])
+            hub.status = 503 if len(looked) in (4, 5) else 404 if len(looked) > 6 else 200
+            return await asked(visit_id)
+
+        feed.phone = phone  # type: ignore[method-assign]
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://pages") as client:
+            first = await client.get("/mirrored/v-1/events")
+            again = await client.get("/mirrored/v-1/events")
+            return [first.text, str(len(looked)), str(again.status_code)]
+
+    text, looks, status = with_feed(hub, work)
+    assert text.count("event: visit") == 1
+    assert (looks, status) == ("8", "404")
