@@ -90,13 +90,14 @@ def clear_alarm(state: HubState, command: ClearAlarm) -> Reply:
             f"expected an alarm of {wall.wall_id}, got number {command.number}"
         )
     parcel = state.parcels.all.get(alarm.key or "")
+    told = command.outcome != "seen"
+    if told and (parcel is None or parcel.state != "taken"):
+        raise RejectedError(
+            f"expected an alarm about a parcel that was taken, to call it {command.outcome}"
+        )
     for session in wall.sessions:
         session.forgive(alarm.thing_id)
-    if command.outcome != "seen":
-        if parcel is None or parcel.state != "taken":
-            raise RejectedError(
-                f"expected an alarm about a parcel that was taken, to call it {command.outcome}"
-            )
+    if told and parcel is not None:
         if command.outcome == "handed_over":
             parcel.handed_s = state.now_s
             move(
