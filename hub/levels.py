@@ -40,6 +40,7 @@ __all__ = [
     "TOLD_END_LEVEL",
     "UNDATED_LEVEL",
     "UNHEARD_LEVEL",
+    "WALL_SALES_LEVEL",
     "WENT_ALONG_LEVEL",
     "YIELDS_LEVEL",
 ]
@@ -115,5 +116,7 @@ SAID_PAID_LEVEL = 11
 """What staff say the gateway has paid may fail after all, as what it said itself."""
 TAB_LEFT_LEVEL = 11
 """Captured of a visit's share of a tab is what was left of it."""
+WALL_SALES_LEVEL = 11
+"""A sale at a pick-up wall ends whatever is said of the alarm about it, and not while it is on."""
 LEVEL = 11
 """The newest."""

@@ -22,7 +22,8 @@ __all__ = [
 ]
 
 ALARMS_MAX = 200
-"""Open ones at one wall; beyond that the oldest is forgotten."""
+"""Open ones at one wall; beyond that the oldest is forgotten. A sale that waits for one ends all the
+same, by time."""
 TAKEN: tuple[AlarmKind, ...] = ("wrong_taken", "taken_by_nobody", "unknown_taken", "unpaid_taken")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 
 from hub.effects import us
+from hub.levels import WALL_SALES_LEVEL
 from hub.parcels.model import Order, Parcel, Session
 from hub.state import HubState
 from hub.visits.model import Visit
@@ -17,7 +18,7 @@ from hub.visits.settlement import charge_lines, forget_finals
 from hub.wallet import funding
 from hub.wallet.service import ChargeLine
 
-__all__ = ["PICKUP", "begin", "hold_answered", "settle", "settle_late"]
+__all__ = ["PICKUP", "begin", "hold_answered", "settle", "settle_late", "waited_for"]
 
 PICKUP = "pickup"
 """A pick-up sale's stage while it is open, and how it ended."""
@@ -106,10 +107,22 @@ def settle(state: HubState, session: Session) -> None:
 
 
 def settle_late(state: HubState, parcel: Parcel) -> None:
-    """It is known what became of a parcel that nobody saw go: its sale waited for that."""
+    """It is known what became of a parcel that nobody saw go: its sale waited for that. One whose
+    session is still on ends with it."""
     visit = state.visits.get(str(parcel.proof.get("sale")))
-    if visit is not None and visit.stage == PICKUP:
-        _settle(state, state.parcels.orders[parcel.order_id], visit)
+    if visit is None or visit.stage != PICKUP:
+        return
+    session, _ = _session_of(state, visit)
+    if state.level >= WALL_SALES_LEVEL and session is not None and session.live:
+        return
+    _settle(state, state.parcels.orders[parcel.order_id], visit)
+
+
+def waited_for(state: HubState, parcel: Parcel) -> bool:
+    """Whether a sale waits for what becomes of a parcel that was taken."""
+    sale = parcel.proof.get("sale") if parcel.state == "taken" else None
+    visit = None if sale is None else state.visits.get(sale)
+    return visit is not None and visit.stage == PICKUP
 
 
 def _settle(state: HubState, order: Order, visit: Visit) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from hub.levels import WALL_SALES_LEVEL
 from hub.parcels import paying
-from hub.parcels.alarms import clear, raise_alarm
+from hub.parcels.alarms import clear, mended, raise_alarm
 from hub.parcels.marks import marks_of
-from hub.parcels.model import Wall
-from hub.parcels.paying import settle_late
+from hub.parcels.model import Parcel, Wall
+from hub.parcels.paying import PICKUP, settle_late, waited_for
 from hub.parcels.service import close_if_done, deadline_s, expire_orders, move, stow_if_seen
 from hub.parcels.sessions import cue_paid, in_hand, settle_state, turn_away, watch_sessions
 from hub.state import HubState
@@ -33,13 +34,33 @@ def _give_up(state: HubState) -> None:
         for alarm in list(wall.alarms.values()):
             parcel = state.parcels.all.get(alarm.key or "")
             late = state.now_s >= alarm.at_s + UNSEEN_S_MAX
-            if alarm.kind != "handover_unseen" or not late or parcel is None:
+            known = parcel is not None or state.level >= WALL_SALES_LEVEL
+            if alarm.kind != "handover_unseen" or not late or not known:
                 continue
-            if parcel.state == "taken":
-                move(state, parcel, "missing", by="hub")
-                settle_late(state, parcel)
-                close_if_done(state, state.parcels.orders[parcel.order_id])
-            clear(state, wall, "handover_unseen", key=parcel.key)
+            if parcel is not None and parcel.state == "taken":
+                _never_found(state, parcel)
+            clear(state, wall, "handover_unseen", key=alarm.key)
+    if state.level >= WALL_SALES_LEVEL and _sale_waits_long(state):
+        for parcel in state.parcels.all.values():
+            late = state.now_s >= parcel.changed_s + UNSEEN_S_MAX
+            if late and waited_for(state, parcel):
+                _never_found(state, parcel)
+                mended(state, parcel.key)
+
+
+def _never_found(state: HubState, parcel: Parcel) -> None:
+    move(state, parcel, "missing", by="hub")
+    settle_late(state, parcel)
+    close_if_done(state, state.parcels.orders[parcel.order_id])
+
+
+def _sale_waits_long(state: HubState) -> bool:
+    """Whether a sale may wait for a parcel of which nobody says anything: the alarm about it was
+    cleared with nothing said, or its order was cancelled while it was in hand."""
+    return any(
+        visit.stage == PICKUP and state.now_s >= visit.opened_s + UNSEEN_S_MAX
+        for visit in state.open_visits()
+    )
 
 
 def busy(state: HubState) -> bool:

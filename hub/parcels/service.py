@@ -13,6 +13,7 @@ from contracts.labels import label_key
 from hub.command import Reply
 from hub.effects import us
 from hub.errors import ConflictError, RejectedError, UnknownParcelError
+from hub.levels import WALL_SALES_LEVEL
 from hub.parcels.codes import digest_of
 from hub.parcels.commands import (
     AddParcel,
@@ -25,6 +26,7 @@ from hub.parcels.commands import (
     ReportMissing,
 )
 from hub.parcels.model import Item, Order, Parcel, Parcels, ParcelState, Refusal, Session, Wall
+from hub.parcels.paying import settle_late, waited_for
 from hub.state import HubState
 from hub.wallet.balances import payer_for
 
@@ -181,6 +183,8 @@ def report_missing(state: HubState, command: ReportMissing) -> Reply:
         raise RejectedError(f"expected a parcel that nobody sees; {parcel.key} stands on a wall")
     _from_sessions(state, parcel.key)
     move(state, parcel, "missing", by=command.by)
+    if state.level >= WALL_SALES_LEVEL:
+        settle_late(state, parcel)
     order = state.parcels.orders[parcel.order_id]
     ready_if_whole(state, order)
     close_if_done(state, order)
@@ -199,8 +203,10 @@ def expire_orders(state: HubState) -> None:
                 _close(state, order, "expired", "")
                 state.event("order.expired", None, order_id=order.order_id)
     if len(room.closed) > state.rules.orders_closed_kept:
-        shown = {one for wall in room.walls.values() for s in wall.sessions for one in s.orders}
-        old = sorted(room.closed - shown, key=lambda one: (room.orders[one].closed_s or 0.0, one))
+        kept = {one for wall in room.walls.values() for s in wall.sessions for one in s.orders}
+        if state.level >= WALL_SALES_LEVEL:
+            kept |= {one for one in room.closed if _unsettled(state, room.orders[one])}
+        old = sorted(room.closed - kept, key=lambda one: (room.orders[one].closed_s or 0.0, one))
         for order_id in old[: len(room.closed) - state.rules.orders_closed_kept]:
             _forget(state, room.orders[order_id])
 
@@ -352,6 +358,10 @@ def _from_sessions(state: HubState, key: str) -> None:
                 session.keys.remove(key)
                 session.taken.pop(key, None)
                 state.parcels.touched.add(wall.wall_id)
+
+
+def _unsettled(state: HubState, order: Order) -> bool:
+    return any(waited_for(state, parcel) for parcel in state.parcels.of_order(order))
 
 
 def _forget(state: HubState, order: Order) -> None:
