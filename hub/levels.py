@@ -117,6 +117,7 @@ SAID_PAID_LEVEL = 11
 TAB_LEFT_LEVEL = 11
 """Captured of a visit's share of a tab is what was left of it."""
 WALL_SALES_LEVEL = 11
-"""A sale at a pick-up wall ends whatever is said of the alarm about it, and not while it is on."""
+"""A sale at a pick-up wall ends whatever is said of the alarm about it, and not while it is on. Of too
+many alarms those are forgotten first that keep nothing dark."""
 LEVEL = 11
 """The newest."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contracts.wall import Wall as Layout
 from hub.command import Reply
 from hub.errors import RejectedError, UnknownParcelError
+from hub.levels import WALL_SALES_LEVEL
 from hub.parcels.commands import CalibrateWall, ClearAlarm
 from hub.parcels.model import Alarm, AlarmKind, Outline, Wall
 from hub.parcels.paying import settle_late
@@ -22,8 +23,9 @@ __all__ = [
 ]
 
 ALARMS_MAX = 200
-"""Open ones at one wall; beyond that the oldest is forgotten. A sale that waits for one ends all the
-same, by time."""
+"""Open ones at one wall; beyond that the oldest is forgotten, of those that keep nothing dark and
+no sale open if there is one. A sale that waits for one that was ends all the same, by time."""
+LASTING: tuple[AlarmKind, ...] = ("duplicate_label", "handover_unseen")
 TAKEN: tuple[AlarmKind, ...] = ("wrong_taken", "taken_by_nobody", "unknown_taken", "unpaid_taken")
 
 
@@ -45,7 +47,7 @@ def raise_alarm(
     alarm = Alarm(wall.alarmed, kind, state.now_s, key, thing_id, session_id, area_m)
     wall.alarms[alarm.number] = alarm
     while len(wall.alarms) > ALARMS_MAX:
-        del wall.alarms[next(iter(wall.alarms))]
+        del wall.alarms[_least(state, wall)]
         state.count("alarms_forgotten")
     state.parcels.touched.add(wall.wall_id)
     state.event(
@@ -143,6 +145,13 @@ def layout_of(state: HubState, wall_id: str) -> Layout:
             return one
     known = ", ".join(one.wall_id for one in state.store.walls) or "none"
     raise UnknownParcelError(f"expected a wall of the store ({known}), got {wall_id}")
+
+
+def _least(state: HubState, wall: Wall) -> int:
+    """The alarm to forget where there are too many."""
+    passing = (one.number for one in wall.alarms.values() if one.kind not in LASTING)
+    oldest = next(iter(wall.alarms))
+    return next(passing, oldest) if state.level >= WALL_SALES_LEVEL else oldest
 
 
 def _clear(state: HubState, wall: Wall, alarm: Alarm, outcome: str, by: str) -> None:

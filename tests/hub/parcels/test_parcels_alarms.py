@@ -9,6 +9,7 @@ import pytest
 
 from hub.errors import RejectedError
 from hub.levels import WALL_SALES_LEVEL
+from hub.parcels.alarms import ALARMS_MAX, raise_alarm
 from hub.parcels.commands import CancelOrder, ClearAlarm, ReportMissing
 from hub.parcels.room import UNSEEN_S_MAX
 from hub.parcels.sessions import IDLE_S
@@ -129,3 +130,19 @@ def test_older_databases_let_sales_wait() -> None:
         bench.hub.core.state.level = WALL_SALES_LEVEL
         bench.wait(1.0)
         assert sales_over(bench)
+
+
+def test_too_many_alarms_let_no_twin_shine() -> None:
+    bench = Bench()
+    with closing(bench.hub):
+        bench.order("o1", 1)
+        bench.stand(1)
+        bench.stand(1, 0.5, thing_id="twin")
+        bench.wait(4.0)
+        bench.tell(bench.thing("twin", None, "gone"))
+        state = bench.hub.core.state
+        for number in range(ALARMS_MAX + 5):
+            raise_alarm(state, bench.wall(), "unknown_taken", thing_id=f"x{number}")
+        assert len(bench.alarms()) == ALARMS_MAX
+        bench.scan(code_of("o1"))
+        assert "take_a" not in bench.looks().values()
