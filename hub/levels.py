@@ -29,6 +29,7 @@ __all__ = [
     "NOBODYS_RIVAL_LEVEL",
     "NUMBERED_LEVEL",
     "OVERTAKEN_LEVEL",
+    "OWN_NEWS_LEVEL",
     "PAID_LEG_LEVEL",
     "REDEEMED_LEVEL",
     "SAID_PAID_LEVEL",
@@ -119,5 +120,7 @@ TAB_LEFT_LEVEL = 11
 WALL_SALES_LEVEL = 11
 """A sale at a pick-up wall ends whatever is said of the alarm about it, and not while it is on. Of too
 many alarms those are forgotten first that keep nothing dark."""
+OWN_NEWS_LEVEL = 11
+"""A boot that has ended blinds no sensor, and a node's birth empties no wall of another's."""
 LEVEL = 11
 """The newest."""

@@ -26,7 +26,7 @@ from hub.devices.hubtime import closed_in_hub_time, opened_in_hub_time, segment_
 from hub.devices.model import Boot, Device
 from hub.effects import us
 from hub.errors import RejectedError
-from hub.levels import AT_GATE_LEVEL, DRIFTS_LEVEL, OVERTAKEN_LEVEL
+from hub.levels import AT_GATE_LEVEL, DRIFTS_LEVEL, OVERTAKEN_LEVEL, OWN_NEWS_LEVEL
 from hub.parcels import seen, sessions
 from hub.state import HubState, NearReach
 from hub.visits.codes import code_digest
@@ -134,7 +134,7 @@ def _born(state: HubState, device: Device, boot: Boot, message: NodeBorn) -> Non
     ended = state.devices.make_current(device, boot.boot_id)
     state.event("device.born", None, device_id=device.device_id, boot_id=boot.boot_id)
     if message.walls:
-        seen.born(state, message.walls)
+        seen.born(state, device.device_id, message.walls)
     if ended is None:
         return
     cut = [
@@ -287,7 +287,11 @@ def _outage(
     state: HubState, device: Device, boot: Boot, message: SensorOutage, offset_s: float
 ) -> None:
     key = (device.device_id, message.sensor_id)
-    if message.blind:
+    # What waited for its boot's clock comes after the next boot was born, which sees for itself.
+    over = boot.superseded and state.level >= OWN_NEWS_LEVEL
+    if over:
+        state.count("outages_of_ended_boots")
+    elif message.blind:
         state.blind[key] = message.kind
         if _is_blind(state, device):
             boot.watching_s = None
@@ -303,7 +307,8 @@ def _outage(
         t_us=us(message.t_s + offset_s),
         reason=message.reason,
     )
-    seen.wall_outage(state, device.device_id, message, offset_s)
+    if not over:
+        seen.wall_outage(state, device.device_id, message, offset_s)
     if message.blind and message.kind == "outbox":
         for visit in state.open_visits():
             if visit.stage in ("binding", "shopping", "left"):

@@ -7,6 +7,7 @@ from contracts.messages import MarksJudged, ProjectionJudged, SensorOutage, Thin
 from contracts.wall_messages import Thing
 from hub.devices.model import Boot
 from hub.effects import us
+from hub.levels import OWN_NEWS_LEVEL
 from hub.parcels.alarms import clear, raise_alarm
 from hub.parcels.attending import attended, seen_again, unattended
 from hub.parcels.judging import lifted, set_down
@@ -205,11 +206,12 @@ def marks_judged(state: HubState, device_id: str, boot: Boot, message: MarksJudg
     state.effects.walls.add(wall.wall_id)
 
 
-def born(state: HubState, wall_ids: tuple[str, ...]) -> None:
+def born(state: HubState, device_id: str, wall_ids: tuple[str, ...]) -> None:
     """A node began to run: until it has told all things, nobody knows what stands there."""
     known = {wall.wall_id for wall in state.store.walls}
     for wall_id in wall_ids:
-        if wall_id not in known:
+        strange = state.level >= OWN_NEWS_LEVEL and not serves(state, device_id, wall_id)
+        if wall_id not in known or strange:
             continue
         wall = state.parcels.wall(wall_id)
         wall.whole, wall.somebody, wall.nobody_s = False, False, None

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from contracts.messages import ProjectionJudged, SensorOutage
+from contracts.messages import NodeBorn, ProjectionJudged, SensorOutage
 from contracts.store_file import StoreFile
 from contracts.topics import TOPICS
 from hub.attribution.engine import Engine
@@ -153,3 +153,36 @@ def test_a_store_file_with_another_wall_is_taken_up(make_bench: Make) -> None:
     assert grown.core.state.parcels.all.keys() == bench.room.all.keys()
     assert grown.core.state.parcels.walls["wall-1"].things.keys() == {"t1"}
     bench.hub = grown
+
+
+def held_back(bench: Bench, *, blind: bool) -> None:
+    """A boot whose clock nobody knows says so of the camera, and ends; the next one begins."""
+    bench._boot["node-1"], bench._seq["node-1"] = "boot-2", 0
+    bench.say(NodeBorn(software="t", config_revision=1, walls=("wall-1",)))
+    bench.outage(blind=blind)
+    bench.born(boot="boot-3")
+
+
+def test_what_an_ended_boot_says_late_blinds_no_wall(bench: Bench) -> None:
+    held_back(bench, blind=True)
+    bench.wait(20.0)
+    assert bench.wall().blind == {}
+    assert bench.hub.core.state.blind == {}
+    assert len(bench.events("sensor.blind")) == 1
+
+
+def test_what_an_ended_boot_says_late_lets_no_wall_see(bench: Bench) -> None:
+    held_back(bench, blind=False)
+    bench.outage(blind=True)
+    bench.wait(20.0)
+    assert bench.wall().blind == {"eye-1": "covered"}
+
+
+def test_the_birth_of_another_node_empties_no_wall(bench: Bench) -> None:
+    bench.order("o1", 1)
+    bench.stand(1)
+    bench._boot["node-2"], bench._seq["node-2"] = "boot-2", 0
+    bench.say(NodeBorn(software="t", config_revision=1, walls=("wall-1", "wall-2")), "node-2")
+    assert bench.wall().whole
+    assert list(bench.wall().things) == ["t1"]
+    assert not bench.wall("wall-2").whole
