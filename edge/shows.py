@@ -28,6 +28,7 @@ class _Shown(Kept[D]):
 
     wanted: Picture | None = None
     stale = False
+    dark = False
     helped_s = -1e18
     shown_s = -1e18
 
@@ -40,9 +41,19 @@ class _Shown(Kept[D]):
         if self.stale or again or device is not before:
             try:
                 show(device, self.wanted)
-                self.stale, self.shown_s = False, self._clock()
+                self.stale, self.dark, self.shown_s = False, False, self._clock()
             except HardwareError as error:
                 self.failed(error)
+
+    def darken(self, show: Callable[[D, Picture], None], *, again: bool = False) -> None:
+        """Shows nothing, also of what is wanted, until `try_to`."""
+        if self.device is None or self.wanted is None or (self.dark and not again):
+            return
+        try:
+            show(self.device, np.zeros_like(self.wanted))
+            self.stale = self.dark = True
+        except HardwareError as error:
+            self.failed(error)
 
 
 class Shows:
@@ -97,6 +108,14 @@ class Shows:
         for strip in self._lights.values():
             # The driver repeats them as often as firmware needs it, and what did not go out whole.
             strip.try_to(lambda one, colours: one.show(colours, now_s=now_s), again=True)
+
+    def darken(self) -> None:
+        """Shows nothing until `show` is called again: nobody says meanwhile what may shine."""
+        now_s = self._clock()
+        for projector in self._projectors.values():
+            projector.darken(lambda one, picture: one.show(picture, now_s=now_s))
+        for strip in self._lights.values():
+            strip.darken(lambda one, colours: one.show(colours, now_s=now_s), again=True)
 
     def close(self) -> None:
         """Goes dark and releases all; closing twice is fine."""

@@ -149,3 +149,30 @@ def test_it_tells_when_a_picture_was_with_its_projector() -> None:
     shown_s = rig.now_s
     rig.step()
     assert rig.shows.shown_s == {rig.name: shown_s}
+
+
+def test_what_was_darkened_shines_again_with_the_next_step() -> None:
+    rig = Rig()
+    rig.shows.show({rig.name: a_picture(9)}, {"strip-1": np.full((4, 3), 7, np.uint8)})
+    for _ in range(3):
+        rig.shows.darken()
+    projector, strip = rig.projectors[0], rig.strips[0]
+    assert projector.shown is not None
+    assert (projector.shown.max(), strip.shown.max()) == (0, 0)
+    assert projector.pictures == 2
+    assert strip.given == 4, "firmware is told again and again"
+    rig.step()
+    assert (projector.shown.max(), strip.shown.max()) == (9, 7)
+    assert projector.pictures == 3
+
+
+def test_a_strip_that_was_pulled_out_while_it_is_dark_stops_nothing() -> None:
+    rig = Rig()
+    rig.shows.darken()
+    rig.shows.show({}, {"strip-1": np.full((4, 3), 7, np.uint8)})
+    rig.strips[0].lost = True
+    rig.shows.darken()
+    rig.shows.darken()
+    assert rig.said == ["strip-1: went away"]
+    rig.step(RETRY_S)
+    assert rig.strips[1].shown.max() == 7
