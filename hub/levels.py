@@ -19,6 +19,7 @@ __all__ = [
     "DRIFTS_LEVEL",
     "EARLY_BODY_LEVEL",
     "ENDED_RIVAL_LEVEL",
+    "FOUND_AGAIN_LEVEL",
     "LANES_LEVEL",
     "LET_GO_LEVEL",
     "LEVEL",
@@ -122,5 +123,7 @@ WALL_SALES_LEVEL = 11
 many alarms those are forgotten first that keep nothing dark."""
 OWN_NEWS_LEVEL = 11
 """A boot that has ended blinds no sensor, and a node's birth empties no wall of another's."""
+FOUND_AGAIN_LEVEL = 11
+"""A parcel that was missing when the rest of its order was fetched is fetched once it is found."""
 LEVEL = 11
 """The newest."""

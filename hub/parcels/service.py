@@ -13,7 +13,7 @@ from contracts.labels import label_key
 from hub.command import Reply
 from hub.effects import us
 from hub.errors import ConflictError, RejectedError, UnknownParcelError
-from hub.levels import WALL_SALES_LEVEL
+from hub.levels import FOUND_AGAIN_LEVEL, WALL_SALES_LEVEL
 from hub.parcels.codes import digest_of
 from hub.parcels.commands import (
     AddParcel,
@@ -154,6 +154,13 @@ def release_order(state: HubState, command: ReleaseOrder) -> Reply:
         raise RejectedError("expected a deadline that lies ahead; give a new deadline_s")
     if order.released and order.deadline_s == deadline and order.state == "open":
         return Reply(repeated=True)
+    _reopen(state, order, deadline, command.by)
+    ready_if_whole(state, order)
+    return Reply()
+
+
+def _reopen(state: HubState, order: Order, deadline: float | None, by: str) -> None:
+    """What is here of an order may be fetched, until then."""
     order.released, order.deadline_s = True, deadline
     order.state, order.closed_s, order.reason = "open", None, ""
     state.parcels.closed.discard(order.order_id)
@@ -165,11 +172,9 @@ def release_order(state: HubState, command: ReleaseOrder) -> Reply:
         "order.released",
         None,
         order_id=order.order_id,
-        by=command.by,
+        by=by,
         deadline_us=None if deadline is None else us(deadline),
     )
-    ready_if_whole(state, order)
-    return Reply()
 
 
 def report_missing(state: HubState, command: ReportMissing) -> Reply:
@@ -269,7 +274,11 @@ def stowed(state: HubState, parcel: Parcel, wall: Wall, thing_id: str) -> None:
     """It stands on a wall, for the first time or again."""
     parcel.wall_id, parcel.thing_id, parcel.proof = wall.wall_id, thing_id, {}
     move(state, parcel, "stowed", wall_id=wall.wall_id, thing_id=thing_id)
-    ready_if_whole(state, state.parcels.orders[parcel.order_id])
+    order = state.parcels.orders[parcel.order_id]
+    if order.state == "collected" and state.level >= FOUND_AGAIN_LEVEL:
+        # It was missing when the rest was fetched.
+        _reopen(state, order, order.deadline_s, "hub")
+    ready_if_whole(state, order)
 
 
 def stow_if_seen(state: HubState, parcel: Parcel) -> None:

@@ -236,6 +236,23 @@ def test_a_missing_parcel_keeps_nobody_waiting(bench: Bench) -> None:
     assert bench.order_of("o1").state == "collected"
 
 
+def test_a_parcel_that_is_found_after_the_rest_was_fetched_is_fetched_too(bench: Bench) -> None:
+    bench.order("o1", 1, 2)
+    bench.stand(1)
+    bench.do(ReportMissing(key=key(2)))
+    bench.scan(code_of("o1"))
+    bench.lift(1)
+    bench.wait(20.0)
+    assert bench.order_of("o1").state == "collected"
+    bench.stand(2, 0.5)
+    assert (bench.order_of("o1").state, bench.state_of(2)) == ("open", "ready")
+    bench.scan(code_of("o1"))
+    assert bench.looks() == {"t2": "take_a"}
+    bench.lift(2)
+    bench.wait(20.0)
+    assert (bench.order_of("o1").state, bench.state_of(1)) == ("collected", "handed_over")
+
+
 def test_cancelled_while_cued_is_dark_at_once(bench: Bench) -> None:
     bench.order("o1", 1, 2)
     bench.stand(1, 0.05)
