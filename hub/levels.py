@@ -33,6 +33,7 @@ __all__ = [
     "OWN_NEWS_LEVEL",
     "PAID_LEG_LEVEL",
     "REDEEMED_LEVEL",
+    "ROUTES_LEVEL",
     "SAID_PAID_LEVEL",
     "SILENT_LEVEL",
     "STILL_THERE_LEVEL",
@@ -125,5 +126,7 @@ OWN_NEWS_LEVEL = 11
 """A boot that has ended blinds no sensor, and a node's birth empties no wall of another's."""
 FOUND_AGAIN_LEVEL = 11
 """A parcel that was missing when the rest of its order was fetched is fetched once it is found."""
+ROUTES_LEVEL = 11
+"""At a van's wall one route is under way; a stop shines again once its camera sees again."""
 LEVEL = 11
 """The newest."""

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from contracts.labels import label_key
 from hub.command import Reply
 from hub.errors import ConflictError, RejectedError, UnknownParcelError
+from hub.levels import ROUTES_LEVEL
 from hub.parcels.alarms import wall_of
 from hub.parcels.commands import LoadRoute, MoveRoute, RouteStop
-from hub.parcels.model import Route, Session, Stop
+from hub.parcels.model import Route, Session, Stop, Wall
 from hub.parcels.sessions import end, open_route
 from hub.state import HubState
 
-__all__ = ["load_route", "move_route", "route_faults", "route_session"]
+__all__ = ["load_route", "move_route", "route_faults", "route_session", "sees_again"]
 
 ROUTES_MAX = 200
 OVER: tuple[str, ...] = ("handed_over", "returned")
@@ -35,9 +36,12 @@ def load_route(state: HubState, command: LoadRoute) -> Reply:
             return Reply(repeated=True)
         if 0 <= known.at < len(known.stops):
             raise ConflictError(f"expected a route that is not under way, {known.route_id} is")
+    if state.level >= ROUTES_LEVEL:
+        # As new as it is, it is not the first to be forgotten.
+        state.parcels.routes.pop(command.route_id, None)
     state.parcels.routes[command.route_id] = Route(command.route_id, command.wall_id, stops)
     while len(state.parcels.routes) > ROUTES_MAX:
-        del state.parcels.routes[next(iter(state.parcels.routes))]
+        del state.parcels.routes[_oldest(state)]
     state.event(
         "route.loaded",
         None,
@@ -92,6 +96,12 @@ def move_route(state: HubState, command: MoveRoute) -> Reply:
     if not -1 <= to <= len(route.stops):
         raise RejectedError(f"expected one of {len(route.stops)} stops, got {to + 1}")
     wall = state.parcels.wall(route.wall_id)
+    other = _under_way(wall, route)
+    if other is not None and 0 <= to < len(route.stops) and state.level >= ROUTES_LEVEL:
+        raise ConflictError(
+            f"expected a van on one route at a time, {other} is under way at {wall.wall_id}; drive "
+            "that one on to its end first"
+        )
     session = route_session(state, route)
     left: list[str] = []
     if session is not None:
@@ -110,12 +120,7 @@ def move_route(state: HubState, command: MoveRoute) -> Reply:
         by=command.by,
     )
     if 0 <= to < len(route.stops):
-        keys = [
-            key
-            for key in route.stops[to].keys
-            if (parcel := state.parcels.all.get(key)) is not None and parcel.state not in OVER
-        ]
-        open_route(state, wall, route.route_id, keys)
+        open_route(state, wall, route.route_id, _waiting(state, route.stops[to].keys))
     state.parcels.touched.add(wall.wall_id)
     return Reply()
 
@@ -125,6 +130,37 @@ def route_session(state: HubState, route: Route) -> Session | None:
     wall = state.parcels.walls.get(route.wall_id)
     live = [] if wall is None else wall.live()
     return next((one for one in live if one.who == "route" and one.holder == route.route_id), None)
+
+
+def sees_again(state: HubState, wall: Wall) -> None:
+    """No camera of a wall is blind any more: what stands there of a stop shines again. Of what went
+    meanwhile staff say what became of it."""
+    if wall.blind or state.level < ROUTES_LEVEL:
+        return
+    for session in wall.live():
+        if session.who == "route" and session.blind:
+            end(state, wall, session)
+            open_route(state, wall, session.holder, _waiting(state, session.keys))
+
+
+def _waiting(state: HubState, keys: Sequence[str]) -> list[str]:
+    """Those parcels that nobody has yet."""
+    found = ((key, state.parcels.all.get(key)) for key in keys)
+    return [key for key, parcel in found if parcel is not None and parcel.state not in OVER]
+
+
+def _under_way(wall: Wall, route: Route) -> str | None:
+    """Another route whose van stands at a stop of this wall."""
+    others = (one.holder for one in wall.live() if one.who == "route")
+    return next((name for name in others if name != route.route_id), None)
+
+
+def _oldest(state: HubState) -> str:
+    """The route to forget where there are too many: of those that no van drives the first."""
+    routes = state.parcels.routes
+    idle = (name for name, one in routes.items() if route_session(state, one) is None)
+    first = next(iter(routes))
+    return next(idle, first) if state.level >= ROUTES_LEVEL else first
 
 
 def _stop(state: HubState, stop: RouteStop) -> Stop:

@@ -12,6 +12,7 @@ from hub.parcels.alarms import clear, raise_alarm
 from hub.parcels.attending import attended, seen_again, unattended
 from hub.parcels.judging import lifted, set_down
 from hub.parcels.model import Seen, Wall
+from hub.parcels.routes import sees_again
 from hub.state import HubState
 
 __all__ = [
@@ -150,6 +151,7 @@ def _outage(state: HubState, wall_id: str, message: SensorOutage, offset_s: floa
     else:
         wall.blind.pop(message.sensor_id, None)
         seen_again(wall, state.now_s)
+        sees_again(state, wall)
     state.parcels.touched.add(wall.wall_id)
     state.event(
         "wall.blind" if message.blind else "wall.sees",

@@ -6,6 +6,7 @@ import pytest
 
 from contracts.wall import Wall as Layout
 from hub.errors import ConflictError, RejectedError
+from hub.parcels import routes
 from hub.parcels.commands import LoadRoute, MoveRoute, OrderedParcel, PlaceOrder, RouteStop
 from hub.parcels.commands import StowParcel as Stow
 from hub.parcels.model import Seen, Wall
@@ -184,6 +185,54 @@ def test_a_van_waits_at_its_stop(bench: Bench) -> None:
     assert bench.looks() == {"t1": "take_a", "t2": "take_a"}
     bench.lift(1)
     assert bench.hub.core.busy
+
+
+def test_two_routes_at_once_shine_nowhere(bench: Bench) -> None:
+    van(bench)
+    bench.do(
+        LoadRoute(route_id="r2", wall_id="wall-1", stops=(RouteStop(name="Third", orders=("o4",)),))
+    )
+    go(bench, -1)
+    with pytest.raises(ConflictError, match="r1 is under way at wall-1; drive that one on"):
+        bench.do(MoveRoute(route_id="r2", at=-1))
+    assert bench.looks() == {"t1": "take_a", "t2": "take_a"}
+    go(bench, 0)
+    go(bench, 1)
+    bench.do(MoveRoute(route_id="r2", at=-1))
+    assert bench.looks() == {"t4": "take_a"}
+
+
+def test_a_stop_shines_again_when_its_camera_sees_again(bench: Bench) -> None:
+    van(bench)
+    go(bench, -1)
+    bench.lift(1)
+    bench.outage(blind=True)
+    bench.wait(1.0)
+    assert bench.looks() == {}
+    bench.outage(blind=False)
+    assert bench.looks() == {"t2": "take_a"}
+    assert bench.alarms() == ["handover_unseen"]
+    bench.stand(1, 0.05)
+    assert bench.looks() == {"t1": "take_a", "t2": "take_a"}
+    bench.lift(2)
+    bench.wait(6.0)
+    assert bench.state_of(2) == "handed_over"
+    go(bench, 0)
+    assert bench.looks() == {"t3": "take_a"}
+
+
+def test_a_route_that_is_under_way_is_not_forgotten(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "ROUTES_MAX", 2)
+    van(bench)
+    go(bench, -1)
+    for name in ("r2", "r3", "r4"):
+        stops = (RouteStop(name="Third", orders=("o4",)),)
+        bench.do(LoadRoute(route_id=name, wall_id="wall-1", stops=stops))
+    assert list(bench.room.routes) == ["r1", "r4"]
+    go(bench, 0)
+    assert bench.looks() == {"t3": "take_a"}
 
 
 def test_routes_with_faults_say_which_stop(bench: Bench) -> None:
