@@ -12,9 +12,11 @@ from contracts.messages import NodeBorn, ProjectionJudged, SensorOutage
 from contracts.store_file import StoreFile
 from contracts.topics import TOPICS
 from hub.attribution.engine import Engine
+from hub.commands import ChangePrice
 from hub.devices.service import _is_blind
 from hub.parcels.cues import DARK_AGAIN_S, Cues
 from hub.service import Hub
+from hub.store.verify import verify
 from tests.contracts.test_wall import wall as wall_document
 from tests.hub.conftest import STORE
 from tests.hub.doors import NOW_S, Door
@@ -186,3 +188,11 @@ def test_the_birth_of_another_node_empties_no_wall(bench: Bench) -> None:
     assert bench.wall().whole
     assert list(bench.wall().things) == ["t1"]
     assert not bench.wall("wall-2").whole
+
+
+def test_a_product_may_stand_on_no_shelf(make_bench: Make) -> None:
+    product = {**yaml.safe_load(STORE)["products"][0], "gtin": "4006381333931"}
+    bench = make_bench(document=store_document(products=[product]))
+    bench.do(ChangePrice(gtin="4006381333931", price_minor=150))
+    bench.hub._commit()
+    assert verify(bench.url, bench.hub.core.state.factory).findings == ()
