@@ -18,20 +18,18 @@ from hub.parcels.codes import digest_of
 from hub.parcels.commands import (
     AddParcel,
     CancelOrder,
-    OrderedItem,
-    OrderedParcel,
     PlaceOrder,
     RecallOrder,
     ReleaseOrder,
     ReportMissing,
 )
-from hub.parcels.model import Item, Order, Parcel, Parcels, ParcelState, Refusal, Session, Wall
+from hub.parcels.model import Order, Parcel, Parcels, ParcelState, Refusal, Session, Wall
+from hub.parcels.ordering import as_ordered, check_same, parcels_of
 from hub.parcels.paying import settle_late, waited_for
 from hub.state import HubState
 from hub.wallet.balances import payer_for
 
 __all__ = [
-    "NO_GTIN",
     "WAITING",
     "add_parcel",
     "cancel_order",
@@ -53,8 +51,6 @@ __all__ = [
 ]
 
 ORDERS_MAX = 20_000
-NO_GTIN = "00000000000000"
-"""Stands for the goods of a parcel that was ordered without any named."""
 WAITING: tuple[ParcelState, ...] = ("stowed", "ready", "cued")
 """States of a parcel that stands on a wall."""
 
@@ -65,7 +61,7 @@ def place_order(state: HubState, command: PlaceOrder) -> Reply:
     payer = payer_for(state, command.payer, command.wallet_sha256)
     known = room.orders.get(command.order_id)
     if known is not None:
-        _same(state, known, command, payer)
+        check_same(state, known, command, payer)
         return Reply(repeated=True)
     if len(room.orders) - len(room.closed) >= ORDERS_MAX:
         raise RejectedError(f"expected fewer than {ORDERS_MAX} open orders; close some first")
@@ -80,7 +76,7 @@ def place_order(state: HubState, command: PlaceOrder) -> Reply:
         code_sha256=code,
         token_sha256=command.token_sha256 or command.wallet_sha256,
     )
-    parcels = _parcels(state, order, command.parcels, command.due_minor)
+    parcels = parcels_of(state, order, command.parcels, command.due_minor)
     room.orders[order.order_id] = order
     room.next_s = None
     if code is not None:
@@ -118,12 +114,12 @@ def recall_order(state: HubState, command: RecallOrder) -> Reply:
 def add_parcel(state: HubState, command: AddParcel) -> Reply:
     """One more parcel of an open order."""
     order = order_of(state, command.order_id)
-    (parcel,) = _parcels(state, order, (command.parcel,), None, known=True)
-    if parcel.key in order.parcels:
-        before = state.parcels.all[parcel.key]
-        if (before.items, before.due_minor) != (parcel.items, parcel.due_minor):
-            raise ConflictError(f"expected {parcel.key} as it was ordered, got other content")
+    before = state.parcels.all.get(label_key(command.parcel.label))
+    if before is not None and before.order_id == order.order_id:
+        if not as_ordered(command.parcel, before):
+            raise ConflictError(f"expected {before.key} as it was ordered, got other content")
         return Reply(repeated=True)
+    (parcel,) = parcels_of(state, order, (command.parcel,), None)
     if order.state != "open":
         raise RejectedError(f"expected an open order, {order.order_id} is {order.state}")
     _expect(state, order, parcel)
@@ -406,90 +402,3 @@ def _expect(state: HubState, order: Order, parcel: Parcel) -> None:
     # It may have been there before anybody said whose it is, also twice.
     room.touched.update(wall.wall_id for wall, _ in standing_at(state, parcel.key))
     stow_if_seen(state, parcel)
-
-
-def _same(state: HubState, known: Order, command: PlaceOrder, payer: str | None) -> None:
-    parcels = _parcels(state, known, command.parcels, command.due_minor, known=True)
-    now = {parcel.key: (parcel.items, parcel.due_minor) for parcel in parcels}
-    before = {
-        parcel.key: (parcel.items, parcel.due_minor) for parcel in state.parcels.of_order(known)
-    }
-    same = payer in (None, known.payer) and command.code_sha256 in (None, known.code_sha256)
-    if not same or any(before.get(key) != value for key, value in now.items()):
-        raise ConflictError(f"order {known.order_id} was placed before with other content")
-
-
-def _parcels(
-    state: HubState,
-    order: Order,
-    wanted: tuple[OrderedParcel, ...],
-    due_minor: int | None,
-    *,
-    known: bool = False,
-) -> list[Parcel]:
-    """The parcels as ordered, checked; nothing is changed."""
-    found: dict[str, Parcel] = {}
-    if due_minor and len(wanted) == 1 and not wanted[0].due_minor:
-        wanted = (wanted[0].model_copy(update={"due_minor": due_minor}),)
-    for place, wish in enumerate(wanted):
-        key = label_key(wish.label)
-        before = state.parcels.all.get(key)
-        if key in found:
-            raise RejectedError(f"parcels.{place}: expected each label once, got {key} twice")
-        if before is not None and not (known and before.order_id == order.order_id):
-            raise ConflictError(
-                f"parcels.{place}: expected a label of one order, {key} is of {before.order_id}"
-            )
-        items = tuple(_item(state, place, one, bool(wish.due_minor)) for one in wish.items)
-        found[key] = Parcel(
-            key=key,
-            label=wish.label.strip(),
-            order_id=order.order_id,
-            items=_due_items(place, wish, items) if wish.due_minor else items,
-            due_minor=wish.due_minor,
-            size_m=wish.size_m,
-        )
-    total = sum(parcel.due_minor for parcel in found.values())
-    if due_minor is not None and due_minor != total:
-        raise RejectedError(
-            f"due_minor: expected what the parcels cost together, {total}, got {due_minor}; give "
-            "each parcel its due_minor"
-        )
-    return list(found.values())
-
-
-def _item(state: HubState, place: int, wish: OrderedItem, paid_here: bool) -> Item:
-    product = state.catalog.products.get(wish.gtin)
-    price, rate, name = wish.unit_price_minor, wish.vat_rate, wish.name
-    if product is not None:
-        price = product.price_at(state.now_s) if price is None else price
-        rate = product.vat_rate if rate is None else rate
-        name = name or product.name
-    if paid_here and (price is None or rate is None):
-        raise RejectedError(
-            f"parcels.{place}: expected unit_price_minor and vat_rate of {wish.gtin}, which is "
-            "not in the catalogue and is paid at pick-up"
-        )
-    return Item(wish.gtin, wish.quantity, price or 0, _rate(rate), name or wish.gtin)
-
-
-def _rate(rate: str | None) -> str:
-    return "" if rate is None else f"{float(rate):.4f}"
-
-
-def _due_items(place: int, wish: OrderedParcel, items: tuple[Item, ...]) -> tuple[Item, ...]:
-    """Items that come to what is due; one for all of it where none are named."""
-    if not items:
-        if wish.vat_rate is None:
-            raise RejectedError(
-                f"parcels.{place}: expected items, or a vat_rate, of a parcel that is paid at "
-                "pick-up"
-            )
-        return (Item(NO_GTIN, 1, wish.due_minor, _rate(wish.vat_rate), "Parcel"),)
-    total = sum(item.quantity * item.unit_price_minor for item in items)
-    if total != wish.due_minor:
-        raise RejectedError(
-            f"parcels.{place}: expected items that cost {wish.due_minor} together, they cost "
-            f"{total}"
-        )
-    return items

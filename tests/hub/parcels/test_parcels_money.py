@@ -7,18 +7,34 @@ from typing import Any
 
 import pytest
 
-from hub.commands import RefundLine, RefundVisit
+from hub.commands import ChangePrice, RefundLine, RefundVisit
 from hub.disputes.words import keep_words, words_of
 from hub.errors import ConflictError, RejectedError
 from hub.parcels.codes import digest_of
-from hub.parcels.commands import ClearAlarm, OrderedItem, OrderedParcel, PlaceOrder, ReturnGoods
+from hub.parcels.commands import (
+    AddParcel,
+    ClearAlarm,
+    OrderedItem,
+    OrderedParcel,
+    PlaceOrder,
+    ReturnGoods,
+)
 from hub.parcels.sessions import IDLE_S
 from hub.parcels.stored import contact_of, keep_contact
 from hub.rules import Rules
 from hub.wallet.commands import OpenWallet, SetOrder, TopUp
 from hub.wallet.fake import FakeGateway, Fault
 from hub.wallet.gateway import GatewayRequest
-from tests.hub.parcels.wall_kit import BREAD, COLA, Bench, code_of, key, sha, sscc
+from tests.hub.parcels.wall_kit import (
+    BREAD,
+    COLA,
+    Bench,
+    code_of,
+    key,
+    sha,
+    sscc,
+    store_document,
+)
 
 Make = Callable[..., Bench]
 
@@ -356,6 +372,34 @@ def test_amounts_that_do_not_add_up(bench: Bench, parcel: OrderedParcel, says: s
     with pytest.raises(RejectedError, match=says):
         bench.do(PlaceOrder(order_id="o1", code_sha256=sha("x"), parcels=(parcel,)))
     assert bench.room.orders == {}
+
+
+def test_the_same_order_again_after_a_price_changed(make_bench: Make) -> None:
+    cola = {
+        "gtin": COLA, "name": "Cola", "brand": "Fizz", "size_label": "330 ml", "weight_g": 350,
+        "weight_sd_g": 2, "price_minor": 119, "vat": "full",
+        "packaging": {"shape": "can", "width_m": 0.07, "depth_m": 0.07, "height_m": 0.12,
+                      "base_rgb": [1, 2, 3], "accent_rgb": [4, 5, 6]},
+    }  # fmt: skip
+    bench = make_bench(document=store_document(products=[cola]))
+    paid = OrderedParcel(label=sscc(1), due_minor=238, items=(OrderedItem(gtin=COLA, quantity=2),))
+    free = OrderedParcel(label=sscc(2), items=(OrderedItem(gtin=COLA),))
+    order = PlaceOrder(order_id="o1", code_sha256=sha("x"), parcels=(paid, free))
+    bench.do(order)
+    bench.do(ChangePrice(gtin=COLA, price_minor=150))
+    assert bench.do(order).repeated
+    assert bench.do(AddParcel(order_id="o1", parcel=paid)).repeated
+    assert bench.parcel(1).items[0].unit_price_minor == 119
+    for other in (
+        paid.model_copy(update={"due_minor": 300}),
+        paid.model_copy(update={"items": (OrderedItem(gtin=COLA, quantity=3),)}),
+        paid.model_copy(update={"items": (OrderedItem(gtin=COLA, quantity=2, vat_rate="0.07"),)}),
+        paid.model_copy(update={"items": ()}),
+    ):
+        with pytest.raises(ConflictError, match="other content"):
+            bench.do(order.model_copy(update={"parcels": (other, free)}))
+        with pytest.raises(ConflictError, match="other content"):
+            bench.do(AddParcel(order_id="o1", parcel=other))
 
 
 def test_one_amount_for_a_parcel_without_items(bench: Bench) -> None:
