@@ -208,8 +208,7 @@ def _changing(
         note(request, target=body.order_id)
         code, made = body.code, None
         if code is None and body.token is None and body.wallet is None:
-            ring = driver.read(lambda hub: hub.entry_keys)
-            made = claim_code(ring, ring.current, f"order {body.order_id}")
+            made = driver.read(lambda hub: _code(hub, body.order_id))
             code = SecretStr(made)
         driver.command(
             PlaceOrder(
@@ -361,6 +360,18 @@ def _view(hub: Hub, order_id: str) -> dict[str, Any]:
         if record is not None:
             return order_view(state, *loaded(record))
     return order_view(state, order_of(state, order_id))
+
+
+def _code(hub: Hub, order_id: str) -> str:
+    """The code that the hub makes for an order: of one that it knows the one it made, whichever of
+    its keys it was made with."""
+    order = hub.core.state.parcels.orders.get(order_id)
+    record = None if order is not None else order_record(hub.store, order_id)
+    known = loaded(record)[0] if record is not None else order
+    ring = hub.entry_keys
+    codes = [claim_code(ring, number, f"order {order_id}") for number in ring.numbers()]
+    mine = (code for code in codes if known is not None and digest_of(code) == known.code_sha256)
+    return next(mine, codes[0])
 
 
 def _back_minor(hub: Hub, order_id: str, body: Back) -> int:

@@ -371,3 +371,13 @@ def test_a_page_goes_on_where_the_last_row_of_the_one_before_has_left_the_list(
     scene.ask("manager", "POST", f"/orders/o{4 + gone}/cancel")
     second = scene.ask("viewer", "GET", f"{url}&cursor={first['next']}").json()
     assert [row["order_id"] for row in second["items"]] == ["o3", "o2", "o1"]
+
+
+def test_an_order_that_is_placed_again_has_its_code_though_keys_were_turned(scene: Scene) -> None:
+    first = scene.order("o1", 1)
+    hub = scene.bench.hub
+    hub.entry_keys = hub.entry_keys.turned()
+    again = scene.order("o1", 1)
+    assert again.status_code == 201
+    assert again.json()["code"] == first.json()["code"]
+    assert scene.order("o2", 2).json()["code"] != first.json()["code"]
