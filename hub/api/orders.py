@@ -222,13 +222,15 @@ def _changing(
                 parcels=body.parcels,
             )
         )
-        if body.name or body.phone:
+        shown = driver.read(lambda hub: _shown(who, _view(hub, body.order_id)))
+        # Of an order that is over nothing is kept that was forgotten, or soon will be.
+        if (body.name or body.phone) and shown["state"] == "open":
             driver.read(
                 lambda hub: keep_contact(
                     hub.store, body.order_id, body.name, body.phone, driver.now()
                 )
             )
-        return {**driver.read(lambda hub: _shown(who, _view(hub, body.order_id))), "code": made}
+        return {**shown, "code": made}
 
     @router.post("/orders/{order_id}/cancel", dependencies=managing)
     def cancel(request: Request, order_id: OrderPath, body: Off | None = None) -> Reply:

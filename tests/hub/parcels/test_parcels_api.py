@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from hub.api.streams import Streams
 from hub.parcels.codes import digest_of
+from hub.parcels.stored import contact_of, keep_contact
 from tests.hub.doors import NOW_S, Browser, Door
 from tests.hub.parcels.wall_kit import Bench, code_of, key, sha, sscc
 
@@ -381,3 +382,13 @@ def test_an_order_that_is_placed_again_has_its_code_though_keys_were_turned(scen
     assert again.status_code == 201
     assert again.json()["code"] == first.json()["code"]
     assert scene.order("o2", 2).json()["code"] != first.json()["code"]
+
+
+def test_of_an_order_that_is_over_no_name_is_kept_any_more(scene: Scene) -> None:
+    scene.order("o1", 1, token=TOKEN, name="Ada", phone="+44 20")
+    assert scene.ask("manager", "POST", "/orders/o1/cancel").status_code == 200
+    keep_contact(scene.bench.hub.store, "o1", "", "", NOW_S)
+    assert scene.order("o1", 1, token=TOKEN, name="Ada", phone="+44 20").status_code == 201
+    assert contact_of(scene.bench.hub.store, "o1") == {"name": "", "phone": ""}
+    scene.order("o2", 2, token=TOKEN, name="Ada")
+    assert contact_of(scene.bench.hub.store, "o2")["name"] == "Ada"
