@@ -12,7 +12,7 @@ from typing import Any
 from nicegui import ui
 
 from hub.pages.panes import Pane, answers, ask_reason, dialog_over
-from hub.pages.walls_office import WallsOffice
+from hub.pages.walls_office import WallsOffice, parcel_path
 from hub.pages.walls_shown import route_html
 from hub.pages.walls_words import key_tail
 
@@ -68,11 +68,11 @@ class WallForms:
         """Where a parcel should go is shown on the wall."""
         body = {"wall_id": self._wall_id()}
         done = f"Put {key_tail(key)} into the white dashed frame."
-        await self.tell(f"parcels/{key}/stow", body, done)
+        await self.tell(f"{parcel_path(key)}/stow", body, done)
 
     async def missing(self, key: str) -> None:
         """Nobody finds a parcel."""
-        await self.tell(f"parcels/{key}/missing", {}, f"{key_tail(key)} is missing.")
+        await self.tell(f"{parcel_path(key)}/missing", {}, f"{key_tail(key)} is missing.")
 
     # -- orders ---------------------------------------------------------------------------
 
@@ -172,11 +172,11 @@ class WallForms:
             await self.tell(f"routes/{self._route['route_id']}/next", body, "On to the next stop.")
 
     async def _load(self, event: Any) -> None:
-        text = await event.file.text()
+        content = await event.file.read()
         event.sender.reset()
         try:
-            body = json.loads(text)
-        except ValueError as error:
+            body = json.loads(content)
+        except (ValueError, RecursionError) as error:
             ui.notify(f"Expected a route file as JSON: {error}", type="negative")
             return
         if not isinstance(body, dict):

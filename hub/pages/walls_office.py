@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from hub.pages.back_office import BackOffice
 
-__all__ = ["WallsOffice"]
+__all__ = ["WallsOffice", "parcel_path"]
 
 Json = Mapping[str, Any]
 ROWS_MAX = 100
 """Of a list, on the page."""
+
+
+def parcel_path(key: str) -> str:
+    """Where the hub has a parcel: a label may be an address itself, with all that means there.
+
+    >>> parcel_path("text:https://parcel.example/?n=1#2")
+    'parcels/text%3Ahttps%3A%2F%2Fparcel.example%2F%3Fn%3D1%232'
+    """
+    return f"parcels/{quote(key, safe='')}"
 
 
 class WallsOffice(BackOffice):

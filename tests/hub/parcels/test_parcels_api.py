@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from hub.api.streams import Streams
+from hub.pages.walls_office import parcel_path
 from hub.parcels.codes import digest_of
 from hub.parcels.stored import contact_of, keep_contact
 from tests.hub.doors import NOW_S, Browser, Door
@@ -270,6 +271,17 @@ def test_a_label_with_a_slash_has_an_address(scene: Scene) -> None:
         "clerk", "POST", "/parcels/text:AB%2F12/stow", json={"wall_id": "wall-1"}
     ).json()
     assert len(stowed["place_m"]) == 4
+
+
+def test_a_label_that_is_an_address_is_stowed_and_reported_missing(scene: Scene) -> None:
+    label = "https://parcel.example/track/?id=77#JD 01%2F"
+    scene.ask("clerk", "POST", "/orders", json={"order_id": "o1", "code": "code-of-o1",
+                                                "parcels": [{"label": label}]})  # fmt: skip
+    path = f"/{parcel_path(f'text:{label}')}"
+    stowed = scene.ask("clerk", "POST", f"{path}/stow", json={"wall_id": "wall-1"})
+    assert (stowed.status_code, stowed.json()["key"]) == (200, f"text:{label}")
+    assert scene.ask("clerk", "POST", f"{path}/missing").status_code == 200
+    assert scene.ask("viewer", "GET", path).json()["state"] == "missing"
 
 
 def test_a_route_over_http(scene: Scene) -> None:
