@@ -175,7 +175,10 @@ def _by_line(route: RouteFile, said: str) -> str:
     faults = []
     for fault in said.split("; "):
         number = re.match(r"stop (\d+) ", fault)
+        field = re.match(r"body\.stops\.(\d+)\b", fault)
         line = 1 if number is None else route.line_of(int(number[1]))
+        if field is not None:
+            line = route.line_of(int(field[1]) + 1)
         faults.append(f"{route.path}:{line}: {fault}")
     return "\n".join(faults)
 
@@ -194,7 +197,13 @@ def _client(hub: str, key: str) -> Iterator[httpx.Client]:
     import httpx
 
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    with httpx.Client(base_url=f"{hub}/api/v1", headers=headers, timeout=10.0) as client:
+    try:
+        made = httpx.Client(base_url=f"{hub}/api/v1", headers=headers, timeout=10.0)
+    except httpx.InvalidURL as error:
+        raise UsageError(f"--hub {hub}: expected an address like {HUB} ({error})") from error
+    except UnicodeEncodeError as error:
+        raise UsageError("--key: expected an API key of the hub, got other letters") from error
+    with made as client:
         yield client
 
 
@@ -221,5 +230,11 @@ def _ask(
         except (ValueError, KeyError, TypeError):
             detail = f"status {answer.status_code}"
         raise RefusalError(answer.status_code, detail)
-    found: dict[str, Any] = answer.json()
+    try:
+        found: dict[str, Any] = answer.json()
+    except ValueError as error:
+        raise AwayError(
+            f"expected a hub at {client.base_url.host}:{client.base_url.port}, something else "
+            "answers; name the hub with --hub"
+        ) from error
     return found

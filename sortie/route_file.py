@@ -119,7 +119,8 @@ def _of_csv(path: Path, text: str) -> RouteFile:
                 continue
             if header is None:
                 header = [cell.lower() for cell in cells]
-                if "stop" not in header or not set(header) <= set(COLUMNS):
+                once = len(set(header)) == len(header)
+                if "stop" not in header or not set(header) <= set(COLUMNS) or not once:
                     raise UsageError(
                         f"{path}:{rows.line_num}: expected a header of stop, order and label, got "
                         f"{','.join(cells)}"
@@ -130,8 +131,9 @@ def _of_csv(path: Path, text: str) -> RouteFile:
                     f"{path}:{rows.line_num}: expected {len(header)} columns, got {len(cells)}"
                 )
             said = dict(zip(header, cells, strict=False))
-            if not stops or stops[-1].name != said["stop"]:
-                stops.append(FileStop(said["stop"], rows.line_num))
+            name = said.get("stop", "")
+            if not stops or stops[-1].name != name:
+                stops.append(FileStop(name, rows.line_num))
             if said.get("order"):
                 stops[-1].orders.append(said["order"])
             if said.get("label"):
@@ -150,6 +152,8 @@ def _of_yaml(path: Path, text: str) -> RouteFile:
         line = 1 if mark is None else mark.line + 1
         problem = getattr(error, "problem", None) or "cannot be understood"
         raise UsageError(f"{path}:{line}: not YAML or JSON: {problem}") from error
+    except RecursionError as error:
+        raise UsageError(f"{path}:1: expected a list of stops, got lists within lists") from error
     if not isinstance(root, yaml.MappingNode):
         raise UsageError(f"{path}:1: expected route_id, wall_id and stops")
     top = _mapping(path, root, ("route_id", "wall_id", "stops"))

@@ -160,6 +160,8 @@ def test_faults_have_their_line(tmp_path: Path, text: str, says: str) -> None:
         ("stop,where\nA,o1\n", ":1: expected a header of stop, order and label"),
         ("stop,order\nA,o1,x,y\n", ":2: expected 2 columns, got 4"),
         ("stop,order\nA,\n", ":2: stop 'A': expected an order or a label"),
+        ("order,stop\no1\n", ":2: expected a name of the stop, got none"),
+        ("stop,stop,order\nA,B,o1\n", ":1: expected a header of stop, order and label"),
     ],
 )
 def test_faults_of_a_table_have_their_line(tmp_path: Path, text: str, says: str) -> None:
@@ -174,6 +176,43 @@ def test_what_only_the_hub_knows_has_its_line_too(tmp_path: Path, asked: list[An
         RUNNER.invoke(parcels_app, ["route", str(path)], catch_exceptions=False)
     assert run("route", path, "--check").exit_code == 0
     assert len(asked) == 1
+
+
+def test_a_field_that_the_hub_refuses_has_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_asked: Any, **_more: Any) -> Any:
+        raise RefusalError(422, "body.stops.1.labels.0: Value error, expected a label")
+
+    monkeypatch.setattr(parcels_cmd, "_ask", refuse)
+    with pytest.raises(UsageError, match=r"route.yaml:6: body.stops.1.labels.0: Value error"):
+        RUNNER.invoke(parcels_app, ["route", str(write(tmp_path, GOOD))], catch_exceptions=False)
+
+
+def test_lists_within_lists_are_no_route(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"route.yaml:1: expected a list of stops, got lists"):
+        read_route(write(tmp_path, "stops: " + "[" * 5_000))
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--hub", "http://hub:port"), "--hub http://hub:port: expected an address like"),
+        (("--key", "schlüssel"), "--key: expected an API key of the hub"),
+    ],
+)
+def test_an_address_or_a_key_that_is_none_is_told(words: tuple[str, str], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        RUNNER.invoke(parcels_app, ["list", *words], catch_exceptions=False)
+
+
+def test_something_else_that_answers_is_no_hub() -> None:
+    page = httpx.MockTransport(lambda _request: httpx.Response(200, text="<html>"))
+    with (
+        httpx.Client(transport=page, base_url="http://hub:9/api/v1") as client,
+        pytest.raises(AwayError, match="a hub at hub:9, something else answers"),
+    ):
+        parcels_cmd._ask(client, "GET", "/parcels")
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
