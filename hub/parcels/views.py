@@ -12,7 +12,7 @@ from contracts.wall import Wall as Layout
 from contracts.wall_messages import INVITING
 from hub.parcels.alarms import layout_of
 from hub.parcels.attending import away
-from hub.parcels.model import Order, Parcel, Route, Seen, Session, Wall
+from hub.parcels.model import AlarmKind, Order, Parcel, Route, Seen, Session, Wall
 from hub.parcels.service import WAITING
 from hub.parcels.sessions import IDLE_S, STAFF_IDLE_S
 from hub.parcels.words import ALARM_WORDS, colour_of, session_words
@@ -22,6 +22,10 @@ __all__ = [
     "kiosk_view", "order_view", "parcel_view", "phone_orders", "route_view", "wall_row",
     "wall_view",
 ]  # fmt: skip
+
+
+WARNED: tuple[AlarmKind, ...] = ("wrong_taken", "taken_by_nobody", "unpaid_taken")
+"""Alarms of which whoever stands before a wall is told."""
 
 
 def order_view(
@@ -152,16 +156,15 @@ def kiosk_view(state: HubState, wall_id: str) -> dict[str, Any]:
     wall = _wall(state, wall_id)
     sessions = [_session(state, one, whole=False) for one in wall.sessions]
     wrong = any(one["state"] == "wrong" for one in sessions)
+    taken = [one.number for one in wall.alarms.values() if one.kind in WARNED]
     return {
         "wall_id": wall_id,
         "kind": layout.kind,
         "store": state.store.name,
         "light": _light(layout, wall),
         "blind": bool(wall.blind),
-        "alarm": wrong or any(
-            one.kind in ("wrong_taken", "taken_by_nobody", "unpaid_taken")
-            for one in wall.alarms.values()
-        ),
+        "alarm": wrong or bool(taken),
+        "alarm_number": max(taken, default=None),
         "sound": "wrong" if wrong else "right" if _just_right(sessions) else None,
         "words": sessions[-1]["words"] if sessions else "Please scan your code.",
         "sessions": sessions,

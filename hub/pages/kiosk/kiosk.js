@@ -37,6 +37,7 @@ let cards = [];
 let drawn = "";
 let idle_since_ms = performance.now();
 let alarm_ms = null;
+let alarm_number = 0;
 
 const unlitOf = makeUnlit();
 const settings = makeSettings(() => {
@@ -142,7 +143,10 @@ follow(`${url}/kiosk/live`, {
   silent_ms: SILENT_MS,
   state: (news) => {
     state = news;
-    alarm_ms = news.alarm ? alarm_ms ?? performance.now() : null;
+    // Staff may not have looked at the last one yet when the next parcel is taken.
+    if (!news.alarm || news.alarm_number > alarm_number) alarm_ms = null;
+    if (news.alarm) alarm_ms ??= performance.now();
+    alarm_number = Math.max(alarm_number, news.alarm_number ?? 0);
     document.getElementById("store").textContent = news.store;
     draw();
   },

@@ -23,7 +23,7 @@ from tests.browser.pages.wall_rig import (
 )
 from tests.hub.parcels.wall_kit import key, sscc
 
-WALLS = 21
+WALLS = 22
 """A test has a wall of its own, and need not wait until the last one's customers have gone. The
 last one has lamps and no projector."""
 SETTINGS = {"SCREEN_TOKENS": json.dumps({f"wall-{k}": SCREEN for k in range(1, WALLS + 1)})}
@@ -221,6 +221,26 @@ def test_two_are_served_with_two_symbols_and_a_third_waits(
     node.lift(41, 0.05)
     node.lift(42, 0.35)
     card(kiosk, "idle")
+    assert kiosk.faults == []
+
+
+def test_each_parcel_that_is_taken_without_a_code_is_asked_for(
+    kiosk: Any, shop: Shop, node: WallNode
+) -> None:
+    for place in range(2):
+        shop.order(f"web-9{place}", 91 + place)
+        node.stand(91 + place, 0.05 + 0.4 * place)
+    shop.ready(91, 92)
+    card(kiosk, "idle")
+    node.lift(91, 0.05)
+    card(kiosk, "wrong", "Scan your code first")
+    kiosk.eval(
+        "(() => { const at = performance.now.bind(performance);"
+        " performance.now = () => at() + 20000; return true; })()"
+    )
+    card(kiosk, "idle")
+    node.lift(92, 0.45)
+    card(kiosk, "wrong", "Scan your code first")
     assert kiosk.faults == []
 
 
