@@ -42,6 +42,8 @@ def over(state: HubState, wall: Wall, session: Session) -> None:
     """It is shown for a while how it ended."""
     session.over_s = state.now_s
     state.parcels.touched.add(wall.wall_id)
+    # Its orders may have waited for this to expire.
+    state.parcels.next_s = None
     state.event(
         "pickup.ended",
         None,

@@ -23,7 +23,7 @@ from hub.parcels.commands import (
     ReleaseOrder,
     ReportMissing,
 )
-from hub.parcels.model import Order, Parcel, Parcels, ParcelState, Refusal, Session, Wall
+from hub.parcels.model import Order, Parcel, Parcels, ParcelState, Refusal, Wall
 from hub.parcels.ordering import as_ordered, check_same, parcels_of
 from hub.parcels.paying import settle_late, waited_for
 from hub.state import HubState
@@ -197,7 +197,7 @@ def expire_orders(state: HubState) -> None:
     room = state.parcels
     if state.now_s >= deadline_s(state):
         room.next_s = None
-        served = {order_id for one in _live(state) for order_id in one.orders}
+        served = _served(state)
         for order in list(room.orders.values()):
             over = order.deadline_s is not None and state.now_s >= order.deadline_s
             if order.state == "open" and over and order.order_id not in served:
@@ -213,14 +213,18 @@ def expire_orders(state: HubState) -> None:
 
 
 def deadline_s(state: HubState) -> float:
-    """When the next order expires; infinity if none does."""
+    """When the next order expires; infinity if none does. One that is served waits until it is not:
+    a van may stand at its stop all day."""
     room = state.parcels
     if room.next_s is None:
+        served = _served(state)
         room.next_s = min(
             (
                 order.deadline_s
                 for order in room.orders.values()
-                if order.state == "open" and order.deadline_s is not None
+                if order.state == "open"
+                and order.deadline_s is not None
+                and order.order_id not in served
             ),
             default=math.inf,
         )
@@ -331,8 +335,10 @@ def standing_at(state: HubState, key: str) -> list[tuple[Wall, str]]:
     ]
 
 
-def _live(state: HubState) -> list[Session]:
-    return [one for wall in state.parcels.walls.values() for one in wall.live()]
+def _served(state: HubState) -> set[str]:
+    """Orders whose customer, or van, is there."""
+    live = (one for wall in state.parcels.walls.values() for one in wall.live())
+    return {order_id for one in live for order_id in one.orders}
 
 
 def _close(state: HubState, order: Order, to: Literal["cancelled", "expired"], reason: str) -> None:

@@ -187,6 +187,20 @@ def test_a_van_waits_at_its_stop(bench: Bench) -> None:
     assert bench.hub.core.busy
 
 
+def test_a_van_waits_at_its_stop_also_when_time_is_over(bench: Bench) -> None:
+    bench.order("o1", 1, deadline_s=bench.now_s + 10.0)
+    bench.stand(1)
+    stops = (RouteStop(name="First Street 1", orders=("o1",)),)
+    bench.do(LoadRoute(route_id="r1", wall_id="wall-1", stops=stops))
+    go(bench, -1)
+    bench.wait(20.0)
+    assert not bench.hub.core.due(bench.now_s), "a day at the wheel is no day of ticks"
+    assert bench.looks() == {"t1": "take_a"}
+    go(bench, 0)
+    bench.wait(1.0)
+    assert (bench.order_of("o1").state, bench.state_of(1)) == ("expired", "stowed")
+
+
 def test_two_routes_at_once_shine_nowhere(bench: Bench) -> None:
     van(bench)
     bench.do(
