@@ -32,6 +32,7 @@ __all__ = [
     "OVERTAKEN_LEVEL",
     "OWN_NEWS_LEVEL",
     "PAID_LEG_LEVEL",
+    "READ_BACK_LEVEL",
     "REDEEMED_LEVEL",
     "ROUTES_LEVEL",
     "SAID_PAID_LEVEL",
@@ -128,5 +129,7 @@ FOUND_AGAIN_LEVEL = 11
 """A parcel that was missing when the rest of its order was fetched is fetched once it is found."""
 ROUTES_LEVEL = 11
 """At a van's wall one route is under way; a stop shines again once its camera sees again."""
+READ_BACK_LEVEL = 11
+"""An order that is read back from the database has its code again."""
 LEVEL = 11
 """The newest."""

@@ -13,7 +13,7 @@ from contracts.labels import label_key
 from hub.command import Reply
 from hub.effects import us
 from hub.errors import ConflictError, RejectedError, UnknownParcelError
-from hub.levels import FOUND_AGAIN_LEVEL, WALL_SALES_LEVEL
+from hub.levels import FOUND_AGAIN_LEVEL, READ_BACK_LEVEL, WALL_SALES_LEVEL
 from hub.parcels.codes import digest_of
 from hub.parcels.commands import (
     AddParcel,
@@ -105,6 +105,8 @@ def recall_order(state: HubState, command: RecallOrder) -> Reply:
             raise RejectedError(f"expected a closed order of the past, got {order.order_id}")
         room.orders[order.order_id] = order
         room.closed.add(order.order_id)
+        if order.code_sha256 is not None and state.level >= READ_BACK_LEVEL:
+            room.by_code.setdefault(order.code_sha256, order.order_id)
     for parcel in known.all.values():
         room.all.setdefault(parcel.key, parcel)
         room.by_label.setdefault(digest_of(parcel.label), parcel.key)

@@ -132,3 +132,14 @@ def test_a_code_that_is_used_again_is_the_new_orders(make_bench: Make) -> None:
     bench.stand(3)
     bench.scan("code-of-o1")
     assert bench.session().orders == ["o3"]
+
+
+def test_an_order_that_is_read_back_has_its_code_as_after_a_restart(make_bench: Make) -> None:
+    bench = left_memory(make_bench)
+    bench.do(ReturnGoods(return_id="r1", order_id="o1", keys=(key(1),)))
+    assert Parcels.load(bench.room.dump()).by_code == bench.room.by_code
+    bench.scan("code-of-o1")
+    assert bench.session().reason == "collected"
+    bench.wait(60.0)
+    bench.scan("code-of-o1")
+    assert bench.session().reason == "unknown"
