@@ -186,9 +186,16 @@ class WallDesk:
         """Takes up what `snapshot` gave, with the next step."""
         self._remembered = state["things"]
         self._beams = {
-            one.projector_id: self._make_beam(one, state["beams"].get(one.projector_id))
+            one.projector_id: self._beam_of(one, state["beams"].get(one.projector_id))
             for one in self.wall.projectors
         }
+
+    def _beam_of(self, projector: Projector, remembered: Mapping[str, Any] | None) -> Beam:
+        """A projector that another one stands in place of now is calibrated anew."""
+        try:
+            return self._make_beam(projector, remembered)
+        except VisionError:
+            return self._make_beam(projector, None)
 
     def hear(self, cues: Sequence[WallCues], now_s: float) -> None:
         """Takes the hub's word, unless a later one is already here and not too old."""

@@ -22,6 +22,7 @@ from contracts.wall_messages import CUE_LIFE_S, LabelRead, Mark, MarkSeen, Thing
 from edge.walls import THINGS_PER_MESSAGE, WallDesk
 from hardware.ports import Frame, GateScan
 from tests.contracts.test_wall import wall as wall_document
+from vision.projection import Beam
 from vision.wall import WallObservation
 
 TEXT = "https://id.gs1.org/00/340123450000000017"
@@ -253,3 +254,15 @@ def test_what_it_remembers_comes_back() -> None:
     (told,) = other.step(1.0, [sight(1.0)]).events
     assert isinstance(told, ThingsSeen)
     assert told.things[0].thing_id == "t1"
+
+
+def test_what_it_remembers_of_another_projector_is_left_aside() -> None:
+    wall = Wall.model_validate(wall_document())
+    made = WallDesk(
+        wall, things=Map(), eyes={}, strips={},
+        make_beam=lambda projector, state: Beam(projector, wall, remembered=state),
+    )  # fmt: skip
+    kept = made.snapshot()
+    kept["beams"]["beam-1"]["model"]["size"] = [1280, 720]
+    made.restore(kept)
+    assert made.snapshot()["beams"]["beam-1"]["model"]["size"] == [1920, 1080]
