@@ -166,6 +166,7 @@ class WallDesk:
         self._strips = dict(strips)
         self._cues: WallCues | None = None
         self._cues_s = -np.inf
+        self._calibrated = 0
         self._told = False
         self._attended = Attended()
         self._remembered: Any = None
@@ -201,8 +202,12 @@ class WallDesk:
         """Takes the hub's word, unless a later one is already here and not too old."""
         for one in cues:
             stale = now_s - self._cues_s > CUE_LIFE_S
-            if self._cues is None or stale or one.revision >= self._cues.revision:
-                self._cues, self._cues_s = one, now_s
+            if self._cues is not None and not stale and one.revision < self._cues.revision:
+                continue
+            if self._cues is None or one.calibrate < self._calibrated:
+                # What was asked of an earlier boot is done: it began by looking where its light is.
+                self._calibrated = one.calibrate
+            self._cues, self._cues_s = one, now_s
 
     def step(
         self,
@@ -236,7 +241,7 @@ class WallDesk:
         fresh = now_s - self._cues_s <= CUE_LIFE_S
         cues = self._cues if fresh else None
         marks = () if cues is None else cues.marks
-        calibrate = 0 if self._cues is None else self._cues.calibrate
+        calibrate = 0 if self._cues is None else self._cues.calibrate - self._calibrated
         pictures: dict[str, Picture] = {}
         shown: list[MarkSeen] = []
         lit: dict[str, list[Any]] = {name: [] for name in self._eyes}

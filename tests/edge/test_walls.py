@@ -221,10 +221,17 @@ def test_late_cues_are_left_out_unless_what_shines_is_too_old() -> None:
 
 def test_calibration_is_asked_for_and_the_cameras_give_their_pictures() -> None:
     made, beam, eye = desk()
+    made.step(0.9, [])
     made.hear([cues(1, calibrate=2)], 1.0)
     made.step(1.0, [])
-    assert beam.calibrate == [2]
+    assert beam.calibrate == [0, 0], "it was asked of a boot that is over"
+    made.hear([cues(2, calibrate=3)], 2.0)
+    made.step(2.0, [])
+    assert beam.calibrate[-1] == 1
     assert eye.captures
+    made.hear([cues(1, calibrate=0)], 2.5 + CUE_LIFE_S)
+    made.step(2.5 + CUE_LIFE_S, [])
+    assert beam.calibrate[-1] == 0, "a hub that was put back to an older copy counts from there"
 
 
 def test_an_unplugged_projector_is_told_to_its_beam() -> None:
