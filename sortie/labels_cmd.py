@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -108,9 +109,10 @@ def _make_folder(folder: Path) -> None:
 
 
 def _overlay_path(folder: Path, path: Path, number: int) -> Path:
-    """Pictures of one name from several folders each get one of their own."""
-    plain = folder / f"{path.stem}.png"
-    return plain if not plain.exists() else folder / f"{path.stem}-{number}.png"
+    """Pictures of one name from several folders each get one of their own, and nothing is written
+    over: the folder may be that of the photos."""
+    numbered = (folder / f"{path.stem}-{one}.png" for one in count(number))
+    return next(one for one in chain([folder / f"{path.stem}.png"], numbered) if not one.exists())
 
 
 def _draw(rgb: Rgb, codes: Sequence[Code], path: Path) -> None:

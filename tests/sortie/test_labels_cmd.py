@@ -129,6 +129,15 @@ def test_overlays_show_where_codes_are(tmp_path: Path) -> None:
     assert (np.ptp(drawn, axis=2) > 100).sum() > 200
 
 
+def test_overlays_are_written_over_no_photo(tmp_path: Path) -> None:
+    first = _save(tmp_path / "photo-2.png", np.full((90, 120), 200, np.uint8))
+    second = _save(tmp_path / "photo.png", np.full((90, 120), 200, np.uint8))
+    before = first.read_bytes(), second.read_bytes()
+    _run(first, second, overlay=tmp_path)
+    assert (first.read_bytes(), second.read_bytes()) == before
+    assert len(list(tmp_path.iterdir())) == 4
+
+
 @pytest.mark.parametrize("option", ["json_file", "overlay"])
 def test_what_cannot_be_written_is_said_before_the_work(tmp_path: Path, option: str) -> None:
     path = _save(tmp_path / "one.png", _picture("ean13", EAN))
