@@ -209,9 +209,9 @@ def route_view(state: HubState, route: Route) -> dict[str, Any]:
                 "here": place == route.at,
                 "left": list(route.left.get(place, ())),
                 "parcels": [
-                    {"key": key, "state": state.parcels.all[key].state}
+                    {"key": key, "state": parcel.state, "off": _is_off(state, parcel)}
                     for key in stop.keys
-                    if key in state.parcels.all
+                    if (parcel := state.parcels.all.get(key)) is not None
                 ],
             }
             for place, stop in enumerate(route.stops)
@@ -220,6 +220,12 @@ def route_view(state: HubState, route: Route) -> dict[str, Any]:
 
 
 # -- parts --------------------------------------------------------------------------------
+
+
+def _is_off(state: HubState, parcel: Parcel) -> bool:
+    """Whether a parcel that is here is nobody's to be given any more: its order was cancelled, or
+    its time is over."""
+    return parcel.state in WAITING and state.parcels.orders[parcel.order_id].state != "open"
 
 
 def _own_order(state: HubState, order: Order) -> dict[str, Any]:

@@ -20,8 +20,9 @@ export function shownOf(route, wall, words, { linked, unlit }) {
   const stop = route.stops[route.at] ?? null;
   const parcels = stop?.parcels ?? [];
   const taken = parcels.filter((one) => GIVEN.includes(one.state)).length;
-  const waits = parcels.filter((one) => HERE.includes(one.state)).length;
-  const gone = parcels.length - taken - waits;
+  const off = parcels.filter((one) => one.off).length;
+  const waits = parcels.filter((one) => HERE.includes(one.state) && !one.off).length;
+  const gone = parcels.length - taken - waits - off;
   const session = wall?.sessions.find((one) => one.who === "route") ?? null;
   const dark = !linked || wall === null || isDark(wall) || unlit.has(session?.session_id);
   const base = { state: "", look: null, icon: "begin", head: "", text: "", parcels, waits };
@@ -29,6 +30,7 @@ export function shownOf(route, wall, words, { linked, unlit }) {
   if (route.at >= last) return { ...base, state: "done", icon: "done", head: words.over, text: leftWords(route, words) };
   const made = { ...base, head: stop.name, text: words.taken(taken, parcels.length) };
   if (session?.state === "wrong") return { ...made, state: "wrong", icon: "stop", text: words.wrong };
+  if (!waits && off) return { ...made, state: "refused", icon: "stop", text: words.off(off) };
   if (!waits) {
     return gone
       ? { ...made, state: "refused", icon: "stop", text: words.missing(gone) }
@@ -58,7 +60,7 @@ export function drawRoute(route, shown, words) {
         shown.parcels.length ? h("ul", { class: "parcels" }, shown.parcels.map((one) =>
           h("li", { class: GIVEN.includes(one.state) ? "given" : null },
             h("b", {}, `…${one.key.slice(-4)}`),
-            h("span", {}, words.states[one.state] ?? one.state)))) : null)),
+            h("span", {}, one.off ? words.is_off : words.states[one.state] ?? one.state)))) : null)),
     behind.length ? h("section", { class: "behind", role: "alert" },
       h("h2", {}, words.behind),
       h("ul", {}, behind.map((stop) => h("li", {}, `${stop.name}: ${words.count(stop.left.length)}`)))) : null,

@@ -291,6 +291,25 @@ def test_a_driver_goes_from_stop_to_stop(
     assert phone.faults == []
 
 
+def test_a_driver_leaves_in_the_van_what_was_cancelled(
+    phone: Any, store: Store, shop: Shop, node: WallNode
+) -> None:
+    shop.order("d-5", 67)
+    node.stand(67, 0.35)
+    shop.ready(67)
+    stops = [{"name": "Mill Lane 3", "orders": ["d-5"]}]
+    shop.post("routes", route_id="tour-5", wall_id=WALL, stops=stops)
+    phone.goto(f"{store.hub_url}/van/tour-5?lang=en")
+    phone.click("#next")
+    phone.until("document.querySelector('.look.take_a')")
+    shop.post("orders/d-5/cancel", reason="changed my mind")
+    phone.until_text("1 parcel is cancelled: leave it in the van", "#how-far")
+    assert phone.eval("document.querySelector('.look') === null")
+    phone.click("#next")
+    phone.until_text("The route is done", "h1")
+    assert phone.faults == []
+
+
 def test_staff_stow_release_and_cancel(tab: Any, shop: Shop, node: WallNode) -> None:
     shop.order("s-6", 41, 42, deadline_s=time.time() + 7000)
     tab.until_text("2 parcels, 0 ready", '[data-order="s-6"] + p')
