@@ -96,12 +96,8 @@ def move_route(state: HubState, command: MoveRoute) -> Reply:
     if not -1 <= to <= len(route.stops):
         raise RejectedError(f"expected one of {len(route.stops)} stops, got {to + 1}")
     wall = state.parcels.wall(route.wall_id)
-    other = _under_way(wall, route)
-    if other is not None and 0 <= to < len(route.stops) and state.level >= ROUTES_LEVEL:
-        raise ConflictError(
-            f"expected a van on one route at a time, {other} is under way at {wall.wall_id}; drive "
-            "that one on to its end first"
-        )
+    if 0 <= to < len(route.stops) and state.level >= ROUTES_LEVEL:
+        _end_others(state, wall, route)
     session = route_session(state, route)
     left: list[str] = []
     if session is not None:
@@ -149,10 +145,18 @@ def _waiting(state: HubState, keys: Sequence[str]) -> list[str]:
     return [key for key, parcel in found if parcel is not None and parcel.state not in OVER]
 
 
-def _under_way(wall: Wall, route: Route) -> str | None:
-    """Another route whose van stands at a stop of this wall."""
-    others = (one.holder for one in wall.live() if one.who == "route")
-    return next((name for name in others if name != route.route_id), None)
+def _end_others(state: HubState, wall: Wall, route: Route) -> None:
+    """A van is on one route at a time: another's stop is over, unless something is left there."""
+    others = [one for one in wall.live() if one.who == "route" and one.holder != route.route_id]
+    for other in others:
+        parcels = (state.parcels.all[key] for key in other.keys)
+        if any(parcel.state in ("ready", "cued") for parcel in parcels):
+            raise ConflictError(
+                f"expected a van on one route at a time, {other.holder} is under way at "
+                f"{wall.wall_id} and not all was given there; drive that one on first"
+            )
+    for other in others:
+        end(state, wall, other)
 
 
 def _oldest(state: HubState) -> str:

@@ -207,12 +207,17 @@ def test_two_routes_at_once_shine_nowhere(bench: Bench) -> None:
         LoadRoute(route_id="r2", wall_id="wall-1", stops=(RouteStop(name="Third", orders=("o4",)),))
     )
     go(bench, -1)
-    with pytest.raises(ConflictError, match="r1 is under way at wall-1; drive that one on"):
+    before = bench.hub.digest()
+    with pytest.raises(ConflictError, match="r1 is under way at wall-1 and not all was given"):
         bench.do(MoveRoute(route_id="r2", at=-1))
+    assert bench.hub.digest() == before
     assert bench.looks() == {"t1": "take_a", "t2": "take_a"}
     go(bench, 0)
-    go(bench, 1)
+    bench.lift(3)
     bench.do(MoveRoute(route_id="r2", at=-1))
+    assert bench.state_of(3) == "handed_over"
+    assert bench.looks() == {"t4": "take_a"}
+    go(bench, 1)
     assert bench.looks() == {"t4": "take_a"}
 
 
