@@ -24,6 +24,7 @@ from hub.parcels.commands import (
     RouteStop,
     StowParcel,
 )
+from hub.parcels.room import UNSEEN_S_MAX
 from hub.rules import Rules
 from hub.visits.commands import AddBadge
 from hub.wallet.fake import FakeGateway, Fault
@@ -194,6 +195,9 @@ class WallMachine(RuleBasedStateMachine):
             checked(self.bench, self.url)
             self.bench.wait(300.0)
             assert [one.who for one in self.bench.wall().live() if one.who != "route"] == []
+            self.bench.now_s += UNSEEN_S_MAX
+            self.bench.wait(1.0)
+            assert self.bench.hub.core.state.open_visits() == [], "every sale ends"
             checked(self.bench, self.url)
             self.bench.hub.close()
             self.folder.cleanup()
