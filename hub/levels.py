@@ -32,6 +32,7 @@ __all__ = [
     "OVERTAKEN_LEVEL",
     "OWN_NEWS_LEVEL",
     "PAID_LEG_LEVEL",
+    "PLACES_LEVEL",
     "READ_BACK_LEVEL",
     "REDEEMED_LEVEL",
     "ROUTES_LEVEL",
@@ -131,5 +132,7 @@ ROUTES_LEVEL = 11
 """At a van's wall one route is under way; a stop shines again once its camera sees again."""
 READ_BACK_LEVEL = 11
 """An order that is read back from the database has its code again."""
+PLACES_LEVEL = 11
+"""Amounts in what is told at the gate know the minor units of every currency."""
 LEVEL = 11
 """The newest."""

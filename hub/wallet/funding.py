@@ -91,15 +91,16 @@ def reserve(state: HubState, visit: Visit, need_minor: int | None = None) -> tup
         return "refused", "a payment is disputed at the bank; ask the staff"
     owed_minor = state.wallets.ledger.posted(f"debt:{visit.payer}")
     if wallet.debt_block_minor is not None and owed_minor > wallet.debt_block_minor:
-        return "refused", f"{amount_text(owed_minor, currency)} are still owed; pay them first"
+        owed = amount_text(owed_minor, currency, level=state.level)
+        return "refused", f"{owed} are still owed; pay them first"
     hold_minor = wallet.hold_minor if need_minor is None else need_minor
     parts, missing_minor = sources_of(state, visit, hold_minor)
     if missing_minor:
         where = "reserved at the gate" if need_minor is None else "to be paid"
         return "refused", (
-            f"{amount_text(hold_minor, currency)} are {where}, "
-            f"{amount_text(missing_minor, currency)} of them are not covered; top up, or let the "
-            "card pay too"
+            f"{amount_text(hold_minor, currency, level=state.level)} are {where}, "
+            f"{amount_text(missing_minor, currency, level=state.level)} of them are not covered; "
+            "top up, or let the card pay too"
         )
     account = state.wallets.open(visit.visit_id, visit.payer, parts)
     state.wallets.purses.visit_cards.pop(visit.visit_id, None)

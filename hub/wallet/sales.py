@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from contracts.money import Money, vat_included_minor
+from contracts.money import Money, minor_places, vat_included_minor
 from hub.errors import LedgerError
+from hub.levels import PLACES_LEVEL
 from hub.wallet.model import Entry
 
 __all__ = [
@@ -21,17 +22,18 @@ __all__ = [
     "vat_minor",
 ]
 
-PLACES = {"BHD": 3, "CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "KWD": 3, "OMR": 3, "TND": 3}
-"""Currencies whose minor unit is not a hundredth (ISO 4217)."""
+PLACES_BEFORE = {"BHD": 3, "CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "KWD": 3, "OMR": 3, "TND": 3}
+"""Currencies of which journals of before knew that their minor unit is not a hundredth."""
 
 
-def amount_text(amount_minor: int, currency: str) -> str:
-    """An amount as a shopper reads it.
+def amount_text(amount_minor: int, currency: str, *, level: int = PLACES_LEVEL) -> str:
+    """An amount as a shopper reads it; what stands in events, by the level of the rules.
 
-    >>> amount_text(1230, "EUR")
-    '12.30 EUR'
+    >>> amount_text(1230, "EUR"), amount_text(1230, "VND")
+    ('12.30 EUR', '1230 VND')
     """
-    places = PLACES.get(currency, 2)
+    known = level >= PLACES_LEVEL
+    places = minor_places(currency) if known else PLACES_BEFORE.get(currency, 2)
     return f"{Decimal(amount_minor).scaleb(-places):.{places}f} {currency}"
 
 

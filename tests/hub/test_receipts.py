@@ -18,6 +18,7 @@ from auditor.ledger import audit
 from contracts.store_file import StoreFile, parse_store_file
 from hub.commands import AddPromotion, RefundLine, RefundVisit
 from hub.errors import SettingsError
+from hub.levels import PLACES_LEVEL
 from hub.pages.words import money
 from hub.receipts.document import Receipt, ReceiptLine, VatRow
 from hub.receipts.link import receipt_path
@@ -32,6 +33,7 @@ from hub.service import Hub
 from hub.settings import HubSettings, load_settings
 from hub.store.database import _scripts, open_engine
 from hub.wallet.fake import FakeGateway
+from hub.wallet.sales import amount_text as wallet_amount
 from tests.hub.after_kit import BREAD, COLA, Place
 from tests.hub.bearing import bearing
 
@@ -324,6 +326,9 @@ def test_receipts_pages_and_reports_know_the_same_minor_units(currency: str, sai
     """A currency that one of them did not know was off by a hundred there."""
     assert amount(123_456, currency) == said
     assert amount_text(123_456, currency) == said
+    assert wallet_amount(123_456, currency) == f"{said.replace(',', '')} {currency}"
+    before = wallet_amount(123_456, "VND", level=PLACES_LEVEL - 1)
+    assert before == "1234.56 VND", "as it stands in journals of before"
     assert money(123_456, currency).removeprefix("€").removeprefix(f"{currency} ") == said
 
 
