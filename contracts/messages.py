@@ -28,7 +28,7 @@ from contracts.ids import (
     WallId,
 )
 from contracts.message import Message
-from contracts.units import Grams, LogLikelihood, Metres, Probability, Seconds
+from contracts.units import COUNT_MAX, Count, Grams, LogLikelihood, Metres, Probability, Seconds
 from contracts.wall import Wall
 from contracts.wall_messages import (
     MarksJudged,
@@ -161,7 +161,7 @@ class Evidence(Contract):
     evidence_id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     media_type: Literal["image/jpeg", "video/mp4"]
-    bytes: Annotated[int, Field(ge=0)]
+    bytes: Count
     expires_s: Seconds
 
 
@@ -265,7 +265,7 @@ class NodeBorn(Message):
     TYPE: ClassVar[str] = "sortie.node.born.v1"
 
     software: Annotated[str, Field(max_length=64)]
-    config_revision: Annotated[int, Field(ge=0)]
+    config_revision: Count
     cameras: Annotated[tuple[CameraId, ...], Field(max_length=64)] = ()
     plates: Annotated[tuple[PlateId, ...], Field(max_length=2048)] = ()
     gates: Annotated[tuple[GateId, ...], Field(max_length=64)] = ()
@@ -289,7 +289,7 @@ class CameraHealth(Contract):
     ok: bool
     last_frame_age_s: Seconds | None
     fps: Annotated[float, Field(ge=0, le=1000)]
-    dropped: Annotated[int, Field(ge=0)] = 0
+    dropped: Count = 0
 
 
 class NodeHealth(Message):
@@ -301,7 +301,7 @@ class NodeHealth(Message):
     t_s: Seconds
     cameras: Annotated[tuple[CameraHealth, ...], Field(max_length=64)] = ()
     plates_age_s: Seconds | None = None
-    outbox_waiting: Annotated[int, Field(ge=0)] = 0
+    outbox_waiting: Count = 0
     outbox_full: bool = False
     cpu_share: Annotated[float, Field(ge=0, le=1024)] = 0.0
 
@@ -335,7 +335,9 @@ class Watermark(Message):
     TYPE: ClassVar[str] = "sortie.node.watermark.v1"
 
     t_s: Seconds
-    last_seq: Annotated[int, Field(ge=-1, description="last sequence before this message")]
+    last_seq: Annotated[
+        int, Field(ge=-1, le=COUNT_MAX, description="last sequence before this message")
+    ]
     open_reaches: Annotated[tuple[OpenReach, ...], Field(max_length=256)] = ()
 
 
@@ -348,7 +350,7 @@ class HubAck(Message):
     TYPE: ClassVar[str] = "sortie.hub.ack.v1"
 
     boot_id: BootId
-    upto_seq: Annotated[int, Field(ge=-1)]
+    upto_seq: Annotated[int, Field(ge=-1, le=COUNT_MAX)]
 
 
 class ClockPing(Message):
@@ -356,7 +358,7 @@ class ClockPing(Message):
 
     TYPE: ClassVar[str] = "sortie.clock.ping.v1"
 
-    hub_us: Annotated[int, Field(ge=0)]
+    hub_us: Count
 
 
 class ClockPong(Message):
@@ -364,9 +366,9 @@ class ClockPong(Message):
 
     TYPE: ClassVar[str] = "sortie.clock.pong.v1"
 
-    hub_us: Annotated[int, Field(ge=0)]
+    hub_us: Count
     boot_id: BootId
-    device_us: Annotated[int, Field(ge=0)]
+    device_us: Count
 
 
 class NodeConfig(Message):
@@ -374,7 +376,7 @@ class NodeConfig(Message):
 
     TYPE: ClassVar[str] = "sortie.node.config.v1"
 
-    revision: Annotated[int, Field(ge=0)]
+    revision: Count
     store_id: StoreId
     node_id: DeviceId
     cameras: tuple[Camera, ...] = ()

@@ -10,6 +10,8 @@ from typing import Annotated
 from pydantic import Field
 
 __all__ = [
+    "COUNT_MAX",
+    "Count",
     "Finite",
     "Grams",
     "LogLikelihood",
@@ -21,6 +23,9 @@ __all__ = [
     "Vector3M",
 ]
 
+COUNT_MAX = 2**53
+"""Every JSON reader and every database holds a whole number up to here exactly."""
+Count = Annotated[int, Field(ge=0, le=COUNT_MAX)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Seconds = Annotated[float, Field(allow_inf_nan=False, ge=0.0, le=1e10)]
 """A device's monotonic clock, or a duration, in seconds."""

@@ -18,7 +18,7 @@ from contracts.base import Contract
 from contracts.ids import MarkId, ProjectorId, ScannerId, ThingId, WallId
 from contracts.labels import LABEL_CHARS_MAX
 from contracts.message import Message
-from contracts.units import Finite, Metres, PositiveMetres, Seconds
+from contracts.units import Count, Finite, Metres, PositiveMetres, Seconds
 from contracts.wall import Symbology
 
 __all__ = [
@@ -133,7 +133,7 @@ class ProjectionJudged(Message):
     t_s: Seconds
     state: Literal["true", "off", "calibrating", "unplugged"]
     residual_mm: Annotated[Finite, Field(ge=0, le=1e5)] | None = None
-    points: Annotated[int, Field(ge=0)] = 0
+    points: Count = 0
     reason: Annotated[str, Field(max_length=200)] = ""
 
 
@@ -153,7 +153,7 @@ class MarksJudged(Message):
 
     wall_id: WallId
     t_s: Seconds
-    revision: Annotated[int, Field(ge=0)]
+    revision: Count
     marks: Annotated[tuple[MarkSeen, ...], Field(max_length=256)]
 
 
@@ -204,6 +204,6 @@ class WallCues(Message):
     TYPE: ClassVar[str] = "sortie.wall.cues.v1"
 
     wall_id: WallId
-    revision: Annotated[int, Field(ge=0)]
+    revision: Count
     marks: Annotated[tuple[Mark, ...], Field(max_length=256)] = ()
-    calibrate: Annotated[int, Field(ge=0, description="how often staff have asked for one")] = 0
+    calibrate: Annotated[Count, Field(description="how often staff have asked for one")] = 0

@@ -451,3 +451,48 @@ def test_huge_batches_are_taken_in_commits_of_a_bounded_size(shop: Any) -> None:
     assert shop.hub.live.counts["commits"] - before >= 3
     sizes = {len(row["payload"]) for row in shop.hub.store.rows(t.dead_letters)}
     assert sizes == {65_536}
+
+
+HUGE = (2**63, 10**30, 10**400)
+
+
+@pytest.mark.parametrize("huge", HUGE)
+def test_numbers_that_no_column_holds_are_refused(shop: Any, huge: int) -> None:
+    """Each where a message has a whole number of no fixed size."""
+    hub = shop.hub
+    topics = "sortie/v1/tiny/node-shelf"
+    hub.ingest([_whole(0, m.NodeBorn(software="test", config_revision=1).model_dump())], 1.0)
+    evidence = {
+        "evidence_id": "e1", "sha256": "0" * 64, "media_type": "image/jpeg", "bytes": huge,
+        "expires_s": 9.0,
+    }  # fmt: skip
+    reach = {
+        "reach_id": "r1", "bay_id": "bay-a", "t_open_s": 1.0, "t_close_s": 2.0, "u_m": 0.1,
+        "camera_ok": True, "plates_ok": True, "evidence": [evidence],
+    }  # fmt: skip
+    born = {"software": "test", "config_revision": huge}
+    for sequence, (kind, data) in enumerate(
+        [("sortie.reach.closed.v1", reach), ("sortie.node.born.v1", born)], 1
+    ):
+        hub.ingest([_whole(sequence, data, kind)], 2.0)
+    for numbers in ((huge, 1), (1_000_000, huge)):
+        pong = {"hub_us": numbers[0], "boot_id": "boot-1", "device_us": numbers[1]}
+        hub.ingest([(f"{topics}/pong", json.dumps(pong).encode())], 2.0)
+    for name in ("outbox_waiting", "cpu_share"):
+        health = {"boot_id": "boot-1", "t_s": 1.0, name: huge}
+        hub.ingest([(f"{topics}/health", json.dumps(health).encode())], 2.0)
+    hub.tick(3.0)
+    assert hub.halted is None
+    hub.compact(4.0)
+    hub.recover()
+
+
+def _whole(sequence: int, data: Any, kind: str = "sortie.node.born.v1") -> bytes:
+    return json.dumps(
+        {
+            "specversion": "1.0", "id": "x", "source": "s", "type": kind,
+            "time": "2026-01-01T00:00:00Z", "storeid": "tiny", "deviceid": "node-shelf",
+            "bootid": "boot-1", "sequence": sequence, "monotonicus": 1, "configrevision": 1,
+            "data": data,
+        }
+    ).encode()  # fmt: skip
