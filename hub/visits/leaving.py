@@ -7,7 +7,12 @@ import math
 from contracts.geometry import Gate
 from hub.commands import Reply, Resume
 from hub.effects import us
-from hub.levels import ENDED_RIVAL_LEVEL, NOBODYS_RIVAL_LEVEL, TOLD_END_LEVEL
+from hub.levels import (
+    ENDED_RIVAL_LEVEL,
+    NOBODYS_RIVAL_LEVEL,
+    TOLD_END_LEVEL,
+    WHOSE_EXIT_LEVEL,
+)
 from hub.state import HubState
 from hub.visits.floor import Track
 from hub.visits.gates import inside
@@ -49,8 +54,12 @@ def follow(state: HubState, track: Track, fresh: int) -> None:
     if visit.stage != "shopping":
         return
     body: Body = visit
+    known = True
     if visit.companions:
-        body = visit.body_of(track.track_id) or visit
+        own = visit.body_of(track.track_id)
+        body = own or visit
+        # On a track of before one of them is seen, and nobody knows who.
+        known = own is not None or state.level < WHOSE_EXIT_LEVEL
     if body.gone_s is not None:
         return
     kept = track.points
@@ -59,7 +68,7 @@ def follow(state: HubState, track: Track, fresh: int) -> None:
         start, end = kept[k - 1], kept[k]
         visit.step(end, body)
         here = end[1:]
-        for gate in state.exits:
+        for gate in state.exits if known else ():
             share = gate.crossing(start[1:], here)
             if share is not None:
                 t_s = start[0] + share * (end[0] - start[0])

@@ -9,6 +9,7 @@ import pytest
 
 from hub.commands import EndVisit, GrowGroup, OpenVisit, SettleAtDesk
 from hub.errors import ConflictError, RejectedError
+from hub.levels import LEVEL
 from hub.rules import Rules
 from hub.visits.judging import entry_code
 from tests.hub.visits_kit import (
@@ -260,6 +261,35 @@ def test_one_of_a_group_is_lost_and_the_others_go_on(kept: Any, day: Any) -> Non
     play(kept, day, at_s + 40.0)
     assert visit.stage == "final"
     assert [line.gtin for line in visit.lines] == [BREAD]
+
+
+@pytest.mark.parametrize(("level", "after_s"), [(LEVEL, 9.35), (10, 2.0)])
+def test_who_of_a_group_is_seen_again_elsewhere_takes_nobody_else_out(
+    shop: Any, day: Any, level: int, after_s: float
+) -> None:
+    shop.hub.core.state.hold_level(level)
+    visit_id = group(shop)
+    enter(shop, day, visit_id, "t1")
+    enter(shop, day, visit_id, "t2")
+    visit = visit_of(shop, visit_id)
+    at_s = shop.now_s
+    day.step(at_s + 0.1, "t2", 2.4, 3.4, "lost")
+    # Somebody of nobody is taken for the second one, who is then found again after all.
+    day.step(at_s + 0.6, "t3", 2.5, 3.3, "born")
+    day.step(at_s + 1.0, "t1", 1.1, 3.4)
+    play(shop, day, at_s + 2.0)
+    assert visit.tracks == ["t1", "t2", "t3"]
+    at_s = shop.now_s
+    walk_out(day, at_s, "t2")
+    day.step(at_s + 1.6, "t3", 5.0, 1.2)
+    day.step(at_s + 2.0, "t3", 5.0, 0.1)
+    day.step(at_s + 3.0, "t1", 1.1, 3.4)
+    day.step(at_s + 6.0, "t1", 1.1, 3.4)
+    walk_out(day, at_s + 8.0, "t1")
+    day.watermark(at_s + 12.0)
+    play(shop, day, at_s + 45.0)
+    assert visit.stage == "final"
+    assert visit.exited_s == pytest.approx(at_s + after_s, abs=0.3)
 
 
 def test_a_member_nobody_saw_does_not_end_the_visit(kept: Any, day: Any) -> None:
