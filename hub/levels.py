@@ -20,7 +20,6 @@ __all__ = [
     "EARLY_BODY_LEVEL",
     "ENDED_RIVAL_LEVEL",
     "FOUND_AGAIN_LEVEL",
-    "GIVEN_UP_LEVEL",
     "LANES_LEVEL",
     "LET_GO_LEVEL",
     "LEVEL",
@@ -136,8 +135,6 @@ READ_BACK_LEVEL = 11
 """An order that is read back from the database has its code again."""
 PLACES_LEVEL = 11
 """Amounts in what is told at the gate know the minor units of every currency."""
-GIVEN_UP_LEVEL = 11
-"""What an ended boot misses is waited for no more once its node has long told of a later one."""
 WHOSE_EXIT_LEVEL = 11
 """Where a group's member is seen again on a track that they were lost on, nobody else has left."""
 LEVEL = 11
