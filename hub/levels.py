@@ -123,8 +123,8 @@ SAID_PAID_LEVEL = 11
 TAB_LEFT_LEVEL = 11
 """Captured of a visit's share of a tab is what was left of it."""
 WALL_SALES_LEVEL = 11
-"""A sale at a pick-up wall ends whatever is said of the alarm about it, and not while it is on. Of too
-many alarms those are forgotten first that keep nothing dark."""
+"""A sale at a pick-up wall ends whatever is said of the alarm about it, and not while it is on. Of
+too many alarms those are forgotten first that keep nothing dark."""
 OWN_NEWS_LEVEL = 11
 """A boot that has ended blinds no sensor, and a node's birth empties no wall of another's."""
 FOUND_AGAIN_LEVEL = 11

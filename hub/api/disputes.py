@@ -102,10 +102,7 @@ def dispute_routes(aftercare: Aftercare, auth: StaffAuth) -> APIRouter:
         for row in rows:
             row["evidence"] = [one for one in pictures if one["reach_id"] in row["reaches"]]
         policy = driver.read(lambda hub: policy_of(hub.core.state))
-        return {
-            "disputes": rows,
-            "policy": asdict(policy),
-        }
+        return {"disputes": rows, "policy": asdict(policy)}
 
     deciding = Depends(auth.needs("clerk"))
 

@@ -223,13 +223,9 @@ def _changing(
             )
         )
         shown = driver.read(lambda hub: _shown(who, _view(hub, body.order_id)))
-        # Of an order that is over nothing is kept that was forgotten, or soon will be.
-        if (body.name or body.phone) and shown["state"] == "open":
-            driver.read(
-                lambda hub: keep_contact(
-                    hub.store, body.order_id, body.name, body.phone, driver.now()
-                )
-            )
+        if shown["state"] == "open":
+            # Of one that is over nothing is kept that was forgotten, or soon will be.
+            driver.read(lambda hub: _reach(hub, body, driver.now()))
         return {**shown, "code": made}
 
     @router.post("/orders/{order_id}/cancel", dependencies=managing)
@@ -362,6 +358,12 @@ def _view(hub: Hub, order_id: str) -> dict[str, Any]:
         if record is not None:
             return order_view(state, *loaded(record))
     return order_view(state, order_of(state, order_id))
+
+
+def _reach(hub: Hub, body: NewOrder, now_s: float) -> None:
+    """Keeps how to reach an order's customer, if that was said."""
+    if body.name or body.phone:
+        keep_contact(hub.store, body.order_id, body.name, body.phone, now_s)
 
 
 def _code(hub: Hub, order_id: str) -> str:

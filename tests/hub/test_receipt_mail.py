@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from hub.errors import RejectedError, StoreWriteError
 from hub.receipts import outbox
 from hub.receipts.mail import SmtpSender
+from hub.receipts.tables import mails
 from hub.store.copies import backup
 from sortie.supervisor import free_port
 from tests.hub.after_kit import COLA, Place
@@ -308,7 +309,7 @@ def test_an_address_of_which_no_mail_can_be_made_keeps_nobody_waiting(
         assert (answer.status_code, "example" in answer.text) == (422, True), bad
     # What an older hub took in stands first in the queue.
     place.shop.hub.store.run(
-        outbox.table.insert().values(
+        mails.insert().values(
             mail_id="old-1", visit_id=opened["visit_id"], address=TWO_LINES, state="waiting",
             tries=0, next_us=0, expires_us=round((place.now_s + 3600.0) * 1e6),
         )

@@ -16,7 +16,7 @@ from hub.reports.service import books_of, compare, vat_of
 from tests.hub.wallet.till import PRICES, Till
 
 COLA_MINOR = next(iter(PRICES.values()))
-AGING = {"tab_visit_minor_max": 500, "tab_minor_max": 1_000, "tab_age_s": 30.0}
+AGING: dict[str, Any] = {"tab_visit_minor_max": 500, "tab_minor_max": 1_000, "tab_age_s": 30.0}
 """A tab that is captured when it is old."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,12 @@ from tests.hub.conftest import COLA
 from tests.hub.wallet.till import BREAD, PRICES, Till, sha
 
 BREAD_MINOR = PRICES[BREAD]
-TABBED = {"hold_minor": 300, "topup_minor": 500, "tab_visit_minor_max": 300, "tab_minor_max": 100}
+TABBED: dict[str, Any] = {
+    "hold_minor": 300,
+    "topup_minor": 500,
+    "tab_visit_minor_max": 300,
+    "tab_minor_max": 100,
+}
 ON_GIFT_MINOR = 2 * BREAD_MINOR - 250
 """Two loaves leave 250 to the card, on two holds: 52 of them on the first."""
 
