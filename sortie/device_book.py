@@ -210,6 +210,9 @@ class DeviceBook:
         """Tells the broker to read again; False if none runs."""
         try:
             pid = int((self.folder / PID).read_text(encoding="ascii"))
+            # A broker that was killed leaves its number behind, which may be another's by now.
+            if not _runs_mosquitto(pid):
+                return False
             os.kill(pid, signal.SIGHUP)
         except (FileNotFoundError, ValueError, ProcessLookupError):
             return False
@@ -302,6 +305,14 @@ def exact_rights(store_id: str, names: list[str]) -> dict[str, Rights]:
         write=tuple(name for name, ours in every.values() if ours),
     )
     return granted
+
+
+def _runs_mosquitto(pid: int) -> bool:
+    """Whether a process is a broker, as far as this machine tells."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() == "mosquitto"
+    except FileNotFoundError:
+        return not Path("/proc/self/comm").exists()
 
 
 def _left(left: timedelta) -> str:

@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -460,3 +461,21 @@ def test_every_channel_is_somebodys_and_nobody_has_two_sides() -> None:
         assert not set(mine.read) & set(mine.write)
         assert not any("#" in name for name in (*mine.read, *mine.write))
     assert granted["hub"].write == tuple(name.replace("/a/", "/+/") for name in granted["a"].read)
+
+
+def test_another_process_with_the_number_of_a_broker_that_was_killed_is_left_alone(
+    tmp_path: Path,
+) -> None:
+    book = DeviceBook.begin(
+        tmp_path / "broker", NOW, store_id=STORE, hosts=("localhost",), port=8883, user="mosquitto"
+    )
+    other = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=-1)
+    try:
+        (book.folder / "mosquitto.pid").write_text(f"{other.pid}\n", encoding="ascii")
+        assert not book.signal()
+        assert other.stdin is not None
+        other.stdin.close()
+        assert other.wait(TIMEOUT_S) == 0
+    finally:
+        other.kill()
+        other.wait()
