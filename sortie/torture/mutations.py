@@ -65,7 +65,9 @@ def _ack_before_commit() -> Patches:
         now = self._now(now_s)
         single, _ = unpacked(deliveries)
         taken = (self._take(delivery, now, set()) for delivery in single)
-        return self._acks({key for key in taken if key is not None})
+        heard = {key for key in taken if key is not None}
+        acks = self._outlived.acks(self.core.state.devices, heard)
+        return [self.outgoing("ack", name, ack, qos=1) for name, ack in acks]
 
     return [(Hub, "ingest", ingest)]
 
