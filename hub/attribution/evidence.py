@@ -9,6 +9,7 @@ and not for something having happened.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 
 from contracts.messages import FacingChange, HandSeen, ProductScores, ReachClosed
@@ -241,7 +242,8 @@ class Evidence:
         best = max(scores.other, max(entry.log_likelihood for entry in scores.top))
         mass = max(articles - len(scores.top), 0) * math.exp(scores.other - best)
         mass += sum(math.exp(entry.log_likelihood - best) for entry in scores.top)
-        least = best + math.log(mass / articles)
+        # Nothing is left of it where all articles are named and something else fits far better.
+        least = best + math.log(max(mass, sys.float_info.min) / articles)
         limit = trust.product_limit
         ratios: dict[str | None, float] = {
             entry.gtin: trust.temper * clip(entry.log_likelihood - least, -limit, limit)
