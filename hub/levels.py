@@ -11,6 +11,7 @@ from __future__ import annotations
 __all__ = [
     "AGAIN_LEVEL",
     "AT_GATE_LEVEL",
+    "BY_NOW_LEVEL",
     "CAME_ALONG_LEVEL",
     "DATED_LEVEL",
     "DESK_DEBT_LEVEL",
@@ -137,5 +138,7 @@ PLACES_LEVEL = 11
 """Amounts in what is told at the gate know the minor units of every currency."""
 WHOSE_EXIT_LEVEL = 11
 """Where a group's member is seen again on a track that they were lost on, nobody else has left."""
+BY_NOW_LEVEL = 11
+"""A node that says up to when it has told has told of nothing that is still to come."""
 LEVEL = 11
 """The newest."""

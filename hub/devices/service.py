@@ -26,7 +26,13 @@ from hub.devices.hubtime import closed_in_hub_time, opened_in_hub_time, segment_
 from hub.devices.model import Boot, Device
 from hub.effects import us
 from hub.errors import RejectedError
-from hub.levels import AT_GATE_LEVEL, DRIFTS_LEVEL, OVERTAKEN_LEVEL, OWN_NEWS_LEVEL
+from hub.levels import (
+    AT_GATE_LEVEL,
+    BY_NOW_LEVEL,
+    DRIFTS_LEVEL,
+    OVERTAKEN_LEVEL,
+    OWN_NEWS_LEVEL,
+)
 from hub.parcels import seen, sessions
 from hub.state import HubState, NearReach
 from hub.visits.codes import code_digest
@@ -215,7 +221,7 @@ def _floor(
     if device.device_id not in state.floor_nodes:
         state.count("floor_news_of_others")
         return
-    t_s = message.t_s + offset_s
+    t_s = _by_now(state, message.t_s + offset_s)
     state.floor.time_s = max(state.floor.time_s, t_s)
     _watches(state, device, boot, t_s)
     unknown = undated_boot(state, boot)
@@ -240,6 +246,12 @@ def _floor(
         bind_waiting(state)
 
 
+def _by_now(state: HubState, t_s: float) -> float:
+    """Up to when a node has told: nobody tells of what is still to come, and who says so would be
+    believed until then."""
+    return min(t_s, state.now_s) if state.level >= BY_NOW_LEVEL else t_s
+
+
 def _watches(state: HubState, device: Device, boot: Boot, t_s: float) -> None:
     """From a boot's first news of the floor on it misses nobody, until a sensor goes blind."""
     if boot.watching_s is None and state.level >= AT_GATE_LEVEL and not _is_blind(state, device):
@@ -261,7 +273,7 @@ def _is_blind(state: HubState, device: Device) -> bool:
 def _watermark(
     state: HubState, device: Device, boot: Boot, message: Watermark, offset_s: float
 ) -> None:
-    t_s = message.t_s + offset_s
+    t_s = _by_now(state, message.t_s + offset_s)
     boot.watermark_s = t_s if boot.watermark_s is None else max(boot.watermark_s, t_s)
     boot.open_reaches = message.open_reaches
     if device.device_id in state.floor_nodes:

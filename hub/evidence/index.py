@@ -13,8 +13,6 @@ __all__ = ["KEPT_S_MAX", "evidence_rows"]
 
 KEPT_S_MAX = 90 * 86_400.0
 """What says that it is kept for longer is believed for so long."""
-SIZE_MAX = 2**53
-"""No database takes the number of bytes of what says that it is larger."""
 
 
 def evidence_rows(item: Envelope, now_us: int) -> list[dict[str, Any]]:
@@ -39,7 +37,7 @@ def evidence_rows(item: Envelope, now_us: int) -> list[dict[str, Any]]:
                 "reach_id": message.reach_id,
                 "sha256": one.sha256,
                 "media_type": one.media_type,
-                "size": min(one.bytes, SIZE_MAX),
+                "size": one.bytes,
                 "state": "on the node",
                 "asked": 0,
                 "next_us": 0,

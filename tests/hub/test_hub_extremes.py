@@ -10,6 +10,7 @@ from contracts import messages as m
 from hub.attribution.engine import Engine
 from hub.inventory.model import Stock
 from hub.inventory.shelves import Shelves
+from hub.levels import LEVEL
 from hub.state import ground_of
 from tests.hub.conftest import BREAD, COLA
 
@@ -63,3 +64,22 @@ def test_evidence_of_more_bytes_than_a_database_counts_is_taken(shop: Any, day: 
     shop.play([*day.script, (at_s, name, huge)], 3.0)
     assert shop.hub.core.state.devices.all["node-shelf"].boots["boot-1"].upto == 2
     assert shop.hub.halted is None
+
+
+@pytest.mark.parametrize(("level", "stage"), [(LEVEL, "shopping"), (10, "final")])
+def test_a_floor_that_tells_of_the_far_future_once_is_believed_up_to_now(
+    shop: Any, day: Any, level: int, stage: str
+) -> None:
+    shop.hub.core.state.hold_level(level)
+    day.say(day.floor, 1.0, m.FloorTracksMoved(t_s=1e9, segments=()))
+    day.say(day.shelf, 1.0, m.Watermark(t_s=1e9, last_seq=0))
+    visit_id = shop.open_visit("code-one")
+    day.scan(2.0, "code-one")
+    day.step(2.5, "t1", 1.0, 0.8, "born")
+    day.step(3.0, "t1", 1.1, 3.4)
+    shop.play(day.script, 4.0)
+    state = shop.hub.core.state
+    assert state.visits[visit_id].stage == stage
+    assert (state.floor.time_s < 5.0) == (level == LEVEL)
+    shelf = state.devices.all["node-shelf"].boot
+    assert (shelf.watermark_s < 5.0) == (level == LEVEL)
