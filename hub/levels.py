@@ -133,7 +133,8 @@ FOUND_AGAIN_LEVEL = 11
 ROUTES_LEVEL = 11
 """At a van's wall one route is under way; a stop shines again once its camera sees again."""
 READ_BACK_LEVEL = 11
-"""An order that is read back from the database has its code again."""
+"""An order that is read back from the database has its code again, and its parcels are where they
+stand by now once it is released."""
 PLACES_LEVEL = 11
 """Amounts in what is told at the gate know the minor units of every currency."""
 WHOSE_EXIT_LEVEL = 11

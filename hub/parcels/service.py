@@ -153,8 +153,20 @@ def release_order(state: HubState, command: ReleaseOrder) -> Reply:
     if order.released and order.deadline_s == deadline and order.state == "open":
         return Reply(repeated=True)
     _reopen(state, order, deadline, command.by)
+    if state.level >= READ_BACK_LEVEL:
+        for parcel in state.parcels.of_order(order):
+            _find(state, parcel)
     ready_if_whole(state, order)
     return Reply()
+
+
+def _find(state: HubState, parcel: Parcel) -> None:
+    """What came, or was moved, while its order was not in memory is where it stands now."""
+    places = standing_at(state, parcel.key)
+    if parcel.state in WAITING and len(places) == 1:
+        wall, parcel.thing_id = places[0]
+        parcel.wall_id = wall.wall_id
+    stow_if_seen(state, parcel)
 
 
 def _reopen(state: HubState, order: Order, deadline: float | None, by: str) -> None:

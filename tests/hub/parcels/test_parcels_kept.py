@@ -143,3 +143,22 @@ def test_an_order_that_is_read_back_has_its_code_as_after_a_restart(make_bench: 
     bench.wait(60.0)
     bench.scan("code-of-o1")
     assert bench.session().reason == "unknown"
+
+
+def test_what_came_and_moved_while_its_order_was_away_is_found(make_bench: Make) -> None:
+    bench = make_bench(rules=Rules(orders_closed_kept=0))
+    bench.order("o1", 1, 2, 3, deadline_s=bench.now_s + 10.0)
+    bench.stand(1, 0.05)
+    bench.stand(2, 0.35)
+    bench.wait(20.0)
+    bench.scan("of-nobody")
+    bench.wait(1.0)
+    assert "o1" not in bench.room.orders
+    bench.stand(3, 0.65)
+    bench.tell(bench.thing("t2", None, "gone"))
+    bench.stand(2, 0.35, thing_id="moved", wall_id="wall-2")
+    bench.do(ReleaseOrder(order_id="o1", deadline_s=bench.now_s + 60.0))
+    assert (bench.state_of(3), bench.parcel(2).wall_id) == ("ready", "wall-2")
+    bench.scan(code_of("o1"))
+    assert bench.looks() == {"t1": "take_a", "t3": "take_a"}
+    assert bench.session().elsewhere == 1
