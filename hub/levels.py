@@ -22,6 +22,7 @@ __all__ = [
     "ENDED_RIVAL_LEVEL",
     "FOUND_AGAIN_LEVEL",
     "LANES_LEVEL",
+    "LATE_LIFT_LEVEL",
     "LET_GO_LEVEL",
     "LEVEL",
     "LOOKED_AT_LEVEL",
@@ -141,5 +142,8 @@ WHOSE_EXIT_LEVEL = 11
 """Where a group's member is seen again on a track that they were lost on, nobody else has left."""
 BY_NOW_LEVEL = 11
 """A node that says up to when it has told has told of nothing that is still to come."""
+LATE_LIFT_LEVEL = 11
+"""What was lifted before somebody scanned at a pick-up wall is not theirs, however late that comes
+here."""
 LEVEL = 11
 """The newest."""

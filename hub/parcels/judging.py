@@ -14,7 +14,12 @@ wall is blind: then staff say what became of it.
 from __future__ import annotations
 
 from hub.effects import us
-from hub.levels import CAME_ALONG_LEVEL, STILL_THERE_LEVEL, WENT_ALONG_LEVEL
+from hub.levels import (
+    CAME_ALONG_LEVEL,
+    LATE_LIFT_LEVEL,
+    STILL_THERE_LEVEL,
+    WENT_ALONG_LEVEL,
+)
 from hub.parcels.alarms import clear, mended, raise_alarm
 from hub.parcels.marks import gap_m
 from hub.parcels.model import Parcel, Seen, Session, Wall
@@ -36,6 +41,8 @@ HANDOVER_S = 4.0
 IN_HAND_S_MAX = 15.0
 """A parcel that is still seen being carried, or whose customer may still be there, counts as
 fetched after so long."""
+BEFORE_S = 2.0
+"""What was told so shortly before a scan may be of whoever scanned."""
 UNKNOWN_STOOD_S = 3.0
 """What has no label and stood for less was a hand or a bag, nothing that could be taken."""
 WENT_ALONG_S, WENT_ALONG_M = 1.0, 0.1
@@ -43,13 +50,16 @@ WENT_ALONG_S, WENT_ALONG_M = 1.0, 0.1
 comes twice in that time."""
 
 
-def lifted(state: HubState, wall: Wall, thing: Seen, t_s: float) -> None:
-    """A thing that stood is moved or gone; `thing` is as it was while it stood."""
+def lifted(state: HubState, wall: Wall, thing: Seen, t_s: float, told_s: float) -> None:
+    """A thing that stood is moved or gone; `thing` is as it was while it stood. `told_s`: when its
+    node said so, which may be long ago where that was cut off."""
     key = thing.name
     parcel = state.parcels.all.get(key or "")
     if parcel is not None and parcel.thing_id == thing.thing_id:
         parcel.thing_id = None
-    live = [one for one in wall.live() if one.who in ("customer", "route")]
+    here = [one for one in wall.live() if one.who in ("customer", "route")]
+    late = [one for one in here if _before(state, one, told_s)]
+    live = [one for one in here if one not in late]
     owner = next((one for one in live if key in one.keys and key not in one.taken), None)
     alone = not thing.twins and (key is None or not standing_at(state, key))
     if parcel is not None and owner is not None and parcel.state == "cued" and alone:
@@ -67,7 +77,16 @@ def lifted(state: HubState, wall: Wall, thing: Seen, t_s: float) -> None:
     if not alone:
         # Another one stands here under the same label: nobody knows which of them it is.
         parcel = None
+    for session in late if parcel is not None else ():
+        if key in session.keys:
+            session.keys.remove(str(key))
+            session.reason = session.reason if session.keys else "blind"
     _taken_wrong(state, wall, thing, parcel, live)
+
+
+def _before(state: HubState, session: Session, told_s: float) -> bool:
+    """Whether something was told before a session began, and came here only now."""
+    return state.level >= LATE_LIFT_LEVEL and told_s < session.began_s - BEFORE_S
 
 
 def _came_along(state: HubState, thing: Seen, live: list[Session], t_s: float) -> bool:

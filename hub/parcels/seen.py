@@ -53,13 +53,13 @@ def things_seen(
     # What was put down first: who swaps two parcels has put one back before the next is judged.
     news = sorted(message.things, key=lambda thing: thing.since_s)
     for thing in news:
-        _thing(state, wall, thing, offset_s)
+        _thing(state, wall, thing, offset_s, message.t_s + offset_s)
     while len(wall.things) > THINGS_MAX:
         state.count("things_forgotten")
         del wall.things[next(iter(wall.things))]
 
 
-def _thing(state: HubState, wall: Wall, thing: Thing, offset_s: float) -> None:
+def _thing(state: HubState, wall: Wall, thing: Thing, offset_s: float, told_s: float) -> None:
     before = wall.things.get(thing.thing_id)
     now = _seen(thing, before, offset_s)
     if now.state == "gone":
@@ -68,7 +68,7 @@ def _thing(state: HubState, wall: Wall, thing: Thing, offset_s: float) -> None:
         wall.things[thing.thing_id] = now
     stood = before is not None and before.state == "stands"
     if stood and now.state != "stands" and before is not None:
-        lifted(state, wall, before, now.since_s)
+        lifted(state, wall, before, now.since_s, told_s)
     elif now.state == "stands" and (
         before is None
         or not stood

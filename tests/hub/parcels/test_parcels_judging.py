@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 
+from contracts.wall_messages import ThingsSeen
 from hub.levels import STILL_THERE_LEVEL
 from hub.parcels.commands import AddParcel, ClearAlarm, OrderedParcel
 from hub.parcels.judging import HANDOVER_S, IN_HAND_S_MAX
@@ -281,6 +282,49 @@ def test_who_has_everything_gives_way_to_who_scans(bench: Bench) -> None:
     assert bench.state_of(1) == "handed_over"
     assert bench.order_of("o1").state == "collected"
     assert [one.look for one in bench.wall().live()] == ["take_a"]
+
+
+def told_late(bench: Bench, number: int, before_s: float) -> None:
+    """The node was cut off: what it told of a parcel that was lifted comes only now."""
+    lifted = bench.thing(f"t{number}", f"00{sscc(number)}", "moves")
+    t_s = bench.now_s - before_s
+    lifted = lifted.model_copy(update={"since_s": t_s})
+    bench.say(ThingsSeen(wall_id="wall-1", t_s=t_s, things=(lifted,)))
+
+
+def test_what_was_lifted_before_the_scan_is_not_charged_to_who_scanned(bench: Bench) -> None:
+    bench.order("o1", 1, 2, due=300)
+    bench.stand(1, 0.05)
+    bench.stand(2, 0.5)
+    bench.wait(60.0)
+    bench.scan(code_of("o1"))
+    bench.wait(5.0)
+    told_late(bench, 1, 40.0)
+    assert (bench.alarms(), bench.session().wrong) == (["taken_by_nobody"], [])
+    assert bench.looks() == {"t2": "take_a"}
+    bench.lift(2)
+    bench.wait(20.0)
+    assert bench.gateway.totals().captured_minor == 300
+    assert (bench.state_of(1), bench.state_of(2)) == ("taken", "handed_over")
+
+
+def test_who_finds_their_parcel_gone_is_sent_to_staff(bench: Bench) -> None:
+    bench.order("o1", 1)
+    bench.stand(1)
+    bench.wait(60.0)
+    bench.scan(code_of("o1"))
+    bench.wait(5.0)
+    told_late(bench, 1, 40.0)
+    assert (bench.session().state, bench.session().reason) == ("ended", "blind")
+    assert bench.alarms() == ["taken_by_nobody"]
+
+
+def test_who_lifted_while_the_scan_was_on_its_way_is_whoever_scanned(bench: Bench) -> None:
+    three(bench)
+    told_late(bench, 1, 1.5)
+    assert (bench.state_of(1), bench.alarms()) == ("taken", [])
+    told_late(bench, 3, 40.0)
+    assert (bench.alarms(), bench.session().wrong) == (["taken_by_nobody"], [])
 
 
 def test_an_old_journal_hands_over_after_the_old_time() -> None:
