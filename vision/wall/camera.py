@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from contracts.geometry import Camera
 from contracts.wall import Wall
 from vision.errors import CalibrationError, FrameError
-from vision.labels import CodeReader, CodeReaderSettings
+from vision.labels import Code, CodeReader, CodeReaderSettings
 from vision.shelf_gate import ShelfGate
 from vision.wall.follow import Follower
 from vision.wall.geometry import MarkerFit, WallLens, find_markers
@@ -162,6 +162,7 @@ class WallCamera:
             for face in self._follow.arrivals(t_s, rgb, seen):
                 self._naming.arrived(face, t_s, gray, seen)
             self._scene_wakes(t_s)
+        codes: Sequence[Code] = ()
         if self._started < START_FRAMES:
             self._started += 1
             self._follow.start(t_s)
@@ -169,7 +170,10 @@ class WallCamera:
             self._naming.take(self._reader.read(gray), t_s, rgb, gray, None)
         elif rois := self._naming.requests(t_s, seen):
             gray = self._gray(rgb)
-            self._naming.take(self._reader.read(gray, rois), t_s, rgb, gray, seen)
+            codes = self._reader.read(gray, rois)
+            self._naming.take(codes, t_s, rgb, gray, seen)
+        if seen is not None:
+            self._follow.carry_off(codes, t_s, seen)
         if self._naming.faceless():
             self._naming.faces(t_s, rgb, self._gray(rgb), seen)
         self._tell_nameless(t_s)

@@ -7,18 +7,21 @@ that is read (vision.wall.naming).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts.labels import label_key
 from contracts.wall import Wall
+from vision.labels import Code
 from vision.wall.arrivals import BESIDE, CLOSING, STAYS_FRAMES, Arrivals, wall_of
 from vision.wall.colours import BareWall
 from vision.wall.geometry import Depth, WallLens
 from vision.wall.outline import Face
-from vision.wall.parts import find_part
+from vision.wall.parts import Part, find_part
 from vision.wall.place import HELD_MIN, Place, PlaceView
 from vision.wall.scene import Mask, Scene, Seen
 from vision.wall.settings import FollowSettings
@@ -73,6 +76,7 @@ class Follower:
         self._hands = self._people
         """Those of them that may hold something."""
         self._arrivals = Arrivals(wall, lens, scene, settings)
+        self._in_part: list[tuple[Track, Part]] = []
 
     def start(self, t_s: float) -> None:
         """What is seen until now was there before."""
@@ -104,9 +108,10 @@ class Follower:
                 self._judge(track, t_s, gray, seen, wall)
             elif track.state == "moves":
                 self._carried(track, t_s, gray, seen)
+        self._in_part = []
         for track in self.covered(t_s, IN_PART_MAX):
             if track.covered > 0.5 and track.whole:
-                self._look_for_part(track, t_s, gray, seen)
+                self._look_for_part(track, gray, seen)
         self._forget(t_s)
         self._clear_left(t_s, seen)
 
@@ -222,9 +227,9 @@ class Follower:
         self._lifted(track, found, t_s, seen)
         return True
 
-    def _look_for_part(self, track: Track, t_s: float, gray: Gray, seen: Seen) -> None:
+    def _look_for_part(self, track: Track, gray: Gray, seen: Seen) -> None:
         """Half of its label, still in its place, or in the hand that has just come in front of it
-        and carries it off."""
+        and may carry it off."""
         patch = track.patch
         if patch is None:
             return
@@ -239,7 +244,23 @@ class Follower:
         if float(np.linalg.norm(part.shift)) <= self.px_of(track, NUDGED_M):
             track.gone_votes = 0
         elif not part.denied and not self._was_there(track, part.shift, seen):
-            self._lifted(track, part.shift, t_s, seen)
+            self._in_part.append((track, part))
+
+    def carry_off(self, codes: Sequence[Code], t_s: float, seen: Seen) -> None:
+        """What half a label says is carried off is on its way, unless the label in that place is
+        another's, which is known to be carried there or was read there: `codes` of the frame."""
+        labels = [(label_key(one.text.strip()), one.polygon) for one in codes]
+        labels += [
+            (one.votes.leader or "", one.quad_px)
+            for one in self.tracks
+            if one.state == "moves" and one.seen_s == t_s and one.quad_px is not None
+        ]
+        for track, part in self._in_part:
+            others = [quad for key, quad in labels if key != track.votes.leader]
+            place = track.centre_px + part.shift
+            if track.state == "stands" and not any(_is_at(place, quad) for quad in others):
+                self._lifted(track, part.shift, t_s, seen)
+        self._in_part = []
 
     def _lifted(self, track: Track, by_px: Floats, t_s: float, seen: Seen) -> None:
         """It is on its way, and so far from its place now."""
@@ -391,3 +412,9 @@ class Follower:
                 holds[k] |= moves
                 self.somebody |= area >= least and moves
         self._people, self._hands = body[labels], holds[labels]
+
+
+def _is_at(place: Floats, quad_px: NDArray[np.float32]) -> bool:
+    """Whether a label's middle (2,) would be on another label (4, 2)."""
+    size = float(np.linalg.norm(quad_px[0] - quad_px[2]))
+    return float(np.linalg.norm(quad_px.mean(axis=0) - place)) < 0.5 * size

@@ -10,6 +10,7 @@ import pytest
 from tests.vision.wall.drawing import filled, parcel
 from tests.vision.wall.watching import Watch, arm, begun, over
 from vision.wall import LitRegion
+from vision.wall.parts import Part
 
 
 def test_all_labels_are_known_at_once_and_where_they_are() -> None:
@@ -73,6 +74,34 @@ def test_a_label_of_which_a_hand_leaves_half_is_known_as_it_is_carried_off() -> 
     watch.stage.people = [(hand, (200, 160, 140))]
     news = watch.run(0.2)
     assert ("moves", thing.thing_id) in [(one.state, one.thing_id) for one in news]
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_half_a_label_is_not_seen_carried_off_where_another_is_read(
+    read: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = begun(12)
+    near, taken = watch.thing("p9"), watch.thing("p10")
+    was = watch.stage.lens.pixels(np.array([watch.stage.boxes["p9"].centre]))[0]
+    box = watch.stage.boxes["p10"]
+    u, v, z = box.centre
+    watch.stage.boxes["p10"] = box.at(u, v - 0.1, z + 0.07)
+    assert taken.thing_id in {one.thing_id for one in watch.run(0.2) if one.state == "moves"}
+    u, v, z = watch.stage.boxes["p9"].centre
+    carried = box.at(u, v - 0.1, z + 0.05)
+    face = watch.stage.lens.pixels(carried.corners())
+    (left, _), (right, bottom) = face.min(axis=0), face.max(axis=0)
+    sleeve = np.array([[left, 1090], [left, bottom], [right, bottom], [right, 1090]])
+    watch.stage.boxes["p10"] = carried if read else replace(carried, text=None)
+    watch.stage.people = [(sleeve, (60, 70, 90))]
+
+    def found(_label: object, _printed: object, at: tuple[int, int], *_rest: object) -> Part | None:
+        there = bool((np.abs(was - at) < 100).all())
+        return Part(0.84, 0.2, face.mean(axis=0) - was, denied=False) if there else None
+
+    monkeypatch.setattr("vision.wall.follow.find_part", found)
+    moved = {one.thing_id for one in watch.run(0.2) if one.state == "moves"}
+    assert (near.thing_id in moved) == (not read)
 
 
 def test_a_parcel_taken_is_told_within_a_second_and_no_other() -> None:
