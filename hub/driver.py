@@ -463,13 +463,11 @@ class Driver:
             return review_list(self.hub.core.state)
 
     def feed(self, after: int) -> list[dict[str, Any]]:
-        """The latest events after a number."""
+        """The latest events after a number; none of what could not be stored."""
         with self.lock:
-            return [
-                {**event.row(), "data": newest(event.kind, event.data)}
-                for event in self.hub.live.feed
-                if event.number > after
-            ]
+            held = () if self.hub.halted else tuple(self.hub.live.feed)
+            news = [event for event in held if event.number > after]
+            return [{**one.row(), "data": newest(one.kind, one.data)} for one in news]
 
     def serves(self, device_id: str, camera_id: str) -> bool:
         """Whether this node serves this camera."""

@@ -86,6 +86,11 @@ class Live:
         self.version += 1
         self._all_at = self.version
 
+    def recovered(self) -> None:
+        """The hub read its database again: what was not stored did not happen."""
+        self.feed.clear()
+        self.changed_all()
+
     def visit_version(self, visit_id: str) -> int:
         """Rises whenever something happened that the phone of a visit may show."""
         return max(self._all_at, self._visit_at.get(visit_id, 0))

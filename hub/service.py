@@ -272,7 +272,7 @@ class Hub:
         """After a halt: reads the database again and goes on from what is stored. With `now_s`
         waits that ran out meanwhile begin anew, as at a start."""
         self._rebuild()
-        self.live.changed_all()
+        self.live.recovered()
         self.halted = None
         if now_s is not None:
             self._do(c.Resume(), self._now(now_s))

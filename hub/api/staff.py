@@ -16,6 +16,7 @@ from hub.accounts.model import Principal
 from hub.api.auth import StaffAuth, check_origin, note
 from hub.api.giving import refunded_after
 from hub.api.idempotent import Keyed, command_key
+from hub.api.log import events_after
 from hub.api.reading import VisitId
 from hub.api.streams import EventStream, Streams
 from hub.commands import ChangePrice, ChangeVat, RefundVisit, Reply, Restock, TrustDevice
@@ -99,19 +100,22 @@ def _reading(router: APIRouter, driver: Driver, streams: Streams, auth: StaffAut
 
     @router.get("/staff/events", dependencies=[log], response_class=EventStream)
     def events(
-        request: Request, after: Annotated[int, Query(ge=0)] = 0, who: Principal = log
+        request: Request,
+        after: Annotated[int | None, Query(ge=0, le=2**53)] = None,
+        who: Principal = log,
     ) -> StreamingResponse:
-        """The event log as server-sent events named `log`, from `after` (or Last-Event-ID)."""
+        """The event log as server-sent events named `log`, each event after `after` (or
+        Last-Event-ID) once; without either it begins with the latest ones."""
         last = request.headers.get("last-event-id", "")
         begin = int(last) if last.isdecimal() and len(last) < 16 else after
 
         def rows(number: int) -> list[dict[str, Any]]:
-            found = driver.feed(number)
+            found = events_after(driver, number)
             if who.kind != "key":
                 return found
             return [{**row, "data": public_data(row["kind"], row["data"])} for row in found]
 
-        return streams.feed(rows, begin, still=auth.still(request))
+        return streams.feed(rows, -1 if begin is None else begin, still=auth.still(request))
 
     @router.get("/staff/review", dependencies=[Depends(auth.needs("viewer", "read:review"))])
     def review() -> list[dict[str, Any]]:

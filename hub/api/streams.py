@@ -19,6 +19,8 @@ from fastapi import HTTPException
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from hub.live import FEED_MAX
+
 __all__ = ["AT_WALL_S", "STREAMS_MAX", "EventStream", "Still", "Streams"]
 
 STREAMS_MAX = 500
@@ -134,7 +136,8 @@ class Streams:
         *,
         still: Still = lambda: True,
     ) -> StreamingResponse:
-        """Sends rows that have a `number`, each once, from `after` on."""
+        """Sends rows that have a `number`, each once, from `after` on; `read` gives FEED_MAX at
+        most."""
         return self._response(self._feed(read, after, still))
 
     def _response(self, chunks: AsyncIterator[str]) -> StreamingResponse:
@@ -180,9 +183,14 @@ class Streams:
             if not changed:
                 yield ": still here\n\n"
                 continue
-            for row in await run_in_threadpool(read, after):
-                after, turn.quiet_s = row["number"], 0.0
-                yield f"id: {after}\nevent: log\ndata: {json.dumps(row)}\n\n"
+            more = True
+            while more:
+                rows = await run_in_threadpool(read, after)
+                for row in rows:
+                    after, turn.quiet_s = row["number"], 0.0
+                    yield f"id: {after}\nevent: log\ndata: {json.dumps(row)}\n\n"
+                # As many as are given at once: others wait behind them.
+                more = len(rows) >= FEED_MAX
 
     async def _changes(
         self, still: Still, watched: Callable[[], int], turn: _Turn

@@ -160,7 +160,8 @@ class HubFeed:
             async with self._client.stream(
                 "GET",
                 "/api/v1/staff/events",
-                params={"after": self._last_number},
+                # Without a number it begins with the latest ones, and not years ago.
+                params={"after": self._last_number} if self._last_number else {},
                 timeout=timeout,
             ) as answer:
                 if answer.status_code != 200:

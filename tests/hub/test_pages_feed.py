@@ -37,7 +37,7 @@ class FakeHub:
         if self.status != 200:
             return httpx.Response(self.status, json={"detail": "no"})
         if path == "/events":
-            after = int(request.url.params["after"])
+            after = int(request.url.params.get("after", 0))
             rows = [row for row in self.log if row["number"] > after]
             text = "".join(f"id: {r['number']}\ndata: {json.dumps(r)}\n\n" for r in rows)
             return httpx.Response(200, text=f": still here\n\n{text}")
