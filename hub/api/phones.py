@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from hub.api.auth import Limiter, check_origin, client_of
 from hub.api.reading import Token, sha256_of
-from hub.api.streams import EventStream, Streams
+from hub.api.streams import PHONES_MAX, EventStream, Streams
 from hub.commands import GrowGroup, OpenVisit, RenewCode
 from hub.driver import Driver
 from hub.receipts.link import receipt_path
@@ -162,6 +162,7 @@ def _live(driver: Driver, streams: Streams, token: str) -> StreamingResponse:
         event="visit",
         turns_s=_turns_s(driver),
         version=lambda: driver.visit_version(visit_id),
+        most=PHONES_MAX,
     )
 
 

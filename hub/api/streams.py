@@ -21,9 +21,11 @@ from starlette.concurrency import run_in_threadpool
 
 from hub.live import FEED_MAX
 
-__all__ = ["AT_WALL_S", "STREAMS_MAX", "EventStream", "Still", "Streams"]
+__all__ = ["AT_WALL_S", "PHONES_MAX", "STREAMS_MAX", "EventStream", "Still", "Streams"]
 
 STREAMS_MAX = 500
+PHONES_MAX = 400
+"""Of them for whom anybody may be: staff, kiosks and displays always find room."""
 POLL_S = 0.1
 PAUSE_OWN_S = 0.05
 """Two states of a stream that watches one thing only are at least so far apart."""
@@ -120,14 +122,16 @@ class Streams:
         still: Still = lambda: True,
         version: Callable[[], int] | None = None,
         beat_s: float = HEARTBEAT_S,
+        most: int = STREAMS_MAX,
     ) -> StreamingResponse:
         """Sends what `read` returns whenever it differs from what was sent last. `turns_s` says in
         how many seconds a state becomes another one without anything happening; whoever asked gets
         it for as long as they `still` may. `version` rises when what `read` looks at changes, the
-        whole hub's if it is not given. `beat_s`: so long nothing may be said."""
+        whole hub's if it is not given. `beat_s`: so long nothing may be said. `most`: with
+        so many streams open, of whatever kind, this one is refused."""
         turn = _Turn(beat_s=beat_s)
         states = self._states(read, event, turns_s, still, version or self._version, turn)
-        return self._response(states)
+        return self._response(states, most)
 
     def feed(
         self,
@@ -138,11 +142,11 @@ class Streams:
     ) -> StreamingResponse:
         """Sends rows that have a `number`, each once, from `after` on; `read` gives FEED_MAX at
         most."""
-        return self._response(self._feed(read, after, still))
+        return self._response(self._feed(read, after, still), STREAMS_MAX)
 
-    def _response(self, chunks: AsyncIterator[str]) -> StreamingResponse:
-        if self.open >= STREAMS_MAX:
-            raise HTTPException(503, f"expected fewer than {STREAMS_MAX} open streams")
+    def _response(self, chunks: AsyncIterator[str], most: int) -> StreamingResponse:
+        if self.open >= most:
+            raise HTTPException(503, f"expected fewer than {most} open streams")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return EventStream(self._counted(chunks), headers=headers)
 

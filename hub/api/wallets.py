@@ -21,7 +21,7 @@ from hub.api.auth import Limiter, StaffAuth, check_origin, client_of
 from hub.api.idempotent import Keyed, command_key, tell_only
 from hub.api.owed import owed_visits
 from hub.api.reading import Token, sha256_of
-from hub.api.streams import Streams
+from hub.api.streams import PHONES_MAX, Streams
 from hub.driver import Driver
 from hub.errors import UnknownWalletError
 from hub.service import Hub
@@ -171,7 +171,7 @@ def _owner_routes(router: APIRouter, driver: Driver, streams: Streams) -> None:
     def events(token: Token) -> StreamingResponse:
         """The same, as server-sent events named `wallet`, whenever it changes."""
         _wallet(driver, token)
-        return streams.states(lambda: _wallet(driver, token), event="wallet")
+        return streams.states(lambda: _wallet(driver, token), event="wallet", most=PHONES_MAX)
 
     @router.put("/wallets/me/order", tags=["wallets"])
     def order(request: Request, token: Token, body: Order) -> c.Reply:

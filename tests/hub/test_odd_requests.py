@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hub.api.streams import PHONES_MAX, STREAMS_MAX
 from hub.driver import Driver
 from tests.hub.doors import COLA, Door
 
@@ -59,3 +60,16 @@ def test_a_leftover_cookie_does_not_spoil_the_csrf_token(door: Door) -> None:
     browser.own = False
     csrf = browser.get("/api/v1/staff/me").json()["csrf"]
     assert browser.post(STOCK, json=PIECES, headers={"X-CSRF-Token": csrf}).status_code == 200
+
+
+def test_phones_leave_room_for_the_streams_of_staff(door: Door) -> None:
+    """Anybody may open a visit, and as many streams of it as there are: others must find room."""
+    phone = door.browser()
+    token = phone.post("/api/v1/phones/visits").json()["token"]
+    phone.headers = {"Authorization": f"Bearer {token}"}
+    clerk = door.browser("clerk")
+    door.app.state.streams.open = PHONES_MAX
+    assert phone.get("/api/v1/phones/me/events").status_code == 503
+    assert clerk.get("/api/v1/staff/live").status_code == 200
+    door.app.state.streams.open = STREAMS_MAX
+    assert clerk.get("/api/v1/staff/live").status_code == 503
