@@ -45,6 +45,7 @@ __all__ = [
     "TAB_REFUND_LEVEL",
     "TAG_ALONG_LEVEL",
     "TOLD_END_LEVEL",
+    "UNANSWERED_LEVEL",
     "UNDATED_LEVEL",
     "UNHEARD_LEVEL",
     "WALL_SALES_LEVEL",
@@ -145,5 +146,7 @@ BY_NOW_LEVEL = 11
 LATE_LIFT_LEVEL = 11
 """What was lifted before somebody scanned at a pick-up wall is not theirs, however late that comes
 here."""
+UNANSWERED_LEVEL = 11
+"""A capture that stays unanswered is a debt, or a payment that failed, once its hold is void."""
 LEVEL = 11
 """The newest."""

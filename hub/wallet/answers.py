@@ -3,7 +3,9 @@
 No answer: the same question under the same key after a wait that doubles, so many times at most.
 A hold that stays unanswered refuses the entry and is voided, in case the gateway holds it after
 all. A capture that cannot be had turns the charge into a debt; where the store says so, a hold
-that ran out is asked anew before, once.
+that ran out is asked anew before, once. A capture that stays unanswered may have been made: the
+hold is voided, which can be had of one only from which nothing was taken; where it cannot, the
+capture is asked once more, under its own key.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 from hub.commands import GatewayAnswered, Reply
 from hub.effects import Attempt, us
 from hub.errors import LedgerError
-from hub.levels import LET_GO_LEVEL
+from hub.levels import LET_GO_LEVEL, UNANSWERED_LEVEL
 from hub.parcels import room
 from hub.state import Ask, HubState
 from hub.visits.entry import hold_answered
@@ -111,6 +113,9 @@ def _capture(state: HubState, visit: Visit, leg: Leg, outcome: str) -> None:
             visit.receipt_s = state.now_s
         covered(state, visit, leg)
         return
+    if outcome == "timeout" and state.level >= UNANSWERED_LEVEL:
+        ask_leg(state, visit, leg, "void")
+        return
     anew = state.store.wallet.reauthorise and leg.purpose in ("entry", "extra")
     if anew and outcome == "expired":
         again, transactions = wallets.hold_again(visit.visit_id, leg.key, at_us=at_us)
@@ -118,13 +123,17 @@ def _capture(state: HubState, visit: Visit, leg: Leg, outcome: str) -> None:
         state.event("hold.expired", visit.visit_id, amount_minor=again.amount_minor)
         ask_leg(state, visit, again, "hold")
         return
-    amount_minor = leg.charged_minor
-    state.effects.transactions.append(
-        wallets.capture_failed(visit.visit_id, at_us=at_us, key=leg.key)
-    )
+    _not_captured(state, visit, leg)
     if state.level >= LET_GO_LEVEL and outcome != "expired":
         # What cannot be had must not stay reserved on the card for days.
         ask_leg(state, visit, leg, "void")
+
+
+def _not_captured(state: HubState, visit: Visit, leg: Leg) -> None:
+    amount_minor = leg.charged_minor
+    state.effects.transactions.append(
+        state.wallets.capture_failed(visit.visit_id, at_us=us(state.now_s), key=leg.key)
+    )
     state.count("captures_failed")
     state.event(
         "tip.failed" if leg.purpose == "tip" else "debt.recorded",
@@ -136,6 +145,13 @@ def _capture(state: HubState, visit: Visit, leg: Leg, outcome: str) -> None:
 
 def _void(state: HubState, visit: Visit, leg: Leg, outcome: str) -> None:
     if leg.state != "held":
+        return
+    if leg.charged_minor and state.level >= UNANSWERED_LEVEL:
+        # Its capture was not answered.
+        if outcome in ("approved", "expired", "timeout"):
+            _not_captured(state, visit, leg)
+        else:
+            ask_leg(state, visit, leg, "capture", leg.charged_minor)
         return
     state.effects.transactions.append(
         state.wallets.void_hold(

@@ -7,7 +7,7 @@ when it cannot be had. A tab that cannot be captured becomes its visits' debts.
 from __future__ import annotations
 
 from hub.effects import us
-from hub.levels import LET_GO_LEVEL, TAB_LEFT_LEVEL
+from hub.levels import LET_GO_LEVEL, TAB_LEFT_LEVEL, UNANSWERED_LEVEL
 from hub.state import Ask, HubState
 from hub.wallet.funding import note
 from hub.wallet.gateway import AskKind, GatewayRequest
@@ -48,9 +48,18 @@ def payment_answered(state: HubState, ask: Ask, *, approved: bool, outcome: str)
     """Takes the gateway's answer about a payment in."""
     kind = ask.request.kind
     payment = state.wallets.purses.payments.get(ask.request.hold_key)
-    if payment is None or kind == "void":
+    if payment is None or (kind == "void" and state.level < UNANSWERED_LEVEL):
         return
-    if kind == "hold" and approved:
+    sure = outcome != "timeout" or state.level < UNANSWERED_LEVEL
+    if kind == "void":
+        # Its capture was not answered: what cannot be voided was captured.
+        if outcome in ("approved", "expired", "timeout"):
+            _failed(state, payment, "timeout")
+        else:
+            _ask(state, payment, "capture")
+    elif kind == "capture" and not sure:
+        _ask(state, payment, "void")
+    elif kind == "hold" and approved:
         _ask(state, payment, "capture")
     elif approved:
         _captured(state, payment)
