@@ -5,6 +5,7 @@ Nobody is ever locked out for good: the wait ends by itself, and what failed is 
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ class _Failures:
 
 
 class Backoff:
-    """Failures by key. Seconds of any clock that only rises."""
+    """Failures by key. Seconds of any clock that only rises. Safe from any thread."""
 
     def __init__(
         self, free: int, *, first_s: float, most_s: float, forget_s: float = 3600.0
@@ -29,14 +30,20 @@ class Backoff:
         self._free, self._first_s, self._most_s = free, first_s, most_s
         self._forget_s = forget_s
         self._failed: OrderedDict[str, _Failures] = OrderedDict()
+        self._lock = threading.Lock()
 
     def wait_s(self, key: str, now_s: float) -> float:
         """How long this key must wait; 0 if it may try."""
-        found = self._failed.get(key)
+        with self._lock:
+            found = self._failed.get(key)
         return 0.0 if found is None else max(0.0, found.until_s - now_s)
 
     def failed(self, key: str, now_s: float) -> None:
         """One more failure."""
+        with self._lock:
+            self._count(key, now_s)
+
+    def _count(self, key: str, now_s: float) -> None:
         found = self._failed.get(key)
         if found is None or now_s - found.last_s > self._forget_s:
             found = _Failures(0, now_s, now_s)
@@ -52,4 +59,5 @@ class Backoff:
 
     def succeeded(self, key: str) -> None:
         """The failures of a key are forgotten."""
-        self._failed.pop(key, None)
+        with self._lock:
+            self._failed.pop(key, None)

@@ -18,6 +18,7 @@ Sec-Fetch-Site, or the session's CSRF token. Wrong tries are slowed per client a
 from __future__ import annotations
 
 import secrets
+import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import TypeVar
@@ -56,23 +57,26 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class Limiter:
-    """At most `most` tries per client in `window_s` seconds."""
+    """At most `most` tries per client in `window_s` seconds. Safe from any thread."""
 
     def __init__(self, most: int, window_s: float, now: Callable[[], float]) -> None:
         self._most = most
         self._window_s = window_s
         self._now = now
         self._tries: OrderedDict[str, deque[float]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def spent(self, client: str) -> bool:
         """Whether the client has used its tries up."""
-        return len(self._recent(client)) >= self._most
+        with self._lock:
+            return len(self._recent(client)) >= self._most
 
     def count(self, client: str) -> None:
         """One more try."""
-        self._recent(client).append(self._now())
-        while len(self._tries) > CLIENTS_MAX:
-            self._tries.popitem(last=False)
+        with self._lock:
+            self._recent(client).append(self._now())
+            while len(self._tries) > CLIENTS_MAX:
+                self._tries.popitem(last=False)
 
     def check(self, request: Request, words: str) -> None:
         """HTTPException 429 with these words if whoever asks has used the tries up."""

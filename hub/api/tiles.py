@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Annotated
@@ -24,24 +25,27 @@ Name = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
 
 
 class TileStore:
-    """The latest JPEG of each camera, for ten seconds."""
+    """The latest JPEG of each camera, for ten seconds. Safe from any thread."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._tiles: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def put(self, camera_id: str, jpeg: bytes) -> None:
         """Replaces the camera's picture."""
-        self._tiles[camera_id] = (self._now(), jpeg)
-        self._tiles.move_to_end(camera_id)
-        while len(self._tiles) > TILES_MAX:
-            self._tiles.popitem(last=False)
+        with self._lock:
+            self._tiles[camera_id] = (self._now(), jpeg)
+            self._tiles.move_to_end(camera_id)
+            while len(self._tiles) > TILES_MAX:
+                self._tiles.popitem(last=False)
 
     def get(self, camera_id: str) -> bytes | None:
         """The camera's picture, if it is fresh; older ones are dropped."""
-        for name in [n for n, (t, _) in self._tiles.items() if self._now() - t > TILE_S_MAX]:
-            del self._tiles[name]
-        found = self._tiles.get(camera_id)
+        with self._lock:
+            for name in [n for n, (t, _) in self._tiles.items() if self._now() - t > TILE_S_MAX]:
+                del self._tiles[name]
+            found = self._tiles.get(camera_id)
         return None if found is None else found[1]
 
 
