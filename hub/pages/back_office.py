@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -51,12 +53,17 @@ class BackOffice:
         found: Sequence[Mapping[str, Any]] | None = await self._get("/api/v1/staff/gift-cards")
         return found
 
-    async def issue_card(self, body: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str]:
-        """A new card with its code, or None and the hub's words. Not asked twice: each asking that
-        the hub hears makes a card."""
-        answer = await self._send("POST", "/api/v1/staff/gift-cards", body)
+    async def issue_card(
+        self, body: Mapping[str, Any], wish: str
+    ) -> tuple[Mapping[str, Any] | None, str]:
+        """A new card with its code, or None and the hub's words. The same card under the same
+        `wish`, as somebody asks again who had no answer: without its code it is worth nothing."""
+        content = hashlib.sha256(json.dumps(dict(body), sort_keys=True).encode()).hexdigest()
+        answer = await self._send(
+            "POST", "/api/v1/staff/gift-cards", body, key=f"{wish}.{content[:32]}"
+        )
         if answer is None:
-            return None, "The hub did not answer; look at the list before you try again."
+            return None, "The hub did not answer; try again, it makes one card only."
         if not answer.is_success:
             return None, _why(answer)
         issued: Mapping[str, Any] = answer.json()
@@ -121,9 +128,12 @@ class BackOffice:
     async def _post(self, path: str, body: Mapping[str, Any]) -> tuple[bool, str]:
         return _told(await self._send("POST", path, body))
 
-    async def _send(self, method: str, path: str, body: Mapping[str, Any]) -> httpx.Response | None:
+    async def _send(
+        self, method: str, path: str, body: Mapping[str, Any], *, key: str = ""
+    ) -> httpx.Response | None:
+        headers = {**self._headers, "Idempotency-Key": key} if key else self._headers
         try:
-            return await self._client.request(method, path, json=dict(body), headers=self._headers)
+            return await self._client.request(method, path, json=dict(body), headers=headers)
         except httpx.HTTPError:
             return None
 

@@ -118,6 +118,7 @@ class WalletsPage:
             amount = ui.input(f"Amount in {self._feed.shot.currency}").classes("amount")
             how = ui.select({"sold": "sold at a till", "given": "given as a present"}, value="sold")
             until = ui.input("Good until (YYYY-MM-DD, empty: for ever)").classes("until")
+            wish = secrets.token_urlsafe(16)
 
             async def send() -> None:
                 body = _card_body(
@@ -131,7 +132,7 @@ class WalletsPage:
                     return
                 # Without its code a card is worth nothing: the button cannot be pressed twice.
                 button.set_enabled(False)
-                issued, why = await self._desk.issue_card(body)
+                issued, why = await self._desk.issue_card(body, wish)
                 if issued is None:
                     button.set_enabled(True)
                     ui.notify(why, type="negative")

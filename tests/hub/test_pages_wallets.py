@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 
 from hub.pages.back_office import BackOffice
 from hub.pages.purses import card_html, debts, end_of_day_s, issued_html, minor_of, payer_html
+from tests.hub.doors import Door
 
 CARD = {
     "card_id": "g-1<", "amount_minor": 2000, "left_minor": 1250, "free_minor": 1250, "how": "sold",
@@ -105,7 +107,7 @@ def test_the_hub_is_asked_as_who_is_signed_in() -> None:
         return httpx.Response(201, json={"card_id": "g-2", "code": "X", "amount_minor": 5})
 
     assert _asked(hub, lambda desk: desk.gift_cards()) == [CARD]
-    assert _asked(hub, lambda desk: desk.issue_card({"amount_minor": 5}))[0]["code"] == "X"
+    assert _asked(hub, lambda desk: desk.issue_card({"amount_minor": 5}, "w"))[0]["code"] == "X"
     assert _asked(hub, lambda desk: desk.block_card("g-2", blocked=True)) == (True, "")
     assert _asked(hub, lambda desk: desk.waive({"visit_id": "v"})) == (True, "")
     assert heard == [
@@ -123,12 +125,39 @@ def test_a_refusal_and_a_silent_hub_are_said() -> None:
     def silent(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("nobody", request=request)
 
-    assert _asked(refuses, lambda d: d.issue_card({})) == (
+    assert _asked(refuses, lambda d: d.issue_card({}, "w")) == (
         None,
         "expected the role manager, got clerk",
     )
     assert _asked(refuses, lambda d: d.block_card("g", blocked=False))[1].startswith("expected")
-    issued, why = _asked(silent, lambda d: d.issue_card({}))
+    issued, why = _asked(silent, lambda d: d.issue_card({}, "w"))
     assert issued is None
-    assert "look at the list before you try again" in why
+    assert "try again, it makes one card only" in why
     assert _asked(silent, lambda d: d.gift_cards()) is None
+
+
+def test_who_asks_again_for_a_gift_card_gets_the_same_one(make_shop: Callable[..., Any]) -> None:
+    """The first answer is lost; the card of it would be worth nothing without its code."""
+    door = Door(make_shop("hub.sqlite"), staff_accounts=True)
+    door.staff()
+    manager = door.browser("manager")
+    lost: list[Any] = []
+
+    def hub(request: httpx.Request) -> httpx.Response:
+        key = {"Idempotency-Key": request.headers["idempotency-key"]}
+        body = json.loads(request.content)
+        with ThreadPoolExecutor(1) as beside:  # Both run a loop of their own.
+            answer = beside.submit(
+                lambda: manager.post(request.url.path, json=body, headers=key)
+            ).result()
+        if not lost:
+            lost.append(answer.json())
+            raise httpx.ReadError("gone", request=request)
+        return httpx.Response(answer.status_code, content=answer.content)
+
+    wish = {"amount_minor": 500, "how": "sold"}
+    assert _asked(hub, lambda desk: desk.issue_card(wish, "w"))[0] is None
+    assert _asked(hub, lambda desk: desk.issue_card(wish, "w"))[0] == lost[0]
+    other = _asked(hub, lambda desk: desk.issue_card({**wish, "amount_minor": 600}, "w"))[0]
+    assert other["card_id"] != lost[0]["card_id"]
+    assert len(door.hub.core.state.wallets.purses.cards) == 2
