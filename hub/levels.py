@@ -30,7 +30,6 @@ __all__ = [
     "NARROW_LEVEL",
     "NEXT_IN_LINE_LEVEL",
     "NOBODYS_RIVAL_LEVEL",
-    "NOT_WAITED_LEVEL",
     "NUMBERED_LEVEL",
     "OVERTAKEN_LEVEL",
     "OWN_NEWS_LEVEL",
@@ -149,7 +148,5 @@ LATE_LIFT_LEVEL = 11
 here."""
 UNANSWERED_LEVEL = 11
 """A capture that stays unanswered is a debt, or a payment that failed, once its hold is void."""
-NOT_WAITED_LEVEL = 11
-"""What a node that is not trusted any more left open is not waited for."""
 LEVEL = 11
 """The newest."""

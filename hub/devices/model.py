@@ -102,12 +102,6 @@ class Devices:
         boot.upto = upto
         return self._ready(boot)
 
-    def drop_waiting(self, device: Device) -> None:
-        """What waits behind gaps of a device's boots is past, without any effect."""
-        for boot in device.boots.values():
-            boot.upto = max(boot.waiting, default=boot.upto)
-            boot.waiting.clear()
-
     def _ready(self, boot: Boot) -> Sequence[tuple[Boot, Envelope]]:
         found = []
         while boot.upto + 1 in boot.waiting:

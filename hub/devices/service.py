@@ -30,7 +30,6 @@ from hub.levels import (
     AT_GATE_LEVEL,
     BY_NOW_LEVEL,
     DRIFTS_LEVEL,
-    NOT_WAITED_LEVEL,
     OVERTAKEN_LEVEL,
     OWN_NEWS_LEVEL,
 )
@@ -358,8 +357,7 @@ def give_up_gap(state: HubState, command: GiveUpGap) -> Sequence[tuple[Boot, Env
 
 
 def trust(state: HubState, command: TrustDevice) -> Reply:
-    """What a node says counts from now on, or does not. What it said before stays, but for what
-    still waited behind a gap: nobody waits for that any more."""
+    """What a node says counts from now on, or does not. What it said before stays."""
     device = state.devices.all.get(command.device_id)
     if device is None:
         known = ", ".join(sorted(state.devices.all))
@@ -367,8 +365,6 @@ def trust(state: HubState, command: TrustDevice) -> Reply:
     if device.revoked != command.trusted:
         return Reply(repeated=True)
     device.revoked = not command.trusted
-    if device.revoked and state.level >= NOT_WAITED_LEVEL:
-        state.devices.drop_waiting(device)
     state.event(
         "device.reinstated" if command.trusted else "device.revoked",
         None,

@@ -6,12 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
-
 from contracts import messages as m
 from contracts.codec import encode, envelope
-from hub import commands as c
-from hub.levels import LEVEL
 from hub.rules import Rules
 
 BOOTS = 5
@@ -106,25 +102,3 @@ def test_a_gap_that_is_filled_in_the_end_was_waited_for(make_shop: Callable[...,
     assert again(shop, (4, 6, 7), 500.0, 1000.0) == [("boot-0", 2)]
     assert again(shop, (3, 4, 5), 1000.0, 1010.0) == [("boot-0", 7)]
     assert not [e for e in shop.hub.export_json()["events"] if e["kind"] == "device.gap"]
-
-
-@pytest.mark.parametrize(("level", "rests"), [(LEVEL, True), (10, False)])
-def test_what_a_revoked_node_left_open_is_not_waited_for(
-    make_shop: Callable[..., Any], level: int, rests: bool
-) -> None:
-    shop = make_shop("hub.sqlite")
-    shop.hub.core.state.hold_level(level)
-    shop.hub.ingest([news("boot-0", n) for n in (0, 1, 5)], 1.0)
-    assert not shop.hub.core.quiet
-    shop.hub.command(c.TrustDevice(device_id="node-shelf", trusted=False), 2.0)
-    assert shop.hub.core.quiet == rests
-    assert shop.hub.ingest([news("boot-0", n) for n in (2, 3, 4, 5)], 3.0) == []
-    shop.hub.command(c.TrustDevice(device_id="node-shelf", trusted=True), 4.0)
-    assert told(shop.hub.ingest([news("boot-0", n) for n in (2, 3, 4, 5, 6)], 5.0)) == [
-        ("boot-0", 6)
-    ]
-    if level == LEVEL:
-        shop.hub.export_json()
-        digest = shop.hub.digest()
-        shop.hub.recover()
-        assert shop.hub.digest() == digest
