@@ -44,6 +44,8 @@ from hub.visits.undated import note_reach, undated_boot, undated_scan
 
 __all__ = ["SEQUENCED", "apply_message", "give_up_gap", "pong", "trust"]
 
+AHEAD_S = 5.0
+"""A node's clock, as far as it is known, is no more ahead of the hub's."""
 SEQUENCED: tuple[type[Message], ...] = (
     NodeBorn,
     ReachOpened,
@@ -247,9 +249,9 @@ def _floor(
 
 
 def _by_now(state: HubState, t_s: float) -> float:
-    """Up to when a node has told: nobody tells of what is still to come, and who says so would be
-    believed until then."""
-    return min(t_s, state.now_s) if state.level >= BY_NOW_LEVEL else t_s
+    """Up to when a node has told: nobody tells of what is still to come, clocks' errors aside, and
+    who says so would be believed until then."""
+    return min(t_s, state.now_s + AHEAD_S) if state.level >= BY_NOW_LEVEL else t_s
 
 
 def _watches(state: HubState, device: Device, boot: Boot, t_s: float) -> None:
