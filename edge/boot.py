@@ -164,6 +164,9 @@ class Boot:
             if worker.failure is not None:
                 raise worker.failure
         if self._pending is not None and not self._store(self._pending):
+            if self._shows is not None:
+                # What shines is only right while somebody looks whether it still is.
+                self._shows.darken()
             self._say_full(now_s)
         else:
             self._step_core(mail)
