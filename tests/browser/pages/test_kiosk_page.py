@@ -228,18 +228,18 @@ def test_each_parcel_that_is_taken_without_a_code_is_asked_for(
     kiosk: Any, shop: Shop, node: WallNode
 ) -> None:
     for place in range(2):
-        shop.order(f"web-9{place}", 91 + place)
-        node.stand(91 + place, 0.05 + 0.4 * place)
-    shop.ready(91, 92)
+        shop.order(f"web-22{place}", 221 + place)
+        node.stand(221 + place, 0.05 + 0.4 * place)
+    shop.ready(221, 222)
     card(kiosk, "idle")
-    node.lift(91, 0.05)
+    node.lift(221, 0.05)
     card(kiosk, "wrong", "Scan your code first")
     kiosk.eval(
         "(() => { const at = performance.now.bind(performance);"
         " performance.now = () => at() + 20000; return true; })()"
     )
     card(kiosk, "idle")
-    node.lift(92, 0.45)
+    node.lift(222, 0.45)
     card(kiosk, "wrong", "Scan your code first")
     assert kiosk.faults == []
 
