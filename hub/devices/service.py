@@ -44,8 +44,9 @@ from hub.visits.undated import note_reach, undated_boot, undated_scan
 
 __all__ = ["SEQUENCED", "apply_message", "give_up_gap", "pong", "trust"]
 
-AHEAD_S = 5.0
-"""A node's clock, as far as it is known, is no more ahead of the hub's."""
+AHEAD_S = 60.0
+"""A node's clock, as far as it is known, is no more ahead of the hub's; a day that is played faster
+than it passes may be."""
 SEQUENCED: tuple[type[Message], ...] = (
     NodeBorn,
     ReachOpened,
