@@ -153,10 +153,14 @@ class HubState:
         if visit_id is not None:
             self.effects.visits.add(visit_id)
 
-    def ask(self, visit_id: str, request: GatewayRequest) -> None:
-        """Asks the gateway; it is done after the commit, and again until it answers."""
-        self.asks[request.key] = Ask(request, visit_id)
-        self.effects.asks.append(request)
+    def ask(self, visit_id: str, request: GatewayRequest, *, wait_s: float = 0.0) -> None:
+        """Asks the gateway; it is done after the commit, or so much later, and again until it
+        answers."""
+        if wait_s > 0.0:
+            self.asks[request.key] = Ask(request, visit_id, 0, self.now_s + wait_s)
+        else:
+            self.asks[request.key] = Ask(request, visit_id)
+            self.effects.asks.append(request)
         self.effects.attempts[request.key] = Attempt(request, visit_id, 1, None)
 
     def hold_level(self, level: int) -> None:

@@ -151,7 +151,9 @@ def _void(state: HubState, visit: Visit, leg: Leg, outcome: str) -> None:
         if outcome in ("approved", "expired", "timeout"):
             _not_captured(state, visit, leg)
         else:
-            ask_leg(state, visit, leg, "capture", leg.charged_minor)
+            # Again and again, as long as neither can be had: there is time in between.
+            wait_s = state.rules.gateway_backoff_s_max
+            ask_leg(state, visit, leg, "capture", leg.charged_minor, wait_s=wait_s)
         return
     state.effects.transactions.append(
         state.wallets.void_hold(

@@ -142,8 +142,16 @@ def let_go(state: HubState, visit: Visit) -> None:
     note(state, visit.visit_id)
 
 
-def ask_leg(state: HubState, visit: Visit, leg: Leg, kind: AskKind, amount_minor: int = 0) -> None:
-    """Asks the gateway something about a leg, under the key of that question."""
+def ask_leg(
+    state: HubState,
+    visit: Visit,
+    leg: Leg,
+    kind: AskKind,
+    amount_minor: int = 0,
+    *,
+    wait_s: float = 0.0,
+) -> None:
+    """Asks the gateway something about a leg, under the key of that question, or so much later."""
     hold_id = state.wallets.account(visit.visit_id).hold_id
     key = leg.key if kind == "hold" else f"{visit.visit_id}:{kind}{leg.key.removeprefix(hold_id)}"
     state.ask(
@@ -156,6 +164,7 @@ def ask_leg(state: HubState, visit: Visit, leg: Leg, kind: AskKind, amount_minor
             amount_minor=amount_minor or leg.amount_minor,
             currency=state.store.currency,
         ),
+        wait_s=wait_s,
     )
 
 

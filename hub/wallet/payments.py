@@ -56,7 +56,7 @@ def payment_answered(state: HubState, ask: Ask, *, approved: bool, outcome: str)
         if outcome in ("approved", "expired", "timeout"):
             _failed(state, payment, "timeout")
         else:
-            _ask(state, payment, "capture")
+            _ask(state, payment, "capture", wait_s=state.rules.gateway_backoff_s_max)
     elif kind == "capture" and not sure:
         _ask(state, payment, "void")
     elif kind == "hold" and approved:
@@ -97,7 +97,7 @@ def _start(state: HubState, purse: Purse, payment: Payment) -> Payment:
     return payment
 
 
-def _ask(state: HubState, payment: Payment, kind: AskKind) -> None:
+def _ask(state: HubState, payment: Payment, kind: AskKind, *, wait_s: float = 0.0) -> None:
     state.ask(
         "",
         GatewayRequest(
@@ -108,6 +108,7 @@ def _ask(state: HubState, payment: Payment, kind: AskKind) -> None:
             amount_minor=payment.amount_minor,
             currency=state.store.currency,
         ),
+        wait_s=wait_s,
     )
 
 

@@ -165,8 +165,8 @@ def test_books_and_gateway_agree_after_a_day(shop: Any, day: Any) -> None:
 def test_a_capture_that_came_through_without_an_answer(
     make_shop: Callable[..., Any], day: Any
 ) -> None:
-    """The gateway took the money, never said so, and the books carry a debt."""
-    gateway = FakeGateway(faults=lambda r, _t: "lost" if r.kind == "capture" else "none")
+    """The gateway took the money, said nothing to anything for long, and the books carry a debt."""
+    gateway = FakeGateway(faults=lambda r, _t: "none" if r.kind == "hold" else "lost")
     shop = make_shop(gateway=gateway, rules=Rules(gateway_tries_max=1))
     visit_id = shop.open_visit("code-one")
     day.shop(1.0, "t1", "code-one", [(COLA, True)])

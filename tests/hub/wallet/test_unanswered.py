@@ -132,3 +132,22 @@ def test_in_a_journal_of_before_it_was_owed_as_well() -> None:
         till.wait(1_000.0, 5.0)
         assert till.account(visit_id).debt_minor == COLA_MINOR
         assert till.gateway.totals().captured_minor == COLA_MINOR
+
+
+def test_a_gateway_that_only_ever_refuses_to_void_is_asked_in_peace(make_till: Make) -> None:
+    till = make_till()
+    asked: list[str] = []
+
+    def deaf(request: GatewayRequest, _times: int) -> Fault:
+        asked.append(request.kind)
+        return "lost" if request.kind == "capture" else "none"
+
+    till.faults = deaf
+    visit_id = till.visit("code-one")
+    till.shop("code-one", 1)
+    till.wait(3_600.0, 5.0)
+    assert (till.account(visit_id).debt_minor, till.account(visit_id).busy) == (0, True)
+    assert asked.count("capture") < 120, "twelve times in some six minutes, and a minute's rest"
+    till.faults = None
+    resolved(till)
+    assert till.account(visit_id).captured_minor == COLA_MINOR
