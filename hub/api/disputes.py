@@ -14,7 +14,7 @@ from hub.accounts.model import Principal
 from hub.api.aftercare import Aftercare
 from hub.api.auth import StaffAuth, actor, check_origin
 from hub.api.evidence import disputed_reaches, shown
-from hub.api.giving import upheld_after
+from hub.api.giving import give_back, upheld_after
 from hub.api.reading import Token
 from hub.command import Reply
 from hub.disputes.commands import DecideDispute, OpenDispute
@@ -111,13 +111,11 @@ def dispute_routes(aftercare: Aftercare, auth: StaffAuth) -> APIRouter:
         """Upholds a dispute, which gives the money back, or rejects it with a reason. A clerk gives
         back up to a limit for each visit, a manager any amount."""
         wish = body.model_copy(update={"by": actor(request)})
-        # Between looking and giving nobody else may give.
-        with driver.lock:
-            if body.uphold:
-                amount_minor = upheld_after(driver, body.visit_id, body.dispute_id)
-                if amount_minor > aftercare.settings.clerk_refund_minor_max:
-                    auth.demand(who, "manager", f"to give back {amount_minor} of a visit")
-            return driver.command(wish)
+
+        def after(hub: Hub) -> int:
+            return upheld_after(hub, wish.visit_id, wish.dispute_id) if wish.uphold else 0
+
+        return give_back(driver, auth, aftercare.settings, who, wish, after)
 
     return router
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from contracts.ids import WallId
 from hub.accounts.model import Principal
 from hub.api.auth import Limiter, StaffAuth, check_origin, client_of, note, signed
+from hub.api.giving import give_back
 from hub.api.idempotent import Keyed
 from hub.api.paging import Cursor, Limit
 from hub.api.parcels import Listed, sliced
@@ -45,7 +46,7 @@ from hub.parcels.views import order_view, phone_orders, route_view
 from hub.receipts.link import receipt_path
 from hub.service import Hub
 from hub.settings import HubSettings
-from hub.visits.codes import claim_code
+from hub.visits.codes import claim_codes
 from hub.visits.model import Visit
 
 __all__ = ["OPENS_PER_MINUTE_MAX", "order_routes"]
@@ -248,13 +249,11 @@ def _changing(
     ) -> Reply:
         """A customer brought parcels back; what was charged for them is refunded. A clerk gives
         back up to the limit of a visit, a manager any amount."""
-        wish = signed(request, body)
-        # Between looking and giving nobody else may give.
-        with driver.lock:
-            amount_minor = driver.read(lambda hub: _back_minor(hub, order_id, body))
-            if amount_minor > settings.clerk_refund_minor_max:
-                auth.demand(who, "manager", f"to give back {amount_minor} of an order")
-            return driver.command(ReturnGoods(order_id=order_id, **wish.model_dump()))
+        wish = ReturnGoods(order_id=order_id, **signed(request, body).model_dump())
+        return give_back(
+            driver, auth, settings, who, wish,
+            lambda hub: _back_minor(hub, order_id, body), of="an order",
+        )  # fmt: skip
 
 
 def _vans(router: APIRouter, driver: Driver, auth: StaffAuth, keyed: Keyed) -> None:
@@ -372,8 +371,7 @@ def _code(hub: Hub, order_id: str) -> str:
     order = hub.core.state.parcels.orders.get(order_id)
     record = None if order is not None else order_record(hub.store, order_id)
     known = loaded(record)[0] if record is not None else order
-    ring = hub.entry_keys
-    codes = [claim_code(ring, number, f"order {order_id}") for number in ring.numbers()]
+    codes = claim_codes(hub.entry_keys, f"order {order_id}")
     mine = (code for code in codes if known is not None and digest_of(code) == known.code_sha256)
     return next(mine, codes[0])
 

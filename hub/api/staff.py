@@ -14,7 +14,7 @@ from starlette.background import BackgroundTask
 from contracts.ids import DeviceId
 from hub.accounts.model import Principal
 from hub.api.auth import StaffAuth, check_origin, note
-from hub.api.giving import refunded_after
+from hub.api.giving import give_back, refunded_after
 from hub.api.idempotent import Keyed, command_key
 from hub.api.log import events_after
 from hub.api.reading import VisitId
@@ -22,6 +22,7 @@ from hub.api.streams import EventStream, Streams
 from hub.commands import ChangePrice, ChangeVat, RefundVisit, Reply, Restock, TrustDevice
 from hub.driver import Driver
 from hub.personal import public_data
+from hub.service import Hub
 from hub.settings import HubSettings
 from hub.views import layout_view, mirror_view
 
@@ -165,12 +166,11 @@ def _command_routes(
         lines: dict[int, int] = {}
         for row in body.lines:
             lines[row.line] = lines.get(row.line, 0) + row.quantity
-        # Between looking and giving nobody else may give.
-        with driver.lock:
-            amount_minor = refunded_after(driver, body.visit_id, lines, refund_id=body.refund_id)
-            if amount_minor > settings.clerk_refund_minor_max:
-                auth.demand(who, "manager", f"to give back {amount_minor} of a visit")
-            return driver.command(body)
+
+        def after(hub: Hub) -> int:
+            return refunded_after(hub, body.visit_id, lines, refund_id=body.refund_id)
+
+        return give_back(driver, auth, settings, who, body, after)
 
     @router.post(
         "/staff/prices", dependencies=[Depends(auth.needs("manager", "write:prices")), once]

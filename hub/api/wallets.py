@@ -25,7 +25,7 @@ from hub.api.streams import PHONES_MAX, Streams
 from hub.driver import Driver
 from hub.errors import UnknownWalletError
 from hub.service import Hub
-from hub.visits.codes import claim_code
+from hub.visits.codes import claim_codes
 from hub.wallet.views import card_view, payer_view, wallet_view
 
 __all__ = ["code_sha256", "wallet_routes"]
@@ -322,8 +322,8 @@ def _new_card(hub: Hub, key: str | None) -> tuple[str, str]:
     if key is None:
         code = "".join(secrets.choice(_ALPHABET) for _ in range(CODE_CHARS))
         return f"g-{secrets.token_hex(6)}", code
-    ring, known = hub.entry_keys, hub.core.state.wallets.purses.by_code
-    texts = [claim_code(ring, number, f"gift card {key}") for number in ring.numbers()]
+    known = hub.core.state.wallets.purses.by_code
+    texts = claim_codes(hub.entry_keys, f"gift card {key}")
     codes = [text.translate(_TO_PAPER)[:CODE_CHARS] for text in texts]
     # The keys may have been turned since the card was issued.
     issued = [code for code in codes if code_sha256(code) in known]

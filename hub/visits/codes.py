@@ -38,6 +38,7 @@ __all__ = [
     "Judged",
     "KeyRing",
     "claim_code",
+    "claim_codes",
     "code_digest",
     "code_times",
     "is_signed",
@@ -210,6 +211,12 @@ def claim_code(ring: KeyRing, number: int, visit_id: str) -> str:
     key = ring.key(number) or b""
     digest = hmac.new(key, f"claim {visit_id}".encode(), hashlib.sha256).digest()
     return _text(digest)[:20]
+
+
+def claim_codes(ring: KeyRing, name: str) -> list[str]:
+    """What `claim_code` gives under each key of a ring, the current one's first: what was made of
+    the same name before the keys were turned is among them."""
+    return [claim_code(ring, number, name) for number in ring.numbers()]
 
 
 def new_badge() -> str:
