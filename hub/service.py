@@ -39,6 +39,7 @@ from hub.deliveries import (
     pong_of,
     unpacked,
 )
+from hub.devices.gaps import Gaps
 from hub.devices.outlived import Outlived
 from hub.devices.pings import Pings
 from hub.effects import NOTHING, Effects, us
@@ -108,7 +109,7 @@ class Hub:
         self._cues = Cues()
         self._started = False
         self._refused = DeadLetters()
-        self._outlived = Outlived(store)
+        self._outlived, self._gaps = Outlived(store), Gaps()
         self.payers: Payers | None = None
 
     @classmethod
@@ -364,17 +365,16 @@ class Hub:
     def _sequenced(
         self, item: Envelope, name: str, payload: bytes, now: float, poisoned: _Set
     ) -> tuple[str, str] | None:
-        device_id, boot_id = item.deviceid, item.bootid
+        key = device_id, boot_id = item.deviceid, item.bootid
         self.live.heard(device_id, now)
         if (last := self._outlived.last(self.core.state.devices, item)) is not None:
             if item.sequence > last:
                 self._dead(name, payload, now, f"expected a boot of late, {boot_id} was long ago")
-            return device_id, boot_id
+            return key
         admission = self.core.admit(item)
         self.live.count(f"messages_{admission}")
-        key = (device_id, boot_id)
         if admission == "duplicate":
-            if gap := self._outlived.gaps.given_up(self.core.state.devices, item, now):
+            if gap := self._gaps.given_up(self.core.state.devices, item, now):
                 self._do(gap, now)
             return key
         if admission == "full":

@@ -14,7 +14,6 @@ from sqlalchemy import func, select
 
 from contracts.envelope import Envelope
 from contracts.messages import HubAck
-from hub.devices.gaps import Gaps
 from hub.devices.model import Devices
 from hub.store import tables as t
 from hub.store.service import Store
@@ -23,10 +22,9 @@ __all__ = ["Outlived"]
 
 
 class Outlived:
-    """Knows forgotten boots by what the journal has of them. `gaps`: what others miss for good."""
+    """Knows forgotten boots by what the journal has of them."""
 
     def __init__(self, store: Store) -> None:
-        self.gaps = Gaps()
         self._store = store
         self._upto: dict[tuple[str, str], int] = {}
 

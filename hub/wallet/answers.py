@@ -20,6 +20,7 @@ from hub.visits.entry import hold_answered
 from hub.visits.model import Visit
 from hub.wallet.account import Leg
 from hub.wallet.funding import ask_leg, covered, extra_answered, note
+from hub.wallet.gateway import NOT_TAKEN
 from hub.wallet.payments import payment_answered
 from hub.wallet.refunds import leg_of, refund_answered
 
@@ -148,7 +149,7 @@ def _void(state: HubState, visit: Visit, leg: Leg, outcome: str) -> None:
         return
     if leg.charged_minor and state.level >= UNANSWERED_LEVEL:
         # Its capture was not answered.
-        if outcome in ("approved", "expired", "timeout"):
+        if outcome in NOT_TAKEN:
             _not_captured(state, visit, leg)
         else:
             # Again and again, as long as neither can be had: there is time in between.

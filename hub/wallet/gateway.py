@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 __all__ = [
+    "NOT_TAKEN",
     "AskKind",
     "GatewayAnswer",
     "GatewayHold",
@@ -24,6 +25,8 @@ __all__ = [
 
 AskKind = Literal["hold", "capture", "void", "refund"]
 Outcome = Literal["approved", "declined", "expired", "conflict", "timeout"]
+NOT_TAKEN: tuple[Outcome, ...] = ("approved", "expired", "timeout")
+"""Answers to a void after which nothing of the hold counts as captured."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from hub.effects import us
 from hub.levels import LET_GO_LEVEL, TAB_LEFT_LEVEL, UNANSWERED_LEVEL
 from hub.state import Ask, HubState
 from hub.wallet.funding import note
-from hub.wallet.gateway import AskKind, GatewayRequest
+from hub.wallet.gateway import NOT_TAKEN, AskKind, GatewayRequest
 from hub.wallet.model import Phase
 from hub.wallet.purses import Payment, Purse
 from hub.wallet.sales import pair
@@ -50,14 +50,13 @@ def payment_answered(state: HubState, ask: Ask, *, approved: bool, outcome: str)
     payment = state.wallets.purses.payments.get(ask.request.hold_key)
     if payment is None or (kind == "void" and state.level < UNANSWERED_LEVEL):
         return
-    sure = outcome != "timeout" or state.level < UNANSWERED_LEVEL
     if kind == "void":
         # Its capture was not answered: what cannot be voided was captured.
-        if outcome in ("approved", "expired", "timeout"):
+        if outcome in NOT_TAKEN:
             _failed(state, payment, "timeout")
         else:
             _ask(state, payment, "capture", wait_s=state.rules.gateway_backoff_s_max)
-    elif kind == "capture" and not sure:
+    elif kind == "capture" and outcome == "timeout" and state.level >= UNANSWERED_LEVEL:
         _ask(state, payment, "void")
     elif kind == "hold" and approved:
         _ask(state, payment, "capture")
