@@ -25,7 +25,7 @@ from vision.wall.parts import Part, find_part
 from vision.wall.place import HELD_MIN, Place, PlaceView
 from vision.wall.scene import Mask, Scene, Seen
 from vision.wall.settings import FollowSettings
-from vision.wall.tracks import Track, cover_hidden
+from vision.wall.tracks import Track, cover_hidden, on_code
 from vision.wall.votes import Votes
 
 __all__ = ["NUDGED_M", "PULLED_M", "Follower"]
@@ -258,7 +258,7 @@ class Follower:
         for track, part in self._in_part:
             others = [quad for key, quad in labels if key != track.votes.leader]
             place = track.centre_px + part.shift
-            if track.state == "stands" and not any(_is_at(place, quad) for quad in others):
+            if track.state == "stands" and not any(on_code(place, quad) for quad in others):
                 self._lifted(track, part.shift, t_s, seen)
         self._in_part = []
 
@@ -412,9 +412,3 @@ class Follower:
                 holds[k] |= moves
                 self.somebody |= area >= least and moves
         self._people, self._hands = body[labels], holds[labels]
-
-
-def _is_at(place: Floats, quad_px: NDArray[np.float32]) -> bool:
-    """Whether a label's middle (2,) would be on another label (4, 2)."""
-    size = float(np.linalg.norm(quad_px[0] - quad_px[2]))
-    return float(np.linalg.norm(quad_px.mean(axis=0) - place)) < 0.5 * size

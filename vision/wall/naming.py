@@ -22,7 +22,7 @@ from vision.wall.geometry import NAMELESS_DEPTH, Depth, WallLens, label_print
 from vision.wall.outline import Face, face_of_label
 from vision.wall.scene import Scene, Seen
 from vision.wall.settings import WallSettings
-from vision.wall.tracks import Patch, Track
+from vision.wall.tracks import Patch, Track, on_code
 from vision.wall.votes import Votes
 
 __all__ = ["Naming", "Roi"]
@@ -91,7 +91,6 @@ class Naming:
     def _at(self, code: Code, key: str) -> Track | None:
         """The thing that a code is on."""
         x, y = (float(c) for c in code.polygon.mean(axis=0))
-        size = float(np.linalg.norm(code.polygon[0] - code.polygon[2]))
         best: Track | None = None
         rank = (3, 0.0)
         for track in self._follow.tracks:
@@ -100,7 +99,7 @@ class Naming:
             off = float(np.linalg.norm(track.centre_px - (x, y)))
             outline = track.outline_px.astype(np.float32)
             inside = cv2.pointPolygonTest(outline, (x, y), False) >= 0
-            on_label = track.quad_px is not None and off < 0.5 * size
+            on_label = track.quad_px is not None and on_code(track.centre_px, code.polygon)
             if not inside and not on_label:
                 continue
             named = track.quad_px is not None and track.votes.leader is not None
@@ -130,10 +129,7 @@ class Naming:
             self._follow.tracks.remove(track)
             self._put(missing, code, t_s, rgb, gray, seen, track)
             return
-        on_label = track.quad_px is None or (
-            float(np.linalg.norm(code.polygon.mean(axis=0) - track.quad_px.mean(axis=0)))
-            < 0.5 * float(np.linalg.norm(code.polygon[0] - code.polygon[2]))
-        )
+        on_label = track.quad_px is None or on_code(track.centre_px, code.polygon)
         if other and on_label and (track.doubted or track.unsure or track.votes.odd >= ODD_MAX):
             self._replaced(track, code, key, t_s, rgb, gray, seen)
             return

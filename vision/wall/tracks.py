@@ -17,7 +17,7 @@ from vision.wall.records import Corners, Sight, SightState
 from vision.wall.scene import F32, Mask, Scene
 from vision.wall.votes import Votes
 
-__all__ = ["Look", "Patch", "Track", "cover_hidden"]
+__all__ = ["Look", "Patch", "Track", "cover_hidden", "on_code"]
 
 Gray = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -278,6 +278,12 @@ class Track:
         )
         self._metres = ((id(self.outline_px), id(self.quad_px), self.depth), worked_out)
         return worked_out
+
+
+def on_code(place_px: Floats, quad_px: NDArray[np.float32]) -> bool:
+    """Whether a place (2,), as a label's middle, is on the label or code at `quad_px` (4, 2)."""
+    size = float(np.linalg.norm(quad_px[0] - quad_px[2]))
+    return float(np.linalg.norm(place_px - quad_px.mean(axis=0))) < 0.5 * size
 
 
 def cover_hidden(tracks: Iterable[Track], track: Track, where: Mask) -> None:
