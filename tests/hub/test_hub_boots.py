@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from contracts import messages as m
-from contracts.codec import encode, envelope
 from hub.rules import Rules
+from tests.hub.conftest import Node
 
 BOOTS = 5
 
 
-def news(boot: str, sequence: int) -> bytes:
+def news(boot: str, sequence: int) -> tuple[str, bytes]:
     born = m.NodeBorn(software="test", config_revision=1)
-    return encode(
-        envelope(
-            born if sequence == 0 else m.Watermark(t_s=1.0, last_seq=sequence - 1),
-            store_id="tiny",
-            device_id="node-shelf",
-            boot_id=boot,
-            sequence=sequence,
-            monotonic_us=1,
-            config_revision=1,
-            time=datetime(2026, 1, 1, tzinfo=UTC),
-        )
-    )
+    said = born if sequence == 0 else m.Watermark(t_s=1.0, last_seq=sequence - 1)
+    return Node("node-shelf", boot, sequence=sequence).wrap(said, 1e-6)
 
 
 def told(out: list[Any]) -> list[tuple[str, int]]:

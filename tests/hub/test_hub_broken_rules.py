@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from contracts import messages as m
-from contracts.codec import encode, envelope
+from contracts.codec import encode
 from hub import commands as c
 from hub.core import HANDLERS
 from hub.devices import service as devices
 from hub.errors import HubHaltedError, LedgerError
+from tests.hub.conftest import Node
 
 COLA = "4006381333931"
 
@@ -21,19 +21,8 @@ OUTAGE = m.SensorOutage(sensor_id="cam", kind="camera", bay_id="bay-a", blind=Tr
 MARK = m.Watermark(t_s=1.0, last_seq=0)
 
 
-def news(sequence: int, message: m.Message) -> bytes:
-    return encode(
-        envelope(
-            message,
-            store_id="tiny",
-            device_id="node-shelf",
-            boot_id="boot-1",
-            sequence=sequence,
-            monotonic_us=1,
-            config_revision=1,
-            time=datetime(2026, 1, 1, tzinfo=UTC),
-        )
-    )
+def news(sequence: int, message: m.Message) -> tuple[str, bytes]:
+    return Node("node-shelf", sequence=sequence).wrap(message, 1e-6)
 
 
 @pytest.fixture(params=[ValueError, LedgerError, KeyError])
